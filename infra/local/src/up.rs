@@ -1,0 +1,246 @@
+//! `cargo local up`: stores, keys, migrations and the gateway, until told to stop.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use shared::app::App;
+use shared::config::Config;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::instance::{self, Instance, State, StoreState, Variables};
+use crate::migrations;
+use crate::service;
+use crate::stores::{Options, Postgres, Redis, StoreError, progress, temporary_folder};
+use crate::{Error, gateway};
+
+/// Parts of the database's address; one who sets them has a database.
+const DATABASE_VARIABLES: [&str; 2] = ["DATABASE_URL", "DB_HOST"];
+
+/// Stands for a store that is not started yet, while the rest is checked.
+const NOT_YET: [(&str, &str); 2] =
+    [("DATABASE_URL", "postgres://127.0.0.1/auth"), ("REDIS_URL", "redis://127.0.0.1/0")];
+
+/// Runs the instance until Ctrl-C or SIGTERM.
+pub async fn up(port: u16, ephemeral: bool) -> Result<(), Error> {
+    let instance = Instance::at(port);
+    let claim = instance.claim()?;
+    let mut stop = Box::pin(told_to_stop()?);
+    // Taken before anything slow, so that a taken port is told at once.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| {
+        match source.kind() {
+            io::ErrorKind::AddrInUse => Error::PortTaken(port),
+            _ => Error::Port { port, source },
+        }
+    })?;
+
+    let started = tokio::select! {
+        started = start(&instance, ephemeral) => started?,
+        () = &mut stop => {
+            progress("stopped before it was ready");
+            // An installation cannot be cut short from here; the guards stop the stores.
+            std::process::exit(130);
+        }
+    };
+    let Started { config, folder, stores, state } = started;
+    let is_local = config.is_local();
+    let router = service::router(App::new(config)?, is_local);
+    instance.tell(&state)?;
+    announce(&state, is_local);
+
+    gateway::serve(listener, router, service::set_peer, stop).await;
+
+    progress("stopping");
+    instance.forget()?;
+    tokio::task::spawn_blocking(move || drop(stores)).await?;
+    drop(folder);
+    drop(claim);
+    Ok(())
+}
+
+/// All that runs before the gateway does.
+struct Started {
+    config: Config,
+    folder: Folder,
+    stores: Stores,
+    state: State,
+}
+
+/// The servers that were started; none where the environment named one.
+struct Stores {
+    postgres: Option<Postgres>,
+    redis: Option<Redis>,
+}
+
+/// Where an instance keeps its keys and its log.
+enum Folder {
+    Kept(PathBuf),
+    /// The store's own, which its guard removes even if we are killed.
+    OfRedis(PathBuf),
+    Temporary(PathBuf),
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Kept(path) | Self::OfRedis(path) | Self::Temporary(path) => path,
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Self::Temporary(path) = self {
+            // What is left is in the system's folder for such things.
+            let _ = std::fs::remove_dir_all(path);
+        }
+    }
+}
+
+async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
+    let mut defaults: Variables =
+        [("STAGE", "local"), ("SMS_SENDER", "inbox"), ("METRICS_ENABLED", "true")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+    defaults.extend(keys(instance, ephemeral)?);
+    let own_postgres = DATABASE_VARIABLES.iter().all(|name| service::variable(name).is_none());
+    let own_redis = service::variable("REDIS_URL").is_none();
+
+    // Faults are told before minutes of installing, with addresses that stand in.
+    let mut trial = defaults.clone();
+    for (name, value) in NOT_YET {
+        if name != "DATABASE_URL" || own_postgres {
+            trial.insert(name.to_owned(), value.to_owned());
+        }
+    }
+    service::config(&trial)?;
+
+    let place = (!ephemeral).then(|| instance.folder().to_owned());
+    let stores = tokio::task::spawn_blocking(move || {
+        start_stores(place.as_deref(), own_postgres, own_redis)
+    })
+    .await??;
+    if let Some(postgres) = &stores.postgres {
+        let url = postgres.url("auth");
+        migrations::create_database(&url).await?;
+        defaults.insert("DATABASE_URL".to_owned(), url);
+    }
+    if let Some(redis) = &stores.redis {
+        defaults.insert("REDIS_URL".to_owned(), redis.url(0));
+    }
+    let config = service::config(&defaults)?;
+    for migration in migrations::run(config.database_url.expose()).await? {
+        progress(&format!("applied {migration}"));
+    }
+
+    let folder = match (&stores.redis, ephemeral) {
+        (_, false) => Folder::Kept(instance.folder().to_owned()),
+        (Some(redis), true) => Folder::OfRedis(redis.folder().to_owned()),
+        (None, true) => Folder::Temporary(temporary_folder("instance")?),
+    };
+    let log = folder.path().join("service.log");
+    service::log_to(
+        File::create(&log).map_err(|source| Error::File { file: log.clone(), source })?,
+    );
+    let mut environment: Variables = defaults
+        .into_iter()
+        .map(|(name, value)| (name.clone(), service::variable(&name).unwrap_or(value)))
+        .collect();
+    for (name, value) in [("DATABASE_URL", &config.database_url), ("REDIS_URL", &config.redis_url)]
+    {
+        environment.insert(name.to_owned(), value.expose().clone());
+    }
+    instance::write_environment(folder.path(), &environment)?;
+
+    let state = State {
+        url: format!("http://127.0.0.1:{}", instance.port),
+        port: instance.port,
+        pid: std::process::id(),
+        started: now(),
+        ephemeral,
+        folder: folder.path().to_owned(),
+        log,
+        database_url: config.database_url.expose().clone(),
+        redis_url: config.redis_url.expose().clone(),
+        psql: stores.postgres.as_ref().and_then(Postgres::psql),
+        postgres: stores.postgres.as_ref().map(|server| StoreState {
+            port: server.port(),
+            pid: server.pid(),
+            guard: server.guard_pid(),
+            folder: server.folder().to_owned(),
+        }),
+        redis: stores.redis.as_ref().map(|server| StoreState {
+            port: server.port(),
+            pid: server.pid(),
+            guard: server.guard_pid(),
+            folder: server.folder().to_owned(),
+        }),
+    };
+    Ok(Started { config, folder, stores, state })
+}
+
+/// The instance's keys, made at its first start.
+fn keys(instance: &Instance, ephemeral: bool) -> Result<Variables, Error> {
+    if ephemeral {
+        return Ok(service::new_keys());
+    }
+    if let Some(keys) = instance::read_keys(instance.folder())? {
+        return Ok(keys);
+    }
+    let keys = service::new_keys();
+    instance::write_keys(instance.folder(), &keys)?;
+    Ok(keys)
+}
+
+/// `place` is none if nothing is to be kept.
+fn start_stores(
+    place: Option<&Path>,
+    own_postgres: bool,
+    own_redis: bool,
+) -> Result<Stores, StoreError> {
+    let options = |name: &str| match place {
+        Some(place) => Options::kept(place.join(name)),
+        None => Options::ephemeral(),
+    };
+    let postgres = own_postgres.then(|| Postgres::start(&options("postgres"))).transpose()?;
+    let redis = own_redis.then(|| Redis::start(&options("redis"))).transpose()?;
+    Ok(Stores { postgres, redis })
+}
+
+/// Ready once we are told to stop: Ctrl-C, `cargo local down`, a closed terminal.
+fn told_to_stop() -> Result<impl Future<Output = ()>, Error> {
+    let listen = |kind| signal(kind).map_err(Error::Signals);
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut hangup = listen(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    })
+}
+
+fn announce(state: &State, is_local: bool) {
+    let url = &state.url;
+    let inbox = format!("  {url}/dev/inbox  the SMS that were sent\n");
+    let text = format!(
+        "ready {url}\n{}  {url}/auth/swagger  the API, to try out\n  \
+         {url}/auth/v1/health/ready  whether its stores answer\n  {url}/metrics  its figures\n",
+        if is_local { inbox.as_str() } else { "" },
+    );
+    // Nobody reads it: the service is no worse for that.
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+    progress(&format!("logs are in {}", state.log.display()));
+}
+
+fn now() -> String {
+    #[expect(clippy::disallowed_methods, reason = "told to people; no rule depends on it")]
+    let now = OffsetDateTime::now_utc();
+    now.replace_nanosecond(0).unwrap_or(now).format(&Rfc3339).unwrap_or_default()
+}

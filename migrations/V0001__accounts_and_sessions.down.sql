@@ -1,0 +1,2 @@
+-- Back to an empty database.
+DROP TABLE auth.audit_heads, auth.outbox, auth.login_history, auth.sessions, auth.devices, auth.users_auth;

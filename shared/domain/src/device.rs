@@ -1,0 +1,137 @@
+//! What a client says of its device, and what its User-Agent tells where it says nothing.
+
+use crate::text::{TextError, bounded};
+use thiserror::Error;
+
+pub const MAX_FINGERPRINT: usize = 128;
+pub const MAX_NAME: usize = 100;
+pub const MAX_MODEL: usize = 100;
+pub const MAX_OS_VERSION: usize = 50;
+pub const MAX_APP_VERSION: usize = 20;
+pub const MAX_PUSH_TOKEN: usize = 4096;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("must be one of ios, android, web, desktop")]
+pub struct DeviceTypeError;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceType {
+    Ios,
+    Android,
+    Web,
+    Desktop,
+}
+
+impl DeviceType {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ios => "ios",
+            Self::Android => "android",
+            Self::Web => "web",
+            Self::Desktop => "desktop",
+        }
+    }
+
+    pub fn parse(input: &str) -> Result<Self, DeviceTypeError> {
+        [Self::Ios, Self::Android, Self::Web, Self::Desktop]
+            .into_iter()
+            .find(|kind| kind.as_str() == input)
+            .ok_or(DeviceTypeError)
+    }
+}
+
+/// The client's own stable id of its device (`deviceId` on the wire).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    pub fn parse(input: String) -> Result<Self, TextError> {
+        bounded(input, MAX_FINGERPRINT).map(Self)
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Type and name of a device that did not say: from its User-Agent.
+#[must_use]
+pub fn derive(user_agent: &str) -> (DeviceType, &'static str) {
+    let agent = user_agent.to_ascii_lowercase();
+    let has = |word: &str| agent.contains(word);
+    let os: Option<(DeviceType, &'static str)> = if has("iphone") {
+        Some((DeviceType::Ios, "iPhone"))
+    } else if has("ipad") {
+        Some((DeviceType::Ios, "iPad"))
+    } else if has("cfnetwork") || has("darwin/") {
+        Some((DeviceType::Ios, "Apple device"))
+    } else if has("android") || has("okhttp") {
+        Some((DeviceType::Android, "Android device"))
+    } else if has("electron") {
+        Some((DeviceType::Desktop, "Desktop app"))
+    } else {
+        None
+    };
+    // A browser names itself beside its system; on a phone it is still the web client.
+    let browser = if has("edg/") {
+        Some("Edge")
+    } else if has("firefox/") || has("fxios/") {
+        Some("Firefox")
+    } else if has("chrome/") || has("crios/") {
+        Some("Chrome")
+    } else if has("safari/") {
+        Some("Safari")
+    } else {
+        None
+    };
+    match (os, browser) {
+        (Some((DeviceType::Desktop, name)), _) => (DeviceType::Desktop, name),
+        (_, Some(browser)) => (DeviceType::Web, browser),
+        (Some(os), None) => os,
+        (None, None) => (DeviceType::Web, "Unknown device"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_agent_tells_type_and_name() {
+        for (agent, expected) in [
+            (
+                "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+                (DeviceType::Web, "Firefox"),
+            ),
+            (
+                "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/139.0 Safari/537.36 Edg/139.0",
+                (DeviceType::Web, "Edge"),
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5) AppleWebKit/605.1.15 Version/18.5 Mobile Safari/604.1",
+                (DeviceType::Web, "Safari"),
+            ),
+            ("Messenger/12 CFNetwork/1568 Darwin/24.0.0", (DeviceType::Ios, "Apple device")),
+            ("Messenger/3.1 (iPhone; iOS 18.5)", (DeviceType::Ios, "iPhone")),
+            ("okhttp/4.12.0", (DeviceType::Android, "Android device")),
+            (
+                "Mozilla/5.0 Chrome/130 Electron/33.0 Safari/537.36",
+                (DeviceType::Desktop, "Desktop app"),
+            ),
+            ("curl/8.5.0", (DeviceType::Web, "Unknown device")),
+            ("", (DeviceType::Web, "Unknown device")),
+        ] {
+            assert_eq!(derive(agent), expected, "{agent}");
+        }
+    }
+
+    #[test]
+    fn only_the_four_types_are_known() {
+        assert_eq!(DeviceType::parse("ios"), Ok(DeviceType::Ios));
+        for bad in ["", "iOS", "tv", "ios "] {
+            assert_eq!(DeviceType::parse(bad), Err(DeviceTypeError), "{bad:?}");
+        }
+    }
+}

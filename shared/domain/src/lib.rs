@@ -1,0 +1,23 @@
+//! The rules of phone-number authentication, pure: no async, no clock, no I/O.
+//! Time (`Timestamp`) and chance (random bytes) are handed in; wire strings become
+//! these types at the door and nothing else is passed on.
+//!
+//! | module | what it decides |
+//! |---|---|
+//! | [`time`] | milliseconds since the Unix epoch, handed in everywhere |
+//! | [`ids`] | typed identifiers |
+//! | [`secret`] | values that never print |
+//! | [`text`] | lengths and characters of free text |
+//! | [`phone`] | which strings are phone numbers |
+//! | [`verification`] | codes, purposes, lives and waits |
+//! | [`session`] | which refresh token may be exchanged |
+//! | [`device`] | what a client says of its device |
+
+pub mod device;
+pub mod ids;
+pub mod phone;
+pub mod secret;
+pub mod session;
+pub mod text;
+pub mod time;
+pub mod verification;

@@ -1,0 +1,154 @@
+//! Phone numbers: E.164 as libphonenumber understands it.
+
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat};
+use std::fmt;
+use thiserror::Error;
+
+/// The longest spelling taken: 15 digits (ITU-T E.164) with room for separators.
+const MAX_LENGTH: usize = 40;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PhoneError {
+    #[error("may hold only +, digits, spaces, parentheses, hyphens and dots")]
+    Characters,
+    #[error("must be in international form, beginning with + and a country code")]
+    NotInternational,
+    #[error("is not a valid phone number")]
+    Invalid,
+}
+
+/// A valid number in its one normal form, `+33612345678`. Prints masked.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct PhoneNumber(String);
+
+/// ITU-T E.164 country codes of two digits; 1 and 7 have one, all others three.
+const TWO_DIGIT_COUNTRIES: [&str; 44] = [
+    "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47",
+    "48", "49", "51", "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65",
+    "66", "81", "82", "84", "86", "90", "91", "92", "93", "94", "95", "98",
+];
+
+impl PhoneNumber {
+    /// Parses what a person typed. Only the characters of a written number are let
+    /// through: the library itself would also take letters, extensions and `tel:`.
+    pub fn parse(input: &str) -> Result<Self, PhoneError> {
+        let allowed = |c: char| c.is_ascii_digit() || "+ ()-.".contains(c);
+        if input.len() > MAX_LENGTH || !input.chars().all(allowed) {
+            return Err(PhoneError::Characters);
+        }
+        let input = input.trim_matches(' ');
+        if !input.starts_with('+') || input.matches('+').count() != 1 {
+            return Err(PhoneError::NotInternational);
+        }
+        let number = PHONE_NUMBER_UTIL.parse(input, None).map_err(|_| PhoneError::Invalid)?;
+        if !PHONE_NUMBER_UTIL.is_valid_number(&number) {
+            return Err(PhoneError::Invalid);
+        }
+        let e164 = PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164);
+        Ok(Self(e164.into_owned()))
+    }
+
+    /// A number that this service itself stored in its normal form: not parsed again,
+    /// which would cost a cold start the library's metadata.
+    pub fn from_stored(e164: String) -> Result<Self, PhoneError> {
+        let digits = e164.strip_prefix('+').unwrap_or_default();
+        if (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
+            Ok(Self(e164))
+        } else {
+            Err(PhoneError::Invalid)
+        }
+    }
+
+    #[must_use]
+    pub fn as_e164(&self) -> &str {
+        &self.0
+    }
+
+    /// Calling code of the country or region, without the plus.
+    #[must_use]
+    pub fn country_code(&self) -> &str {
+        let digits = self.0.trim_start_matches('+');
+        let length = match digits.get(..1) {
+            Some("1" | "7") => 1,
+            _ if digits.get(..2).is_some_and(|two| TWO_DIGIT_COUNTRIES.contains(&two)) => 2,
+            _ => 3,
+        };
+        digits.get(..length).unwrap_or(digits)
+    }
+
+    /// What logs may hold: `+33***5678`.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        let last = &self.0[self.0.len().saturating_sub(4)..];
+        format!("+{}***{last}", self.country_code())
+    }
+
+    /// Loads the metadata and compiles the patterns that the first parse needs, outside
+    /// of any client's wait.
+    pub fn warm() {
+        let _ = Self::parse("+33612345678");
+    }
+}
+
+impl fmt::Debug for PhoneNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_a_number_are_one() {
+        for spelling in [
+            "+33612345678",
+            "+33 6 12 34 56 78",
+            "+33 (0)6.12.34.56.78",
+            "+33-612-345-678",
+            " +33612345678 ",
+        ] {
+            assert_eq!(
+                PhoneNumber::parse(spelling).map(|p| p.0).as_deref(),
+                Ok("+33612345678"),
+                "{spelling}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_international_number_is_refused() {
+        use PhoneError::{Characters, Invalid, NotInternational};
+        for (input, error) in [
+            ("", NotInternational),
+            ("0612345678", NotInternational),
+            ("33612345678", NotInternational),
+            ("0033612345678", NotInternational),
+            ("++33612345678", NotInternational),
+            ("+", Invalid),
+            ("+33", Invalid),
+            ("+336123456789999", Invalid),
+            ("+99912345678", Invalid),
+            ("+1800FLOWERS", Characters),
+            ("+33612345678 ext. 5", Characters),
+            ("+33612345678;ext=5", Characters),
+            ("tel:+33612345678", Characters),
+            ("+33612345678\0", Characters),
+            ("+٣٣٦١٢٣٤٥٦٧٨", Characters),
+            ("\u{ff0b}33612345678", Characters),
+        ] {
+            assert_eq!(PhoneNumber::parse(input), Err(error), "{input:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_prints_masked() {
+        let phone = PhoneNumber::parse("+33612345678").unwrap();
+        assert_eq!(format!("{phone:?}"), "+33***5678");
+        let phone = PhoneNumber::parse("+12015550123").unwrap();
+        assert_eq!(phone.masked(), "+1***0123");
+        let phone = PhoneNumber::from_stored("+35226123456".to_owned()).unwrap();
+        assert_eq!(phone.masked(), "+352***3456");
+    }
+}

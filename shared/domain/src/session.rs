@@ -1,0 +1,215 @@
+//! Refresh-token rotation: which token of a session may be exchanged, and for what.
+//!
+//! A session counts *generations*. Its newest generation has one or more *forks*:
+//! equally good tokens, made when a client asked again because a reply was lost. Once
+//! one fork is used, its siblings are worth nothing. So a client that lost any number
+//! of replies goes on, while of two holders of one token only one can.
+//!
+//! The store decides by one guarded UPDATE whose expressions say the same as
+//! [`exchange`]; a property test holds the two together.
+
+use crate::time::Timestamp;
+use std::time::Duration;
+
+/// A refresh token, and the idle life of a session.
+pub const REFRESH_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// A session ends this long after its log-in, however often it is refreshed.
+pub const SESSION_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
+/// A client that repeats itself within this time gets the same answer.
+pub const REPEAT_WINDOW: Duration = Duration::from_secs(10);
+/// Forks of one generation; from then on the last is given again.
+pub const MAX_FORKS: i32 = 100;
+/// How far back a spent token is excused within [`REPEAT_WINDOW`] of the rotation.
+pub const SUPERSEDED_GENERATIONS: i32 = 8;
+
+/// What the row of a live session holds of its rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    pub generation: i32,
+    /// How many forks the newest generation has, at least one.
+    pub forks: i32,
+    /// Which fork of the generation before was exchanged for this one.
+    pub used_fork: Option<i32>,
+    /// When the newest fork was made.
+    pub issued_at: Timestamp,
+    /// When the newest generation was made.
+    pub rotated_at: Timestamp,
+}
+
+/// What a refresh token says of its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub generation: i32,
+    pub fork: i32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exchange {
+    /// The session goes on as told, with the token of [`Rotation::newest`].
+    Issued(Rotation),
+    /// Another tab was quicker: no token, nothing changes.
+    Superseded,
+    /// A spent token came back: the session ends.
+    Reused,
+}
+
+impl Rotation {
+    /// A session as log-in makes it: generation 0 with one fork.
+    #[must_use]
+    pub const fn first(now: Timestamp) -> Self {
+        Self { generation: 0, forks: 1, used_fork: None, issued_at: now, rotated_at: now }
+    }
+
+    /// The newest token.
+    #[must_use]
+    pub const fn newest(&self) -> Place {
+        Place { generation: self.generation, fork: self.forks - 1 }
+    }
+}
+
+/// When the token issued at `issued_at` of a session begun at `auth_time` expires.
+#[must_use]
+pub fn expires_at(issued_at: Timestamp, auth_time: Timestamp) -> Timestamp {
+    (issued_at + REFRESH_LIFE).min(auth_time + SESSION_LIFE)
+}
+
+/// Exchanges the token at `place` at the time `now`.
+#[must_use]
+pub fn exchange(row: Rotation, place: Place, now: Timestamp) -> Exchange {
+    let of_this_generation =
+        place.generation == row.generation && (0..row.forks).contains(&place.fork);
+    if of_this_generation {
+        return Exchange::Issued(Rotation {
+            generation: row.generation + 1,
+            forks: 1,
+            used_fork: Some(place.fork),
+            issued_at: now,
+            rotated_at: now,
+        });
+    }
+    let is_parent = place.generation == row.generation - 1 && row.used_fork == Some(place.fork);
+    if is_parent {
+        let repeated = now < row.issued_at + REPEAT_WINDOW;
+        if repeated || row.forks >= MAX_FORKS {
+            return Exchange::Issued(row);
+        }
+        return Exchange::Issued(Rotation { forks: row.forks + 1, issued_at: now, ..row });
+    }
+    let recently_spent = place.generation >= 0
+        && place.fork >= 0
+        && place.generation < row.generation
+        && place.generation >= row.generation - SUPERSEDED_GENERATIONS
+        && now < row.rotated_at + REPEAT_WINDOW;
+    if recently_spent { Exchange::Superseded } else { Exchange::Reused }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T0: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+    fn at(seconds: u64) -> Timestamp {
+        T0 + Duration::from_secs(seconds)
+    }
+
+    fn issued(outcome: Exchange) -> Rotation {
+        match outcome {
+            Exchange::Issued(rotation) => rotation,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn place(generation: i32, fork: i32) -> Place {
+        Place { generation, fork }
+    }
+
+    #[test]
+    fn the_newest_token_rotates() {
+        let row = issued(exchange(Rotation::first(T0), place(0, 0), at(5)));
+        assert_eq!(
+            row,
+            Rotation {
+                generation: 1,
+                forks: 1,
+                used_fork: Some(0),
+                issued_at: at(5),
+                rotated_at: at(5)
+            }
+        );
+        assert_eq!(row.newest(), place(1, 0));
+    }
+
+    #[test]
+    fn a_repeat_within_the_window_gets_the_same_token() {
+        let row = issued(exchange(Rotation::first(T0), place(0, 0), at(5)));
+        assert_eq!(exchange(row, place(0, 0), at(14)), Exchange::Issued(row));
+    }
+
+    #[test]
+    fn a_later_repeat_forks_and_any_fork_goes_on() {
+        let row = issued(exchange(Rotation::first(T0), place(0, 0), at(0)));
+        let row = issued(exchange(row, place(0, 0), at(60)));
+        assert_eq!((row.newest(), row.issued_at, row.rotated_at), (place(1, 1), at(60), at(0)));
+        for fork in 0..2 {
+            let next = issued(exchange(row, place(1, fork), at(100)));
+            assert_eq!((next.generation, next.forks, next.used_fork), (2, 1, Some(fork)));
+            // Its sibling is worth nothing: superseded at once, theft later.
+            assert_eq!(exchange(next, place(1, 1 - fork), at(101)), Exchange::Superseded);
+            assert_eq!(exchange(next, place(1, 1 - fork), at(111)), Exchange::Reused);
+        }
+    }
+
+    #[test]
+    fn forks_end_at_a_hundred() {
+        let mut row = issued(exchange(Rotation::first(T0), place(0, 0), at(0)));
+        for n in 1..200 {
+            row = issued(exchange(row, place(0, 0), at(n * 60)));
+        }
+        assert_eq!(row.newest(), place(1, 99));
+        assert_eq!(row.issued_at, at(99 * 60));
+    }
+
+    #[test]
+    fn a_token_whose_successor_was_used_never_yields_again() {
+        let one = issued(exchange(Rotation::first(T0), place(0, 0), at(0)));
+        let two = issued(exchange(one, place(1, 0), at(1)));
+        assert_eq!(exchange(two, place(0, 0), at(2)), Exchange::Superseded);
+        assert_eq!(exchange(two, place(0, 0), at(11)), Exchange::Reused);
+    }
+
+    #[test]
+    fn nine_generations_back_is_theft_at_any_time() {
+        let row = Rotation {
+            generation: 20,
+            forks: 1,
+            used_fork: Some(0),
+            issued_at: T0,
+            rotated_at: T0,
+        };
+        assert_eq!(exchange(row, place(12, 0), at(1)), Exchange::Superseded);
+        assert_eq!(exchange(row, place(11, 0), at(1)), Exchange::Reused);
+    }
+
+    #[test]
+    fn tokens_that_were_never_made_end_the_session() {
+        let row = Rotation::first(T0);
+        for bad in [
+            place(0, 1),
+            place(1, 0),
+            place(-1, 0),
+            place(0, -1),
+            place(i32::MAX, 0),
+            place(i32::MIN, 0),
+        ] {
+            assert_eq!(exchange(row, bad, at(1)), Exchange::Reused, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_ends_ninety_days_after_log_in() {
+        let day = 24 * 3600;
+        assert_eq!(expires_at(at(10 * day), T0), at(40 * day));
+        assert_eq!(expires_at(at(70 * day), T0), at(90 * day));
+    }
+}

@@ -1,0 +1,70 @@
+//! Security events: every kind ever recorded, and how an entry is written so that the
+//! log can be checked later.
+//!
+//! The causing transaction moves the user's head in `auth.audit_heads` (`seq` + 1,
+//! `head` = SHA-256(head ‖ seq ‖ entry)) and puts entry, seq and hash into the outbox.
+//! Personal fields enter the entry as salted commitments, SHA-256(salt ‖ value), and
+//! travel beside it in the clear: erased later, the chain still holds.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use domain::ids::SessionId;
+use domain::time::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::clock::Chance;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecurityEvent {
+    UserRegistered,
+    UserLoggedIn,
+    SessionEnded,
+    AllSessionsEnded,
+    RefreshTokenReused,
+}
+
+impl SecurityEvent {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UserRegistered => "user_registered",
+            Self::UserLoggedIn => "user_logged_in",
+            Self::SessionEnded => "session_ended",
+            Self::AllSessionsEnded => "all_sessions_ended",
+            Self::RefreshTokenReused => "refresh_token_reused",
+        }
+    }
+}
+
+/// An entry ready for the store.
+#[derive(Debug)]
+pub struct AuditEntry {
+    /// The bytes that the hash covers.
+    pub entry: String,
+    /// The personal values with their salts, outside of the hash.
+    pub personal: Value,
+}
+
+impl AuditEntry {
+    #[must_use]
+    pub fn new(
+        event: SecurityEvent,
+        session: SessionId,
+        address: &str,
+        now: Timestamp,
+        chance: Chance,
+    ) -> Self {
+        let salt = BASE64.encode(chance.bytes::<16>());
+        let commitment = digest(&SHA256, format!("{salt}{address}").as_bytes());
+        let mut entry = Map::new();
+        entry.insert("event".into(), json!(event.name()));
+        entry.insert("at".into(), json!(now.millis()));
+        entry.insert("sessionId".into(), json!(session.to_string()));
+        entry.insert("address".into(), json!(BASE64.encode(commitment)));
+        Self {
+            entry: Value::Object(entry).to_string(),
+            personal: json!({ "address": { "salt": salt, "value": address } }),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+-- Compares a code. Counting and comparing are this one step: of any number of parallel
+-- guesses exactly as many are evaluated as may be.
+-- KEYS[1]: verification:{id}. args: purpose, device, code_mac, max_attempts,
+-- confirmed_life (ms).
+local refusal = take_limits(args.limits)
+if refusal then return refusal end
+
+local record = read(KEYS[1], { 'purpose', 'device', 'expires_at', 'attempts', 'code_mac',
+  'code_expires_at', 'verified', 'requires_2fa' })
+local expires_at = tonumber(record.expires_at or 0)
+if expires_at <= now or record.purpose ~= args.purpose or record.device ~= args.device then
+  return answer({ status = 'invalid' })
+end
+local attempts, verified = tonumber(record.attempts), record.verified == '1'
+if attempts >= args.max_attempts then
+  return answer({ status = 'too_many_attempts', wait = expires_at - now })
+end
+if not verified and tonumber(record.code_expires_at) <= now then
+  return answer({ status = 'expired' })
+end
+-- Keyed digests: what the comparison's time could tell is worth nothing without the key.
+if record.code_mac ~= args.code_mac then
+  redis.call('HINCRBY', KEYS[1], 'attempts', 1)
+  return answer({ status = 'incorrect', attempts_left = args.max_attempts - attempts - 1 })
+end
+if not verified then
+  write(KEYS[1], { verified = 1, expires_at = now + args.confirmed_life })
+  redis.call('PEXPIRE', KEYS[1], args.confirmed_life)
+end
+return answer({ status = 'confirmed', requires_2fa = record.requires_2fa == '1' })

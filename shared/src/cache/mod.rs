@@ -1,0 +1,322 @@
+//! Redis: what expires. One concrete cache with named operations; each that decides
+//! something is one Lua script in a file of its own, behind `prelude.lua`.
+//!
+//! | key | what it holds | how long |
+//! |---|---|---|
+//! | `verification:{id}` | a running verification | 15 min, confirmed 5 min |
+//! | `session:{sid}` | `alive`, a hot copy of the row, or `ended`, a tombstone over it | 60 s, 20 min |
+//! | `rate_limit:{type}:{id}` | when a bucket is full again | until then |
+//! | `metrics` | the fleet's counters | 7 days after the last |
+//! | `inbox` | codes "sent" on a laptop | 1 day |
+
+pub mod sessions;
+pub mod verifications;
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Pipeline, Script, Value};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, OnceLock};
+use std::time::Duration;
+use thiserror::Error;
+
+use crate::config::Config;
+use crate::limits::{Limit, OnOutage, Standing};
+use crate::telemetry::Metrics;
+use domain::time::Timestamp;
+
+/// Redis answers within this or counts as down.
+const DEADLINE: Duration = Duration::from_millis(250);
+const METRICS_KEY: &str = "metrics";
+const METRICS_LIFE_SECONDS: i64 = 7 * 24 * 3600;
+const INBOX_KEY: &str = "inbox";
+
+#[derive(Debug, Error)]
+pub enum CacheError {
+    #[error("a limit refused")]
+    Limited { limit: String, wait: Duration },
+    #[error("redis did not answer in time")]
+    Deadline,
+    #[error("redis failed: {}", .0.code().unwrap_or("connection lost"))]
+    Redis(#[source] redis::RedisError),
+    #[error("redis holds something of another shape")]
+    Shape,
+}
+
+impl From<redis::RedisError> for CacheError {
+    fn from(error: redis::RedisError) -> Self {
+        Self::Redis(error)
+    }
+}
+
+/// A limit as the scripts take it.
+#[derive(Clone, Debug, Serialize)]
+struct LimitArgs {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    name: &'static str,
+    /// Milliseconds in which one token comes back.
+    interval: u64,
+    burst: u32,
+    own: bool,
+}
+
+impl LimitArgs {
+    fn new(limit: Limit, name: &'static str, id: Option<&str>, config: &Config) -> Self {
+        let rule = limit.rule(config);
+        let period = u64::try_from(rule.period.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            key: id.map(|id| format!("rate_limit:{}:{id}", limit.name())),
+            name,
+            interval: (period / u64::from(rule.burst)).max(1),
+            burst: rule.burst,
+            own: limit.is_callers_own(),
+        }
+    }
+}
+
+/// What counts a request: its limits, and where the caller's own standing goes.
+pub struct Counting<'a> {
+    now: Timestamp,
+    limits: Vec<LimitArgs>,
+    open_on_outage: bool,
+    standing: &'a OnceLock<Standing>,
+}
+
+impl<'a> Counting<'a> {
+    #[must_use]
+    pub fn new(
+        config: &Config,
+        now: Timestamp,
+        limits: &[(Limit, &str)],
+        standing: &'a OnceLock<Standing>,
+    ) -> Self {
+        let limits = if config.rate_limits { limits } else { &[] };
+        Self {
+            now,
+            limits: limits
+                .iter()
+                .map(|(limit, id)| LimitArgs::new(*limit, limit.name(), Some(id), config))
+                .collect(),
+            open_on_outage: limits
+                .iter()
+                .all(|(limit, _)| limit.rule(config).on_outage == OnOutage::Open),
+            standing,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Args<'a, T> {
+    now: i64,
+    limits: &'a [LimitArgs],
+    #[serde(flatten)]
+    own: T,
+}
+
+#[derive(Deserialize)]
+struct StandingReply {
+    limit: u32,
+    remaining: u32,
+    reset: u64,
+}
+
+#[derive(Serialize)]
+struct Nothing {}
+
+macro_rules! script {
+    ($file:literal) => {
+        ::std::sync::LazyLock::new(|| {
+            ::redis::Script::new(concat!(include_str!("prelude.lua"), include_str!($file)))
+        })
+    };
+}
+use script;
+
+static TAKE_LIMITS: LazyLock<Script> = script!("take_limits.lua");
+
+/// The connection and what is done with it.
+pub struct Cache {
+    manager: ConnectionManager,
+    metrics: Arc<Metrics>,
+    round_trips: AtomicU64,
+}
+
+impl Cache {
+    /// Prepares the connection; it is made with the first command, and again whenever it
+    /// was lost.
+    pub fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, CacheError> {
+        let client = redis::Client::open(config.redis_url.expose().as_str())?;
+        let manager_config = ConnectionManagerConfig::new()
+            .set_number_of_retries(1)
+            .set_min_delay(Duration::from_millis(10))
+            .set_max_delay(Duration::from_millis(50))
+            .set_connection_timeout(Some(DEADLINE))
+            .set_response_timeout(Some(DEADLINE));
+        Ok(Self {
+            manager: ConnectionManager::new_lazy_with_config(client, manager_config)?,
+            metrics,
+            round_trips: AtomicU64::new(0),
+        })
+    }
+
+    /// Round trips made so far: what the bench counts.
+    #[must_use]
+    pub fn round_trips(&self) -> u64 {
+        self.round_trips.load(Ordering::Relaxed)
+    }
+
+    /// Whether Redis answers.
+    pub async fn ping(&self) -> Result<(), CacheError> {
+        let mut pipe = redis::pipe();
+        pipe.cmd("PING");
+        self.send(&pipe).await.map(drop)
+    }
+
+    /// One round trip, within the deadline. A connection that turns out to be lost is
+    /// made anew once: what is sent here may safely be applied twice.
+    async fn send(&self, pipe: &Pipeline) -> Result<Vec<Value>, CacheError> {
+        let exchange = async {
+            self.round_trips.fetch_add(1, Ordering::Relaxed);
+            let mut manager = self.manager.clone();
+            match pipe.query_async(&mut manager).await {
+                Err(error) if error.is_connection_dropped() || error.is_io_error() => {
+                    self.round_trips.fetch_add(1, Ordering::Relaxed);
+                    pipe.query_async(&mut manager).await
+                }
+                result => result,
+            }
+        };
+        match tokio::time::timeout(DEADLINE, exchange).await {
+            Ok(values) => Ok(values?),
+            Err(_) => Err(CacheError::Deadline),
+        }
+    }
+
+    /// Runs a script on at most one key of its own. Counters that are due travel along.
+    async fn run<T: Serialize, R: DeserializeOwned>(
+        &self,
+        script: &Script,
+        key: Option<&str>,
+        counting: &Counting<'_>,
+        own: T,
+    ) -> Result<R, CacheError> {
+        let args = Args { now: counting.now.millis(), limits: &counting.limits, own };
+        let args = serde_json::to_string(&args).map_err(|_| CacheError::Shape)?;
+        let mut pipe = redis::pipe();
+        let call = |pipe: &mut Pipeline| {
+            pipe.cmd("EVALSHA").arg(script.get_hash()).arg(usize::from(key.is_some()));
+            if let Some(key) = key {
+                pipe.arg(key);
+            }
+            pipe.arg(&args);
+        };
+        call(&mut pipe);
+        let flushed = self.metrics.take_due(counting.now);
+        add_metrics(&mut pipe, &flushed);
+        let values = match self.send(&pipe).await {
+            Err(CacheError::Redis(error)) if error.code() == Some("NOSCRIPT") => {
+                // A Redis that restarted knows no scripts: teach it this one.
+                let load = script.load_async(&mut self.manager.clone()).await;
+                load.map_err(CacheError::Redis)?;
+                let mut again = redis::pipe();
+                call(&mut again);
+                self.send(&again).await?
+            }
+            Err(error) => {
+                self.metrics.put_back(flushed);
+                return Err(error);
+            }
+            Ok(values) => values,
+        };
+        let reply = values.into_iter().next().ok_or(CacheError::Shape)?;
+        let reply: String = redis::from_redis_value(reply).map_err(|_| CacheError::Shape)?;
+        read_reply(&reply, counting)
+    }
+
+    /// Counts a request that needs nothing else of Redis.
+    pub async fn take_limits(&self, counting: &Counting<'_>) -> Result<(), CacheError> {
+        #[derive(Deserialize)]
+        struct Taken {}
+        if counting.limits.is_empty() {
+            return Ok(());
+        }
+        match self.run(&TAKE_LIMITS, None, counting, Nothing {}).await {
+            Ok(Taken {}) => Ok(()),
+            Err(limited @ CacheError::Limited { .. }) => Err(limited),
+            Err(error) if counting.open_on_outage => {
+                tracing::warn!(error = %error, "limits are not counted");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The fleet's counters, after adding what this process still holds.
+    pub async fn metrics(&self) -> Result<Vec<(String, i64)>, CacheError> {
+        let flushed = self.metrics.take_all();
+        let mut pipe = redis::pipe();
+        add_metrics(&mut pipe, &flushed);
+        pipe.cmd("HGETALL").arg(METRICS_KEY);
+        match self.send(&pipe).await {
+            Ok(values) => {
+                let all = values.into_iter().next_back().ok_or(CacheError::Shape)?;
+                redis::from_redis_value(all).map_err(|_| CacheError::Shape)
+            }
+            Err(error) => {
+                self.metrics.put_back(flushed);
+                Err(error)
+            }
+        }
+    }
+
+    /// Keeps a message for the local inbox page, the newest first.
+    pub async fn put_inbox(&self, message: &str) -> Result<(), CacheError> {
+        let mut pipe = redis::pipe();
+        pipe.atomic().cmd("LPUSH").arg(INBOX_KEY).arg(message).ignore();
+        pipe.cmd("LTRIM").arg(INBOX_KEY).arg(0).arg(499).ignore();
+        pipe.cmd("EXPIRE").arg(INBOX_KEY).arg(24 * 3600).ignore();
+        self.send(&pipe).await.map(drop)
+    }
+
+    /// The local inbox, newest first.
+    pub async fn inbox(&self) -> Result<Vec<String>, CacheError> {
+        let mut pipe = redis::pipe();
+        pipe.cmd("LRANGE").arg(INBOX_KEY).arg(0).arg(-1);
+        let values = self.send(&pipe).await?;
+        let list = values.into_iter().next().ok_or(CacheError::Shape)?;
+        redis::from_redis_value(list).map_err(|_| CacheError::Shape)
+    }
+}
+
+fn add_metrics(pipe: &mut Pipeline, flushed: &[(String, i64)]) {
+    for (series, by) in flushed {
+        pipe.cmd("HINCRBY").arg(METRICS_KEY).arg(series).arg(by).ignore();
+    }
+    if !flushed.is_empty() {
+        pipe.cmd("EXPIRE").arg(METRICS_KEY).arg(METRICS_LIFE_SECONDS).ignore();
+    }
+}
+
+fn read_reply<R: DeserializeOwned>(reply: &str, counting: &Counting<'_>) -> Result<R, CacheError> {
+    #[derive(Deserialize)]
+    struct Limits {
+        status: String,
+        #[serde(default)]
+        limit: String,
+        #[serde(default)]
+        wait: f64,
+        standing: Option<StandingReply>,
+    }
+    let limits: Limits = serde_json::from_str(reply).map_err(|_| CacheError::Shape)?;
+    if let Some(StandingReply { limit, remaining, reset }) = limits.standing {
+        let reset = Duration::from_millis(reset);
+        let _ = counting.standing.set(Standing { limit, remaining, reset });
+    }
+    if limits.status == "limited" {
+        let wait = Duration::try_from_secs_f64(limits.wait / 1000.0).unwrap_or_default();
+        return Err(CacheError::Limited { limit: limits.limit, wait });
+    }
+    serde_json::from_str(reply).map_err(|_| CacheError::Shape)
+}

@@ -1,0 +1,55 @@
+-- Put in front of every script. A script takes one JSON object (ARGV[1]) with `now` (ms)
+-- and `limits`, and gives one back with `status`. Every decision compares stored times
+-- with the given now; a TTL only collects the garbage.
+
+local args = cjson.decode(ARGV[1])
+local now = args.now
+local standing -- of the limit that counts the caller itself; told with every answer
+
+local function answer(reply)
+  reply.standing = standing
+  return cjson.encode(reply)
+end
+
+-- All limits of the request, or none (GCRA: a key holds the time at which its bucket is
+-- full again). Gives the refusal to answer with, or nothing.
+local function take_limits(limits)
+  local refusal
+  for _, limit in ipairs(limits) do
+    limit.before = math.max(tonumber(redis.call('GET', limit.key) or 0), now)
+    limit.after = limit.before + limit.interval
+    local wait = limit.after - now - limit.burst * limit.interval
+    if wait > 0 and (not refusal or wait > refusal.wait) then
+      refusal = { status = 'limited', limit = limit.name, wait = wait }
+    end
+  end
+  for _, limit in ipairs(limits) do
+    local full_at = refusal and limit.before or limit.after
+    if not refusal then
+      redis.call('SET', limit.key, full_at, 'PX', full_at - now)
+    end
+    if limit.own then
+      local missing = full_at - now
+      standing = { limit = limit.burst, reset = missing,
+                   remaining = math.max(math.floor(limit.burst - missing / limit.interval), 0) }
+    end
+  end
+  return refusal and answer(refusal)
+end
+
+-- The named fields of a hash, absent ones nil.
+local function read(key, names)
+  local values, record = redis.call('HMGET', key, unpack(names)), {}
+  for i, name in ipairs(names) do record[name] = values[i] or nil end
+  return record
+end
+
+-- Writes the fields of a table into a hash.
+local function write(key, record)
+  local flat = {}
+  for name, value in pairs(record) do
+    flat[#flat + 1] = name
+    flat[#flat + 1] = value
+  end
+  redis.call('HSET', key, unpack(flat))
+end

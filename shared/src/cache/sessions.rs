@@ -1,0 +1,88 @@
+//! `session:{sid}`: says quickly whether a session is alive. The row in Postgres decides;
+//! this copy is written only where none is, lives a minute and is never prolonged, so
+//! that what was missed here is wrong for no longer than that.
+
+use domain::ids::{SessionId, VerificationId};
+use redis::Script;
+use serde::Deserialize;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use super::{Cache, CacheError, Counting, Nothing, script};
+
+/// How long a copy may be believed.
+const HOT: Duration = Duration::from_secs(60);
+/// A tombstone outlives every access token.
+const TOMBSTONE: Duration = Duration::from_secs(20 * 60);
+
+static CHECK_ACCESS: LazyLock<Script> = script!("check_access.lua");
+
+/// What Redis knows of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum Liveness {
+    Alive,
+    Ended,
+    Unknown,
+}
+
+impl Cache {
+    /// Counts a bearer's request and reads the hot copy of its session, in one round trip.
+    pub async fn check_access(
+        &self,
+        session: SessionId,
+        counting: &Counting<'_>,
+    ) -> Result<Liveness, CacheError> {
+        self.run(&CHECK_ACCESS, Some(&key(session)), counting, Nothing {}).await
+    }
+
+    /// Makes the hot copy of a live row, unless a tombstone (or a copy) is there.
+    pub async fn mark_alive(&self, session: SessionId) -> Result<(), CacheError> {
+        let mut pipe = redis::pipe();
+        mark_alive(&mut pipe, session);
+        self.send(&pipe).await.map(drop)
+    }
+
+    /// Overwrites hot copies with tombstones: the very next request sees them.
+    pub async fn bury(&self, ended: &[SessionId]) -> Result<(), CacheError> {
+        if ended.is_empty() {
+            return Ok(());
+        }
+        let mut pipe = redis::pipe();
+        bury(&mut pipe, ended);
+        self.send(&pipe).await.map(drop)
+    }
+
+    /// What a log-in leaves: its own hot copy, tombstones for the sessions it replaced,
+    /// and no verification.
+    pub async fn settle_login(
+        &self,
+        begun: SessionId,
+        ended: &[SessionId],
+        used: &VerificationId,
+    ) -> Result<(), CacheError> {
+        let mut pipe = redis::pipe();
+        bury(&mut pipe, ended);
+        mark_alive(&mut pipe, begun);
+        pipe.cmd("UNLINK").arg(super::verifications::key(used)).ignore();
+        self.send(&pipe).await.map(drop)
+    }
+}
+
+fn key(session: SessionId) -> String {
+    format!("session:{session}")
+}
+
+fn millis(life: Duration) -> u64 {
+    u64::try_from(life.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn mark_alive(pipe: &mut redis::Pipeline, session: SessionId) {
+    pipe.cmd("SET").arg(key(session)).arg("alive").arg("NX").arg("PX").arg(millis(HOT)).ignore();
+}
+
+fn bury(pipe: &mut redis::Pipeline, ended: &[SessionId]) {
+    for session in ended {
+        pipe.cmd("SET").arg(key(*session)).arg("ended").arg("PX").arg(millis(TOMBSTONE)).ignore();
+    }
+}

@@ -1,0 +1,362 @@
+//! `verification:{id}`: one phone being verified. Its states are walked by the scripts
+//! beside this file; here they get their arguments, and their answers names.
+
+use domain::ids::VerificationId;
+use domain::time::Timestamp;
+use domain::verification::{
+    CODE_LIFE, CONFIRMED_LIFE, MAX_ATTEMPTS, Purpose, RECORD_LIFE, RESEND_WAITS,
+};
+use redis::Script;
+use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use super::{Cache, CacheError, Counting, LimitArgs, Nothing, script};
+use crate::config::Config;
+use crate::limits::Limit;
+
+static START: LazyLock<Script> = script!("start_verification.lua");
+static READ: LazyLock<Script> = script!("read_verification.lua");
+static CONFIRM: LazyLock<Script> = script!("confirm_verification.lua");
+static RESEND: LazyLock<Script> = script!("resend_verification.lua");
+static WITHDRAW: LazyLock<Script> = script!("withdraw_code.lua");
+
+pub(super) fn key(id: &VerificationId) -> String {
+    format!("verification:{id}")
+}
+
+/// Whose limits count a verification: everybody's, or those of callers who have shown a
+/// token of the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    Common,
+    Owner,
+}
+
+impl Lane {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Common => "phone",
+            Self::Owner => "owner",
+        }
+    }
+
+    /// The number's limits in this lane.
+    #[must_use]
+    pub const fn limits(self) -> [Limit; 2] {
+        match self {
+            Self::Common => [Limit::PhonePerMinute, Limit::PhonePerHour],
+            Self::Owner => [Limit::OwnerPerMinute, Limit::OwnerPerHour],
+        }
+    }
+}
+
+/// A verification about to begin. Number, code and device are digests or sealed.
+#[derive(Debug)]
+pub struct NewVerification {
+    pub purpose: Purpose,
+    pub lane: Lane,
+    pub phone_key: String,
+    pub sealed_phone: String,
+    pub device: String,
+    pub code_mac: String,
+    /// Whether the number has an account: decides the words of the message.
+    pub known: bool,
+    pub requires_second_factor: bool,
+}
+
+/// What a client may know of a running verification.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    pub code_expires_at: Timestamp,
+    pub resend_at: Timestamp,
+    pub attempts_left: u32,
+}
+
+/// A verification as register, login and GET read it.
+#[derive(Debug)]
+pub struct Verification {
+    pub purpose: Purpose,
+    pub device: String,
+    pub sealed_phone: String,
+    pub verified: bool,
+    pub expires_at: Timestamp,
+    pub progress: Progress,
+}
+
+/// A code that now counts and waits to be sent.
+#[derive(Debug)]
+pub struct Resent {
+    pub purpose: Purpose,
+    pub sealed_phone: String,
+    pub known: bool,
+    /// Which of the verification's codes it is, from 1.
+    pub sends: u32,
+    pub progress: Progress,
+}
+
+#[derive(Debug)]
+pub enum ResendOutcome {
+    Resent(Resent),
+    Invalid,
+    TooManyAttempts { wait: Duration },
+    TooEarly { wait: Duration },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum ConfirmOutcome {
+    Confirmed { requires_2fa: bool },
+    Incorrect { attempts_left: u32 },
+    Expired,
+    Invalid,
+    TooManyAttempts { wait: u64 },
+}
+
+#[derive(Serialize)]
+struct StoredRecord<'a> {
+    purpose: &'static str,
+    lane: &'static str,
+    phone_key: &'a str,
+    phone: &'a str,
+    device: &'a str,
+    code_mac: &'a str,
+    code_expires_at: i64,
+    expires_at: i64,
+    resend_at: i64,
+    known: u8,
+    requires_2fa: u8,
+    attempts: u32,
+    sends: u32,
+    verified: u8,
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Cache {
+    /// Makes a verification, if the limits allow one more code.
+    pub async fn start_verification(
+        &self,
+        id: &VerificationId,
+        new: &NewVerification,
+        counting: &Counting<'_>,
+        config: &Config,
+    ) -> Result<Progress, CacheError> {
+        #[derive(Serialize)]
+        struct Start<'a> {
+            record: StoredRecord<'a>,
+        }
+        #[derive(Deserialize)]
+        struct Started {}
+        let now = counting.now;
+        let wait = if config.rate_limits { RESEND_WAITS[0] } else { Duration::ZERO };
+        let progress = Progress {
+            code_expires_at: now + CODE_LIFE,
+            resend_at: now + wait,
+            attempts_left: MAX_ATTEMPTS,
+        };
+        let record = StoredRecord {
+            purpose: new.purpose.as_str(),
+            lane: new.lane.as_str(),
+            phone_key: &new.phone_key,
+            phone: &new.sealed_phone,
+            device: &new.device,
+            code_mac: &new.code_mac,
+            code_expires_at: progress.code_expires_at.millis(),
+            expires_at: (now + RECORD_LIFE).millis(),
+            resend_at: progress.resend_at.millis(),
+            known: new.known.into(),
+            requires_2fa: new.requires_second_factor.into(),
+            attempts: 0,
+            sends: 1,
+            verified: 0,
+        };
+        let Started {} = self.run(&START, Some(&key(id)), counting, Start { record }).await?;
+        Ok(progress)
+    }
+
+    /// Reads a verification; `None` if there is none or it is over.
+    pub async fn find_verification(
+        &self,
+        id: &VerificationId,
+        counting: &Counting<'_>,
+    ) -> Result<Option<Verification>, CacheError> {
+        #[derive(Deserialize)]
+        #[serde(tag = "status", rename_all = "snake_case")]
+        enum Found {
+            Ok { record: Record },
+            Missing,
+        }
+        // Redis keeps fields as text.
+        #[derive(Deserialize)]
+        struct Record {
+            purpose: String,
+            device: String,
+            phone: String,
+            expires_at: String,
+            code_expires_at: String,
+            resend_at: String,
+            attempts: String,
+            verified: String,
+        }
+        let record = match self.run(&READ, Some(&key(id)), counting, Nothing {}).await? {
+            Found::Ok { record } => record,
+            Found::Missing => return Ok(None),
+        };
+        let time =
+            |text: &str| text.parse().map(Timestamp::from_millis).map_err(|_| CacheError::Shape);
+        let attempts: u32 = record.attempts.parse().map_err(|_| CacheError::Shape)?;
+        Ok(Some(Verification {
+            purpose: Purpose::from_stored(&record.purpose).ok_or(CacheError::Shape)?,
+            verified: record.verified == "1",
+            expires_at: time(&record.expires_at)?,
+            progress: Progress {
+                code_expires_at: time(&record.code_expires_at)?,
+                resend_at: time(&record.resend_at)?,
+                attempts_left: MAX_ATTEMPTS.saturating_sub(attempts),
+            },
+            device: record.device,
+            sealed_phone: record.phone,
+        }))
+    }
+
+    /// Compares a code by its digest, counting the attempt.
+    pub async fn confirm_verification(
+        &self,
+        id: &VerificationId,
+        purpose: Purpose,
+        device: &str,
+        code_mac: &str,
+        counting: &Counting<'_>,
+    ) -> Result<ConfirmOutcome, CacheError> {
+        #[derive(Serialize)]
+        struct Confirm<'a> {
+            purpose: &'static str,
+            device: &'a str,
+            code_mac: &'a str,
+            max_attempts: u32,
+            confirmed_life: i64,
+        }
+        let confirm = Confirm {
+            purpose: purpose.as_str(),
+            device,
+            code_mac,
+            max_attempts: MAX_ATTEMPTS,
+            confirmed_life: millis(CONFIRMED_LIFE),
+        };
+        self.run(&CONFIRM, Some(&key(id)), counting, confirm).await
+    }
+
+    /// Puts a new code in the place of the last. `code_macs` holds its digest for each
+    /// purpose, as only the record knows which it has.
+    pub async fn resend_verification(
+        &self,
+        id: &VerificationId,
+        device: &str,
+        code_macs: [(Purpose, String); 2],
+        counting: &Counting<'_>,
+        config: &Config,
+    ) -> Result<ResendOutcome, CacheError> {
+        #[derive(Serialize)]
+        struct Resend<'a> {
+            device: &'a str,
+            code_macs: std::collections::HashMap<&'static str, String>,
+            code_life: i64,
+            max_attempts: u32,
+            waits: [i64; RESEND_WAITS.len() - 1],
+            waiting: bool,
+            number_limits: Vec<LimitArgs>,
+        }
+        #[derive(Deserialize)]
+        #[serde(tag = "status", rename_all = "snake_case")]
+        enum Reply {
+            Resent {
+                purpose: String,
+                phone: String,
+                known: bool,
+                sends: u32,
+                code_expires_at: i64,
+                resend_at: i64,
+                attempts_left: u32,
+            },
+            Invalid,
+            TooManyAttempts {
+                wait: u64,
+            },
+            TooEarly {
+                wait: u64,
+            },
+        }
+        // Both lanes have the same numbers; the record tells which is meant.
+        let [minute, hour] = Lane::Common.limits();
+        let number_limits = if config.rate_limits {
+            vec![
+                LimitArgs::new(minute, "minute", None, config),
+                LimitArgs::new(hour, "hour", None, config),
+            ]
+        } else {
+            Vec::new()
+        };
+        let resend = Resend {
+            device,
+            code_macs: code_macs.into_iter().map(|(p, mac)| (p.as_str(), mac)).collect(),
+            code_life: millis(CODE_LIFE),
+            max_attempts: MAX_ATTEMPTS,
+            waits: [millis(RESEND_WAITS[1]), millis(RESEND_WAITS[2])],
+            waiting: config.rate_limits,
+            number_limits,
+        };
+        Ok(match self.run(&RESEND, Some(&key(id)), counting, resend).await? {
+            Reply::Invalid => ResendOutcome::Invalid,
+            Reply::TooManyAttempts { wait } => {
+                ResendOutcome::TooManyAttempts { wait: Duration::from_millis(wait) }
+            }
+            Reply::TooEarly { wait } => {
+                ResendOutcome::TooEarly { wait: Duration::from_millis(wait) }
+            }
+            Reply::Resent {
+                purpose,
+                phone,
+                known,
+                sends,
+                code_expires_at,
+                resend_at,
+                attempts_left,
+            } => ResendOutcome::Resent(Resent {
+                purpose: Purpose::from_stored(&purpose).ok_or(CacheError::Shape)?,
+                sealed_phone: phone,
+                known,
+                sends,
+                progress: Progress {
+                    code_expires_at: Timestamp::from_millis(code_expires_at),
+                    resend_at: Timestamp::from_millis(resend_at),
+                    attempts_left,
+                },
+            }),
+        })
+    }
+
+    /// Takes back a code that could not be sent: the first with its verification, a later
+    /// one in favour of the code before.
+    pub async fn withdraw_code(
+        &self,
+        id: &VerificationId,
+        sends: u32,
+        now: Timestamp,
+    ) -> Result<(), CacheError> {
+        #[derive(Serialize)]
+        struct Withdraw {
+            sends: u32,
+        }
+        #[derive(Deserialize)]
+        struct Withdrawn {}
+        let uncounted = std::sync::OnceLock::new();
+        let counting =
+            Counting { now, limits: Vec::new(), open_on_outage: false, standing: &uncounted };
+        let Withdrawn {} =
+            self.run(&WITHDRAW, Some(&key(id)), &counting, Withdraw { sends }).await?;
+        Ok(())
+    }
+}

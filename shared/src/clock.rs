@@ -1,0 +1,62 @@
+//! Time and chance. Both are handed in: `clippy.toml` bans the system's clock and
+//! random sources everywhere but here, so that a test can say what time it is.
+
+use domain::time::Timestamp;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
+
+/// The clock of a running service.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    System,
+    /// Stands still until told otherwise: for tests.
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    #[must_use]
+    pub fn manual(now: Timestamp) -> Self {
+        Self::Manual(Arc::new(AtomicI64::new(now.millis())))
+    }
+
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        match self {
+            #[expect(clippy::disallowed_methods, reason = "the one place that asks")]
+            Self::System => SystemTime::now().into(),
+            Self::Manual(millis) => Timestamp::from_millis(millis.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Moves a manual clock on; the system's goes by itself.
+    pub fn advance(&self, by: Duration) {
+        if let Self::Manual(millis) = self {
+            let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+            millis.fetch_add(by, Ordering::SeqCst);
+        }
+    }
+}
+
+/// The operating system's random source, through the one cryptography provider.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Chance;
+
+impl Chance {
+    /// Uniform random bytes.
+    ///
+    /// # Panics
+    /// If the operating system has none to give: nothing safe can be done without.
+    #[must_use]
+    pub fn bytes<const N: usize>(self) -> [u8; N] {
+        let mut bytes = [0; N];
+        #[expect(clippy::disallowed_methods, reason = "the one place that asks")]
+        aws_lc_rs::rand::fill(&mut bytes).expect("the operating system's random source answers");
+        bytes
+    }
+
+    #[must_use]
+    pub fn bits(self) -> u32 {
+        u32::from_ne_bytes(self.bytes())
+    }
+}

@@ -1,0 +1,103 @@
+//! Every limit on how often something may be asked: reading this enum is reading the
+//! abuse policy. Attempt counts on codes are rules of the verification, not limits.
+//!
+//! Each is a token bucket (GCRA): `burst` at once, refilled evenly over `period`. All
+//! limits of a request are checked and taken in one script call (`cache/limits.lua`);
+//! when one refuses, none is taken.
+
+use crate::config::Config;
+use std::time::Duration;
+
+/// What a limit does when Redis cannot be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnOutage {
+    /// The request goes on: what it does is safe without the limit.
+    Open,
+    /// The request is refused: it costs money.
+    Closed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// Codes sent to a number, for whoever asks.
+    PhonePerMinute,
+    PhonePerHour,
+    /// The same for callers who show a token of the account: strangers who use up the
+    /// common lane do not shut the owner out.
+    OwnerPerMinute,
+    OwnerPerHour,
+    /// Codes asked for from one address.
+    SendPerAddress,
+    /// Requests to any other public route from one address.
+    PublicPerAddress,
+    /// Requests to bearer routes by one account.
+    BearerPerAccount,
+}
+
+/// A limit with its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    pub burst: u32,
+    pub period: Duration,
+    pub on_outage: OnOutage,
+}
+
+impl Limit {
+    pub const ALL: [Self; 7] = [
+        Self::PhonePerMinute,
+        Self::PhonePerHour,
+        Self::OwnerPerMinute,
+        Self::OwnerPerHour,
+        Self::SendPerAddress,
+        Self::PublicPerAddress,
+        Self::BearerPerAccount,
+    ];
+
+    /// Its name in `rate_limit:{type}:{id}`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PhonePerMinute => "phone_minute",
+            Self::PhonePerHour => "phone_hour",
+            Self::OwnerPerMinute => "owner_minute",
+            Self::OwnerPerHour => "owner_hour",
+            Self::SendPerAddress => "send_address",
+            Self::PublicPerAddress => "public_address",
+            Self::BearerPerAccount => "bearer_account",
+        }
+    }
+
+    #[must_use]
+    pub fn rule(self, config: &Config) -> Rule {
+        const MINUTE: Duration = Duration::from_secs(60);
+        const HOUR: Duration = Duration::from_secs(3600);
+        let (burst, period, on_outage) = match self {
+            Self::PhonePerMinute | Self::OwnerPerMinute => {
+                (config.sms_rate_limit_per_minute, MINUTE, OnOutage::Closed)
+            }
+            Self::PhonePerHour | Self::OwnerPerHour => {
+                (config.sms_rate_limit_per_hour, HOUR, OnOutage::Closed)
+            }
+            Self::SendPerAddress => (10, MINUTE, OnOutage::Closed),
+            Self::PublicPerAddress => (60, MINUTE, OnOutage::Open),
+            Self::BearerPerAccount => (300, MINUTE, OnOutage::Open),
+        };
+        Rule { burst, period, on_outage }
+    }
+
+    /// Whether its state may be told to the caller: only what counts the caller itself,
+    /// never what counts a number, which a stranger could otherwise watch.
+    #[must_use]
+    pub const fn is_callers_own(self) -> bool {
+        matches!(self, Self::SendPerAddress | Self::PublicPerAddress | Self::BearerPerAccount)
+    }
+}
+
+/// What is left of a limit after a request was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub limit: u32,
+    pub remaining: u32,
+    /// Until the bucket is full again.
+    pub reset: Duration,
+}

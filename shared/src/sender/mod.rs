@@ -1,0 +1,73 @@
+//! How a code reaches a phone: one sender, and one that is tried once when it fails.
+
+mod inbox;
+pub mod text;
+mod twilio;
+
+use domain::phone::PhoneNumber;
+use domain::secret::Secret;
+use domain::time::Timestamp;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use thiserror::Error;
+
+use crate::cache::Cache;
+use crate::config::{Config, SenderConfig};
+
+/// A message on its way. Its body holds the code.
+#[derive(Debug)]
+pub struct Message {
+    pub to: PhoneNumber,
+    pub body: Secret<String>,
+    pub code: Secret<String>,
+    pub at: Timestamp,
+}
+
+/// Why a message did not go. Providers' own words may hold the number: only what kind of
+/// failure it was is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SendError {
+    #[error("the sender {0} cannot be reached")]
+    Unreachable(&'static str),
+    #[error("the sender {0} refused with status {1}")]
+    Refused(&'static str, u16),
+}
+
+type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), SendError>> + Send + 'a>>;
+
+/// A way to a phone, chosen by `SMS_SENDER`.
+pub trait CodeSender: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn send<'a>(&'a self, message: &'a Message) -> Sending<'a>;
+}
+
+/// The configured senders.
+pub struct Senders {
+    first: Box<dyn CodeSender>,
+    fallback: Option<Box<dyn CodeSender>>,
+}
+
+fn build(config: &SenderConfig, cache: &Arc<Cache>) -> Result<Box<dyn CodeSender>, SendError> {
+    Ok(match config {
+        SenderConfig::Inbox => Box::new(inbox::Inbox::new(cache.clone())),
+        SenderConfig::Twilio(twilio) => Box::new(twilio::Twilio::new(twilio.clone())?),
+    })
+}
+
+impl Senders {
+    pub fn new(config: &Config, cache: &Arc<Cache>) -> Result<Self, SendError> {
+        Ok(Self {
+            first: build(&config.sender, cache)?,
+            fallback: config.sender_fallback.as_ref().map(|c| build(c, cache)).transpose()?,
+        })
+    }
+
+    /// Sends by the first sender, else once by the fallback.
+    pub async fn send(&self, message: &Message) -> Result<(), SendError> {
+        let Err(error) = self.first.send(message).await else { return Ok(()) };
+        let Some(fallback) = &self.fallback else { return Err(error) };
+        tracing::warn!(error = %error, fallback = fallback.name(), "trying the fallback sender");
+        fallback.send(message).await
+    }
+}

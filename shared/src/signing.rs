@@ -1,0 +1,470 @@
+//! Tokens: ES256 JWTs (RFC 7515, 7518, 7519), the keys that sign them, and the one
+//! door through which a token comes back in.
+//!
+//! Three kinds, told apart by `typ` *and* by audience, so that none passes for another:
+//! access (`at+jwt`, RFC 9068), refresh (`rt+jwt`, for this service alone) and
+//! web-socket (`ws+jwt`).
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD as BASE64};
+use domain::ids::{DeviceId, SessionId, UserId};
+use domain::secret::Secret;
+use domain::session::{Place, Rotation, expires_at};
+use domain::time::Timestamp;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use p256::SecretKey;
+use p256::elliptic_curve::sec1::ToSec1Point as _;
+use p256::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::fmt;
+use std::time::Duration;
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::clock::Chance;
+
+/// A longer string is no token of ours and is not looked at.
+const MAX_TOKEN: usize = 4096;
+/// How far another machine's clock may run ahead.
+const ISSUED_LEEWAY: i64 = 60;
+/// Life of a web-socket token: long enough to open one connection.
+pub const WS_TOKEN_TTL: Duration = Duration::from_secs(60);
+const WS_AUDIENCE: &str = "ws";
+
+#[derive(Debug, Error)]
+pub enum KeyError {
+    #[error("is not a JSON object with \"current\" and, if any, \"next\" and \"previous\" keys")]
+    Shape,
+    #[error("holds a key that is no P-256 private key (PEM, or base64 of PKCS#8)")]
+    Key,
+}
+
+/// Why a token is refused. The caller learns only "expired" or "invalid".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum TokenError {
+    #[error("the token is not valid")]
+    Invalid,
+    #[error("the token has expired")]
+    Expired,
+}
+
+/// `JWT_KEYS`: the next key is published before it signs, the previous one until its
+/// last token has died.
+#[derive(Deserialize)]
+struct StoredKeys {
+    current: String,
+    next: Option<String>,
+    previous: Option<String>,
+}
+
+/// A public key that tokens may be signed with.
+struct KnownKey {
+    kid: String,
+    key: DecodingKey,
+}
+
+/// The keys, parsed once.
+pub struct KeySet {
+    pair: EcdsaKeyPair,
+    kid: String,
+    known: Vec<KnownKey>,
+    jwks: String,
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeySet").field("kid", &self.kid).finish_non_exhaustive()
+    }
+}
+
+fn parse_key(text: &str) -> Result<SecretKey, KeyError> {
+    if text.contains("BEGIN EC PRIVATE KEY") {
+        return SecretKey::from_sec1_pem(text).map_err(|_| KeyError::Key);
+    }
+    if text.contains("-----BEGIN") {
+        return SecretKey::from_pkcs8_pem(text).map_err(|_| KeyError::Key);
+    }
+    let der = STANDARD.decode(text.trim()).map_err(|_| KeyError::Key)?;
+    SecretKey::from_pkcs8_der(&der).map_err(|_| KeyError::Key)
+}
+
+/// The public coordinates as a JWK writes them (RFC 7518 §6.2.1).
+fn coordinates(key: &SecretKey) -> Result<(String, String), KeyError> {
+    let point = key.public_key().to_sec1_point(false);
+    let (Some(x), Some(y)) = (point.x(), point.y()) else { return Err(KeyError::Key) };
+    Ok((BASE64.encode(x), BASE64.encode(y)))
+}
+
+/// RFC 7638: SHA-256 of the required members in lexical order.
+fn thumbprint(x: &str, y: &str) -> String {
+    let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
+    BASE64.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, canonical.as_bytes()))
+}
+
+impl KeySet {
+    pub fn parse(stored: &Secret<String>) -> Result<Self, KeyError> {
+        let stored: StoredKeys =
+            serde_json::from_str(stored.expose()).map_err(|_| KeyError::Shape)?;
+        let current = parse_key(&stored.current)?;
+        let der = current.to_pkcs8_der().map_err(|_| KeyError::Key)?;
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der.as_bytes())
+            .map_err(|_| KeyError::Key)?;
+        let others =
+            [stored.next.as_deref(), Some(stored.current.as_str()), stored.previous.as_deref()];
+        let (mut known, mut jwks) = (Vec::new(), Vec::new());
+        for key in others.into_iter().flatten() {
+            let (x, y) = coordinates(&parse_key(key)?)?;
+            let kid = thumbprint(&x, &y);
+            let decoding = DecodingKey::from_ec_components(&x, &y).map_err(|_| KeyError::Key)?;
+            jwks.push(json!({
+                "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": kid, "x": x, "y": y
+            }));
+            known.push(KnownKey { kid, key: decoding });
+        }
+        let (x, y) = coordinates(&current)?;
+        Ok(Self { pair, kid: thumbprint(&x, &y), known, jwks: json!({ "keys": jwks }).to_string() })
+    }
+
+    /// The key set as clients fetch it (RFC 7517).
+    #[must_use]
+    pub fn jwks(&self) -> &str {
+        &self.jwks
+    }
+
+    fn sign<C: Serialize>(&self, kind: &'static str, claims: &C) -> Result<String, TokenError> {
+        let header = json!({ "alg": "ES256", "kid": self.kid, "typ": kind }).to_string();
+        let claims = serde_json::to_vec(claims).map_err(|_| TokenError::Invalid)?;
+        let mut token = format!("{}.{}", BASE64.encode(header), BASE64.encode(claims));
+        let signature = self
+            .pair
+            .sign(&SystemRandom::new(), token.as_bytes())
+            .map_err(|_| TokenError::Invalid)?;
+        token.push('.');
+        token.push_str(&BASE64.encode(signature));
+        Ok(token)
+    }
+
+    fn verify<C: Claims>(
+        &self,
+        token: &str,
+        issuer: &str,
+        audience: &str,
+    ) -> Result<C, TokenError> {
+        if token.len() > MAX_TOKEN {
+            return Err(TokenError::Invalid);
+        }
+        let header: Header = token
+            .split_once('.')
+            .and_then(|(header, _)| BASE64.decode(header).ok())
+            .and_then(|header| serde_json::from_slice(&header).ok())
+            .ok_or(TokenError::Invalid)?;
+        let plain = header.alg == "ES256"
+            && header.typ == C::TYP
+            && header.crit.is_none()
+            && header.b64.is_none();
+        let known = self.known.iter().find(|known| known.kid == header.kid);
+        let (true, Some(known)) = (plain, known) else { return Err(TokenError::Invalid) };
+        // The library compares with the system's clock and with leeway, and lets a
+        // missing or a listed audience pass: times are compared by our clock below, and
+        // the claims' types want one audience.
+        let mut validation = Validation::new(Algorithm::ES256);
+        validation.validate_exp = false;
+        validation.set_issuer(&[issuer]);
+        validation.set_audience(&[audience]);
+        validation.set_required_spec_claims(&["iss", "aud", "sub"]);
+        let claims = jsonwebtoken::decode::<C>(token, &known.key, &validation)
+            .map_err(|_| TokenError::Invalid)?
+            .claims;
+        if claims.issuer() != issuer || claims.audience() != audience {
+            return Err(TokenError::Invalid);
+        }
+        Ok(claims)
+    }
+}
+
+/// What is read of a header. `jwk`, `jku` and `x5u` are not: keys come from the
+/// configuration alone.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    typ: String,
+    kid: String,
+    crit: Option<serde_json::Value>,
+    b64: Option<serde_json::Value>,
+}
+
+trait Claims: DeserializeOwned + Clone {
+    const TYP: &'static str;
+    fn issuer(&self) -> &str;
+    fn audience(&self) -> &str;
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct AccessClaims {
+    iss: String,
+    aud: String,
+    sub: Uuid,
+    jti: Uuid,
+    iat: i64,
+    exp: i64,
+    sid: Uuid,
+    #[serde(rename = "deviceId")]
+    device_id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+}
+
+impl Claims for AccessClaims {
+    const TYP: &'static str = "at+jwt";
+    fn issuer(&self) -> &str {
+        &self.iss
+    }
+    fn audience(&self) -> &str {
+        &self.aud
+    }
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct RefreshClaims {
+    iss: String,
+    aud: String,
+    sub: Uuid,
+    sid: Uuid,
+    #[serde(rename = "deviceId")]
+    device_id: Uuid,
+    jti: String,
+    #[serde(rename = "gen")]
+    generation: i32,
+    fork: i32,
+    iat: i64,
+    exp: i64,
+    auth_time: i64,
+}
+
+impl Claims for RefreshClaims {
+    const TYP: &'static str = "rt+jwt";
+    fn issuer(&self) -> &str {
+        &self.iss
+    }
+    fn audience(&self) -> &str {
+        &self.aud
+    }
+}
+
+/// Whom a token speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub user: UserId,
+    pub session: SessionId,
+    pub device: DeviceId,
+}
+
+/// A verified access token.
+#[derive(Clone, Copy, Debug)]
+pub struct Access {
+    pub identity: Identity,
+    pub issued_at: Timestamp,
+}
+
+/// A verified refresh token.
+#[derive(Clone, Copy, Debug)]
+pub struct Refresh {
+    pub identity: Identity,
+    pub place: Place,
+    pub expires_at: Timestamp,
+}
+
+/// The keys with what every token of this service says.
+#[derive(Debug)]
+pub struct Signing {
+    keys: std::sync::Arc<KeySet>,
+    issuer: String,
+    audience: String,
+    access_ttl: Duration,
+}
+
+impl Signing {
+    #[must_use]
+    pub fn new(config: &crate::config::Config) -> Self {
+        Self {
+            keys: config.jwt_keys.clone(),
+            issuer: config.jwt_issuer.clone(),
+            audience: config.jwt_audience.clone(),
+            access_ttl: config.access_token_ttl,
+        }
+    }
+
+    #[must_use]
+    pub fn jwks(&self) -> &str {
+        self.keys.jwks()
+    }
+
+    pub fn access(
+        &self,
+        who: Identity,
+        now: Timestamp,
+        chance: Chance,
+    ) -> Result<String, TokenError> {
+        let claims = self.bearer(who, &self.audience, now, self.access_ttl, Some("user"), chance);
+        self.keys.sign(AccessClaims::TYP, &claims)
+    }
+
+    /// A token that opens one web socket at another service.
+    pub fn web_socket(
+        &self,
+        who: Identity,
+        now: Timestamp,
+        chance: Chance,
+    ) -> Result<String, TokenError> {
+        let claims = self.bearer(who, WS_AUDIENCE, now, WS_TOKEN_TTL, None, chance);
+        self.keys.sign("ws+jwt", &claims)
+    }
+
+    fn bearer(
+        &self,
+        who: Identity,
+        audience: &str,
+        now: Timestamp,
+        ttl: Duration,
+        scope: Option<&str>,
+        chance: Chance,
+    ) -> AccessClaims {
+        AccessClaims {
+            iss: self.issuer.clone(),
+            aud: audience.to_owned(),
+            sub: *who.user.as_uuid(),
+            jti: uuid::Builder::from_random_bytes(chance.bytes()).into_uuid(),
+            iat: now.seconds(),
+            exp: (now + ttl).seconds(),
+            sid: *who.session.as_uuid(),
+            device_id: *who.device.as_uuid(),
+            scope: scope.map(str::to_owned),
+        }
+    }
+
+    /// The newest refresh token of a session: every claim follows from the row, so that
+    /// a repeated request gets the very same token.
+    pub fn refresh(
+        &self,
+        who: Identity,
+        rotation: &Rotation,
+        auth_time: Timestamp,
+    ) -> Result<String, TokenError> {
+        let Place { generation, fork } = rotation.newest();
+        let claims = RefreshClaims {
+            iss: self.issuer.clone(),
+            // Its own audience: nobody but this service takes it.
+            aud: self.issuer.clone(),
+            sub: *who.user.as_uuid(),
+            sid: *who.session.as_uuid(),
+            device_id: *who.device.as_uuid(),
+            jti: format!("{}.{generation}.{fork}", who.session),
+            generation,
+            fork,
+            iat: rotation.issued_at.seconds(),
+            exp: expires_at(rotation.issued_at, auth_time).seconds(),
+            auth_time: auth_time.seconds(),
+        };
+        self.keys.sign(RefreshClaims::TYP, &claims)
+    }
+
+    pub fn verify_access(&self, token: &str, now: Timestamp) -> Result<Access, TokenError> {
+        let claims: AccessClaims = self.keys.verify(token, &self.issuer, &self.audience)?;
+        check_times(claims.iat, claims.exp, now)?;
+        if claims.scope.as_deref() != Some("user") {
+            return Err(TokenError::Invalid);
+        }
+        Ok(Access {
+            identity: identity(claims.sub, claims.sid, claims.device_id),
+            issued_at: Timestamp::from_millis(claims.iat.saturating_mul(1000)),
+        })
+    }
+
+    pub fn verify_refresh(&self, token: &str, now: Timestamp) -> Result<Refresh, TokenError> {
+        let (refresh, issued) = self.read_refresh(token)?;
+        check_times(issued, refresh.expires_at.seconds(), now)?;
+        Ok(refresh)
+    }
+
+    /// Whose account a refresh token, even an expired one, once belonged to: proof
+    /// enough for the owners' lane of the limits, and for nothing else.
+    #[must_use]
+    pub fn former_owner(&self, token: &str) -> Option<UserId> {
+        self.read_refresh(token).ok().map(|(refresh, _)| refresh.identity.user)
+    }
+
+    fn read_refresh(&self, token: &str) -> Result<(Refresh, i64), TokenError> {
+        let claims: RefreshClaims = self.keys.verify(token, &self.issuer, &self.issuer)?;
+        let refresh = Refresh {
+            identity: identity(claims.sub, claims.sid, claims.device_id),
+            place: Place { generation: claims.generation, fork: claims.fork },
+            expires_at: Timestamp::from_millis(claims.exp.saturating_mul(1000)),
+        };
+        Ok((refresh, claims.iat))
+    }
+}
+
+fn identity(user: Uuid, session: Uuid, device: Uuid) -> Identity {
+    Identity {
+        user: UserId::from_uuid(user),
+        session: SessionId::from_uuid(session),
+        device: DeviceId::from_uuid(device),
+    }
+}
+
+fn check_times(issued: i64, expires: i64, now: Timestamp) -> Result<(), TokenError> {
+    if issued > now.seconds() + ISSUED_LEEWAY {
+        return Err(TokenError::Invalid);
+    }
+    if expires <= now.seconds() {
+        return Err(TokenError::Expired);
+    }
+    Ok(())
+}
+
+/// A new key set with a current key, as the variable `JWT_KEYS` takes it.
+#[must_use]
+pub fn new_jwt_keys() -> String {
+    // Of 2^256 values only a sliver is out of range: draw again then.
+    let key = loop {
+        let bytes = Secret::new(Chance.bytes::<32>());
+        if let Ok(key) = SecretKey::from_slice(bytes.expose())
+            && let Ok(der) = key.to_pkcs8_der()
+        {
+            break STANDARD.encode(der.as_bytes());
+        }
+    };
+    json!({ "current": key }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thumbprint_is_that_of_rfc_7638() {
+        // Computed with Python's hashlib over the JWK of RFC 7517 appendix A.1.
+        let x = "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4";
+        let y = "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM";
+        assert_eq!(thumbprint(x, y), "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s");
+    }
+
+    #[test]
+    fn keys_come_as_pem_of_both_kinds_or_base64() {
+        let made: serde_json::Value = serde_json::from_str(&new_jwt_keys()).unwrap();
+        let key = parse_key(made["current"].as_str().unwrap()).unwrap();
+        let pkcs8 = key.to_pkcs8_pem(p256::pkcs8::LineEnding::LF).unwrap().to_string();
+        let sec1 = key.to_sec1_pem(p256::pkcs8::LineEnding::LF).unwrap().to_string();
+        for text in [pkcs8, sec1] {
+            let set = json!({ "current": text, "next": made["current"] }).to_string();
+            assert!(KeySet::parse(&Secret::new(set)).is_ok());
+        }
+        for bad in ["", "{}", "[]", r#"{"current":""}"#, r#"{"current":"AAAA"}"#] {
+            assert!(KeySet::parse(&Secret::new(bad.to_owned())).is_err(), "{bad}");
+        }
+    }
+}

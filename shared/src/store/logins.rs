@@ -1,0 +1,284 @@
+//! The two transactions that begin a session: register and login. Either everything is
+//! written (user, device, session, history, news) or nothing, and the session's unique
+//! `verification_id` consumes the verification exactly once.
+
+use domain::device::DeviceType;
+use domain::ids::{DeviceId, EntryId, SessionId, UserId, VerificationId};
+use domain::phone::PhoneNumber;
+use domain::session::{Rotation, expires_at};
+use domain::time::Timestamp;
+use std::sync::LazyLock;
+use std::sync::atomic::Ordering;
+use std::time::SystemTime;
+
+use deadpool_postgres::Object;
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+use uuid::Uuid;
+
+use super::outbox::{audit, sessions_ended};
+use super::{DEADLINE, Param, Store, StoreError, Unfinished};
+use crate::audit::AuditEntry;
+
+/// What the client said of its device, completed by what was derived.
+#[derive(Debug)]
+pub struct DeviceDetails {
+    pub fingerprint: String,
+    pub name: String,
+    pub kind: DeviceType,
+    pub model: Option<String>,
+    pub os_version: Option<String>,
+    pub app_version: Option<String>,
+    pub fcm_token: Option<String>,
+    pub apns_token: Option<String>,
+}
+
+/// A session about to begin, with every id it needs.
+#[derive(Debug)]
+pub struct NewLogin {
+    pub phone: PhoneNumber,
+    pub verification: VerificationId,
+    /// Used where the account or the device is new.
+    pub user: UserId,
+    pub device: DeviceId,
+    pub session: SessionId,
+    pub history: EntryId,
+    pub details: DeviceDetails,
+    pub address: String,
+    pub now: Timestamp,
+    pub audit: AuditEntry,
+}
+
+/// A session begun.
+#[derive(Debug)]
+pub struct Begun {
+    pub user: UserId,
+    pub device: DeviceId,
+    /// Earlier sessions of the same device, ended by this one.
+    pub ended: Vec<SessionId>,
+}
+
+#[derive(Debug)]
+pub enum LoginOutcome {
+    Begun(Begun),
+    /// The number has an account already (register) or none (login).
+    WrongAccount,
+    /// Another request consumed the verification first.
+    VerificationUsed,
+    /// The account wants a second factor, which was not shown.
+    SecondFactorRequired,
+}
+
+const VERIFICATION_USED: &str = "sessions_verification_id_key";
+
+const DEVICE_COLUMNS: &str = "id, user_id, device_fingerprint, device_name, device_type, model, \
+     os_version, app_version, fcm_token, apns_token, is_verified, last_active, created_at, updated_at";
+const SESSION_COLUMNS: &str = "id, user_id, device_id, verification_id, auth_time, issued_at, \
+     rotated_at, expires_at, created_at";
+
+static REGISTER: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "WITH account AS (
+           INSERT INTO auth.users_auth (id, phone_number, last_authenticated_at, created_at, updated_at)
+           VALUES ($1, $20, $17, $17, $17)
+           ON CONFLICT (phone_number) DO NOTHING
+           RETURNING id AS user_id),
+         device AS (
+           INSERT INTO auth.devices ({DEVICE_COLUMNS})
+           SELECT $2, user_id, $3, $4, $5, $6, $7, $8, $9, $10, true, $17, $17, $17 FROM account),
+         started AS (
+           INSERT INTO auth.sessions ({SESSION_COLUMNS})
+           SELECT $11, user_id, $2, $12, $17, $17, $17, $13, $17 FROM account),
+         history AS (
+           INSERT INTO auth.login_history (id, user_id, device_id, ip_address, status, created_at)
+           SELECT $14, user_id, $2, $15, 'success', $17 FROM account),
+         news AS (
+           INSERT INTO auth.outbox (user_id, topic, payload, created_at)
+           SELECT user_id, 'user.registered',
+                  jsonb_build_object('userId', user_id, 'phoneNumber', $20, 'timestamp', $16), $17
+             FROM account),
+         {audit}
+         SELECT user_id, $2, '{{}}'::uuid[] FROM account",
+        audit = audit("account", 18, 19, 17),
+    )
+});
+
+/// The account's row is locked first (`LOCK_ACCOUNT`), so that this statement's view is
+/// fresh and two log-ins of one device follow each other.
+static LOGIN: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "WITH account AS (SELECT $1 AS user_id),
+         device AS (
+           INSERT INTO auth.devices AS d ({DEVICE_COLUMNS})
+           SELECT $2, $1, $3, $4, $5, $6, $7, $8, $9, $10,
+                  NOT EXISTS (SELECT 1 FROM auth.devices o WHERE o.user_id = $1), $17, $17, $17
+           ON CONFLICT (user_id, device_fingerprint) DO UPDATE SET
+             device_name = excluded.device_name, device_type = excluded.device_type,
+             model = coalesce(excluded.model, d.model),
+             os_version = coalesce(excluded.os_version, d.os_version),
+             app_version = coalesce(excluded.app_version, d.app_version),
+             fcm_token = coalesce(excluded.fcm_token, d.fcm_token),
+             apns_token = coalesce(excluded.apns_token, d.apns_token),
+             is_active = true, last_active = $17, updated_at = $17
+           RETURNING id, user_id, id = $2 AS is_new),
+         ended AS (
+           UPDATE auth.sessions AS s SET revoked_at = $17, revoked_for = 'replaced'
+             FROM device WHERE s.device_id = device.id AND s.revoked_at IS NULL
+           RETURNING s.id, s.user_id),
+         started AS (
+           INSERT INTO auth.sessions ({SESSION_COLUMNS})
+           SELECT $11, user_id, id, $12, $17, $17, $17, $13, $17 FROM device
+            WHERE (SELECT count(*) FROM ended) >= 0), -- the old session ends before the new one begins
+         history AS (
+           INSERT INTO auth.login_history (id, user_id, device_id, ip_address, status, created_at)
+           SELECT $14, user_id, id, $15, 'success', $17 FROM device),
+         news AS (
+           INSERT INTO auth.outbox (user_id, topic, payload, created_at)
+           SELECT user_id, 'device.added',
+                  jsonb_build_object('userId', user_id, 'deviceId', id, 'timestamp', $16), $17
+             FROM device WHERE is_new),
+         {ended_news},
+         {audit}
+         SELECT user_id, id, array(SELECT id FROM ended) FROM device",
+        ended_news = sessions_ended("ended", 17),
+        audit = audit("account", 18, 19, 17),
+    )
+});
+
+const LOCK_ACCOUNT: &str = "UPDATE auth.users_auth SET last_authenticated_at = $2
+      WHERE phone_number = $1 RETURNING id, two_factor_enabled";
+
+/// Values that parameters refer to and the login does not hold as such.
+struct Derived {
+    kind: &'static str,
+    now: SystemTime,
+    expires: SystemTime,
+    timestamp: i64,
+}
+
+impl NewLogin {
+    fn derived(&self) -> Derived {
+        let first = Rotation::first(self.now);
+        Derived {
+            kind: self.details.kind.as_str(),
+            now: self.now.into(),
+            expires: expires_at(first.issued_at, self.now).into(),
+            timestamp: self.now.millis(),
+        }
+    }
+
+    /// The nineteen parameters that both statements share, $1 to $19.
+    fn params<'a>(&'a self, user: &'a UserId, derived: &'a Derived) -> Vec<Param<'a>> {
+        let d = &self.details;
+        vec![
+            (user.as_uuid(), Type::UUID),
+            (self.device.as_uuid(), Type::UUID),
+            (&d.fingerprint, Type::TEXT),
+            (&d.name, Type::TEXT),
+            (&derived.kind, Type::TEXT),
+            (&d.model, Type::TEXT),
+            (&d.os_version, Type::TEXT),
+            (&d.app_version, Type::TEXT),
+            (&d.fcm_token, Type::TEXT),
+            (&d.apns_token, Type::TEXT),
+            (self.session.as_uuid(), Type::UUID),
+            (self.verification.as_uuid(), Type::UUID),
+            (&derived.expires, Type::TIMESTAMPTZ),
+            (self.history.as_uuid(), Type::UUID),
+            (&self.address, Type::TEXT),
+            (&derived.timestamp, Type::INT8),
+            (&derived.now, Type::TIMESTAMPTZ),
+            (&self.audit.entry, Type::TEXT),
+            (&self.audit.personal, Type::JSONB),
+        ]
+    }
+}
+
+impl Store {
+    /// Makes an account with its first device and session: one statement, one commit.
+    pub async fn register(&self, login: &NewLogin) -> Result<LoginOutcome, StoreError> {
+        let derived = login.derived();
+        let phone = login.phone.as_e164();
+        let mut params = login.params(&login.user, &derived);
+        params.push((&phone, Type::TEXT));
+        let rows = match self.rows(&REGISTER, &params).await {
+            Ok(rows) => rows,
+            Err(error) if error.unique_violation() == Some(VERIFICATION_USED) => {
+                return Ok(LoginOutcome::VerificationUsed);
+            }
+            Err(error) => return Err(error),
+        };
+        if let Some(row) = rows.first() {
+            return begun(row).map(LoginOutcome::Begun);
+        }
+        // Nothing was written. Which refusal it is changes nothing any more, so it may
+        // be asked afterwards: a request repeated after success is told apart from a
+        // number that someone else registered.
+        let used = self
+            .rows(
+                "SELECT 1 FROM auth.sessions WHERE verification_id = $1",
+                &[(login.verification.as_uuid(), Type::UUID)],
+            )
+            .await?;
+        Ok(if used.is_empty() {
+            LoginOutcome::WrongAccount
+        } else {
+            LoginOutcome::VerificationUsed
+        })
+    }
+
+    /// Begins a session of an existing account: two statements in one transaction, BEGIN
+    /// and COMMIT travelling along.
+    pub async fn log_in(&self, login: &NewLogin) -> Result<LoginOutcome, StoreError> {
+        let connection = Unfinished(Some(self.client().await?));
+        self.round_trips.fetch_add(2, Ordering::Relaxed);
+        let result = tokio::time::timeout(DEADLINE, log_in(connection.client()?, login)).await;
+        let used = |error: &StoreError| error.unique_violation() == Some(VERIFICATION_USED);
+        match result {
+            Err(_) => Err(StoreError::Deadline),
+            // The transaction is open or broken: the connection closes with it.
+            Ok(Err(error)) if used(&error) => Ok(LoginOutcome::VerificationUsed),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(outcome)) => {
+                connection.finish();
+                Ok(outcome)
+            }
+        }
+    }
+}
+
+async fn log_in(client: &Object, login: &NewLogin) -> Result<LoginOutcome, StoreError> {
+    let derived = login.derived();
+    let phone = login.phone.as_e164();
+    let lock = [(&phone as &(dyn ToSql + Sync), Type::TEXT), (&derived.now, Type::TIMESTAMPTZ)];
+    // Both are on their way before either is answered.
+    let (begun_transaction, account) =
+        tokio::join!(client.batch_execute("BEGIN"), client.query_typed(LOCK_ACCOUNT, &lock));
+    begun_transaction?;
+    let account = account?;
+    let Some(account) = account.first() else {
+        client.batch_execute("ROLLBACK").await?;
+        return Ok(LoginOutcome::WrongAccount);
+    };
+    if account.try_get(1)? {
+        client.batch_execute("ROLLBACK").await?;
+        return Ok(LoginOutcome::SecondFactorRequired);
+    }
+    let user = UserId::from_uuid(account.try_get(0)?);
+    let params = login.params(&user, &derived);
+    // Behind a statement that failed, COMMIT rolls back.
+    let (rows, committed) =
+        tokio::join!(client.query_typed(&LOGIN, &params), client.batch_execute("COMMIT"));
+    let rows = rows?;
+    committed?;
+    begun(rows.first().ok_or(StoreError::Shape)?).map(LoginOutcome::Begun)
+}
+
+fn begun(row: &Row) -> Result<Begun, StoreError> {
+    let ended: Vec<Uuid> = row.try_get(2)?;
+    Ok(Begun {
+        user: UserId::from_uuid(row.try_get(0)?),
+        device: DeviceId::from_uuid(row.try_get(1)?),
+        ended: ended.into_iter().map(SessionId::from_uuid).collect(),
+    })
+}

@@ -1,0 +1,186 @@
+//! Postgres: the truth about accounts, devices, sessions. One concrete store; the SQL of
+//! a table family stands in one file beside its row struct.
+//!
+//! | file | tables |
+//! |---|---|
+//! | [`users`] | `users_auth` |
+//! | [`logins`] | the two transactions that begin a session: all tables at once |
+//! | [`sessions`] | `sessions`: refresh, liveness, ends |
+//! | `outbox` | `outbox`, `audit_heads`: the fragments that those statements end with |
+//!
+//! Every statement goes out with its types (`query_typed`): one round trip, and no
+//! named statement that would pin a connection of a proxy.
+
+pub mod logins;
+mod outbox;
+pub mod sessions;
+pub mod users;
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use thiserror::Error;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{NoTls, Row};
+
+use crate::config::Config;
+
+/// A statement that takes longer is given up, and its connection with it.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// A parameter with its type.
+pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// What failed. The text holds no value: Postgres names the row in some messages.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    #[error("postgres cannot be reached: {0}")]
+    Unreachable(&'static str),
+    #[error("postgres did not answer in time")]
+    Deadline,
+    #[error("postgres refused a statement: {}", state(.0))]
+    Statement(#[source] tokio_postgres::Error),
+    #[error("a row is not of the expected shape")]
+    Shape,
+}
+
+fn state(error: &tokio_postgres::Error) -> String {
+    error.as_db_error().map_or_else(
+        || "connection lost".to_owned(),
+        |db| format!("{} {}", db.code().code(), db.constraint().unwrap_or_default()),
+    )
+}
+
+impl StoreError {
+    /// The unique constraint that refused, if one did.
+    #[must_use]
+    pub fn unique_violation(&self) -> Option<&str> {
+        match self {
+            Self::Statement(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+                error.as_db_error().and_then(tokio_postgres::error::DbError::constraint)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Statement(error)
+    }
+}
+
+/// The pool and what is done with it.
+pub struct Store {
+    pool: Pool,
+    round_trips: AtomicU64,
+}
+
+impl Store {
+    /// Prepares the pool; nothing is connected before the first statement.
+    pub fn new(config: &Config) -> Result<Self, StoreError> {
+        let mut postgres: tokio_postgres::Config = config
+            .database_url
+            .expose()
+            .parse()
+            .map_err(|_| StoreError::Unreachable("DATABASE_URL is not understood"))?;
+        postgres.connect_timeout(DEADLINE).application_name("auth");
+        let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = if postgres.get_ssl_mode() == SslMode::Disable {
+            Manager::from_config(postgres, NoTls, manager_config)
+        } else {
+            let tls = tls(config.database_ca.as_deref())?;
+            Manager::from_config(postgres, tls, manager_config)
+        };
+        let pool = Pool::builder(manager)
+            .max_size(config.database_pool)
+            .runtime(Runtime::Tokio1)
+            .timeouts(Timeouts {
+                wait: Some(DEADLINE),
+                create: Some(DEADLINE),
+                recycle: Some(DEADLINE),
+            })
+            .build()
+            .map_err(|_| StoreError::Unreachable("the pool cannot be built"))?;
+        Ok(Self { pool, round_trips: AtomicU64::new(0) })
+    }
+
+    /// Round trips made so far: what the bench counts.
+    #[must_use]
+    pub fn round_trips(&self) -> u64 {
+        self.round_trips.load(Ordering::Relaxed)
+    }
+
+    /// Whether Postgres answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.rows("SELECT 1", &[]).await.map(drop)
+    }
+
+    async fn client(&self) -> Result<Object, StoreError> {
+        self.pool.get().await.map_err(|error| match error {
+            deadpool_postgres::PoolError::Timeout(_) => StoreError::Deadline,
+            _ => StoreError::Unreachable("no connection"),
+        })
+    }
+
+    /// One statement, one round trip, within the deadline.
+    async fn rows(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        let client = self.client().await?;
+        self.round_trips.fetch_add(1, Ordering::Relaxed);
+        // Given up half-way, a connection must not go back to the pool.
+        let unfinished = Unfinished(Some(client));
+        let statement = unfinished.client()?.query_typed(sql, params);
+        let result = tokio::time::timeout(DEADLINE, statement).await;
+        let result = result.map_err(|_| StoreError::Deadline)?;
+        unfinished.finish();
+        Ok(result?)
+    }
+}
+
+/// A checked-out connection that is closed, not returned, when dropped unfinished: the
+/// server then rolls back whatever was open.
+pub(crate) struct Unfinished(Option<Object>);
+
+impl Unfinished {
+    pub(crate) fn client(&self) -> Result<&Object, StoreError> {
+        self.0.as_ref().ok_or(StoreError::Shape)
+    }
+
+    /// Returns the connection to the pool.
+    pub(crate) fn finish(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            drop(Object::take(client));
+        }
+    }
+}
+
+fn tls(ca: Option<&str>) -> Result<tokio_postgres_rustls::MakeRustlsConnect, StoreError> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    if let Some(pem) = ca {
+        for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+            let added = certificate.ok().map(|certificate| roots.add(certificate));
+            if !matches!(added, Some(Ok(()))) {
+                return Err(StoreError::Unreachable("DATABASE_CA is not PEM certificates"));
+            }
+        }
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|_| StoreError::Unreachable("TLS is not available"))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(tokio_postgres_rustls::MakeRustlsConnect::new(config))
+}

@@ -1,0 +1,239 @@
+//! Logs and metrics. Logs are JSON lines; each request leaves one, which in Lambda is
+//! CloudWatch EMF at the same time. Metrics are counters of the whole fleet: each process
+//! adds up its own and hands them to Redis with some later request's round trip.
+
+use domain::time::Timestamp;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// How long counters stay in a process before they travel.
+const FLUSH_EVERY: Duration = Duration::from_secs(5);
+/// Upper bounds of the latency histogram, in milliseconds.
+const BUCKETS: [u32; 8] = [5, 10, 25, 50, 100, 250, 1000, 5000];
+const NAMESPACE: &str = "AuthService";
+
+/// Starts JSON logging to `writer`; `LOG_LEVEL` chooses (default `info`). Later calls do
+/// nothing, so that tests may all call it.
+pub fn init<W>(writer: W)
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let level = std::env::var("LOG_LEVEL").unwrap_or_else(|_| "info".to_owned());
+    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let _ = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .try_init();
+}
+
+/// One answered request, as log and metrics tell it. The route is the template, never the
+/// path, which may hold a capability.
+#[derive(Debug)]
+pub struct Answered<'a> {
+    pub request_id: &'a str,
+    pub method: &'a str,
+    pub route: &'a str,
+    pub status: u16,
+    pub code: Option<&'static str>,
+    pub took: Duration,
+    pub at: Timestamp,
+}
+
+impl Answered<'_> {
+    /// Leaves the request's line.
+    pub fn log(&self, function: Option<&str>) {
+        let millis = self.took.as_secs_f64() * 1000.0;
+        let Some(function) = function else {
+            tracing::info!(
+                request_id = self.request_id,
+                method = self.method,
+                route = self.route,
+                status = self.status,
+                code = self.code,
+                duration_ms = millis,
+                "request"
+            );
+            return;
+        };
+        // Embedded metric format: CloudWatch reads the metrics out of the line itself.
+        let line = serde_json::json!({
+            "_aws": {
+                "Timestamp": self.at.millis(),
+                "CloudWatchMetrics": [{
+                    "Namespace": NAMESPACE,
+                    "Dimensions": [["function"]],
+                    "Metrics": [
+                        { "Name": "duration", "Unit": "Milliseconds" },
+                        { "Name": "requests", "Unit": "Count" },
+                        { "Name": "server_errors", "Unit": "Count" },
+                        { "Name": "throttled", "Unit": "Count" },
+                    ],
+                }],
+            },
+            "function": function, "level": "INFO", "message": "request",
+            "request_id": self.request_id, "method": self.method, "route": self.route,
+            "status": self.status, "code": self.code,
+            "duration": millis, "requests": 1,
+            "server_errors": u8::from(self.status >= 500),
+            "throttled": u8::from(self.status == 429),
+        });
+        println!("{line}");
+    }
+}
+
+/// Counters of this process that Redis has not got yet, by their Prometheus series.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    pending: Mutex<Pending>,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    counters: HashMap<String, i64>,
+    flushed_at: Option<Timestamp>,
+}
+
+impl Metrics {
+    fn pending(&self) -> std::sync::MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts one event of a named kind.
+    pub fn count(&self, series: &str) {
+        *self.pending().counters.entry(series.to_owned()).or_default() += 1;
+    }
+
+    /// Counts a request and its latency.
+    pub fn request(&self, answered: &Answered<'_>) {
+        let Answered { method, route, status, .. } = answered;
+        let micros = i64::try_from(answered.took.as_micros()).unwrap_or(i64::MAX);
+        let mut pending = self.pending();
+        let mut add = |series: String, by| *pending.counters.entry(series).or_default() += by;
+        add(
+            format!(
+                r#"auth_http_requests_total{{method="{method}",route="{route}",status="{status}"}}"#
+            ),
+            1,
+        );
+        let name = "auth_http_request_duration_seconds";
+        for limit in BUCKETS {
+            if micros <= i64::from(limit) * 1000 {
+                let le = f64::from(limit) / 1000.0;
+                add(format!(r#"{name}_bucket{{route="{route}",le="{le}"}}"#), 1);
+            }
+        }
+        add(format!(r#"{name}_bucket{{route="{route}",le="+Inf"}}"#), 1);
+        add(format!(r#"{name}_count{{route="{route}"}}"#), 1);
+        // Redis adds whole numbers: kept in microseconds, told in seconds.
+        add(format!(r#"{name}_sum{{route="{route}"}}"#), micros);
+    }
+
+    /// What should travel with the request at `now`: nothing, or all that has gathered.
+    pub(crate) fn take_due(&self, now: Timestamp) -> Vec<(String, i64)> {
+        let mut pending = self.pending();
+        match pending.flushed_at {
+            Some(flushed) if now < flushed + FLUSH_EVERY => return Vec::new(),
+            _ => pending.flushed_at = Some(now),
+        }
+        pending.counters.drain().collect()
+    }
+
+    pub(crate) fn take_all(&self) -> Vec<(String, i64)> {
+        self.pending().counters.drain().collect()
+    }
+
+    /// The flush failed: what it held waits for the next.
+    pub(crate) fn put_back(&self, flushed: Vec<(String, i64)>) {
+        let mut pending = self.pending();
+        for (series, by) in flushed {
+            *pending.counters.entry(series).or_default() += by;
+        }
+    }
+}
+
+/// The counters in the Prometheus text format.
+#[must_use]
+pub fn render(mut counters: Vec<(String, i64)>) -> String {
+    counters.sort();
+    let mut text = String::new();
+    let mut last = "";
+    for (series, value) in &counters {
+        let name = series.split('{').next().unwrap_or_default();
+        let family = ["_bucket", "_count", "_sum"]
+            .iter()
+            .find_map(|suffix| name.strip_suffix(suffix))
+            .filter(|family| family.ends_with("_seconds"));
+        let (family, kind) = family.map_or((name, "counter"), |family| (family, "histogram"));
+        if family != last {
+            let _ = writeln!(text, "# TYPE {family} {kind}");
+            last = family;
+        }
+        if kind == "histogram" && name.ends_with("_sum") {
+            #[expect(clippy::cast_precision_loss, reason = "a sum of latencies, for people")]
+            let seconds = *value as f64 / 1e6;
+            let _ = writeln!(text, "{series} {seconds}");
+        } else {
+            let _ = writeln!(text, "{series} {value}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(millis: u64) -> Answered<'static> {
+        Answered {
+            request_id: "r",
+            method: "GET",
+            route: "/auth/v1/health",
+            status: 200,
+            code: None,
+            took: Duration::from_millis(millis),
+            at: Timestamp::from_millis(0),
+        }
+    }
+
+    #[test]
+    fn counters_travel_once_and_not_too_often() {
+        let metrics = Metrics::default();
+        metrics.count("auth_x_total");
+        let now = Timestamp::from_millis(1_000_000);
+        assert_eq!(metrics.take_due(now), [("auth_x_total".to_owned(), 1)]);
+        metrics.count("auth_x_total");
+        assert_eq!(metrics.take_due(now + Duration::from_secs(4)), []);
+        let flushed = metrics.take_due(now + Duration::from_secs(5));
+        metrics.put_back(flushed);
+        metrics.count("auth_x_total");
+        assert_eq!(metrics.take_all(), [("auth_x_total".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn the_text_is_prometheus() {
+        let metrics = Metrics::default();
+        metrics.request(&answered(7));
+        metrics.request(&answered(70));
+        let text = render(metrics.take_all());
+        for line in [
+            "# TYPE auth_http_request_duration_seconds histogram",
+            r#"auth_http_request_duration_seconds_bucket{route="/auth/v1/health",le="0.01"} 1"#,
+            r#"auth_http_request_duration_seconds_bucket{route="/auth/v1/health",le="0.1"} 2"#,
+            r#"auth_http_request_duration_seconds_bucket{route="/auth/v1/health",le="+Inf"} 2"#,
+            r#"auth_http_request_duration_seconds_sum{route="/auth/v1/health"} 0.077"#,
+            "# TYPE auth_http_requests_total counter",
+            r#"auth_http_requests_total{method="GET",route="/auth/v1/health",status="200"} 2"#,
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
+        }
+        assert_eq!(text.matches("# TYPE").count(), 2);
+    }
+}

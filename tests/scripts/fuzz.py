@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Schemathesis over the OpenAPI document, against a `cargo local up` of its own.
+
+`fuzz.py [SECONDS]`, 180 by default. Needs schemathesis 4. The limits on how often one may ask are
+lifted and codes come with the answer, so that requests get past the door; fuzz_hooks.py signs up
+and puts living ids, codes and tokens in place of invented ones.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+from service import HOST, ROOT, Failure, expect, local_service, run
+
+CHECKS = [
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+    "unsupported_method",
+    "allow_header_conformance",
+    "ignored_auth",
+]
+# Left out: positive_data_acceptance, since a well-formed phone number or id need not exist.
+
+
+def main():
+    if not shutil.which("schemathesis"):
+        raise Failure("schemathesis is missing: pip install schemathesis")
+    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 180
+    with local_service(RATE_LIMITS="off", DEMO_MODE="true") as port:
+        operations = expect(200, port, "GET", "/auth/swagger-json").json()["paths"]
+        print(f"{sum(map(len, operations.values()))} operations", flush=True)
+        command = [
+            "schemathesis", "--no-color", "run", f"http://{HOST}:{port}/auth/swagger-json",
+            f"--url=http://{HOST}:{port}",
+            f"--checks={','.join(CHECKS)}",
+            # The same requests each time; the budget of time may only cut them short.
+            "--seed=20240229", "--generation-database=none", "--no-shrink",
+            f"--max-time={seconds}", "--continue-on-failure", "--request-timeout=10",
+            "--suppress-health-check=all", "--workers=2",
+        ]
+        hooks = ROOT / "tests/scripts/fuzz_hooks.py"
+        environment = {**os.environ, "SCHEMATHESIS_HOOKS": str(hooks), "FUZZ_PORT": str(port)}
+        # It bounds itself; the limit here is for the case that it hangs. It leaves a folder where
+        # it runs.
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                ended = subprocess.run(command, env=environment, cwd=folder, timeout=seconds + 120)
+        except subprocess.TimeoutExpired as error:
+            raise Failure(f"schemathesis did not end within {seconds + 120} s") from error
+        if ended.returncode:
+            raise Failure(f"schemathesis ended with {ended.returncode}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,196 @@
+"""What the scripts beside this file share: they start the service, ask it, and end it again.
+
+Standard library alone. Every wait has an end, and every process started here is ended here: each
+begins a session of its own, so that its whole family is known and nobody else's is touched.
+"""
+
+import contextlib
+import ctypes
+import http.client
+import json
+import os
+import pathlib
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HOST = "127.0.0.1"
+
+
+class Failure(Exception):
+    """An expectation that did not hold; told without a traceback."""
+
+
+def run(main):
+    """Calls main, so that SIGTERM and Ctrl-C end the script through its `finally` blocks."""
+
+    def stop(number, _frame):
+        signal.signal(number, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, stop)
+    try:
+        main()
+    except Failure as failure:
+        sys.exit(f"FAILED: {failure}")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
+
+
+# ── Processes ─────────────────────────────────────────────────────────────────────────────────
+
+
+class Process:
+    """A program in a session of its own, its output in a file."""
+
+    def __init__(self, name, command, env=None):
+        self.name = name
+        self.log = tempfile.NamedTemporaryFile(prefix=f"{name}-", suffix=".log", buffering=0)
+        print(f"starting {name}: {shlex.join(command)}", flush=True)
+        self.child = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=die_with_parent if sys.platform == "linux" else None,
+        )
+
+    def output(self):
+        return pathlib.Path(self.log.name).read_text(errors="replace")
+
+    def expect_running(self):
+        if self.child.poll() is not None:
+            raise Failure(f"{self.name} ended with {self.child.returncode}")
+
+    def family(self):
+        """The processes of its session that still run."""
+        if sys.platform != "linux":
+            return [self.child.pid] if self.child.poll() is None else []
+        found = []
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                # pid (name) state ppid pgrp session …, and the name may hold anything
+                state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
+                if int(session) == self.child.pid and state != "Z":
+                    found.append(int(stat.parent.name))
+        return found
+
+    def stop(self, patience=20):
+        """Asks it to end, and waits; what is left of its family after that is a fault."""
+        if self.child.poll() is None:
+            self.child.terminate()
+        end = time.monotonic() + patience
+        while self.family() and time.monotonic() < end:
+            self.child.poll()
+            time.sleep(0.1)
+        left = self.family()
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.child.wait()
+        return left
+
+    @contextlib.contextmanager
+    def running(self):
+        """Ends it at the end of the block; after a failure, shows the end of its output first."""
+        try:
+            yield self
+        except Exception:
+            tail = "".join(self.output().splitlines(keepends=True)[-60:])
+            print(f"── the last lines of {self.name} ──\n{tail}", flush=True)
+            self.stop()
+            raise
+        except BaseException:
+            self.stop()
+            raise
+        if left := self.stop():
+            raise Failure(f"{self.name} left processes running: {left}")
+
+
+def die_with_parent():
+    """Even a killed script leaves nothing behind."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+def wait_for(what, process, ready, seconds):
+    """Asks ready() until it is true, while the process lives."""
+    end = time.monotonic() + seconds
+    while not ready():
+        process.expect_running()
+        if time.monotonic() > end:
+            raise Failure(f"{what} not within {seconds} s")
+        time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def local_service(**env):
+    """`cargo local up` with stores of its own that are gone afterwards; yields its port."""
+    port = free_port()
+    up = ["cargo", "local", "up", "--ephemeral", "--port", str(port)]
+    with Process("local", up, env).running() as process:
+        # Long, for the first time: it compiles, and may have to install the stores.
+        line = f"ready http://{HOST}:{port}"
+        wait_for(f'"{line}"', process, lambda: line in process.output(), 1200)
+        yield port
+
+
+# ── Requests ──────────────────────────────────────────────────────────────────────────────────
+
+
+class Answer:
+    def __init__(self, response, body):
+        self.status, self.headers, self.body = response.status, response.headers, body
+
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def content_type(self):
+        return self.headers.get_content_type()
+
+
+def ask(port, method, path, body=None, token=None, seconds=15, headers=None):
+    """One request, one answer; redirects are answers too."""
+    headers = {"Accept": "application/json", **(headers or {})}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+        body = json.dumps(body).encode()
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    connection = http.client.HTTPConnection(HOST, port, timeout=seconds)
+    try:
+        connection.request(method, urllib.parse.quote(path, safe="/?&=%"), body, headers)
+        response = connection.getresponse()
+        return Answer(response, response.read())
+    except OSError as error:
+        raise Failure(f"{method} {path}: {error}") from error
+    finally:
+        connection.close()
+
+
+def expect(status, port, method, path, *args, **kwargs):
+    """Like ask, and the status is as told."""
+    answer = ask(port, method, path, *args, **kwargs)
+    if answer.status != status:
+        raise Failure(f"{method} {path}: {answer.status} instead of {status}: {answer.body[:500]!r}")
+    print(f"  {status} {method} {path}", flush=True)
+    return answer
+
+
+def check(holds, message):
+    if not holds:
+        raise Failure(message)

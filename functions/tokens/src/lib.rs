@@ -1,1 +1,12 @@
+//! Exchanging and issuing tokens of a running session.
 //!
+//! | route | operation |
+//! |---|---|
+//! | `POST /auth/v1/tokens/refresh` | exchange a refresh token |
+//! | `POST /auth/v1/tokens/ws-token` | a token that opens one web socket |
+
+mod flow;
+mod routes;
+mod wire;
+
+pub use routes::router;

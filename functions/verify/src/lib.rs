@@ -1,1 +1,16 @@
+//! Verifying a phone number by a code.
 //!
+//! | route | operation |
+//! |---|---|
+//! | `POST /auth/v1/verify/register/request` | start a verification for a new account |
+//! | `POST /auth/v1/verify/login/request` | start a verification for an existing account |
+//! | `POST /auth/v1/verify/{verificationId}/resend` | send another code |
+//! | `GET /auth/v1/verify/{verificationId}` | where a verification stands |
+//! | `POST /auth/v1/verify/register/confirm` | prove the number with the code |
+//! | `POST /auth/v1/verify/login/confirm` | the same for a login |
+
+mod flow;
+mod routes;
+mod wire;
+
+pub use routes::router;

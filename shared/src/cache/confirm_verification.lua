@@ -8,7 +8,9 @@ if refusal then return refusal end
 local record = read(KEYS[1], { 'purpose', 'device', 'expires_at', 'attempts', 'code_mac',
   'code_expires_at', 'verified', 'requires_2fa' })
 local expires_at = tonumber(record.expires_at or 0)
-if expires_at <= now or record.purpose ~= args.purpose or record.device ~= args.device then
+-- Asked for without a device, a verification is bound to none.
+local other_device = record.device ~= '' and record.device ~= args.device
+if expires_at <= now or record.purpose ~= args.purpose or other_device then
   return answer({ status = 'invalid' })
 end
 local attempts, verified = tonumber(record.attempts), record.verified == '1'

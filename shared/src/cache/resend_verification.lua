@@ -5,8 +5,10 @@
 local record = read(KEYS[1], { 'purpose', 'device', 'expires_at', 'attempts', 'verified', 'sends',
   'resend_at', 'lane', 'phone_key', 'phone', 'known', 'code_mac', 'code_expires_at' })
 local expires_at = tonumber(record.expires_at or 0)
+-- Asked for without a device, a verification is bound to none.
+local other_device = record.device ~= '' and record.device ~= args.device
 local outcome
-if expires_at <= now or record.device ~= args.device or record.verified == '1' then
+if expires_at <= now or other_device or record.verified == '1' then
   outcome = { status = 'invalid' }
 elseif tonumber(record.attempts) >= args.max_attempts then
   outcome = { status = 'too_many_attempts', wait = expires_at - now }

@@ -3,8 +3,8 @@
 //! a test checks.
 
 use axum::extract::{FromRequestParts, RawPathParams};
-use http::header;
 use http::request::Parts;
+use http::{HeaderMap, header};
 use uuid::Uuid;
 
 use super::body::uuid;
@@ -21,8 +21,9 @@ use crate::signing::Identity;
 pub struct Caller(pub Identity);
 
 /// The bearer token of a request (RFC 6750 §2.1).
-pub fn bearer_token(parts: &Parts) -> Option<&str> {
-    let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+#[must_use]
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
@@ -32,7 +33,7 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let visit = Visit::of(&parts.extensions)?;
-        let token = bearer_token(parts).ok_or_else(|| Problem::new(Code::TokenMissing))?;
+        let token = bearer(&parts.headers).ok_or_else(|| Problem::new(Code::TokenMissing))?;
         let who = app.signing.verify_access(token, visit.now())?.identity;
         let user = who.user.to_string();
         let counting = visit.counting(app, &[(Limit::BearerPerAccount, &user)]);

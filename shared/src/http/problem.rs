@@ -65,6 +65,7 @@ codes! {
     VerificationNotFound = "verification_not_found", 404, "The verification is unknown or over.";
     AccountNotFound = "account_not_found", 404, "This number has no account.";
     MethodNotAllowed = "method_not_allowed", 405, "This method is not offered here.";
+    AccountUnknown = "account_unknown", 400, "This number has no account.";
     AccountExists = "account_exists", 409, "This number has an account already.";
     RefreshSuperseded = "refresh_superseded", 409, "Another request has just refreshed this session; read the stored token again.";
     BodyTooLarge = "body_too_large", 413, "The body is too large.";

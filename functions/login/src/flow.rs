@@ -1,0 +1,173 @@
+//! The use cases of logging in and out: load, decide, store.
+
+use domain::device::{Fingerprint, derive};
+use domain::ids::{DeviceId, EntryId, SessionId, UserId};
+use domain::phone::PhoneNumber;
+use domain::session::Rotation;
+use domain::verification::Purpose;
+use shared::app::App;
+use shared::audit::{AuditEntry, SecurityEvent};
+use shared::cache::verifications::Verification;
+use shared::http::problem::{Code, Problem};
+use shared::http::visit::Visit;
+use shared::limits::Limit;
+use shared::signing::Identity;
+use shared::store::logins::{Begun, DeviceDetails, LoginOutcome, NewLogin};
+
+use crate::wire::{Credentials, Tokens};
+
+/// Begins a session from a confirmed verification: the account's first, or one more.
+pub async fn begin(
+    app: &App,
+    visit: &Visit,
+    purpose: Purpose,
+    credentials: Credentials,
+) -> Result<Tokens, Problem> {
+    let network = visit.network();
+    let counting = visit.counting(app, &[(Limit::PublicPerAddress, &network)]);
+    let found = app.cache.find_verification(&credentials.verification, &counting).await?;
+    let verification = usable(app, found, purpose, &credentials)
+        .ok_or_else(|| Problem::new(Code::VerificationInvalid))?;
+    let phone = app.sealing.open(&verification.sealed_phone, &credentials.verification)?;
+    let phone =
+        PhoneNumber::from_stored(phone).map_err(|_| Problem::new(Code::VerificationInvalid))?;
+
+    let login = new_login(app, visit, purpose, phone, credentials);
+    let outcome = match purpose {
+        Purpose::Register => app.store.register(&login).await?,
+        Purpose::Login => app.store.log_in(&login).await?,
+    };
+    let begun = match (outcome, purpose) {
+        (LoginOutcome::Begun(begun), _) => begun,
+        (LoginOutcome::VerificationUsed, _) => {
+            return Err(Problem::new(Code::VerificationInvalid));
+        }
+        (LoginOutcome::WrongAccount, Purpose::Register) => {
+            return Err(Problem::new(Code::AccountExists));
+        }
+        (LoginOutcome::WrongAccount, Purpose::Login) => {
+            return Err(Problem::new(Code::AccountNotFound));
+        }
+        (LoginOutcome::SecondFactorRequired, _) => {
+            return Err(Problem::new(Code::TwoFactorRequired));
+        }
+    };
+    // The session stands; what Redis misses of it is made up for by the row.
+    let settled = app.cache.settle_login(login.session, &begun.ended, &login.verification).await;
+    if let Err(error) = settled {
+        tracing::warn!(error = %error, "a login is not told to redis");
+    }
+    app.metrics.count(match purpose {
+        Purpose::Register => "auth_registrations_total",
+        Purpose::Login => "auth_logins_total",
+    });
+    tokens(app, &login, &begun)
+}
+
+/// Ends the session of this device, or of another device of the same user.
+pub async fn logout(
+    app: &App,
+    visit: &Visit,
+    who: Identity,
+    device: Option<DeviceId>,
+) -> Result<(), Problem> {
+    let audit = entry(app, visit, SecurityEvent::SessionEnded, who.session);
+    let ended = match device {
+        None => Some(app.store.end_session(who, visit.now(), &audit).await?),
+        Some(device) => {
+            app.store.end_device_sessions(who.user, device, visit.now(), &audit).await?
+        }
+    };
+    let ended = ended.ok_or_else(|| Problem::new(Code::DeviceForeign))?;
+    bury(app, &ended).await;
+    Ok(())
+}
+
+/// Ends every session of the user.
+pub async fn logout_all(app: &App, visit: &Visit, who: Identity) -> Result<(), Problem> {
+    let audit = entry(app, visit, SecurityEvent::AllSessionsEnded, who.session);
+    let ended = app.store.end_all_sessions(who.user, visit.now(), &audit).await?;
+    bury(app, &ended).await;
+    Ok(())
+}
+
+/// The verification, if it is confirmed, for this purpose and this device.
+fn usable(
+    app: &App,
+    found: Option<Verification>,
+    purpose: Purpose,
+    credentials: &Credentials,
+) -> Option<Verification> {
+    let fingerprint = credentials.device.as_ref().map(Fingerprint::as_str);
+    let unbound = app.sealing.device(&credentials.verification, None);
+    let device = app.sealing.device(&credentials.verification, fingerprint);
+    found.filter(|v| {
+        // One that was asked for without a device may be used by any.
+        let right_device = v.device == unbound || v.device == device;
+        v.verified && v.purpose == purpose && right_device
+    })
+}
+
+fn new_login(
+    app: &App,
+    visit: &Visit,
+    purpose: Purpose,
+    phone: PhoneNumber,
+    credentials: Credentials,
+) -> NewLogin {
+    let (now, chance) = (visit.now(), app.chance);
+    let session = SessionId::new(now, &chance.bytes());
+    let (derived_type, derived_name) = derive(visit.user_agent());
+    let fingerprint = credentials.device.map_or_else(
+        || uuid::Builder::from_random_bytes(chance.bytes()).into_uuid().to_string(),
+        |device| device.as_str().to_owned(),
+    );
+    let event = match purpose {
+        Purpose::Register => SecurityEvent::UserRegistered,
+        Purpose::Login => SecurityEvent::UserLoggedIn,
+    };
+    NewLogin {
+        phone,
+        verification: credentials.verification,
+        user: UserId::new(now, &chance.bytes()),
+        device: DeviceId::new(now, &chance.bytes()),
+        session,
+        history: EntryId::new(now, &chance.bytes()),
+        details: DeviceDetails {
+            fingerprint,
+            name: credentials.device_name.unwrap_or_else(|| derived_name.to_owned()),
+            kind: credentials.device_type.unwrap_or(derived_type),
+            model: credentials.model,
+            os_version: credentials.os_version,
+            app_version: credentials.app_version,
+            fcm_token: credentials.fcm_token,
+            apns_token: credentials.apns_token,
+        },
+        address: visit.address(),
+        now,
+        audit: entry(app, visit, event, session),
+    }
+}
+
+fn tokens(app: &App, login: &NewLogin, begun: &Begun) -> Result<Tokens, Problem> {
+    let who = Identity { user: begun.user, session: login.session, device: begun.device };
+    let rotation = Rotation::first(login.now);
+    Ok(Tokens {
+        access_token: app.signing.access(who, login.now, app.chance)?,
+        refresh_token: app.signing.refresh(who, &rotation, login.now)?,
+        user_id: *begun.user.as_uuid(),
+        device_id: *begun.device.as_uuid(),
+    })
+}
+
+fn entry(app: &App, visit: &Visit, event: SecurityEvent, session: SessionId) -> AuditEntry {
+    AuditEntry::new(event, session, &visit.address(), visit.now(), app.chance)
+}
+
+/// Makes the ends known to the very next request. Where Redis cannot be told, its copies
+/// die within a minute.
+async fn bury(app: &App, ended: &[SessionId]) {
+    if let Err(error) = app.cache.bury(ended).await {
+        tracing::error!(error = %error, "ended sessions may be believed for a minute");
+    }
+}

@@ -1,0 +1,87 @@
+//! The routes: extract, call one flow, answer.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use shared::app::App;
+use shared::http::body::Body;
+use shared::http::caller::Caller;
+use shared::http::problem::Problem;
+use shared::http::visit::Visit;
+use shared::problems;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use domain::verification::Purpose;
+
+use crate::flow;
+use crate::wire::{Credentials, LoginRequest, Logout, LogoutRequest, Tokens};
+
+problems!(RegisterProblems: BODY, ANY, [VerificationInvalid, AccountExists]);
+problems!(LoginProblems: BODY, ANY, [VerificationInvalid, AccountNotFound, TwoFactorRequired]);
+problems!(LogoutProblems: BODY, BEARER, ANY, [DeviceForeign]);
+problems!(LogoutAllProblems: BEARER, ANY, []);
+
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(register_user))
+        .routes(routes!(login_user))
+        .routes(routes!(logout_session))
+        .routes(routes!(logout_all_sessions))
+}
+
+/// Make an account for a confirmed number.
+///
+/// Consumes the verification, makes user, device and session in one transaction. A
+/// refusal leaves nothing behind, and the verification usable.
+#[utoipa::path(post, path = "/auth/v1/register", tag = "login",
+    request_body = LoginRequest,
+    responses((status = 201, body = Tokens), RegisterProblems))]
+async fn register_user(
+    State(app): State<App>,
+    visit: Visit,
+    Body(credentials): Body<Credentials>,
+) -> Result<(StatusCode, Json<Tokens>), Problem> {
+    let tokens = flow::begin(&app, &visit, Purpose::Register, credentials).await?;
+    Ok((StatusCode::CREATED, Json(tokens)))
+}
+
+/// Begin a session of an existing account.
+///
+/// The same `deviceId` comes back to the same device, whose earlier session ends.
+#[utoipa::path(post, path = "/auth/v1/login", tag = "login",
+    request_body = LoginRequest,
+    responses((status = 200, body = Tokens), LoginProblems))]
+async fn login_user(
+    State(app): State<App>,
+    visit: Visit,
+    Body(credentials): Body<Credentials>,
+) -> Result<Json<Tokens>, Problem> {
+    flow::begin(&app, &visit, Purpose::Login, credentials).await.map(Json)
+}
+
+/// End the session of this device, or of another own device.
+#[utoipa::path(post, path = "/auth/v1/logout", tag = "login", security(("bearer" = [])),
+    request_body = LogoutRequest,
+    responses((status = 204, description = "Ended, for the very next request."), LogoutProblems))]
+async fn logout_session(
+    State(app): State<App>,
+    visit: Visit,
+    Caller(who): Caller,
+    Body(logout): Body<Logout>,
+) -> Result<StatusCode, Problem> {
+    flow::logout(&app, &visit, who, logout.device).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// End every session of the account, this one included.
+#[utoipa::path(post, path = "/auth/v1/logout/all", tag = "login", security(("bearer" = [])),
+    responses((status = 204, description = "Ended, for the very next request."), LogoutAllProblems))]
+async fn logout_all_sessions(
+    State(app): State<App>,
+    visit: Visit,
+    Caller(who): Caller,
+) -> Result<StatusCode, Problem> {
+    flow::logout_all(&app, &visit, who).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,128 @@
+//! Bodies as they stand on the wire, and their way into the domain.
+
+use domain::device::{
+    DeviceType, Fingerprint, MAX_APP_VERSION, MAX_MODEL, MAX_NAME, MAX_OS_VERSION, MAX_PUSH_TOKEN,
+};
+use domain::ids::{DeviceId, VerificationId};
+use domain::text::bounded;
+use serde::{Deserialize, Serialize};
+use shared::http::body::{Faults, Input, uuid};
+use shared::limits::Limit;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LoginRequest {
+    /// A confirmed verification.
+    #[schema(required, value_type = Uuid)]
+    verification_id: Option<String>,
+    /// The client's stable id of its device; made by the server if absent. Must be the
+    /// one of the verification's request, if one was sent there.
+    #[schema(max_length = 128)]
+    device_id: Option<String>,
+    /// Derived from the User-Agent if absent.
+    #[schema(max_length = 100)]
+    device_name: Option<String>,
+    /// `ios`, `android`, `web` or `desktop`; derived from the User-Agent if absent.
+    #[schema(value_type = Option<WireDeviceType>)]
+    device_type: Option<String>,
+    #[schema(max_length = 100)]
+    model: Option<String>,
+    #[schema(max_length = 50)]
+    os_version: Option<String>,
+    #[schema(max_length = 20)]
+    app_version: Option<String>,
+    #[schema(max_length = 4096)]
+    fcm_token: Option<String>,
+    #[schema(max_length = 4096)]
+    apns_token: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(as = DeviceType)]
+#[serde(rename_all = "lowercase")]
+#[expect(dead_code, reason = "names the values in the OpenAPI document")]
+pub enum WireDeviceType {
+    Ios,
+    Android,
+    Web,
+    Desktop,
+}
+
+pub struct Credentials {
+    pub verification: VerificationId,
+    pub device: Option<Fingerprint>,
+    pub device_name: Option<String>,
+    pub device_type: Option<DeviceType>,
+    pub model: Option<String>,
+    pub os_version: Option<String>,
+    pub app_version: Option<String>,
+    pub fcm_token: Option<String>,
+    pub apns_token: Option<String>,
+}
+
+impl Input for Credentials {
+    type Wire = LoginRequest;
+    const COUNTED: Option<Limit> = Some(Limit::PublicPerAddress);
+
+    fn check(wire: LoginRequest, faults: &mut Faults) -> Option<Self> {
+        let mut text = |field, value, max| faults.optional(field, value, |v| bounded(v, max));
+        let device_name = text("deviceName", wire.device_name, MAX_NAME);
+        let model = text("model", wire.model, MAX_MODEL);
+        let os_version = text("osVersion", wire.os_version, MAX_OS_VERSION);
+        let app_version = text("appVersion", wire.app_version, MAX_APP_VERSION);
+        let fcm_token = text("fcmToken", wire.fcm_token, MAX_PUSH_TOKEN);
+        let apns_token = text("apnsToken", wire.apns_token, MAX_PUSH_TOKEN);
+        let device = faults.optional("deviceId", wire.device_id, Fingerprint::parse);
+        let device_type =
+            faults.optional("deviceType", wire.device_type, |t| DeviceType::parse(&t));
+        let verification = faults.required("verificationId", wire.verification_id, |id| uuid(&id));
+        Some(Self {
+            verification: VerificationId::from_uuid(verification?),
+            device,
+            device_name,
+            device_type,
+            model,
+            os_version,
+            app_version,
+            fcm_token,
+            apns_token,
+        })
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LogoutRequest {
+    /// Another device of the same user; this one if absent.
+    #[schema(value_type = Option<Uuid>)]
+    device_id: Option<String>,
+}
+
+pub struct Logout {
+    pub device: Option<DeviceId>,
+}
+
+impl Input for Logout {
+    type Wire = LogoutRequest;
+    const COUNTED: Option<Limit> = None;
+
+    fn check(wire: LogoutRequest, faults: &mut Faults) -> Option<Self> {
+        let device = faults.optional("deviceId", wire.device_id, |id| uuid(&id));
+        Some(Self { device: device.map(DeviceId::from_uuid) })
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = LoginTokens)]
+pub struct Tokens {
+    /// ES256 JWT, `typ: at+jwt`, for 15 minutes.
+    pub access_token: String,
+    /// ES256 JWT, `typ: rt+jwt`, for this service alone, exchanged once.
+    pub refresh_token: String,
+    pub user_id: Uuid,
+    /// The device's row; the client's own id stays its own.
+    pub device_id: Uuid,
+}

@@ -1,0 +1,60 @@
+//! `GET /dev/inbox`, on a laptop only: the codes that the `inbox` sender "sent", newest
+//! first; a page for browsers, JSON for scripts.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{Html, IntoResponse as _, Response};
+use serde::{Deserialize, Serialize};
+use shared::app::App;
+use shared::http::problem::{Code, Problem};
+use utoipa_axum::router::OpenApiRouter;
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    to: String,
+    body: String,
+    code: String,
+    at: String,
+}
+
+/// The route that only the local gateway serves.
+pub fn dev_router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().route("/dev/inbox", axum::routing::get(show_inbox))
+}
+
+async fn show_inbox(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+    if !app.config.is_local() {
+        return Err(Problem::new(Code::NotFound));
+    }
+    let lines = app.cache.inbox().await?;
+    let lines: Vec<Line> =
+        lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if accept.is_some_and(|accept| accept.contains("text/html")) {
+        return Ok(Html(page(&lines)).into_response());
+    }
+    Ok(Json(lines).into_response())
+}
+
+fn page(lines: &[Line]) -> String {
+    let rows: String = lines
+        .iter()
+        .map(|line| {
+            let [at, to, code, body] = [&line.at, &line.to, &line.code, &line.body].map(|t| escape(t));
+            format!("<tr><td>{at}</td><td>{to}</td><td><b>{code}</b></td><td><pre>{body}</pre></td></tr>")
+        })
+        .collect();
+    let empty = if lines.is_empty() { "<p>No code has been sent yet.</p>" } else { "" };
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Inbox</title>\
+         <meta http-equiv=\"refresh\" content=\"3\"></head><body><h1>Inbox</h1>\
+         <p>What would have been sent by SMS, newest first.</p>{empty}\
+         <table border=\"1\" cellpadding=\"6\"><thead><tr><th>at</th><th>to</th><th>code</th>\
+         <th>message</th></tr></thead><tbody>{rows}</tbody></table></body></html>"
+    )
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}

@@ -1,0 +1,53 @@
+//! Requests that no route takes: 405 with `Allow` where the path exists under other
+//! methods, else 404. Behind the gateway these come here from every group (`$default`),
+//! so the paths are those of the whole document.
+
+use axum::extract::Request;
+use axum::http::Method;
+use shared::http::problem::{Code, Problem};
+use std::sync::LazyLock;
+
+/// A path template, cut into its segments, with its methods as `Allow` lists them.
+struct Known {
+    segments: Vec<String>,
+    allow: String,
+}
+
+static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
+    let document: serde_json::Value =
+        serde_json::from_str(crate::routes::OPENAPI).unwrap_or_default();
+    let Some(paths) = document["paths"].as_object() else { return Vec::new() };
+    paths
+        .iter()
+        .filter_map(|(path, methods)| {
+            let methods = methods.as_object()?.keys().map(|method| method.to_uppercase());
+            Some(Known {
+                segments: path.split('/').map(str::to_owned).collect(),
+                allow: methods.collect::<Vec<_>>().join(","),
+            })
+        })
+        .collect()
+});
+
+impl Known {
+    fn matches(&self, path: &str) -> bool {
+        let mut segments = path.split('/');
+        self.segments.iter().all(|known| {
+            segments.next().is_some_and(|s| s == known || (known.starts_with('{') && !s.is_empty()))
+        }) && segments.next().is_none()
+    }
+}
+
+pub(crate) async fn unknown_route(request: Request) -> Problem {
+    let path = request.uri().path();
+    // A literal path wins over one with a parameter, as in the router.
+    let known = KNOWN.iter().filter(|known| known.matches(path));
+    let known =
+        known.min_by_key(|known| known.segments.iter().filter(|s| s.starts_with('{')).count());
+    match known {
+        Some(known) if *request.method() != Method::HEAD || !known.allow.contains("GET") => {
+            Problem::method_not_allowed(known.allow.clone())
+        }
+        _ => Problem::new(Code::NotFound),
+    }
+}

@@ -1,0 +1,6 @@
+//! The function `tokens`, as API Gateway calls it.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    shared::lambda::run(tokens::router()).await
+}

@@ -1,0 +1,57 @@
+//! The routes: extract, call one flow, answer.
+
+use axum::Json;
+use axum::extract::State;
+use shared::app::App;
+use shared::http::body::Body;
+use shared::http::caller::Caller;
+use shared::http::problem::Problem;
+use shared::http::visit::Visit;
+use shared::problems;
+use shared::signing::WS_TOKEN_TTL;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::flow;
+use crate::wire::{Refresh, RefreshRequest, Tokens, WsToken};
+
+problems!(RefreshProblems: BODY, ANY,
+    [TokenInvalid, TokenExpired, SessionEnded, RefreshReused, RefreshSuperseded]);
+problems!(WsTokenProblems: BEARER, ANY, []);
+
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(refresh_tokens)).routes(routes!(issue_ws_token))
+}
+
+/// Exchange a refresh token for a new pair.
+///
+/// A token is exchanged once. Repeated within 10 seconds, because a reply was lost, the
+/// same successor comes again; later, an equally good one, until one of them is used. A
+/// token that was spent otherwise ends the session (`refresh_reused`), but for parallel
+/// requests within 10 seconds, which are refused without harm (`refresh_superseded`).
+/// Keep one token for all tabs, read it just before sending, and replace it only by the
+/// reply to the very token that was sent.
+#[utoipa::path(post, path = "/auth/v1/tokens/refresh", tag = "tokens",
+    request_body = RefreshRequest,
+    responses((status = 200, body = Tokens), RefreshProblems))]
+async fn refresh_tokens(
+    State(app): State<App>,
+    visit: Visit,
+    Body(refresh): Body<Refresh>,
+) -> Result<Json<Tokens>, Problem> {
+    flow::refresh(&app, &visit, &refresh.token).await.map(Json)
+}
+
+/// A token that opens one web socket at another service.
+///
+/// `typ: ws+jwt`, audience `ws`, for 60 seconds.
+#[utoipa::path(post, path = "/auth/v1/tokens/ws-token", tag = "tokens", security(("bearer" = [])),
+    responses((status = 200, body = WsToken), WsTokenProblems))]
+async fn issue_ws_token(
+    State(app): State<App>,
+    visit: Visit,
+    Caller(who): Caller,
+) -> Result<Json<WsToken>, Problem> {
+    let ws_token = app.signing.web_socket(who, visit.now(), app.chance)?;
+    Ok(Json(WsToken { ws_token, expires_in: WS_TOKEN_TTL.as_secs() }))
+}

@@ -1,0 +1,53 @@
+//! Bodies as they stand on the wire, and their way into the domain.
+
+use domain::secret::Secret;
+use serde::{Deserialize, Serialize};
+use shared::http::body::{Faults, Input};
+use shared::limits::Limit;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefreshRequest {
+    #[schema(required, value_type = String, max_length = 4096)]
+    refresh_token: Option<String>,
+}
+
+pub struct Refresh {
+    pub token: Secret<String>,
+}
+
+impl Input for Refresh {
+    type Wire = RefreshRequest;
+    const COUNTED: Option<Limit> = Some(Limit::PublicPerAddress);
+
+    fn check(wire: RefreshRequest, faults: &mut Faults) -> Option<Self> {
+        // Whether it is a token at all is for the key to say: any other string is 401.
+        let token = faults.required("refreshToken", wire.refresh_token, |t| {
+            Ok::<_, std::convert::Infallible>(Secret::new(t))
+        });
+        Some(Self { token: token? })
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = RefreshedTokens)]
+pub struct Tokens {
+    /// ES256 JWT, `typ: at+jwt`, for 15 minutes.
+    pub access_token: String,
+    /// The successor of the token that was sent.
+    pub refresh_token: String,
+    pub user_id: Uuid,
+    pub device_id: Uuid,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WsToken {
+    pub ws_token: String,
+    /// Seconds that it lives.
+    #[schema(minimum = 60, maximum = 60)]
+    pub expires_in: u64,
+}

@@ -1,0 +1,195 @@
+//! The use cases of verification: load, decide, store, send.
+
+use domain::device::Fingerprint;
+use domain::ids::{UserId, VerificationId};
+use domain::phone::PhoneNumber;
+use domain::secret::Secret;
+use domain::time::Timestamp;
+use domain::verification::{Code, Purpose};
+use shared::app::App;
+use shared::cache::verifications::{
+    ConfirmOutcome, Lane, NewVerification, Progress, ResendOutcome,
+};
+use shared::http::problem::{self, Problem};
+use shared::http::visit::Visit;
+use shared::limits::Limit;
+use shared::sender::{Message, text};
+use shared::store::users::Account;
+use std::time::Duration;
+
+use crate::wire::{Confirmation, Resend, Start, Started, VerificationState, WirePurpose};
+
+/// Starts a verification and sends its code. Whether the number has an account changes
+/// neither the answer nor the work: one look-up, one script, one message.
+pub async fn start(
+    app: &App,
+    visit: &Visit,
+    purpose: Purpose,
+    start: Start,
+) -> Result<Started, Problem> {
+    let account = app.store.find_account(&start.phone).await?;
+    if let Some(problem) = legacy_answer(app, purpose, account.as_ref()) {
+        return Err(visit.refuse_counted(app, Limit::SendPerAddress, problem).await);
+    }
+    let owner = start.previous_token.and_then(|t| app.signing.former_owner(t.expose()));
+    let lane = lane(account.as_ref(), owner);
+
+    let id = VerificationId::new(app.chance.bytes());
+    let code = Code::draw(|| app.chance.bits());
+    let new = NewVerification {
+        purpose,
+        lane,
+        phone_key: app.sealing.phone(&start.phone),
+        sealed_phone: app.sealing.seal(start.phone.as_e164(), &id, app.chance),
+        device: app.sealing.device(&id, start.device.as_ref().map(Fingerprint::as_str)),
+        code_mac: app.sealing.code(&id, purpose, &code),
+        known: account.is_some(),
+        requires_second_factor: account.is_some_and(|account| account.two_factor_enabled),
+    };
+    let network = visit.network();
+    let [minute, hour] = lane.limits();
+    let limits =
+        [(Limit::SendPerAddress, &*network), (minute, &*new.phone_key), (hour, &*new.phone_key)];
+    let counting = visit.counting(app, &limits);
+    let progress = app.cache.start_verification(&id, &new, &counting, &app.config).await?;
+
+    send(app, visit, &id, 1, (start.phone, purpose, new.known), &code).await?;
+    Ok(started(app, visit.now(), &id, progress, &code))
+}
+
+/// Sends another code for a running verification.
+pub async fn resend(
+    app: &App,
+    visit: &Visit,
+    id: VerificationId,
+    resend: Resend,
+) -> Result<Started, Problem> {
+    let code = Code::draw(|| app.chance.bits());
+    let macs = Purpose::ALL.map(|purpose| (purpose, app.sealing.code(&id, purpose, &code)));
+    let device = app.sealing.device(&id, resend.device.as_ref().map(Fingerprint::as_str));
+    let network = visit.network();
+    let counting = visit.counting(app, &[(Limit::SendPerAddress, &network)]);
+    let outcome = app.cache.resend_verification(&id, &device, macs, &counting, &app.config).await?;
+    let resent = match outcome {
+        ResendOutcome::Resent(resent) => resent,
+        ResendOutcome::Invalid => return Err(Problem::new(problem::Code::VerificationInvalid)),
+        ResendOutcome::TooManyAttempts { wait } => {
+            return Err(Problem::retry(problem::Code::TooManyAttempts, wait));
+        }
+        ResendOutcome::TooEarly { wait } => {
+            return Err(Problem::retry(problem::Code::ResendTooEarly, wait));
+        }
+    };
+    let phone = PhoneNumber::from_stored(app.sealing.open(&resent.sealed_phone, &id)?)
+        .map_err(|_| Problem::new(problem::Code::VerificationInvalid))?;
+    send(app, visit, &id, resent.sends, (phone, resent.purpose, resent.known), &code).await?;
+    Ok(started(app, visit.now(), &id, resent.progress, &code))
+}
+
+/// Tells where a verification stands.
+pub async fn fetch(
+    app: &App,
+    visit: &Visit,
+    id: VerificationId,
+) -> Result<VerificationState, Problem> {
+    let network = visit.network();
+    let counting = visit.counting(app, &[(Limit::PublicPerAddress, &network)]);
+    let found = app.cache.find_verification(&id, &counting).await?;
+    let found = found.ok_or_else(|| Problem::new(problem::Code::VerificationNotFound))?;
+    let now = visit.now();
+    let expires_at = if found.verified { found.expires_at } else { found.progress.code_expires_at };
+    Ok(VerificationState {
+        purpose: match found.purpose {
+            Purpose::Register => WirePurpose::Register,
+            Purpose::Login => WirePurpose::Login,
+        },
+        verified: found.verified,
+        expires_in: expires_at.seconds_left(now),
+        resend_in: found.progress.resend_at.seconds_left(now),
+        attempts_left: found.progress.attempts_left,
+    })
+}
+
+/// Proves a number. Tells whether the account asks for a second factor.
+pub async fn confirm(
+    app: &App,
+    visit: &Visit,
+    purpose: Purpose,
+    confirmation: Confirmation,
+) -> Result<bool, Problem> {
+    let Confirmation { id, code, device } = confirmation;
+    let device = app.sealing.device(&id, device.as_ref().map(Fingerprint::as_str));
+    let code_mac = app.sealing.code(&id, purpose, &code);
+    let network = visit.network();
+    let counting = visit.counting(app, &[(Limit::PublicPerAddress, &network)]);
+    match app.cache.confirm_verification(&id, purpose, &device, &code_mac, &counting).await? {
+        ConfirmOutcome::Confirmed { requires_2fa } => Ok(requires_2fa),
+        ConfirmOutcome::Incorrect { attempts_left } => Err(Problem::incorrect(attempts_left)),
+        ConfirmOutcome::Expired => Err(Problem::new(problem::Code::CodeExpired)),
+        ConfirmOutcome::Invalid => Err(Problem::new(problem::Code::VerificationInvalid)),
+        ConfirmOutcome::TooManyAttempts { wait } => {
+            let wait = Duration::from_millis(wait);
+            Err(Problem::retry(problem::Code::TooManyAttempts, wait))
+        }
+    }
+}
+
+/// What already shipped clients expect to be told at once.
+fn legacy_answer(app: &App, purpose: Purpose, account: Option<&Account>) -> Option<Problem> {
+    match (app.config.legacy_clients, purpose, account) {
+        (true, Purpose::Register, Some(_)) => Some(Problem::new(problem::Code::AccountExists)),
+        (true, Purpose::Login, None) => Some(Problem::new(problem::Code::AccountUnknown)),
+        _ => None,
+    }
+}
+
+fn lane(account: Option<&Account>, shown: Option<UserId>) -> Lane {
+    match (account, shown) {
+        (Some(account), Some(shown)) if account.id == shown => Lane::Owner,
+        _ => Lane::Common,
+    }
+}
+
+/// Sends the code; one that could not be sent is taken back.
+async fn send(
+    app: &App,
+    visit: &Visit,
+    id: &VerificationId,
+    sends: u32,
+    (to, purpose, known): (PhoneNumber, Purpose, bool),
+    code: &Code,
+) -> Result<(), Problem> {
+    let body = text::body(&app.config, visit.language(), code, purpose, known);
+    let message = Message {
+        to,
+        body: Secret::new(body),
+        code: Secret::new(code.digits().to_owned()),
+        at: visit.now(),
+    };
+    let Err(error) = app.senders.send(&message).await else {
+        app.metrics.count("auth_codes_sent_total");
+        return Ok(());
+    };
+    app.metrics.count("auth_codes_failed_total");
+    if let Err(error) = app.cache.withdraw_code(id, sends, visit.now()).await {
+        // It expires by itself; nobody has received it.
+        tracing::warn!(error = %error, "an unsent code stays");
+    }
+    Err(error.into())
+}
+
+fn started(
+    app: &App,
+    now: Timestamp,
+    id: &VerificationId,
+    progress: Progress,
+    code: &Code,
+) -> Started {
+    Started {
+        verification_id: *id.as_uuid(),
+        expires_in: progress.code_expires_at.seconds_left(now),
+        resend_in: progress.resend_at.seconds_left(now),
+        attempts_left: progress.attempts_left,
+        code: app.config.demo_mode.then(|| code.digits().to_owned()),
+    }
+}

@@ -1,0 +1,129 @@
+//! The routes: extract, call one flow, answer.
+
+use axum::Json;
+use axum::extract::State;
+use shared::app::App;
+use shared::http::body::Body;
+use shared::http::caller::PathId;
+use shared::http::problem::Problem;
+use shared::http::visit::Visit;
+use shared::problems;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use domain::ids::VerificationId;
+use domain::verification::Purpose;
+
+use crate::flow;
+use crate::wire::{
+    ConfirmRequest, Confirmation, LoginConfirmed, RegistrationConfirmed, Resend, ResendRequest,
+    Start, StartRequest, Started, VerificationState,
+};
+
+problems!(StartProblems: BODY, ANY, [SmsFailed]);
+problems!(ResendProblems: BODY, ANY,
+    [IdMalformed, VerificationInvalid, TooManyAttempts, ResendTooEarly, SmsFailed]);
+problems!(ConfirmProblems: BODY, ANY,
+    [CodeIncorrect, CodeExpired, VerificationInvalid, TooManyAttempts]);
+problems!(FetchProblems: ANY, [IdMalformed, VerificationNotFound]);
+
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(start_registration_verification))
+        .routes(routes!(start_login_verification))
+        .routes(routes!(resend_verification))
+        .routes(routes!(fetch_verification))
+        .routes(routes!(confirm_registration_verification))
+        .routes(routes!(confirm_login_verification))
+}
+
+/// Start verifying a number for a new account.
+///
+/// Sends a code of 6 digits. Known and unknown numbers are answered alike. Limited per
+/// number (5 a minute, 20 an hour) and per address (10 a minute).
+#[utoipa::path(post, path = "/auth/v1/verify/register/request", tag = "verify",
+    request_body = StartRequest,
+    responses((status = 200, body = Started), StartProblems))]
+async fn start_registration_verification(
+    State(app): State<App>,
+    visit: Visit,
+    Body(start): Body<Start>,
+) -> Result<Json<Started>, Problem> {
+    flow::start(&app, &visit, Purpose::Register, start).await.map(Json)
+}
+
+/// Start verifying a number for a login.
+///
+/// Answers, sends and is limited exactly as the registration request, whether the number
+/// has an account or not.
+#[utoipa::path(post, path = "/auth/v1/verify/login/request", tag = "verify",
+    request_body = StartRequest,
+    responses((status = 200, body = Started), StartProblems))]
+async fn start_login_verification(
+    State(app): State<App>,
+    visit: Visit,
+    Body(start): Body<Start>,
+) -> Result<Json<Started>, Problem> {
+    flow::start(&app, &visit, Purpose::Login, start).await.map(Json)
+}
+
+/// Send another code for a running verification.
+///
+/// The id stays, the code before is worth nothing any more, and wrong attempts are not
+/// forgotten. First after 30 seconds, then 60, then 120 (`resendIn`).
+#[utoipa::path(post, path = "/auth/v1/verify/{verificationId}/resend", tag = "verify",
+    params(("verificationId" = uuid::Uuid, Path, description = "As the request answered it.")),
+    request_body = ResendRequest,
+    responses((status = 200, body = Started), ResendProblems))]
+async fn resend_verification(
+    State(app): State<App>,
+    visit: Visit,
+    PathId(id): PathId,
+    Body(resend): Body<Resend>,
+) -> Result<Json<Started>, Problem> {
+    flow::resend(&app, &visit, VerificationId::from_uuid(id), resend).await.map(Json)
+}
+
+/// Where a verification stands.
+#[utoipa::path(get, path = "/auth/v1/verify/{verificationId}", tag = "verify",
+    params(("verificationId" = uuid::Uuid, Path, description = "As the request answered it.")),
+    responses((status = 200, body = VerificationState), FetchProblems))]
+async fn fetch_verification(
+    State(app): State<App>,
+    visit: Visit,
+    PathId(id): PathId,
+) -> Result<Json<VerificationState>, Problem> {
+    flow::fetch(&app, &visit, VerificationId::from_uuid(id)).await.map(Json)
+}
+
+/// Prove a number for a new account with the code it received.
+///
+/// At most 5 wrong codes are looked at. The right code may be confirmed again. From then
+/// on the verification waits 5 minutes to be used by `POST /auth/v1/register`, once.
+#[utoipa::path(post, path = "/auth/v1/verify/register/confirm", tag = "verify",
+    request_body = ConfirmRequest,
+    responses((status = 200, body = RegistrationConfirmed), ConfirmProblems))]
+async fn confirm_registration_verification(
+    State(app): State<App>,
+    visit: Visit,
+    Body(confirmation): Body<Confirmation>,
+) -> Result<Json<RegistrationConfirmed>, Problem> {
+    flow::confirm(&app, &visit, Purpose::Register, confirmation).await?;
+    Ok(Json(RegistrationConfirmed { verified: true }))
+}
+
+/// Prove a number for a login with the code it received.
+///
+/// As for a registration; `requires2FA` tells whether the account asks for a second
+/// factor.
+#[utoipa::path(post, path = "/auth/v1/verify/login/confirm", tag = "verify",
+    request_body = ConfirmRequest,
+    responses((status = 200, body = LoginConfirmed), ConfirmProblems))]
+async fn confirm_login_verification(
+    State(app): State<App>,
+    visit: Visit,
+    Body(confirmation): Body<Confirmation>,
+) -> Result<Json<LoginConfirmed>, Problem> {
+    let requires_2fa = flow::confirm(&app, &visit, Purpose::Login, confirmation).await?;
+    Ok(Json(LoginConfirmed { verified: true, requires_2fa }))
+}

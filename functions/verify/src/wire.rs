@@ -1,0 +1,153 @@
+//! Bodies as they stand on the wire, and their way into the domain.
+
+use domain::device::Fingerprint;
+use domain::ids::VerificationId;
+use domain::phone::PhoneNumber;
+use domain::secret::Secret;
+use domain::verification::Code;
+use serde::{Deserialize, Serialize};
+use shared::http::body::{Faults, Input, uuid};
+use shared::limits::Limit;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StartRequest {
+    /// International form; spaces, parentheses, hyphens and dots are taken.
+    #[schema(required, value_type = String, example = "+33612345678")]
+    phone_number: Option<String>,
+    /// The client's stable id of its device. Sent here, it must be repeated at confirm,
+    /// resend, register and login.
+    #[schema(max_length = 128)]
+    device_id: Option<String>,
+    /// A refresh token, even an expired one, of an earlier session of the account: its
+    /// owner is then limited apart from strangers who ask for the same number.
+    #[schema(max_length = 4096)]
+    previous_token: Option<String>,
+}
+
+pub struct Start {
+    pub phone: PhoneNumber,
+    pub device: Option<Fingerprint>,
+    pub previous_token: Option<Secret<String>>,
+}
+
+impl Input for Start {
+    type Wire = StartRequest;
+    const COUNTED: Option<Limit> = Some(Limit::SendPerAddress);
+
+    fn check(wire: StartRequest, faults: &mut Faults) -> Option<Self> {
+        let phone = faults.required("phoneNumber", wire.phone_number, |p| PhoneNumber::parse(&p));
+        let device = faults.optional("deviceId", wire.device_id, Fingerprint::parse);
+        Some(Self { phone: phone?, device, previous_token: wire.previous_token.map(Secret::new) })
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResendRequest {
+    /// As at the request.
+    #[schema(max_length = 128)]
+    device_id: Option<String>,
+}
+
+pub struct Resend {
+    pub device: Option<Fingerprint>,
+}
+
+impl Input for Resend {
+    type Wire = ResendRequest;
+    const COUNTED: Option<Limit> = Some(Limit::SendPerAddress);
+
+    fn check(wire: ResendRequest, faults: &mut Faults) -> Option<Self> {
+        let device = faults.optional("deviceId", wire.device_id, Fingerprint::parse);
+        Some(Self { device })
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfirmRequest {
+    #[schema(required, value_type = Uuid)]
+    verification_id: Option<String>,
+    /// The 6 digits of the message.
+    #[schema(required, value_type = String, pattern = "^[0-9]{6}$", example = "012345")]
+    code: Option<String>,
+    /// As at the request.
+    #[schema(max_length = 128)]
+    device_id: Option<String>,
+}
+
+pub struct Confirmation {
+    pub id: VerificationId,
+    pub code: Code,
+    pub device: Option<Fingerprint>,
+}
+
+impl Input for Confirmation {
+    type Wire = ConfirmRequest;
+    const COUNTED: Option<Limit> = Some(Limit::PublicPerAddress);
+
+    fn check(wire: ConfirmRequest, faults: &mut Faults) -> Option<Self> {
+        let id = faults.required("verificationId", wire.verification_id, |id| uuid(&id));
+        let code = faults.required("code", wire.code, |code| Code::parse(&code));
+        let device = faults.optional("deviceId", wire.device_id, Fingerprint::parse);
+        Some(Self { id: VerificationId::from_uuid(id?), code: code?, device })
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Started {
+    pub verification_id: Uuid,
+    /// Seconds that the current code lives.
+    #[schema(minimum = 0, maximum = 600)]
+    pub expires_in: u64,
+    /// Seconds until another code may be asked for.
+    #[schema(minimum = 0, maximum = 120)]
+    pub resend_in: u64,
+    /// Wrong codes that will still be looked at.
+    #[schema(minimum = 0, maximum = 5)]
+    pub attempts_left: u32,
+    /// The code itself: in demo mode alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WirePurpose {
+    Register,
+    Login,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerificationState {
+    pub purpose: WirePurpose,
+    pub verified: bool,
+    /// Seconds that the current code lives; once verified, seconds in which the
+    /// verification may be used.
+    #[schema(minimum = 0, maximum = 600)]
+    pub expires_in: u64,
+    /// Seconds until another code may be asked for.
+    #[schema(minimum = 0, maximum = 120)]
+    pub resend_in: u64,
+    /// Wrong codes that will still be looked at.
+    #[schema(minimum = 0, maximum = 5)]
+    pub attempts_left: u32,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct RegistrationConfirmed {
+    pub verified: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct LoginConfirmed {
+    pub verified: bool,
+    /// Whether the account asks for a second factor.
+    #[serde(rename = "requires2FA")]
+    pub requires_2fa: bool,
+}

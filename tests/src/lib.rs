@@ -1,1 +1,17 @@
+//! What the integration tests and the bench stand on: a whole service in this process,
+//! over a Postgres database and a Redis database of its own.
 //!
+//! | module | what it is |
+//! |---|---|
+//! | [`stores`] | the servers, started once per process, a fresh database for each test |
+//! | [`service`] | all functions' routers over those stores, with a clock that tests move |
+//! | [`client`] | an app on a phone: it signs up, logs in, refreshes |
+//! | [`contract`] | what every answer must hold, checked on every answer |
+
+pub mod client;
+pub mod contract;
+pub mod service;
+pub mod stores;
+
+pub use client::{Client, Session};
+pub use service::{Reply, Service};

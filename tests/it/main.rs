@@ -1,0 +1,4 @@
+//! The integration tests, by function: through the routers, at the level of the contract,
+//! over real stores that this binary starts itself.
+
+mod journey;

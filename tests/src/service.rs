@@ -1,0 +1,211 @@
+//! All functions' routers over real stores, in this process.
+
+use axum::Router;
+use axum::body::Body;
+use domain::time::Timestamp;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use serde_json::Value;
+use shared::app::App;
+use shared::clock::Clock;
+use shared::config::Config;
+use shared::http::Peer;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, SystemTime};
+use tower::ServiceExt as _;
+
+use crate::client::Client;
+use crate::contract;
+use crate::stores::{Stores, connect};
+
+/// The address that requests come from unless a test says otherwise.
+pub const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
+
+/// A running service. Its clock stands still until [`Service::advance`].
+#[derive(Clone)]
+pub struct Service {
+    pub app: App,
+    pub stores: Stores,
+    router: Router,
+}
+
+/// An answer, read whole.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// The body as JSON; `null` if it is none.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    /// The stable code of a problem.
+    #[must_use]
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The reply, if it has this status; its body is shown if not.
+    ///
+    /// # Panics
+    /// If the status is another.
+    #[track_caller]
+    #[must_use]
+    pub fn expect(self, status: u16) -> Self {
+        let body = String::from_utf8_lossy(&self.body);
+        assert_eq!(self.status.as_u16(), status, "unexpected answer: {body}");
+        self
+    }
+
+    /// The reply, if it is this refusal.
+    ///
+    /// # Panics
+    /// If it is another answer.
+    #[track_caller]
+    pub fn refused(self, status: u16, code: &str) -> Self {
+        let reply = self.expect(status);
+        assert_eq!(reply.code(), code, "unexpected refusal: {}", reply.json());
+        reply
+    }
+}
+
+impl Service {
+    /// A service with the defaults of a laptop.
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// A service with these variables changed.
+    pub async fn with(variables: &[(&str, &str)]) -> Self {
+        Self::over(Stores::fresh().await, variables)
+    }
+
+    /// A service over given stores: a second one on the same is a second sandbox.
+    ///
+    /// # Panics
+    /// If the variables make no configuration.
+    #[must_use]
+    pub fn over(stores: Stores, variables: &[(&str, &str)]) -> Self {
+        let mut all: HashMap<String, String> = local::service::new_keys().into_iter().collect();
+        let defaults = [
+            ("STAGE", "local"),
+            ("DATABASE_URL", &stores.database_url),
+            ("REDIS_URL", &stores.redis_url),
+        ];
+        all.extend(defaults.iter().chain(variables).map(|(k, v)| ((*k).into(), (*v).into())));
+        let config = Config::from_lookup(|name| all.get(name).cloned()).expect("a configuration");
+        let app = App::with_clock(config, Clock::manual(start_of_time())).expect("the parts");
+        let router = local::service::router(app.clone(), true);
+        Self { app, stores, router }
+    }
+
+    /// Lets time pass for this service.
+    pub fn advance(&self, by: Duration) {
+        self.app.clock.advance(by);
+    }
+
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.app.clock.now()
+    }
+
+    /// A client at the usual address.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client_at(HOME)
+    }
+
+    /// A client somewhere else.
+    #[must_use]
+    pub fn client_at(&self, address: IpAddr) -> Client {
+        Client::new(self.clone(), address)
+    }
+
+    /// Sends a request as the gateway would, and checks what every answer must hold.
+    pub async fn send(&self, request: Request<Body>, address: IpAddr) -> Reply {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let reply = self.send_unchecked(request, address).await;
+        contract::check(&method, &path, &reply);
+        reply
+    }
+
+    /// Sends a request whose answer may break the contract.
+    ///
+    /// # Panics
+    /// If the answer cannot be read.
+    pub async fn send_unchecked(&self, mut request: Request<Body>, address: IpAddr) -> Reply {
+        request.extensions_mut().insert(Peer { address, arrived: None });
+        let response = self.router.clone().oneshot(request).await.expect("routers are infallible");
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.expect("a body").to_bytes().to_vec();
+        Reply { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// A look into the database.
+    ///
+    /// # Panics
+    /// If the query fails or gives no whole number.
+    pub async fn count(&self, query: &str) -> i64 {
+        let client = connect(&self.stores.database_url).await;
+        client.query_one(query, &[]).await.expect("a count").get(0)
+    }
+
+    /// Runs statements in the database.
+    ///
+    /// # Panics
+    /// If they fail.
+    pub async fn sql(&self, statements: &str) {
+        let client = connect(&self.stores.database_url).await;
+        client.batch_execute(statements).await.expect("statements run");
+    }
+
+    /// A plain connection to this service's Redis database.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn redis(&self) -> redis::aio::MultiplexedConnection {
+        let client = redis::Client::open(self.stores.redis_url.as_str()).expect("an address");
+        client.get_multiplexed_async_connection().await.expect("a connection")
+    }
+
+    /// The messages that were "sent", newest first: `{to, body, code, at}`.
+    ///
+    /// # Panics
+    /// If the inbox cannot be read.
+    pub async fn inbox(&self) -> Vec<Value> {
+        let lines = self.app.cache.inbox().await.expect("an inbox");
+        lines.iter().map(|line| serde_json::from_str(line).expect("a message")).collect()
+    }
+}
+
+/// A request with a JSON body.
+///
+/// # Panics
+/// If the path is no path.
+#[must_use]
+pub fn json_request(method: Method, path: &str, body: &Value) -> Request<Body> {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body.to_string()))
+        .expect("a request")
+}
+
+/// Tests begin now, to the second: Redis collects its garbage by its own clock.
+fn start_of_time() -> Timestamp {
+    #[expect(clippy::disallowed_methods, reason = "where a test's time begins")]
+    let now = Timestamp::from(SystemTime::now());
+    Timestamp::from_millis(now.seconds() * 1000)
+}

@@ -1,0 +1,61 @@
+//! Postgres and Redis for this process: started with the first test that asks, stopped by
+//! their guards when the process ends. Each test gets a database of each for itself.
+
+use local::stores::{Options, Postgres, Redis};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
+use tokio::sync::OnceCell;
+use tokio_postgres::NoTls;
+
+struct Servers {
+    postgres: Postgres,
+    redis: Redis,
+}
+
+static SERVERS: OnceLock<Servers> = OnceLock::new();
+static TEMPLATE: OnceCell<()> = OnceCell::const_new();
+/// Redis database 0 stays empty, so that a forgotten number shows.
+static NEXT: AtomicU16 = AtomicU16::new(1);
+
+const TEMPLATE_NAME: &str = "auth_template";
+
+fn servers() -> &'static Servers {
+    SERVERS.get_or_init(|| Servers {
+        postgres: Postgres::start(&Options::ephemeral()).expect("Postgres starts"),
+        redis: Redis::start(&Options::ephemeral()).expect("Redis starts"),
+    })
+}
+
+/// Addresses of a migrated, empty database and an empty Redis database.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    pub database_url: String,
+    pub redis_url: String,
+}
+
+impl Stores {
+    pub async fn fresh() -> Self {
+        let servers = tokio::task::spawn_blocking(servers).await.expect("the servers start");
+        TEMPLATE
+            .get_or_init(|| async {
+                let url = servers.postgres.url(TEMPLATE_NAME);
+                local::migrations::create_database(&url).await.expect("a template is made");
+                local::migrations::run(&url).await.expect("the migrations run");
+            })
+            .await;
+        let number = NEXT.fetch_add(1, Ordering::SeqCst);
+        let name = format!("test_{number}");
+        let admin = connect(&servers.postgres.url("postgres")).await;
+        // Strategy wal_log copies a small template without a checkpoint.
+        let statement = format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE_NAME} STRATEGY wal_log");
+        admin.batch_execute(&statement).await.expect("a database is copied");
+        Self { database_url: servers.postgres.url(&name), redis_url: servers.redis.url(number) }
+    }
+}
+
+/// A connection for looking at, or meddling with, a database.
+pub async fn connect(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    client
+}

@@ -37,6 +37,7 @@ pub struct TwilioConfig {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a variable of its own")]
 pub struct Config {
     pub stage: Stage,
     /// The Lambda function this is, if it is one.
@@ -195,13 +196,12 @@ impl Reader<'_> {
             Some("local") => Stage::Local,
             Some("dev") => Stage::Dev,
             Some("staging") => Stage::Staging,
-            Some("prod") => Stage::Prod,
+            // Nothing said is the strictest, so that a forgotten variable opens nothing.
+            Some("prod") | None => Stage::Prod,
             Some(_) => {
                 self.fault("STAGE", "must be one of local, dev, staging, prod");
                 Stage::Prod
             }
-            // Nothing said is the strictest, so that a forgotten variable opens nothing.
-            None => Stage::Prod,
         }
     }
 

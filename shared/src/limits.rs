@@ -69,8 +69,8 @@ impl Limit {
 
     #[must_use]
     pub fn rule(self, config: &Config) -> Rule {
-        const MINUTE: Duration = Duration::from_secs(60);
-        const HOUR: Duration = Duration::from_secs(3600);
+        const MINUTE: Duration = Duration::from_mins(1);
+        const HOUR: Duration = Duration::from_hours(1);
         let (burst, period, on_outage) = match self {
             Self::PhonePerMinute | Self::OwnerPerMinute => {
                 (config.sms_rate_limit_per_minute, MINUTE, OnOutage::Closed)

@@ -32,7 +32,7 @@ const MAX_TOKEN: usize = 4096;
 /// How far another machine's clock may run ahead.
 const ISSUED_LEEWAY: i64 = 60;
 /// Life of a web-socket token: long enough to open one connection.
-pub const WS_TOKEN_TTL: Duration = Duration::from_secs(60);
+pub const WS_TOKEN_TTL: Duration = Duration::from_mins(1);
 const WS_AUDIENCE: &str = "ws";
 
 #[derive(Debug, Error)]

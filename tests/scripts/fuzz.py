@@ -22,6 +22,7 @@ CHECKS = [
     "response_headers_conformance",
     "response_schema_conformance",
     "negative_data_rejection",
+    "missing_required_header",
     "unsupported_method",
     "allow_header_conformance",
     "ignored_auth",
@@ -34,8 +35,7 @@ def main():
         raise Failure("schemathesis is missing: pip install schemathesis")
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 180
     with local_service(RATE_LIMITS="off", DEMO_MODE="true") as port:
-        operations = expect(200, port, "GET", "/auth/swagger-json").json()["paths"]
-        print(f"{sum(map(len, operations.values()))} operations", flush=True)
+        expect(200, port, "GET", "/auth/swagger-json")
         command = [
             "schemathesis", "--no-color", "run", f"http://{HOST}:{port}/auth/swagger-json",
             f"--url=http://{HOST}:{port}",

@@ -21,6 +21,8 @@ import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
+# Someone's own stores are not for tests: `cargo local` would use what these name.
+STORES = {"DATABASE_URL", "DB_HOST", "REDIS_URL"}
 
 
 class Failure(Exception):
@@ -54,14 +56,15 @@ def free_port():
 class Process:
     """A program in a session of its own, its output in a file."""
 
-    def __init__(self, name, command, env=None):
+    def __init__(self, name, command, env=None, without=()):
         self.name = name
+        given = {key: value for key, value in os.environ.items() if key not in without}
         self.log = tempfile.NamedTemporaryFile(prefix=f"{name}-", suffix=".log", buffering=0)
         print(f"starting {name}: {shlex.join(command)}", flush=True)
         self.child = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, **(env or {})},
+            env={**given, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=subprocess.STDOUT,
@@ -141,11 +144,27 @@ def local_service(**env):
     """`cargo local up` with stores of its own that are gone afterwards; yields its port."""
     port = free_port()
     up = ["cargo", "local", "up", "--ephemeral", "--port", str(port)]
-    with Process("local", up, env).running() as process:
+    with Process("local", up, env, without=STORES).running() as process:
         # Long, for the first time: it compiles, and may have to install the stores.
         line = f"ready http://{HOST}:{port}"
         wait_for(f'"{line}"', process, lambda: line in process.output(), 1200)
+        stores = started_by(port)
         yield port
+    end = time.monotonic() + 20
+    while (left := [pid for pid in stores if pathlib.Path(f"/proc/{pid}").exists()]) and time.monotonic() < end:
+        time.sleep(0.1)
+    check(not left, f"cargo local left its stores running: {left}")
+
+
+def started_by(port):
+    """The process ids that `cargo local status` tells: stores and guards are not of its session."""
+    status = subprocess.run(
+        ["cargo", "local", "status", "--json", "--port", str(port)],
+        cwd=ROOT, check=True, capture_output=True, text=True, timeout=60,
+    ).stdout
+    stores = [store for store in map(json.loads(status).get, ("postgres", "redis")) if store]
+    check(stores, f"no store is named: {status}")
+    return [store[name] for store in stores for name in ("pid", "guard")]
 
 
 # ── Requests ──────────────────────────────────────────────────────────────────────────────────

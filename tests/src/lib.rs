@@ -8,6 +8,9 @@
 //! | [`client`] | an app on a phone: it signs up, logs in, refreshes |
 //! | [`contract`] | what every answer must hold, checked on every answer |
 
+#![allow(clippy::missing_panics_doc, reason = "a test that cannot go on panics")]
+#![allow(clippy::return_self_not_must_use, reason = "a reply may be looked at further")]
+
 pub mod client;
 pub mod contract;
 pub mod service;

@@ -38,13 +38,14 @@ async fn show_inbox(State(app): State<App>, headers: HeaderMap) -> Result<Respon
 }
 
 fn page(lines: &[Line]) -> String {
-    let rows: String = lines
+    let rows: Vec<String> = lines
         .iter()
         .map(|line| {
             let [at, to, code, body] = [&line.at, &line.to, &line.code, &line.body].map(|t| escape(t));
             format!("<tr><td>{at}</td><td>{to}</td><td><b>{code}</b></td><td><pre>{body}</pre></td></tr>")
         })
         .collect();
+    let rows = rows.concat();
     let empty = if lines.is_empty() { "<p>No code has been sent yet.</p>" } else { "" };
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Inbox</title>\

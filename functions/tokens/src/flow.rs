@@ -13,13 +13,13 @@ use crate::wire::Tokens;
 
 /// Exchanges a refresh token.
 pub async fn refresh(app: &App, visit: &Visit, token: &Secret<String>) -> Result<Tokens, Problem> {
-    let result = exchange(app, visit, token).await;
-    result.map_err(|problem| match problem.status().is_server_error() {
+    exchange(app, visit, token).await.map_err(|problem| {
         // A shipped client wipes its keys after three server errors on this route.
-        true if app.config.legacy_clients => {
+        if app.config.legacy_clients && problem.status().is_server_error() {
             Problem::retry(Code::RateLimited, Duration::from_secs(5))
+        } else {
+            problem
         }
-        _ => problem,
     })
 }
 

@@ -12,9 +12,9 @@ use crate::time::Timestamp;
 use std::time::Duration;
 
 /// A refresh token, and the idle life of a session.
-pub const REFRESH_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const REFRESH_LIFE: Duration = Duration::from_hours(30 * 24);
 /// A session ends this long after its log-in, however often it is refreshed.
-pub const SESSION_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
+pub const SESSION_LIFE: Duration = Duration::from_hours(90 * 24);
 /// A client that repeats itself within this time gets the same answer.
 pub const REPEAT_WINDOW: Duration = Duration::from_secs(10);
 /// Forks of one generation; from then on the last is given again.

@@ -11,14 +11,14 @@ use thiserror::Error;
 /// Wrong codes that are evaluated per verification; the next try is refused unseen.
 pub const MAX_ATTEMPTS: u32 = 5;
 /// The record ends this long after its request, whatever is resent.
-pub const RECORD_LIFE: Duration = Duration::from_secs(15 * 60);
+pub const RECORD_LIFE: Duration = Duration::from_mins(15);
 /// A code dies after this (NIST SP 800-63B-4 §3.1.3.2: at most 10 minutes).
-pub const CODE_LIFE: Duration = Duration::from_secs(10 * 60);
+pub const CODE_LIFE: Duration = Duration::from_mins(10);
 /// A confirmed verification waits this long to be used.
-pub const CONFIRMED_LIFE: Duration = Duration::from_secs(5 * 60);
+pub const CONFIRMED_LIFE: Duration = Duration::from_mins(5);
 /// Waits before the first, the second and every further resend.
 pub const RESEND_WAITS: [Duration; 3] =
-    [Duration::from_secs(30), Duration::from_secs(60), Duration::from_secs(120)];
+    [Duration::from_secs(30), Duration::from_mins(1), Duration::from_mins(2)];
 
 /// What a verification may be used for; one never serves the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

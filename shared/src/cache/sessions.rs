@@ -11,9 +11,9 @@ use std::time::Duration;
 use super::{Cache, CacheError, Counting, Nothing, script};
 
 /// How long a copy may be believed.
-const HOT: Duration = Duration::from_secs(60);
+const HOT: Duration = Duration::from_mins(1);
 /// A tombstone outlives every access token.
-const TOMBSTONE: Duration = Duration::from_secs(20 * 60);
+const TOMBSTONE: Duration = Duration::from_mins(20);
 
 static CHECK_ACCESS: LazyLock<Script> = script!("check_access.lua");
 

@@ -71,12 +71,10 @@ impl FromRequestParts<App> for PathId {
         let id = params
             .ok()
             .and_then(|params| params.iter().next().and_then(|(_, value)| uuid(value).ok()));
-        match id {
-            Some(id) => Ok(Self(id)),
-            None => {
-                let problem = Problem::new(Code::IdMalformed);
-                Err(visit.refuse_counted(app, Limit::PublicPerAddress, problem).await)
-            }
+        if let Some(id) = id {
+            return Ok(Self(id));
         }
+        let problem = Problem::new(Code::IdMalformed);
+        Err(visit.refuse_counted(app, Limit::PublicPerAddress, problem).await)
     }
 }

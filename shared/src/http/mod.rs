@@ -56,8 +56,8 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
 ];
 
 /// A group's routes with everything around them.
-pub fn serve(routes: OpenApiRouter<App>, app: App) -> Router {
-    let (router, _) = routes.split_for_parts();
+pub fn serve(group: OpenApiRouter<App>, app: App) -> Router {
+    let (router, _) = group.split_for_parts();
     let router = router
         .with_state(app.clone())
         .layer(CatchPanicLayer::custom(|_| Problem::new(Code::Internal).into_response()));
@@ -81,7 +81,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
             .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
             .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, REQUEST_ID])
             .expose_headers([REQUEST_ID, header::RETRY_AFTER, limit, remaining, reset])
-            .max_age(Duration::from_secs(3600)),
+            .max_age(Duration::from_hours(1)),
     )
 }
 

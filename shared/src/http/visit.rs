@@ -39,7 +39,7 @@ struct Inner {
 }
 
 /// How far the gateway's clock may be from ours before it is not believed.
-const CLOCK_SKEW: Duration = Duration::from_secs(60);
+const CLOCK_SKEW: Duration = Duration::from_mins(1);
 const MAX_REQUEST_ID: usize = 64;
 
 impl Visit {

@@ -54,7 +54,8 @@ pub struct Config {
     pub access_token_ttl: Duration,
     pub pepper: Secret<Vec<u8>>,
     pub cors_origins: Vec<String>,
-    pub sender: SenderConfig,
+    /// None in a function that never sends: it is not given the sender's secrets.
+    pub sender: Option<SenderConfig>,
     pub sender_fallback: Option<SenderConfig>,
     pub sms_brand: String,
     pub sms_app_hash: Option<String>,
@@ -115,7 +116,7 @@ impl Config {
             access_token_ttl: Duration::from_secs(read.number("ACCESS_TOKEN_TTL", 900, 60, 3600)),
             pepper: read.pepper(),
             cors_origins: read.origins(),
-            sender: read.sender("SMS_SENDER", Some("inbox")).unwrap_or(SenderConfig::Inbox),
+            sender: read.sender("SMS_SENDER", (stage == Stage::Local).then_some("inbox")),
             sender_fallback: read.sender("SMS_FALLBACK", None),
             sms_brand: read.text("SMS_BRAND", "Whispr"),
             sms_app_hash: read.optional("SMS_APP_HASH"),
@@ -131,6 +132,14 @@ impl Config {
         read.check_audiences(&config);
         read.check_stage(&config);
         if read.faults.is_empty() { Ok(config) } else { Err(ConfigFaults(read.faults)) }
+    }
+
+    /// The same, if it names a sender.
+    pub fn with_sender(self) -> Result<Self, ConfigFaults> {
+        if self.sender.is_some() {
+            return Ok(self);
+        }
+        Err(ConfigFaults(vec![ConfigFault { variable: "SMS_SENDER", fault: "is not set" }]))
     }
 
     /// Whether the local gateway's own pages are served.
@@ -323,7 +332,7 @@ impl Reader<'_> {
             self.fault("RATE_LIMITS", "must be on in production");
         }
         let inbox = |sender: &SenderConfig| matches!(sender, SenderConfig::Inbox);
-        if inbox(&config.sender) {
+        if config.sender.as_ref().is_some_and(inbox) {
             self.fault("SMS_SENDER", "must send for real in production");
         }
         if config.sender_fallback.as_ref().is_some_and(inbox) {
@@ -416,7 +425,12 @@ mod tests {
     #[test]
     fn production_refuses_what_is_not_safe() {
         assert_eq!(
-            names(read(&with(&[("STAGE", "prod"), ("DEMO_MODE", "true"), ("RATE_LIMITS", "off")]))),
+            names(read(&with(&[
+                ("STAGE", "prod"),
+                ("DEMO_MODE", "true"),
+                ("RATE_LIMITS", "off"),
+                ("SMS_SENDER", "inbox")
+            ]))),
             [
                 "METRICS_TOKEN",
                 "DEMO_MODE",
@@ -437,12 +451,15 @@ mod tests {
             ("DATABASE_URL", "postgres://auth:pw@db/auth?sslmode=require"),
         ]);
         assert_eq!(names(read(&good)), Vec::<&str>::new());
+        assert!(read(&good).unwrap().with_sender().is_ok());
+        let without: Vec<_> = good.into_iter().filter(|(name, _)| *name != "SMS_SENDER").collect();
+        assert_eq!(names(read(&without).unwrap().with_sender()), ["SMS_SENDER"]);
     }
 
     #[test]
     fn no_stage_means_production() {
         let without: Vec<_> = GOOD.iter().skip(1).copied().collect();
-        assert!(names(read(&without)).contains(&"SMS_SENDER"));
+        assert!(names(read(&without)).contains(&"REDIS_URL"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use axum::Router;
 use axum::response::Response;
+use domain::phone::PhoneNumber;
 use domain::time::Timestamp;
 use lambda_http::request::RequestContext;
 use lambda_http::{Adapter, Error, Request, RequestExt as _};
@@ -17,10 +18,21 @@ use crate::http::Peer;
 use crate::{http, telemetry};
 
 /// Runs a function until the sandbox ends.
-pub async fn run(routes: OpenApiRouter<App>) -> Result<(), Error> {
+pub async fn run(group: OpenApiRouter<App>) -> Result<(), Error> {
     telemetry::init(std::io::stdout);
-    let app = App::new(Config::from_env()?)?;
-    lambda_http::run(service(http::serve(routes, app))).await
+    serve(group, Config::from_env()?).await
+}
+
+/// Runs the function that takes phone numbers and sends codes.
+pub async fn run_sending(group: OpenApiRouter<App>) -> Result<(), Error> {
+    telemetry::init(std::io::stdout);
+    // The patterns of phone numbers compile beside the wait for the first event.
+    std::thread::spawn(PhoneNumber::warm);
+    serve(group, Config::from_env()?.with_sender()?).await
+}
+
+async fn serve(group: OpenApiRouter<App>, config: Config) -> Result<(), Error> {
+    lambda_http::run(service(http::serve(group, App::new(config)?))).await
 }
 
 /// The router behind the gateway's events: tells it who called, from the gateway's own

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::lambda::run(verify::router()).await
+    shared::lambda::run_sending(verify::router()).await
 }

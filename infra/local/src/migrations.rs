@@ -10,10 +10,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use refinery::Runner;
+use shared::store::tls;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::paths;
+use crate::service::variable;
 
 /// refinery's history, by its full name: a search path may say anything.
 const HISTORY: &str = "public.schema_migrations";
@@ -30,6 +32,8 @@ pub enum MigrationError {
         #[source]
         source: tokio_postgres::Error,
     },
+    #[error(transparent)]
+    Tls(shared::store::StoreError),
     #[error("{what} failed: {reason}")]
     Sql {
         what: String,
@@ -201,11 +205,15 @@ async fn connect(url: &str) -> Result<Client, MigrationError> {
 }
 
 async fn connect_to(config: &Config) -> Result<Client, MigrationError> {
-    let (client, connection) = config
-        .connect(NoTls)
-        .await
-        .map_err(|source| MigrationError::Connect { reason: innermost(&source), source })?;
+    let failed = |source| MigrationError::Connect { reason: innermost(&source), source };
+    let ca = variable("DATABASE_CA");
     // A broken connection is told by the call that needs it.
+    if let Some(tls) = tls(config, ca.as_deref()).map_err(MigrationError::Tls)? {
+        let (client, connection) = config.connect(tls).await.map_err(failed)?;
+        tokio::spawn(connection);
+        return Ok(client);
+    }
+    let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
     tokio::spawn(connection);
     Ok(client)
 }

@@ -28,6 +28,8 @@ pub struct Message {
 /// failure it was is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SendError {
+    #[error("this function has no sender")]
+    Missing,
     #[error("the sender {0} cannot be reached")]
     Unreachable(&'static str),
     #[error("the sender {0} refused with status {1}")]
@@ -44,7 +46,8 @@ pub trait CodeSender: Send + Sync {
 
 /// The configured senders.
 pub struct Senders {
-    first: Box<dyn CodeSender>,
+    /// None in a function that never sends.
+    first: Option<Box<dyn CodeSender>>,
     fallback: Option<Box<dyn CodeSender>>,
 }
 
@@ -58,14 +61,15 @@ fn build(config: &SenderConfig, cache: &Arc<Cache>) -> Result<Box<dyn CodeSender
 impl Senders {
     pub fn new(config: &Config, cache: &Arc<Cache>) -> Result<Self, SendError> {
         Ok(Self {
-            first: build(&config.sender, cache)?,
+            first: config.sender.as_ref().map(|c| build(c, cache)).transpose()?,
             fallback: config.sender_fallback.as_ref().map(|c| build(c, cache)).transpose()?,
         })
     }
 
     /// Sends by the first sender, else once by the fallback.
     pub async fn send(&self, message: &Message) -> Result<(), SendError> {
-        let Err(error) = self.first.send(message).await else { return Ok(()) };
+        let first = self.first.as_ref().ok_or(SendError::Missing)?;
+        let Err(error) = first.send(message).await else { return Ok(()) };
         let Some(fallback) = &self.fallback else { return Err(error) };
         tracing::warn!(error = %error, fallback = fallback.name(), "trying the fallback sender");
         fallback.send(message).await

@@ -91,11 +91,9 @@ impl Store {
             .map_err(|_| StoreError::Unreachable("DATABASE_URL is not understood"))?;
         postgres.connect_timeout(DEADLINE).application_name("auth");
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = if postgres.get_ssl_mode() == SslMode::Disable {
-            Manager::from_config(postgres, NoTls, manager_config)
-        } else {
-            let tls = tls(config.database_ca.as_deref())?;
-            Manager::from_config(postgres, tls, manager_config)
+        let manager = match tls(&postgres, config.database_ca.as_deref())? {
+            None => Manager::from_config(postgres, NoTls, manager_config),
+            Some(tls) => Manager::from_config(postgres, tls, manager_config),
         };
         let pool = Pool::builder(manager)
             .max_size(config.database_pool)
@@ -165,7 +163,15 @@ impl Drop for Unfinished {
     }
 }
 
-fn tls(ca: Option<&str>) -> Result<tokio_postgres_rustls::MakeRustlsConnect, StoreError> {
+/// TLS for a Postgres address, verified against the public authorities and `ca` (PEM);
+/// none where the address wants none.
+pub fn tls(
+    postgres: &tokio_postgres::Config,
+    ca: Option<&str>,
+) -> Result<Option<tokio_postgres_rustls::MakeRustlsConnect>, StoreError> {
+    if postgres.get_ssl_mode() == SslMode::Disable {
+        return Ok(None);
+    }
     let mut roots = rustls::RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     if let Some(pem) = ca {
@@ -182,5 +188,5 @@ fn tls(ca: Option<&str>) -> Result<tokio_postgres_rustls::MakeRustlsConnect, Sto
         .map_err(|_| StoreError::Unreachable("TLS is not available"))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(tokio_postgres_rustls::MakeRustlsConnect::new(config))
+    Ok(Some(tokio_postgres_rustls::MakeRustlsConnect::new(config)))
 }

@@ -93,10 +93,11 @@ impl Postgres {
         Ok(Self { guard, server, port })
     }
 
-    /// The address of one of its databases; `postgres` is there from the start.
+    /// The address of one of its databases; `postgres` is there from the start. In plain
+    /// text: it never leaves this machine.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+        format!("postgres://postgres@127.0.0.1:{}/{database}?sslmode=disable", self.port)
     }
 
     #[must_use]

@@ -8,6 +8,7 @@ use crate::clock::{Chance, Clock};
 use crate::config::Config;
 use crate::sealing::Sealing;
 use crate::sender::Senders;
+use crate::sender::challenge::Challenge;
 use crate::signing::Signing;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -23,8 +24,6 @@ pub enum StartError {
     Cache(#[from] crate::cache::CacheError),
     #[error(transparent)]
     Sealing(#[from] crate::sealing::SealingError),
-    #[error(transparent)]
-    Sender(#[from] crate::sender::SendError),
 }
 
 /// Cheap to clone: every clone is the same parts.
@@ -40,6 +39,7 @@ pub struct Parts {
     pub sealing: Sealing,
     pub signing: Signing,
     pub senders: Senders,
+    pub challenge: Challenge,
     pub metrics: Arc<Metrics>,
 }
 
@@ -62,7 +62,8 @@ impl App {
             store: Store::new(&config)?,
             sealing: Sealing::new(&config.pepper)?,
             signing: Signing::new(&config),
-            senders: Senders::new(&config, &cache)?,
+            senders: Senders::new(&config, &cache),
+            challenge: Challenge::new(config.challenge.clone()),
             chance: Chance,
             clock,
             cache,

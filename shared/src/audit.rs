@@ -22,6 +22,7 @@ pub enum SecurityEvent {
     SessionEnded,
     AllSessionsEnded,
     RefreshTokenReused,
+    PhoneLocked,
 }
 
 impl SecurityEvent {
@@ -33,6 +34,7 @@ impl SecurityEvent {
             Self::SessionEnded => "session_ended",
             Self::AllSessionsEnded => "all_sessions_ended",
             Self::RefreshTokenReused => "refresh_token_reused",
+            Self::PhoneLocked => "phone_locked",
         }
     }
 }
@@ -50,7 +52,7 @@ impl AuditEntry {
     #[must_use]
     pub fn new(
         event: SecurityEvent,
-        session: SessionId,
+        session: Option<SessionId>,
         address: &str,
         now: Timestamp,
         chance: Chance,
@@ -60,7 +62,9 @@ impl AuditEntry {
         let mut entry = Map::new();
         entry.insert("event".into(), json!(event.name()));
         entry.insert("at".into(), json!(now.millis()));
-        entry.insert("sessionId".into(), json!(session.to_string()));
+        if let Some(session) = session {
+            entry.insert("sessionId".into(), json!(session.to_string()));
+        }
         entry.insert("address".into(), json!(BASE64.encode(commitment)));
         Self {
             entry: Value::Object(entry).to_string(),

@@ -26,6 +26,12 @@ pub enum Limit {
     /// common lane do not shut the owner out.
     OwnerPerMinute,
     OwnerPerHour,
+    /// Codes to a number of `TEST_PHONE_NUMBERS`, which are never sent.
+    TestPerMinute,
+    TestPerHour,
+    /// SMS to one country, and over all: what fraud may cost.
+    SmsPerCountry,
+    SmsGlobal,
     /// Codes asked for from one address.
     SendPerAddress,
     /// Requests to any other public route from one address.
@@ -43,11 +49,15 @@ pub struct Rule {
 }
 
 impl Limit {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::PhonePerMinute,
         Self::PhonePerHour,
         Self::OwnerPerMinute,
         Self::OwnerPerHour,
+        Self::TestPerMinute,
+        Self::TestPerHour,
+        Self::SmsPerCountry,
+        Self::SmsGlobal,
         Self::SendPerAddress,
         Self::PublicPerAddress,
         Self::BearerPerAccount,
@@ -61,6 +71,10 @@ impl Limit {
             Self::PhonePerHour => "phone_hour",
             Self::OwnerPerMinute => "owner_minute",
             Self::OwnerPerHour => "owner_hour",
+            Self::TestPerMinute => "test_minute",
+            Self::TestPerHour => "test_hour",
+            Self::SmsPerCountry => "sms_country",
+            Self::SmsGlobal => "sms_global",
             Self::SendPerAddress => "send_address",
             Self::PublicPerAddress => "public_address",
             Self::BearerPerAccount => "bearer_account",
@@ -78,6 +92,10 @@ impl Limit {
             Self::PhonePerHour | Self::OwnerPerHour => {
                 (config.sms_rate_limit_per_hour, HOUR, OnOutage::Closed)
             }
+            Self::TestPerMinute => (20, MINUTE, OnOutage::Closed),
+            Self::TestPerHour => (100, HOUR, OnOutage::Closed),
+            Self::SmsPerCountry => (config.sms_budget_per_country, HOUR, OnOutage::Closed),
+            Self::SmsGlobal => (config.sms_budget_global, HOUR, OnOutage::Closed),
             Self::SendPerAddress => (10, MINUTE, OnOutage::Closed),
             Self::PublicPerAddress => (60, MINUTE, OnOutage::Open),
             Self::BearerPerAccount => (300, MINUTE, OnOutage::Open),

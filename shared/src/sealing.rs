@@ -73,6 +73,12 @@ impl Sealing {
         BASE64.encode(&hmac::sign(&self.phones, phone.as_e164().as_bytes()).as_ref()[..18])
     }
 
+    /// What stands for the block of numbers that a number is of.
+    #[must_use]
+    pub fn block(&self, phone: &PhoneNumber) -> String {
+        BASE64.encode(&hmac::sign(&self.phones, phone.block().as_bytes()).as_ref()[..12])
+    }
+
     /// What binds a verification to the device that asked for it; empty if unbound.
     #[must_use]
     pub fn device(&self, id: &VerificationId, fingerprint: Option<&str>) -> String {

@@ -161,7 +161,7 @@ fn tokens(app: &App, login: &NewLogin, begun: &Begun) -> Result<Tokens, Problem>
 }
 
 fn entry(app: &App, visit: &Visit, event: SecurityEvent, session: SessionId) -> AuditEntry {
-    AuditEntry::new(event, session, &visit.address(), visit.now(), app.chance)
+    AuditEntry::new(event, Some(session), &visit.address(), visit.now(), app.chance)
 }
 
 /// Makes the ends known to the very next request. Where Redis cannot be told, its copies

@@ -29,7 +29,7 @@ async fn exchange(app: &App, visit: &Visit, token: &Secret<String>) -> Result<To
     let refresh = app.signing.verify_refresh(token.expose(), now)?;
     let who = refresh.identity;
     let event = SecurityEvent::RefreshTokenReused;
-    let audit = AuditEntry::new(event, who.session, &visit.address(), now, app.chance);
+    let audit = AuditEntry::new(event, Some(who.session), &visit.address(), now, app.chance);
     let exchanged = app
         .store
         .exchange_refresh_token(who, refresh.place, now, &audit)

@@ -20,11 +20,11 @@ use crate::wire::{
     Start, StartRequest, Started, VerificationState,
 };
 
-problems!(StartProblems: BODY, ANY, [SmsFailed]);
+problems!(StartProblems: BODY, ANY, [ChallengeRefused, SmsPaused, SmsFailed]);
 problems!(ResendProblems: BODY, ANY,
-    [IdMalformed, VerificationInvalid, TooManyAttempts, ResendTooEarly, SmsFailed]);
+    [IdMalformed, VerificationInvalid, TooManyAttempts, ResendTooEarly, SmsPaused, SmsFailed]);
 problems!(ConfirmProblems: BODY, ANY,
-    [CodeIncorrect, CodeExpired, VerificationInvalid, TooManyAttempts]);
+    [CodeIncorrect, CodeExpired, VerificationInvalid, TooManyAttempts, PhoneLocked]);
 problems!(FetchProblems: ANY, [IdMalformed, VerificationNotFound]);
 
 pub fn router() -> OpenApiRouter<App> {

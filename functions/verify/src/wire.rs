@@ -4,6 +4,7 @@ use domain::device::Fingerprint;
 use domain::ids::VerificationId;
 use domain::phone::PhoneNumber;
 use domain::secret::Secret;
+use domain::text::bounded;
 use domain::verification::Code;
 use serde::{Deserialize, Serialize};
 use shared::http::body::{Faults, Input, uuid};
@@ -25,12 +26,17 @@ pub struct StartRequest {
     /// owner is then limited apart from strangers who ask for the same number.
     #[schema(max_length = 4096)]
     previous_token: Option<String>,
+    /// The answer to a challenge, where the operator asks for one (Turnstile, hCaptcha
+    /// and their like).
+    #[schema(max_length = 4096)]
+    challenge: Option<String>,
 }
 
 pub struct Start {
     pub phone: PhoneNumber,
     pub device: Option<Fingerprint>,
     pub previous_token: Option<Secret<String>>,
+    pub challenge: Option<Secret<String>>,
 }
 
 impl Input for Start {
@@ -40,7 +46,13 @@ impl Input for Start {
     fn check(wire: StartRequest, faults: &mut Faults) -> Option<Self> {
         let phone = faults.required("phoneNumber", wire.phone_number, |p| PhoneNumber::parse(&p));
         let device = faults.optional("deviceId", wire.device_id, Fingerprint::parse);
-        Some(Self { phone: phone?, device, previous_token: wire.previous_token.map(Secret::new) })
+        let challenge = faults.optional("challenge", wire.challenge, |c| bounded(c, 4096));
+        Some(Self {
+            phone: phone?,
+            device,
+            previous_token: wire.previous_token.map(Secret::new),
+            challenge: challenge.map(Secret::new),
+        })
     }
 }
 

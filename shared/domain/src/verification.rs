@@ -20,6 +20,32 @@ pub const CONFIRMED_LIFE: Duration = Duration::from_mins(5);
 pub const RESEND_WAITS: [Duration; 3] =
     [Duration::from_secs(30), Duration::from_mins(1), Duration::from_mins(2)];
 
+/// Wrong codes that are evaluated for one number, over all its verifications: within an
+/// hour, within a day, and within a day once [`LONG_STREAK`] were wrong in a row. They
+/// bound the odds of guessing into an account: see docs/security.md.
+pub const WRONG_PER_HOUR: u32 = 30;
+pub const WRONG_PER_DAY: u32 = 50;
+pub const LONG_STREAK: u32 = 100;
+pub const WRONG_PER_DAY_IN_STREAK: u32 = 10;
+
+/// When SMS to a country stop: of at least [`Breaker::MIN_SENDS`] codes of an hour less
+/// than a fifth were entered. A code counts once its receiver had time to enter it, so
+/// that a rush of new users is not taken for fraud.
+pub struct Breaker;
+
+impl Breaker {
+    pub const WINDOW: Duration = Duration::from_hours(1);
+    pub const MIN_SENDS: u32 = 50;
+    /// One confirmed code out of this many is the least.
+    pub const LEAST_CONFIRMED_OF: u32 = 5;
+    pub const RIPE_AFTER: Duration = Duration::from_mins(2);
+    pub const PAUSE: Duration = Duration::from_mins(30);
+    /// Sends that are tried after a pause, before it ends or begins again.
+    pub const TRIALS: u32 = 10;
+    /// Sends of a block of numbers from which on it may be what caused it.
+    pub const MIN_BLOCK_SENDS: u32 = 5;
+}
+
 /// What a verification may be used for; one never serves the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {

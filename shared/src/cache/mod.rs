@@ -55,6 +55,9 @@ impl From<redis::RedisError> for CacheError {
 struct LimitArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
+    /// Where the script makes the key: the field of the record that is counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<&'static str>,
     name: &'static str,
     /// Milliseconds in which one token comes back.
     interval: u64,
@@ -63,16 +66,29 @@ struct LimitArgs {
 }
 
 impl LimitArgs {
-    fn new(limit: Limit, name: &'static str, id: Option<&str>, config: &Config) -> Self {
+    fn new(limit: Limit, config: &Config) -> Self {
         let rule = limit.rule(config);
         let period = u64::try_from(rule.period.as_millis()).unwrap_or(u64::MAX);
         Self {
-            key: id.map(|id| format!("rate_limit:{}:{id}", limit.name())),
-            name,
+            key: None,
+            of: None,
+            name: limit.name(),
             interval: (period / u64::from(rule.burst)).max(1),
             burst: rule.burst,
             own: limit.is_callers_own(),
         }
+    }
+
+    /// Counts this id.
+    fn counting(mut self, id: &str) -> Self {
+        self.key = Some(format!("rate_limit:{}:{id}", self.name));
+        self
+    }
+
+    /// Counts what the record's field says.
+    fn of(mut self, field: &'static str) -> Self {
+        self.of = Some(field);
+        self
     }
 }
 
@@ -97,12 +113,33 @@ impl<'a> Counting<'a> {
             now,
             limits: limits
                 .iter()
-                .map(|(limit, id)| LimitArgs::new(*limit, limit.name(), Some(id), config))
+                .map(|(limit, id)| LimitArgs::new(*limit, config).counting(id))
                 .collect(),
             open_on_outage: limits
                 .iter()
                 .all(|(limit, _)| limit.rule(config).on_outage == OnOutage::Open),
             standing,
+        }
+    }
+}
+
+impl<'a> Counting<'a> {
+    /// Counts nothing.
+    fn nothing(now: Timestamp, standing: &'a OnceLock<Standing>) -> Self {
+        Self { now, limits: Vec::new(), open_on_outage: false, standing }
+    }
+
+    /// The same request, counted by more; `id` tells what each `of` stands for.
+    fn and(&self, more: Vec<LimitArgs>, id: impl Fn(&str) -> String) -> Self {
+        let more = more.into_iter().map(|limit| {
+            let of = id(limit.of.unwrap_or_default());
+            limit.counting(&of)
+        });
+        Self {
+            now: self.now,
+            limits: self.limits.iter().cloned().chain(more).collect(),
+            open_on_outage: false,
+            standing: self.standing,
         }
     }
 }
@@ -125,10 +162,11 @@ struct StandingReply {
 #[derive(Serialize)]
 struct Nothing {}
 
+/// A script: the prelude, what it shares with others, and itself.
 macro_rules! script {
-    ($file:literal) => {
+    ($($file:literal),+) => {
         ::std::sync::LazyLock::new(|| {
-            ::redis::Script::new(concat!(include_str!("prelude.lua"), include_str!($file)))
+            ::redis::Script::new(concat!(include_str!("prelude.lua"), $(include_str!($file)),+))
         })
     };
 }
@@ -232,7 +270,40 @@ impl Cache {
         };
         let reply = values.into_iter().next().ok_or(CacheError::Shape)?;
         let reply: String = redis::from_redis_value(reply).map_err(|_| CacheError::Shape)?;
-        read_reply(&reply, counting)
+        self.read_reply(&reply, counting)
+    }
+
+    /// What every reply holds; then what it is about.
+    fn read_reply<R: DeserializeOwned>(
+        &self,
+        reply: &str,
+        counting: &Counting<'_>,
+    ) -> Result<R, CacheError> {
+        #[derive(Deserialize)]
+        struct Limits {
+            status: String,
+            #[serde(default)]
+            limit: String,
+            #[serde(default)]
+            wait: f64,
+            #[serde(default)]
+            tripped: bool,
+            standing: Option<StandingReply>,
+        }
+        let limits: Limits = serde_json::from_str(reply).map_err(|_| CacheError::Shape)?;
+        if let Some(StandingReply { limit, remaining, reset }) = limits.standing {
+            let reset = Duration::from_millis(reset);
+            let _ = counting.standing.set(Standing { limit, remaining, reset });
+        }
+        if limits.tripped {
+            self.metrics.count("auth_sms_breaker_trips_total");
+            tracing::error!(alarm = "sms_breaker", "messages pause: too few codes are entered");
+        }
+        if limits.status == "limited" {
+            let wait = Duration::try_from_secs_f64(limits.wait / 1000.0).unwrap_or_default();
+            return Err(CacheError::Limited { limit: limits.limit, wait });
+        }
+        serde_json::from_str(reply).map_err(|_| CacheError::Shape)
     }
 
     /// Counts a request that needs nothing else of Redis.
@@ -297,26 +368,4 @@ fn add_metrics(pipe: &mut Pipeline, flushed: &[(String, i64)]) {
     if !flushed.is_empty() {
         pipe.cmd("EXPIRE").arg(METRICS_KEY).arg(METRICS_LIFE_SECONDS).ignore();
     }
-}
-
-fn read_reply<R: DeserializeOwned>(reply: &str, counting: &Counting<'_>) -> Result<R, CacheError> {
-    #[derive(Deserialize)]
-    struct Limits {
-        status: String,
-        #[serde(default)]
-        limit: String,
-        #[serde(default)]
-        wait: f64,
-        standing: Option<StandingReply>,
-    }
-    let limits: Limits = serde_json::from_str(reply).map_err(|_| CacheError::Shape)?;
-    if let Some(StandingReply { limit, remaining, reset }) = limits.standing {
-        let reset = Duration::from_millis(reset);
-        let _ = counting.standing.set(Standing { limit, remaining, reset });
-    }
-    if limits.status == "limited" {
-        let wait = Duration::try_from_secs_f64(limits.wait / 1000.0).unwrap_or_default();
-        return Err(CacheError::Limited { limit: limits.limit, wait });
-    }
-    serde_json::from_str(reply).map_err(|_| CacheError::Shape)
 }

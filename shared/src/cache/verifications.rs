@@ -4,10 +4,12 @@
 use domain::ids::VerificationId;
 use domain::time::Timestamp;
 use domain::verification::{
-    CODE_LIFE, CONFIRMED_LIFE, MAX_ATTEMPTS, Purpose, RECORD_LIFE, RESEND_WAITS,
+    Breaker, CODE_LIFE, CONFIRMED_LIFE, LONG_STREAK, MAX_ATTEMPTS, Purpose, RECORD_LIFE,
+    RESEND_WAITS, WRONG_PER_DAY, WRONG_PER_DAY_IN_STREAK, WRONG_PER_HOUR,
 };
 use redis::Script;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -15,40 +17,106 @@ use super::{Cache, CacheError, Counting, LimitArgs, Nothing, script};
 use crate::config::Config;
 use crate::limits::Limit;
 
-static START: LazyLock<Script> = script!("start_verification.lua");
+static START: LazyLock<Script> = script!("breaker.lua", "start_verification.lua");
 static READ: LazyLock<Script> = script!("read_verification.lua");
-static CONFIRM: LazyLock<Script> = script!("confirm_verification.lua");
-static RESEND: LazyLock<Script> = script!("resend_verification.lua");
-static WITHDRAW: LazyLock<Script> = script!("withdraw_code.lua");
+static CONFIRM: LazyLock<Script> = script!("lock.lua", "breaker.lua", "confirm_verification.lua");
+static RESEND: LazyLock<Script> = script!("breaker.lua", "resend_verification.lua");
+static WITHDRAW: LazyLock<Script> = script!("breaker.lua", "withdraw_code.lua");
 
 pub(super) fn key(id: &VerificationId) -> String {
     format!("verification:{id}")
 }
 
-/// Whose limits count a verification: everybody's, or those of callers who have shown a
-/// token of the account.
+/// Whose limits count a verification: everybody's, those of callers who have shown a
+/// token of the account, or those of a number that is never sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
     Common,
     Owner,
+    Test,
 }
 
 impl Lane {
+    const ALL: [Self; 3] = [Self::Common, Self::Owner, Self::Test];
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Common => "phone",
             Self::Owner => "owner",
+            Self::Test => "test",
         }
     }
 
-    /// The number's limits in this lane.
-    #[must_use]
-    pub const fn limits(self) -> [Limit; 2] {
+    fn from_stored(stored: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|lane| lane.as_str() == stored)
+    }
+
+    /// The limits of one more code, each with the field of the record that it counts.
+    const fn limits(self) -> &'static [(Limit, &'static str)] {
         match self {
-            Self::Common => [Limit::PhonePerMinute, Limit::PhonePerHour],
-            Self::Owner => [Limit::OwnerPerMinute, Limit::OwnerPerHour],
+            Self::Common => &[
+                (Limit::PhonePerMinute, "phone_key"),
+                (Limit::PhonePerHour, "phone_key"),
+                (Limit::SmsPerCountry, "country"),
+                (Limit::SmsGlobal, "all"),
+            ],
+            // Strangers who used up a country's budget do not shut its owners out.
+            Self::Owner => &[
+                (Limit::OwnerPerMinute, "phone_key"),
+                (Limit::OwnerPerHour, "phone_key"),
+                (Limit::SmsGlobal, "all"),
+            ],
+            Self::Test => &[(Limit::TestPerMinute, "phone_key"), (Limit::TestPerHour, "phone_key")],
         }
     }
+
+    fn args(self, config: &Config) -> Vec<LimitArgs> {
+        let limits = if config.rate_limits { self.limits() } else { &[] };
+        limits.iter().map(|(limit, of)| LimitArgs::new(*limit, config).of(of)).collect()
+    }
+}
+
+impl Lane {
+    /// What an SMS costs, and a failed one gives back.
+    fn budgets(self, config: &Config) -> Vec<LimitArgs> {
+        let is_budget = |limit: &LimitArgs| limit.name.starts_with("sms_");
+        self.args(config).into_iter().filter(is_budget).collect()
+    }
+}
+
+/// The numbers of the breaker as the scripts take them, in milliseconds.
+#[derive(Serialize)]
+struct BreakerArgs {
+    window: i64,
+    min_sends: u32,
+    least_confirmed_of: u32,
+    ripe_after: i64,
+    pause: i64,
+    trials: u32,
+    min_block_sends: u32,
+}
+
+impl BreakerArgs {
+    fn new() -> Self {
+        Self {
+            window: millis(Breaker::WINDOW),
+            min_sends: Breaker::MIN_SENDS,
+            least_confirmed_of: Breaker::LEAST_CONFIRMED_OF,
+            ripe_after: millis(Breaker::RIPE_AFTER),
+            pause: millis(Breaker::PAUSE),
+            trials: Breaker::TRIALS,
+            min_block_sends: Breaker::MIN_BLOCK_SENDS,
+        }
+    }
+}
+
+/// The numbers of a phone's lock.
+#[derive(Serialize)]
+struct LockArgs {
+    per_hour: u32,
+    per_day: u32,
+    streak: u32,
+    per_day_in_streak: u32,
 }
 
 /// A verification about to begin. Number, code and device are digests or sealed.
@@ -57,6 +125,9 @@ pub struct NewVerification {
     pub purpose: Purpose,
     pub lane: Lane,
     pub phone_key: String,
+    /// Whose budget pays, and a digest of the block of numbers that it is of.
+    pub country: String,
+    pub block: String,
     pub sealed_phone: String,
     pub device: String,
     pub code_mac: String,
@@ -90,6 +161,7 @@ pub struct Resent {
     pub purpose: Purpose,
     pub sealed_phone: String,
     pub known: bool,
+    pub lane: Lane,
     /// Which of the verification's codes it is, from 1.
     pub sends: u32,
     pub progress: Progress,
@@ -103,14 +175,26 @@ pub enum ResendOutcome {
     TooEarly { wait: Duration },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum ConfirmOutcome {
-    Confirmed { requires_2fa: bool },
-    Incorrect { attempts_left: u32 },
+    Confirmed {
+        requires_2fa: bool,
+    },
+    /// `locked`: the number's last for now. `phone` is sealed.
+    Incorrect {
+        attempts_left: u32,
+        locked: bool,
+        phone: String,
+    },
+    PhoneLocked {
+        wait: u64,
+    },
     Expired,
     Invalid,
-    TooManyAttempts { wait: u64 },
+    TooManyAttempts {
+        wait: u64,
+    },
 }
 
 #[derive(Serialize)]
@@ -118,6 +202,8 @@ struct StoredRecord<'a> {
     purpose: &'static str,
     lane: &'static str,
     phone_key: &'a str,
+    country: &'a str,
+    block: &'a str,
     phone: &'a str,
     device: &'a str,
     code_mac: &'a str,
@@ -147,6 +233,8 @@ impl Cache {
         #[derive(Serialize)]
         struct Start<'a> {
             record: StoredRecord<'a>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            breaker: Option<BreakerArgs>,
         }
         #[derive(Deserialize)]
         struct Started {}
@@ -161,6 +249,8 @@ impl Cache {
             purpose: new.purpose.as_str(),
             lane: new.lane.as_str(),
             phone_key: &new.phone_key,
+            country: &new.country,
+            block: &new.block,
             phone: &new.sealed_phone,
             device: &new.device,
             code_mac: &new.code_mac,
@@ -173,7 +263,14 @@ impl Cache {
             sends: 1,
             verified: 0,
         };
-        let Started {} = self.run(&START, Some(&key(id)), counting, Start { record }).await?;
+        let breaks = config.rate_limits && new.lane == Lane::Common;
+        let start = Start { record, breaker: breaks.then(BreakerArgs::new) };
+        let counting = counting.and(new.lane.args(config), |of| match of {
+            "phone_key" => new.phone_key.clone(),
+            "country" => new.country.clone(),
+            other => other.to_owned(),
+        });
+        let Started {} = self.run(&START, Some(&key(id)), &counting, start).await?;
         Ok(progress)
     }
 
@@ -238,6 +335,7 @@ impl Cache {
             code_mac: &'a str,
             max_attempts: u32,
             confirmed_life: i64,
+            lock: LockArgs,
         }
         let confirm = Confirm {
             purpose: purpose.as_str(),
@@ -245,6 +343,12 @@ impl Cache {
             code_mac,
             max_attempts: MAX_ATTEMPTS,
             confirmed_life: millis(CONFIRMED_LIFE),
+            lock: LockArgs {
+                per_hour: WRONG_PER_HOUR,
+                per_day: WRONG_PER_DAY,
+                streak: LONG_STREAK,
+                per_day_in_streak: WRONG_PER_DAY_IN_STREAK,
+            },
         };
         self.run(&CONFIRM, Some(&key(id)), counting, confirm).await
     }
@@ -262,12 +366,14 @@ impl Cache {
         #[derive(Serialize)]
         struct Resend<'a> {
             device: &'a str,
-            code_macs: std::collections::HashMap<&'static str, String>,
+            code_macs: HashMap<&'static str, String>,
             code_life: i64,
             max_attempts: u32,
             waits: [i64; RESEND_WAITS.len() - 1],
             waiting: bool,
-            number_limits: Vec<LimitArgs>,
+            lanes: HashMap<&'static str, Vec<LimitArgs>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            breaker: Option<BreakerArgs>,
         }
         #[derive(Deserialize)]
         #[serde(tag = "status", rename_all = "snake_case")]
@@ -276,6 +382,7 @@ impl Cache {
                 purpose: String,
                 phone: String,
                 known: bool,
+                lane: String,
                 sends: u32,
                 code_expires_at: i64,
                 resend_at: i64,
@@ -289,16 +396,6 @@ impl Cache {
                 wait: u64,
             },
         }
-        // Both lanes have the same numbers; the record tells which is meant.
-        let [minute, hour] = Lane::Common.limits();
-        let number_limits = if config.rate_limits {
-            vec![
-                LimitArgs::new(minute, "minute", None, config),
-                LimitArgs::new(hour, "hour", None, config),
-            ]
-        } else {
-            Vec::new()
-        };
         let resend = Resend {
             device,
             code_macs: code_macs.into_iter().map(|(p, mac)| (p.as_str(), mac)).collect(),
@@ -306,7 +403,8 @@ impl Cache {
             max_attempts: MAX_ATTEMPTS,
             waits: [millis(RESEND_WAITS[1]), millis(RESEND_WAITS[2])],
             waiting: config.rate_limits,
-            number_limits,
+            lanes: Lane::ALL.map(|lane| (lane.as_str(), lane.args(config))).into(),
+            breaker: config.rate_limits.then(BreakerArgs::new),
         };
         Ok(match self.run(&RESEND, Some(&key(id)), counting, resend).await? {
             Reply::Invalid => ResendOutcome::Invalid,
@@ -320,6 +418,7 @@ impl Cache {
                 purpose,
                 phone,
                 known,
+                lane,
                 sends,
                 code_expires_at,
                 resend_at,
@@ -328,6 +427,7 @@ impl Cache {
                 purpose: Purpose::from_stored(&purpose).ok_or(CacheError::Shape)?,
                 sealed_phone: phone,
                 known,
+                lane: Lane::from_stored(&lane).ok_or(CacheError::Shape)?,
                 sends,
                 progress: Progress {
                     code_expires_at: Timestamp::from_millis(code_expires_at),
@@ -345,18 +445,20 @@ impl Cache {
         id: &VerificationId,
         sends: u32,
         now: Timestamp,
+        config: &Config,
     ) -> Result<(), CacheError> {
         #[derive(Serialize)]
         struct Withdraw {
             sends: u32,
+            budgets: HashMap<&'static str, Vec<LimitArgs>>,
         }
         #[derive(Deserialize)]
         struct Withdrawn {}
         let uncounted = std::sync::OnceLock::new();
-        let counting =
-            Counting { now, limits: Vec::new(), open_on_outage: false, standing: &uncounted };
+        let counting = Counting::nothing(now, &uncounted);
+        let budgets = Lane::ALL.map(|lane| (lane.as_str(), lane.budgets(config))).into();
         let Withdrawn {} =
-            self.run(&WITHDRAW, Some(&key(id)), &counting, Withdraw { sends }).await?;
+            self.run(&WITHDRAW, Some(&key(id)), &counting, Withdraw { sends, budgets }).await?;
         Ok(())
     }
 }

@@ -1,10 +1,22 @@
 -- The sender failed: the verification goes (first code), or the code before counts again
--- (resend), unless a later resend has come since.
--- KEYS[1]: verification:{id}. args: sends (of the code that failed).
-local record = read(KEYS[1], { 'sends', 'verified', 'earlier_mac', 'earlier_expires_at' })
+-- (resend), unless a later resend has come since. What it took of the budgets comes back.
+-- KEYS[1]: verification:{id}. args: sends (of the code that failed), budgets (by lane:
+-- name, interval, `of`: the record's field that each counts).
+local record = read(KEYS[1], { 'sends', 'verified', 'lane', 'country', 'block', 'sent_minute',
+  'trial', 'earlier_mac', 'earlier_expires_at' })
 if tonumber(record.sends or 0) ~= args.sends or record.verified == '1' then
   return answer({ status = 'kept' })
 end
+for _, budget in ipairs(args.budgets[record.lane]) do
+  local key = 'rate_limit:' .. budget.name .. ':' .. (record[budget.of] or budget.of)
+  local full_at = tonumber(redis.call('GET', key) or 0) - budget.interval
+  if full_at > now then
+    redis.call('SET', key, full_at, 'PX', full_at - now)
+  else
+    redis.call('UNLINK', key)
+  end
+end
+breaker_count(record, 's', -1)
 if args.sends == 1 then
   redis.call('UNLINK', KEYS[1])
 else

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use crate::cache::CacheError;
 use crate::sealing::SealingError;
 use crate::sender::SendError;
+use crate::sender::challenge::ChallengeError;
 use crate::signing::TokenError;
 use crate::store::StoreError;
 
@@ -59,6 +60,7 @@ codes! {
     SessionEnded = "session_ended", 401, "The session has ended; log in again.";
     RefreshReused = "refresh_reused", 401, "A spent refresh token came back: the session has ended.";
     MetricsForbidden = "metrics_forbidden", 401, "The metrics token is needed.";
+    ChallengeRefused = "challenge_refused", 403, "The challenge is not approved; solve another.";
     DeviceForeign = "device_foreign", 403, "The device is not yours.";
     TwoFactorRequired = "two_factor_required", 403, "This account asks for a second factor.";
     NotFound = "not_found", 404, "There is nothing here.";
@@ -71,6 +73,8 @@ codes! {
     BodyTooLarge = "body_too_large", 413, "The body is too large.";
     NotJson = "not_json", 415, "The body must be JSON.";
     TooManyAttempts = "too_many_attempts", 429, "Too many wrong codes; ask for a new verification.";
+    PhoneLocked = "phone_locked", 429, "Too many wrong codes for this number; wait before trying again.";
+    SmsPaused = "sms_paused", 429, "Messages to this number are paused; try again later.";
     ResendTooEarly = "resend_too_early", 429, "A code has just been sent; wait before asking again.";
     RateLimited = "rate_limited", 429, "Too many requests; wait before asking again.";
     Internal = "internal", 500, "Something failed on our side.";
@@ -287,7 +291,12 @@ fn is_our_fault(error: &tokio_postgres::error::DbError) -> bool {
 impl From<CacheError> for Problem {
     fn from(error: CacheError) -> Self {
         match &error {
-            CacheError::Limited { wait, .. } => Self::retry(Code::RateLimited, *wait),
+            CacheError::Limited { wait, limit } => {
+                // The budgets and the breaker: nothing the client does ends this sooner.
+                let code =
+                    if limit.starts_with("sms_") { Code::SmsPaused } else { Code::RateLimited };
+                Self::retry(code, *wait)
+            }
             CacheError::Shape => internal(&error),
             CacheError::Deadline | CacheError::Redis(_) => unavailable(&error),
         }
@@ -308,6 +317,15 @@ impl From<SendError> for Problem {
     fn from(error: SendError) -> Self {
         tracing::error!(error = %error, "a code was not sent");
         Self::new(Code::SmsFailed)
+    }
+}
+
+impl From<ChallengeError> for Problem {
+    fn from(error: ChallengeError) -> Self {
+        match error {
+            ChallengeError::Refused => Self::new(Code::ChallengeRefused),
+            ChallengeError::Unreachable => unavailable(&error),
+        }
     }
 }
 

@@ -1,15 +1,18 @@
 //! How a code reaches a phone: one sender, and one that is tried once when it fails.
 
+pub mod challenge;
 mod inbox;
 pub mod text;
 mod twilio;
+mod vonage;
 
 use domain::phone::PhoneNumber;
 use domain::secret::Secret;
 use domain::time::Timestamp;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use thiserror::Error;
 
 use crate::cache::Cache;
@@ -51,19 +54,36 @@ pub struct Senders {
     fallback: Option<Box<dyn CodeSender>>,
 }
 
-fn build(config: &SenderConfig, cache: &Arc<Cache>) -> Result<Box<dyn CodeSender>, SendError> {
-    Ok(match config {
+/// A provider answers within this: a request as a whole has five seconds, and the fallback
+/// wants some of them.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A client for a provider's HTTP API, made with the first request: its certificates are
+/// not loaded by those who never send.
+#[derive(Default)]
+struct HttpClient(OnceLock<Option<reqwest::Client>>);
+
+impl HttpClient {
+    fn get(&self) -> Option<&reqwest::Client> {
+        let make = || reqwest::Client::builder().timeout(TIMEOUT).build().ok();
+        self.0.get_or_init(make).as_ref()
+    }
+}
+
+fn build(config: &SenderConfig, cache: &Arc<Cache>) -> Box<dyn CodeSender> {
+    match config {
         SenderConfig::Inbox => Box::new(inbox::Inbox::new(cache.clone())),
-        SenderConfig::Twilio(twilio) => Box::new(twilio::Twilio::new(twilio.clone())?),
-    })
+        SenderConfig::Twilio(twilio) => Box::new(twilio::Twilio::new(twilio.clone())),
+        SenderConfig::Vonage(vonage) => Box::new(vonage::Vonage::new(vonage.clone())),
+    }
 }
 
 impl Senders {
-    pub fn new(config: &Config, cache: &Arc<Cache>) -> Result<Self, SendError> {
-        Ok(Self {
-            first: config.sender.as_ref().map(|c| build(c, cache)).transpose()?,
-            fallback: config.sender_fallback.as_ref().map(|c| build(c, cache)).transpose()?,
-        })
+    pub fn new(config: &Config, cache: &Arc<Cache>) -> Self {
+        Self {
+            first: config.sender.as_ref().map(|c| build(c, cache)),
+            fallback: config.sender_fallback.as_ref().map(|c| build(c, cache)),
+        }
     }
 
     /// Sends by the first sender, else once by the fallback.

@@ -1,26 +1,17 @@
 //! Twilio's Programmable Messaging: `POST /2010-04-01/Accounts/{sid}/Messages.json`, a
 //! form with To, From and Body, basic authentication.
 
-use std::time::Duration;
-
-use super::{CodeSender, Message, SendError, Sending};
+use super::{CodeSender, HttpClient, Message, SendError, Sending};
 use crate::config::TwilioConfig;
-
-/// A request as a whole has five seconds, and the fallback wants some of them.
-const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) struct Twilio {
     config: TwilioConfig,
-    client: reqwest::Client,
+    client: HttpClient,
 }
 
 impl Twilio {
-    pub(super) fn new(config: TwilioConfig) -> Result<Self, SendError> {
-        let client = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .build()
-            .map_err(|_| SendError::Unreachable("twilio"))?;
-        Ok(Self { config, client })
+    pub(super) fn new(config: TwilioConfig) -> Self {
+        Self { config, client: HttpClient::default() }
     }
 }
 
@@ -38,14 +29,17 @@ impl CodeSender for Twilio {
                 ("From", from.as_str()),
                 ("Body", message.body.expose().as_str()),
             ];
+            let unreachable = SendError::Unreachable(self.name());
             let response = self
                 .client
+                .get()
+                .ok_or(unreachable)?
                 .post(url)
                 .basic_auth(account_sid, Some(auth_token.expose()))
                 .form(&form)
                 .send()
                 .await
-                .map_err(|_| SendError::Unreachable(self.name()))?;
+                .map_err(|_| unreachable)?;
             let status = response.status();
             if status.is_success() {
                 Ok(())

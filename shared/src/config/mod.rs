@@ -1,0 +1,182 @@
+//! The whole configuration: every environment variable, read once. All faults are told
+//! together, by variable name and never with the value, which may be a secret.
+
+mod reader;
+#[cfg(test)]
+mod tests;
+
+use domain::phone::PhoneNumber;
+use domain::secret::Secret;
+use domain::verification::Code;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::signing::KeySet;
+use reader::Reader;
+
+/// Where the service runs; only `local` has defaults that are not safe elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Local,
+    Dev,
+    Staging,
+    Prod,
+}
+
+/// The service that carries a code to the phone.
+#[derive(Clone, Debug)]
+pub enum SenderConfig {
+    /// Kept in Redis and shown by the local gateway at `/dev/inbox`.
+    Inbox,
+    Twilio(TwilioConfig),
+    Vonage(VonageConfig),
+}
+
+#[derive(Clone, Debug)]
+pub struct TwilioConfig {
+    pub account_sid: String,
+    pub auth_token: Secret<String>,
+    pub from: String,
+    /// `https://api.twilio.com` but in tests.
+    pub base_url: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct VonageConfig {
+    pub api_key: String,
+    pub api_secret: Secret<String>,
+    pub from: String,
+    /// `https://rest.nexmo.com` but in tests.
+    pub base_url: String,
+}
+
+/// The service that tells people from programs before an SMS is paid for.
+#[derive(Clone, Debug)]
+pub struct ChallengeConfig {
+    pub url: String,
+    pub secret: Option<Secret<String>>,
+}
+
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a variable of its own")]
+pub struct Config {
+    pub stage: Stage,
+    /// The Lambda function this is, if it is one.
+    pub function_name: Option<String>,
+    pub database_url: Secret<String>,
+    /// Extra certificate authorities for Postgres, PEM: RDS signs with its own.
+    pub database_ca: Option<String>,
+    /// Connections kept: one in a Lambda sandbox, which serves one request at a time.
+    pub database_pool: usize,
+    pub redis_url: Secret<String>,
+    pub jwt_keys: Arc<KeySet>,
+    pub jwt_issuer: String,
+    pub jwt_audience: String,
+    pub access_token_ttl: Duration,
+    pub pepper: Secret<Vec<u8>>,
+    pub cors_origins: Vec<String>,
+    /// None in a function that never sends: it is not given the sender's secrets.
+    pub sender: Option<SenderConfig>,
+    pub sender_fallback: Option<SenderConfig>,
+    pub sms_brand: String,
+    pub sms_app_hash: Option<String>,
+    pub sms_domain: Option<String>,
+    pub sms_rate_limit_per_minute: u32,
+    pub sms_rate_limit_per_hour: u32,
+    pub sms_budget_per_country: u32,
+    pub sms_budget_global: u32,
+    /// Numbers that are never sent to, with their fixed codes: for reviewers of app stores.
+    pub test_numbers: HashMap<PhoneNumber, Code>,
+    pub challenge: Option<ChallengeConfig>,
+    /// False lifts the limits on how often one may ask, for load tests.
+    pub rate_limits: bool,
+    pub demo_mode: bool,
+    pub legacy_clients: bool,
+    pub metrics_enabled: bool,
+    pub metrics_token: Option<Secret<String>>,
+}
+
+/// One variable and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFault {
+    pub variable: &'static str,
+    pub fault: &'static str,
+}
+
+/// Everything that is wrong, at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFaults(pub Vec<ConfigFault>);
+
+impl fmt::Display for ConfigFaults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("configuration: ")?;
+        for (n, ConfigFault { variable, fault }) in self.0.iter().enumerate() {
+            write!(f, "{}{variable} {fault}", if n == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigFaults {}
+
+impl Config {
+    /// Reads the process's environment.
+    pub fn from_env() -> Result<Self, ConfigFaults> {
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    /// Reads variables through `lookup`; an empty one counts as absent.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigFaults> {
+        let mut read = Reader { lookup: &lookup, faults: Vec::new() };
+        let stage = read.stage();
+        let config = Self {
+            stage,
+            function_name: read.optional("AWS_LAMBDA_FUNCTION_NAME"),
+            database_url: Secret::new(read.database_url()),
+            database_ca: read.optional("DATABASE_CA"),
+            database_pool: read.number("DATABASE_POOL", read.default_pool(), 1, 100),
+            redis_url: Secret::new(read.store_url("REDIS_URL", &["redis", "rediss"])),
+            jwt_keys: read.jwt_keys(),
+            jwt_issuer: read.text("JWT_ISSUER", "whispr-auth"),
+            jwt_audience: read.text("JWT_AUDIENCE", "whispr"),
+            access_token_ttl: Duration::from_secs(read.number("ACCESS_TOKEN_TTL", 900, 60, 3600)),
+            pepper: read.pepper(),
+            cors_origins: read.origins(),
+            sender: read.sender("SMS_SENDER", (stage == Stage::Local).then_some("inbox")),
+            sender_fallback: read.sender("SMS_FALLBACK", None),
+            sms_brand: read.text("SMS_BRAND", "Whispr"),
+            sms_app_hash: read.optional("SMS_APP_HASH"),
+            sms_domain: read.optional("SMS_DOMAIN"),
+            sms_rate_limit_per_minute: read.number("SMS_RATE_LIMIT_PER_MINUTE", 5, 1, 1000),
+            sms_rate_limit_per_hour: read.number("SMS_RATE_LIMIT_PER_HOUR", 20, 1, 10_000),
+            sms_budget_per_country: read.number("SMS_BUDGET_PER_COUNTRY", 1000, 1, 1_000_000),
+            sms_budget_global: read.number("SMS_BUDGET_GLOBAL", 5000, 1, 1_000_000),
+            test_numbers: read.test_numbers(),
+            challenge: read.challenge(),
+            rate_limits: read.flag("RATE_LIMITS", true),
+            demo_mode: read.flag("DEMO_MODE", false),
+            legacy_clients: read.flag("LEGACY_CLIENTS", false),
+            metrics_enabled: read.flag("METRICS_ENABLED", true),
+            metrics_token: read.optional("METRICS_TOKEN").map(Secret::new),
+        };
+        read.check_audiences(&config);
+        read.check_stage(&config);
+        if read.faults.is_empty() { Ok(config) } else { Err(ConfigFaults(read.faults)) }
+    }
+
+    /// The same, if it names a sender.
+    pub fn with_sender(self) -> Result<Self, ConfigFaults> {
+        if self.sender.is_some() {
+            return Ok(self);
+        }
+        Err(ConfigFaults(vec![ConfigFault { variable: "SMS_SENDER", fault: "is not set" }]))
+    }
+
+    /// Whether the local gateway's own pages are served.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.stage == Stage::Local
+    }
+}

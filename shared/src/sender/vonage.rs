@@ -1,0 +1,66 @@
+//! Vonage's SMS API: `POST /sms/json` with key, secret, from, to and text. It answers 200
+//! whatever happens; the status of the one message tells.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{CodeSender, HttpClient, Message, SendError, Sending};
+use crate::config::VonageConfig;
+
+pub(super) struct Vonage {
+    config: VonageConfig,
+    client: HttpClient,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    messages: Vec<Status>,
+}
+
+#[derive(Deserialize)]
+struct Status {
+    status: String,
+}
+
+impl Vonage {
+    pub(super) fn new(config: VonageConfig) -> Self {
+        Self { config, client: HttpClient::default() }
+    }
+}
+
+impl CodeSender for Vonage {
+    fn name(&self) -> &'static str {
+        "vonage"
+    }
+
+    fn send<'a>(&'a self, message: &'a Message) -> Sending<'a> {
+        Box::pin(async move {
+            let VonageConfig { api_key, api_secret, from, base_url } = &self.config;
+            let unreachable = SendError::Unreachable(self.name());
+            let body = json!({
+                "api_key": api_key,
+                "api_secret": api_secret.expose(),
+                "from": from,
+                // Without the plus, as Vonage writes numbers.
+                "to": message.to.as_e164().trim_start_matches('+'),
+                "text": message.body.expose(),
+            });
+            let client = self.client.get().ok_or(unreachable)?;
+            let response = client.post(format!("{base_url}/sms/json")).json(&body).send().await;
+            let response = response.map_err(|_| unreachable)?;
+            let status = response.status();
+            let answer: Answer = response
+                .json()
+                .await
+                .map_err(|_| SendError::Refused(self.name(), status.as_u16()))?;
+            let sent =
+                !answer.messages.is_empty() && answer.messages.iter().all(|m| m.status == "0");
+            if status.is_success() && sent {
+                Ok(())
+            } else {
+                Err(SendError::Refused(self.name(), status.as_u16()))
+            }
+        })
+    }
+}

@@ -1,4 +1,5 @@
 //! The integration tests, by function: through the routers, at the level of the contract,
 //! over real stores that this binary starts itself.
 
+mod abuse;
 mod journey;

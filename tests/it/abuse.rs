@@ -1,0 +1,33 @@
+//! What keeps strangers from guessing and from sending at our cost: the lock of a number,
+//! the budgets, the breaker, test numbers and the challenge hook.
+
+mod breaker;
+mod budgets;
+mod hooks;
+mod lock;
+
+use serde_json::json;
+use std::net::{IpAddr, Ipv4Addr};
+use tests::{Reply, Service};
+
+/// A French mobile number: block and number within it.
+fn french(block: u32, number: u32) -> String {
+    format!("+336{:04}{:04}", 1000 + block, number)
+}
+
+/// An address of its own for each caller, so that the limits of addresses stay out of it.
+fn elsewhere(n: u32) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::from(0xC612_0000 + n)) // 198.18.0.0/15, for benchmarks
+}
+
+/// Asks for a code from the `n`th address.
+async fn request(service: &Service, n: u32, phone: &str) -> Reply {
+    let body = json!({ "phoneNumber": phone });
+    service.client_at(elsewhere(n)).post("/auth/v1/verify/register/request", body).await
+}
+
+/// Asks for a code and enters it.
+async fn confirmed(service: &Service, n: u32, phone: &str) {
+    let client = service.client_at(elsewhere(n));
+    let _ = client.verified("register", phone).await;
+}

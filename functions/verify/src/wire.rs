@@ -4,12 +4,15 @@ use domain::device::Fingerprint;
 use domain::ids::VerificationId;
 use domain::phone::PhoneNumber;
 use domain::secret::Secret;
+use domain::text::bounded;
 use domain::verification::Code;
 use serde::{Deserialize, Serialize};
 use shared::http::body::{Faults, Input, uuid};
 use shared::limits::Limit;
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+const MAX_PREVIOUS_TOKEN: usize = 4096;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -40,7 +43,11 @@ impl Input for Start {
     fn check(wire: StartRequest, faults: &mut Faults) -> Option<Self> {
         let phone = faults.required("phoneNumber", wire.phone_number, |p| PhoneNumber::parse(&p));
         let device = faults.optional("deviceId", wire.device_id, Fingerprint::parse);
-        Some(Self { phone: phone?, device, previous_token: wire.previous_token.map(Secret::new) })
+        // A text that could be a token; one that is none shows nobody, and is no fault.
+        let previous_token = faults.optional("previousToken", wire.previous_token, |token| {
+            bounded(token, MAX_PREVIOUS_TOKEN).map(Secret::new)
+        });
+        Some(Self { phone: phone?, device, previous_token })
     }
 }
 

@@ -53,7 +53,7 @@ pub async fn start(
     let counting = visit.counting(app, &limits);
     let progress = app.cache.start_verification(&id, &new, &counting, &app.config).await?;
 
-    send(app, visit, &id, 1, (start.phone, purpose, new.known), &code).await?;
+    send(app, visit, &id, (start.phone, purpose, new.known), &code).await?;
     Ok(started(app, visit.now(), &id, progress, &code))
 }
 
@@ -82,7 +82,7 @@ pub async fn resend(
     };
     let phone = PhoneNumber::from_stored(app.sealing.open(&resent.sealed_phone, &id)?)
         .map_err(|_| Problem::new(problem::Code::VerificationInvalid))?;
-    send(app, visit, &id, resent.sends, (phone, resent.purpose, resent.known), &code).await?;
+    send(app, visit, &id, (phone, resent.purpose, resent.known), &code).await?;
     Ok(started(app, visit.now(), &id, resent.progress, &code))
 }
 
@@ -155,7 +155,6 @@ async fn send(
     app: &App,
     visit: &Visit,
     id: &VerificationId,
-    sends: u32,
     (to, purpose, known): (PhoneNumber, Purpose, bool),
     code: &Code,
 ) -> Result<(), Problem> {
@@ -171,7 +170,8 @@ async fn send(
         return Ok(());
     };
     app.metrics.count("auth_codes_failed_total");
-    if let Err(error) = app.cache.withdraw_code(id, sends, visit.now()).await {
+    let code_mac = app.sealing.code(id, purpose, code);
+    if let Err(error) = app.cache.withdraw_code(id, &code_mac, visit.now()).await {
         // It expires by itself; nobody has received it.
         tracing::warn!(error = %error, "an unsent code stays");
     }

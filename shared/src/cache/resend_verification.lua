@@ -36,7 +36,8 @@ write(KEYS[1], {
   sends = sends, resend_at = now + wait,
   -- Should the sender fail, these come back (withdraw_code.lua).
   earlier_mac = record.code_mac, earlier_expires_at = record.code_expires_at,
+  earlier_resend_at = record.resend_at,
 })
 return answer({ status = 'resent', purpose = record.purpose, phone = record.phone,
-  known = record.known == '1', sends = sends, code_expires_at = code_expires_at,
+  known = record.known == '1', code_expires_at = code_expires_at,
   resend_at = now + wait, attempts_left = args.max_attempts - tonumber(record.attempts) })

@@ -90,8 +90,6 @@ pub struct Resent {
     pub purpose: Purpose,
     pub sealed_phone: String,
     pub known: bool,
-    /// Which of the verification's codes it is, from 1.
-    pub sends: u32,
     pub progress: Progress,
 }
 
@@ -276,7 +274,6 @@ impl Cache {
                 purpose: String,
                 phone: String,
                 known: bool,
-                sends: u32,
                 code_expires_at: i64,
                 resend_at: i64,
                 attempts_left: u32,
@@ -316,39 +313,32 @@ impl Cache {
             Reply::TooEarly { wait } => {
                 ResendOutcome::TooEarly { wait: Duration::from_millis(wait) }
             }
-            Reply::Resent {
-                purpose,
-                phone,
-                known,
-                sends,
-                code_expires_at,
-                resend_at,
-                attempts_left,
-            } => ResendOutcome::Resent(Resent {
-                purpose: Purpose::from_stored(&purpose).ok_or(CacheError::Shape)?,
-                sealed_phone: phone,
-                known,
-                sends,
-                progress: Progress {
-                    code_expires_at: Timestamp::from_millis(code_expires_at),
-                    resend_at: Timestamp::from_millis(resend_at),
-                    attempts_left,
-                },
-            }),
+            Reply::Resent { purpose, phone, known, code_expires_at, resend_at, attempts_left } => {
+                ResendOutcome::Resent(Resent {
+                    purpose: Purpose::from_stored(&purpose).ok_or(CacheError::Shape)?,
+                    sealed_phone: phone,
+                    known,
+                    progress: Progress {
+                        code_expires_at: Timestamp::from_millis(code_expires_at),
+                        resend_at: Timestamp::from_millis(resend_at),
+                        attempts_left,
+                    },
+                })
+            }
         })
     }
 
-    /// Takes back a code that could not be sent: the first with its verification, a later
-    /// one in favour of the code before.
+    /// Takes back a code that could not be sent, named by its digest: the first with its
+    /// verification, a later one in favour of the code before.
     pub async fn withdraw_code(
         &self,
         id: &VerificationId,
-        sends: u32,
+        code_mac: &str,
         now: Timestamp,
     ) -> Result<(), CacheError> {
         #[derive(Serialize)]
-        struct Withdraw {
-            sends: u32,
+        struct Withdraw<'a> {
+            code_mac: &'a str,
         }
         #[derive(Deserialize)]
         struct Withdrawn {}
@@ -356,7 +346,7 @@ impl Cache {
         let counting =
             Counting { now, limits: Vec::new(), open_on_outage: false, standing: &uncounted };
         let Withdrawn {} =
-            self.run(&WITHDRAW, Some(&key(id)), &counting, Withdraw { sends }).await?;
+            self.run(&WITHDRAW, Some(&key(id)), &counting, Withdraw { code_mac }).await?;
         Ok(())
     }
 }

@@ -18,6 +18,8 @@ impl Twilio {
     pub(super) fn new(config: TwilioConfig) -> Result<Self, SendError> {
         let client = reqwest::Client::builder()
             .timeout(TIMEOUT)
+            // Number and code are for the configured address alone.
+            .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|_| SendError::Unreachable("twilio"))?;
         Ok(Self { config, client })

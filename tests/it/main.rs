@@ -1,4 +1,7 @@
 //! The integration tests, by function: through the routers, at the level of the contract,
 //! over real stores that this binary starts itself.
 
+mod bad_input;
 mod journey;
+mod senders;
+mod verify;

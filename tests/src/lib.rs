@@ -7,11 +7,13 @@
 //! | [`service`] | all functions' routers over those stores, with a clock that tests move |
 //! | [`client`] | an app on a phone: it signs up, logs in, refreshes |
 //! | [`contract`] | what every answer must hold, checked on every answer |
+//! | [`twilio`] | a double of Twilio's HTTP API |
 
 pub mod client;
 pub mod contract;
 pub mod service;
 pub mod stores;
+pub mod twilio;
 
 pub use client::{Client, Session};
 pub use service::{Reply, Service};

@@ -2,4 +2,7 @@
 //! over real stores that this binary starts itself.
 
 mod abuse;
+mod bad_input;
 mod journey;
+mod senders;
+mod verify;

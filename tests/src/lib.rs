@@ -7,6 +7,7 @@
 //! | [`service`] | all functions' routers over those stores, with a clock that tests move |
 //! | [`client`] | an app on a phone: it signs up, logs in, refreshes |
 //! | [`contract`] | what every answer must hold, checked on every answer |
+//! | [`twilio`] | a double of Twilio's HTTP API |
 
 #![allow(clippy::missing_panics_doc, reason = "a test that cannot go on panics")]
 #![allow(clippy::return_self_not_must_use, reason = "a reply may be looked at further")]
@@ -15,6 +16,7 @@ pub mod client;
 pub mod contract;
 pub mod service;
 pub mod stores;
+pub mod twilio;
 
 pub use client::{Client, Session};
 pub use service::{Reply, Service};

@@ -59,7 +59,7 @@ pub async fn start(
     let progress = app.cache.start_verification(&id, &new, &counting, &app.config).await?;
 
     if lane != Lane::Test {
-        send(app, visit, &id, 1, (start.phone, purpose, new.known), &code).await?;
+        send(app, visit, &id, (start.phone, purpose, new.known), &code).await?;
     }
     Ok(started(app, visit.now(), &id, progress, &code))
 }
@@ -93,7 +93,7 @@ pub async fn resend(
         let code = app.config.test_numbers.get(&phone).cloned().unwrap_or(code);
         return Ok(started(app, visit.now(), &id, resent.progress, &code));
     }
-    send(app, visit, &id, resent.sends, (phone, resent.purpose, resent.known), &code).await?;
+    send(app, visit, &id, (phone, resent.purpose, resent.known), &code).await?;
     Ok(started(app, visit.now(), &id, resent.progress, &code))
 }
 
@@ -186,7 +186,6 @@ async fn send(
     app: &App,
     visit: &Visit,
     id: &VerificationId,
-    sends: u32,
     (to, purpose, known): (PhoneNumber, Purpose, bool),
     code: &Code,
 ) -> Result<(), Problem> {
@@ -202,7 +201,9 @@ async fn send(
         return Ok(());
     };
     app.metrics.count("auth_codes_failed_total");
-    if let Err(error) = app.cache.withdraw_code(id, sends, visit.now(), &app.config).await {
+    let code_mac = app.sealing.code(id, purpose, code);
+    let withdrawn = app.cache.withdraw_code(id, &code_mac, visit.now(), &app.config).await;
+    if let Err(error) = withdrawn {
         // It expires by itself; nobody has received it.
         tracing::warn!(error = %error, "an unsent code stays");
     }

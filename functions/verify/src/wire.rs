@@ -12,6 +12,8 @@ use shared::limits::Limit;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+const MAX_TOKEN: usize = 4096;
+
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StartRequest {
@@ -46,13 +48,13 @@ impl Input for Start {
     fn check(wire: StartRequest, faults: &mut Faults) -> Option<Self> {
         let phone = faults.required("phoneNumber", wire.phone_number, |p| PhoneNumber::parse(&p));
         let device = faults.optional("deviceId", wire.device_id, Fingerprint::parse);
-        let challenge = faults.optional("challenge", wire.challenge, |c| bounded(c, 4096));
-        Some(Self {
-            phone: phone?,
-            device,
-            previous_token: wire.previous_token.map(Secret::new),
-            challenge: challenge.map(Secret::new),
-        })
+        // A text that could be a token; one that is none shows nobody, and is no fault.
+        let mut secret = |field, value| {
+            faults.optional(field, value, |text| bounded(text, MAX_TOKEN).map(Secret::new))
+        };
+        let previous_token = secret("previousToken", wire.previous_token);
+        let challenge = secret("challenge", wire.challenge);
+        Some(Self { phone: phone?, device, previous_token, challenge })
     }
 }
 

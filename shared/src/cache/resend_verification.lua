@@ -40,12 +40,13 @@ if record.lane ~= 'test' then
   change.code_mac = args.code_macs[record.purpose]
   -- Should the sender fail, these come back (withdraw_code.lua).
   change.earlier_mac, change.earlier_expires_at = record.code_mac, record.code_expires_at
+  change.earlier_resend_at = record.resend_at
 end
 if args.breaker and record.lane == 'phone' then
   change.sent_minute, change.trial = breaker_sent(record.country, record.block)
 end
 write(KEYS[1], change)
 return answer({ status = 'resent', purpose = record.purpose, phone = record.phone,
-  known = record.known == '1', tripped = tripped, lane = record.lane, sends = sends,
+  known = record.known == '1', tripped = tripped, lane = record.lane,
   code_expires_at = code_expires_at, resend_at = now + wait,
   attempts_left = args.max_attempts - tonumber(record.attempts) })

@@ -162,8 +162,6 @@ pub struct Resent {
     pub sealed_phone: String,
     pub known: bool,
     pub lane: Lane,
-    /// Which of the verification's codes it is, from 1.
-    pub sends: u32,
     pub progress: Progress,
 }
 
@@ -383,7 +381,6 @@ impl Cache {
                 phone: String,
                 known: bool,
                 lane: String,
-                sends: u32,
                 code_expires_at: i64,
                 resend_at: i64,
                 attempts_left: u32,
@@ -419,7 +416,6 @@ impl Cache {
                 phone,
                 known,
                 lane,
-                sends,
                 code_expires_at,
                 resend_at,
                 attempts_left,
@@ -428,7 +424,6 @@ impl Cache {
                 sealed_phone: phone,
                 known,
                 lane: Lane::from_stored(&lane).ok_or(CacheError::Shape)?,
-                sends,
                 progress: Progress {
                     code_expires_at: Timestamp::from_millis(code_expires_at),
                     resend_at: Timestamp::from_millis(resend_at),
@@ -438,18 +433,18 @@ impl Cache {
         })
     }
 
-    /// Takes back a code that could not be sent: the first with its verification, a later
-    /// one in favour of the code before.
+    /// Takes back a code that could not be sent, named by its digest: the first with its
+    /// verification, a later one in favour of the code before.
     pub async fn withdraw_code(
         &self,
         id: &VerificationId,
-        sends: u32,
+        code_mac: &str,
         now: Timestamp,
         config: &Config,
     ) -> Result<(), CacheError> {
         #[derive(Serialize)]
-        struct Withdraw {
-            sends: u32,
+        struct Withdraw<'a> {
+            code_mac: &'a str,
             budgets: HashMap<&'static str, Vec<LimitArgs>>,
         }
         #[derive(Deserialize)]
@@ -458,7 +453,7 @@ impl Cache {
         let counting = Counting::nothing(now, &uncounted);
         let budgets = Lane::ALL.map(|lane| (lane.as_str(), lane.budgets(config))).into();
         let Withdrawn {} =
-            self.run(&WITHDRAW, Some(&key(id)), &counting, Withdraw { sends, budgets }).await?;
+            self.run(&WITHDRAW, Some(&key(id)), &counting, Withdraw { code_mac, budgets }).await?;
         Ok(())
     }
 }

@@ -1,10 +1,10 @@
--- The sender failed: the verification goes (first code), or the code before counts again
--- (resend), unless a later resend has come since. What it took of the budgets comes back.
--- KEYS[1]: verification:{id}. args: sends (of the code that failed), budgets (by lane:
+-- The sender failed: the verification goes (first code), or all is as before the resend,
+-- unless a later code has come since. What it took of the budgets comes back.
+-- KEYS[1]: verification:{id}. args: code_mac (of the code that failed), budgets (by lane:
 -- name, interval, `of`: the record's field that each counts).
-local record = read(KEYS[1], { 'sends', 'verified', 'lane', 'country', 'block', 'sent_minute',
-  'trial', 'earlier_mac', 'earlier_expires_at' })
-if tonumber(record.sends or 0) ~= args.sends or record.verified == '1' then
+local record = read(KEYS[1], { 'code_mac', 'sends', 'verified', 'lane', 'country', 'block',
+  'sent_minute', 'trial', 'earlier_mac', 'earlier_expires_at', 'earlier_resend_at' })
+if record.code_mac ~= args.code_mac or record.verified == '1' then
   return answer({ status = 'kept' })
 end
 for _, budget in ipairs(args.budgets[record.lane]) do
@@ -17,9 +17,12 @@ for _, budget in ipairs(args.budgets[record.lane]) do
   end
 end
 breaker_count(record, 's', -1)
-if args.sends == 1 then
+if record.sends == '1' then
   redis.call('UNLINK', KEYS[1])
 else
-  write(KEYS[1], { code_mac = record.earlier_mac, code_expires_at = record.earlier_expires_at })
+  write(KEYS[1], {
+    code_mac = record.earlier_mac, code_expires_at = record.earlier_expires_at,
+    resend_at = record.earlier_resend_at, sends = tonumber(record.sends) - 1,
+  })
 end
 return answer({ status = 'withdrawn' })

@@ -65,7 +65,11 @@ struct HttpClient(OnceLock<Option<reqwest::Client>>);
 
 impl HttpClient {
     fn get(&self) -> Option<&reqwest::Client> {
-        let make = || reqwest::Client::builder().timeout(TIMEOUT).build().ok();
+        let make = || {
+            // Number and code are for the configured address alone.
+            let elsewhere = reqwest::redirect::Policy::none();
+            reqwest::Client::builder().timeout(TIMEOUT).redirect(elsewhere).build().ok()
+        };
         self.0.get_or_init(make).as_ref()
     }
 }

@@ -1,0 +1,123 @@
+//! Section 2 of the contract: verifying a phone number. By file:
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`request`] | answers, spellings, switches, the words of the message |
+//! | [`confirm`] | the lives of code and record, wrong codes, binding, misfits |
+//! | [`resend`] | new codes for a running verification |
+//! | [`limits`] | how often one may ask, in which lane |
+//! | [`races`] | all of it at once, over two sandboxes |
+//! | [`secrecy`] | what nobody learns: who has an account, numbers and codes in Redis |
+
+mod confirm;
+mod limits;
+mod races;
+mod request;
+mod resend;
+mod secrecy;
+
+use http::HeaderMap;
+use serde_json::{Value, json};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+use tests::stores::Stores;
+use tests::{Client, Reply, Service};
+use tokio::task::JoinSet;
+
+pub const PHONE: &str = "+33612345678";
+pub const OTHER_PHONE: &str = "+33698765432";
+
+/// The least time there is.
+pub const SHORT: Duration = Duration::from_millis(1);
+
+/// So long that it is not yet over.
+pub fn just_before(wait: Duration) -> Duration {
+    wait.saturating_sub(SHORT)
+}
+
+/// Asks for a code.
+pub async fn ask(client: &Client, purpose: &str, phone: &str) -> Reply {
+    client
+        .post(&format!("/auth/v1/verify/{purpose}/request"), json!({ "phoneNumber": phone }))
+        .await
+}
+
+/// Asks for another code.
+pub async fn resend(client: &Client, id: &str) -> Reply {
+    client.post(&format!("/auth/v1/verify/{id}/resend"), json!({})).await
+}
+
+/// Asks where a verification stands.
+pub async fn status(client: &Client, id: &str) -> Reply {
+    client.get(&format!("/auth/v1/verify/{id}")).await
+}
+
+/// The id in the answer to a request.
+pub fn id_of(reply: &Reply) -> String {
+    reply.json()["verificationId"].as_str().expect("an id").to_owned()
+}
+
+/// Codes that are not this one, all different.
+pub fn wrong_codes(right: &str) -> impl Iterator<Item = String> {
+    let right: u32 = right.parse().expect("digits");
+    (1..1_000_000).map(move |n| format!("{:06}", (right + n) % 1_000_000))
+}
+
+pub fn wrong_code(right: &str) -> String {
+    wrong_codes(right).next().expect("a wrong code")
+}
+
+/// The n-th of many addresses.
+pub fn address(n: u16) -> IpAddr {
+    let [high, low] = n.to_be_bytes();
+    IpAddr::V4(Ipv4Addr::new(198, 18, high, low))
+}
+
+/// The n-th of many numbers.
+pub fn phone(n: u16) -> String {
+    assert!(n < 10_000);
+    format!("+3361234{n:04}")
+}
+
+/// Two sandboxes of one service: the same stores, keys and time.
+pub async fn sandboxes(variables: &[(&str, &str)]) -> [Service; 2] {
+    let keys = local::service::new_keys();
+    let keys = keys.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let variables: Vec<_> = keys.chain(variables.iter().copied()).collect();
+    let stores = Stores::fresh().await;
+    let [one, other] = [(); 2].map(|()| Service::over(stores.clone(), &variables));
+    other.advance(one.now().since(other.now()));
+    one.advance(other.now().since(one.now()));
+    [one, other]
+}
+
+/// All at once, each in a task of its own; the answers in the order they came.
+pub async fn at_once<F>(requests: impl IntoIterator<Item = F>) -> Vec<Reply>
+where
+    F: Future<Output = Reply> + Send + 'static,
+{
+    requests.into_iter().collect::<JoinSet<_>>().join_all().await
+}
+
+/// How many answers have this status.
+pub fn count(replies: &[Reply], status: u16) -> usize {
+    replies.iter().filter(|reply| reply.status == status).count()
+}
+
+/// An answer without the ids that make it unique.
+pub fn anonymous(reply: &Reply) -> (u16, HeaderMap, Value) {
+    let (mut headers, mut body) = (reply.headers.clone(), reply.json());
+    headers.remove("x-request-id");
+    for id in ["verificationId", "requestId"] {
+        if !body[id].is_null() {
+            body[id] = "an id".into();
+        }
+    }
+    (reply.status.as_u16(), headers, body)
+}
+
+/// Redis keys that match a pattern.
+pub async fn keys(service: &Service, pattern: &str) -> Vec<String> {
+    let mut redis = service.redis().await;
+    redis::cmd("KEYS").arg(pattern).query_async(&mut redis).await.expect("keys")
+}

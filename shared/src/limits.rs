@@ -2,7 +2,7 @@
 //! abuse policy. Attempt counts on codes are rules of the verification, not limits.
 //!
 //! Each is a token bucket (GCRA): `burst` at once, refilled evenly over `period`. All
-//! limits of a request are checked and taken in one script call (`cache/limits.lua`);
+//! limits of a request are checked and taken in one script call (`cache/prelude.lua`);
 //! when one refuses, none is taken.
 
 use crate::config::Config;

@@ -162,17 +162,29 @@ struct StandingReply {
 #[derive(Serialize)]
 struct Nothing {}
 
-/// A script: the prelude, what it shares with others, and itself.
-macro_rules! script {
-    ($($file:literal),+) => {
-        ::std::sync::LazyLock::new(|| {
-            ::redis::Script::new(concat!(include_str!("prelude.lua"), $(include_str!($file)),+))
+/// A script, and whether it may run twice for one request: what it counts is then counted
+/// twice, which only makes a limit stricter.
+struct Lua {
+    script: Script,
+    repeatable: bool,
+}
+
+/// The prelude, what a script shares with others, and itself.
+macro_rules! lua {
+    (once $($file:literal),+) => { $crate::cache::lua!(@ false, $($file),+) };
+    (repeatable $($file:literal),+) => { $crate::cache::lua!(@ true, $($file),+) };
+    (@ $repeatable:literal, $($file:literal),+) => {
+        ::std::sync::LazyLock::new(|| $crate::cache::Lua {
+            script: ::redis::Script::new(
+                concat!(include_str!("prelude.lua"), $(include_str!($file)),+),
+            ),
+            repeatable: $repeatable,
         })
     };
 }
-use script;
+use lua;
 
-static TAKE_LIMITS: LazyLock<Script> = script!("take_limits.lua");
+static TAKE_LIMITS: LazyLock<Lua> = lua!(repeatable "take_limits.lua");
 
 /// The connection and what is done with it.
 pub struct Cache {
@@ -212,14 +224,20 @@ impl Cache {
         self.send(&pipe).await.map(drop)
     }
 
-    /// One round trip, within the deadline. A connection that turns out to be lost is
-    /// made anew once: what is sent here may safely be applied twice.
+    /// One round trip, within the deadline, for what may be applied twice: a connection
+    /// that turns out to be lost is made anew once, and nobody knows how far it came.
     async fn send(&self, pipe: &Pipeline) -> Result<Vec<Value>, CacheError> {
+        self.exchange(pipe, true).await
+    }
+
+    async fn exchange(&self, pipe: &Pipeline, repeatable: bool) -> Result<Vec<Value>, CacheError> {
         let exchange = async {
             self.round_trips.fetch_add(1, Ordering::Relaxed);
             let mut manager = self.manager.clone();
             match pipe.query_async(&mut manager).await {
-                Err(error) if error.is_connection_dropped() || error.is_io_error() => {
+                Err(error)
+                    if repeatable && (error.is_connection_dropped() || error.is_io_error()) =>
+                {
                     self.round_trips.fetch_add(1, Ordering::Relaxed);
                     pipe.query_async(&mut manager).await
                 }
@@ -235,7 +253,7 @@ impl Cache {
     /// Runs a script on at most one key of its own. Counters that are due travel along.
     async fn run<T: Serialize, R: DeserializeOwned>(
         &self,
-        script: &Script,
+        script: &Lua,
         key: Option<&str>,
         counting: &Counting<'_>,
         own: T,
@@ -244,23 +262,26 @@ impl Cache {
         let args = serde_json::to_string(&args).map_err(|_| CacheError::Shape)?;
         let mut pipe = redis::pipe();
         let call = |pipe: &mut Pipeline| {
-            pipe.cmd("EVALSHA").arg(script.get_hash()).arg(usize::from(key.is_some()));
+            pipe.cmd("EVALSHA").arg(script.script.get_hash()).arg(usize::from(key.is_some()));
             if let Some(key) = key {
                 pipe.arg(key);
             }
             pipe.arg(&args);
         };
         call(&mut pipe);
+        // A code is compared, or made and sent, once for each request.
+        let repeatable = script.repeatable;
         let flushed = self.metrics.take_due(counting.now);
         add_metrics(&mut pipe, &flushed);
-        let values = match self.send(&pipe).await {
+        let script = &script.script;
+        let values = match self.exchange(&pipe, repeatable).await {
             Err(CacheError::Redis(error)) if error.code() == Some("NOSCRIPT") => {
                 // A Redis that restarted knows no scripts: teach it this one.
                 let load = script.load_async(&mut self.manager.clone()).await;
                 load.map_err(CacheError::Redis)?;
                 let mut again = redis::pipe();
                 call(&mut again);
-                self.send(&again).await?
+                self.exchange(&again, repeatable).await?
             }
             Err(error) => {
                 self.metrics.put_back(flushed);

@@ -3,19 +3,18 @@
 //! that what was missed here is wrong for no longer than that.
 
 use domain::ids::{SessionId, VerificationId};
-use redis::Script;
 use serde::Deserialize;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::{Cache, CacheError, Counting, Nothing, script};
+use super::{Cache, CacheError, Counting, Lua, Nothing, lua};
 
 /// How long a copy may be believed.
 const HOT: Duration = Duration::from_mins(1);
 /// A tombstone outlives every access token.
 const TOMBSTONE: Duration = Duration::from_mins(20);
 
-static CHECK_ACCESS: LazyLock<Script> = script!("check_access.lua");
+static CHECK_ACCESS: LazyLock<Lua> = lua!(repeatable "check_access.lua");
 
 /// What Redis knows of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

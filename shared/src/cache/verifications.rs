@@ -7,21 +7,20 @@ use domain::verification::{
     Breaker, CODE_LIFE, CONFIRMED_LIFE, LONG_STREAK, MAX_ATTEMPTS, Purpose, RECORD_LIFE,
     RESEND_WAITS, WRONG_PER_DAY, WRONG_PER_DAY_IN_STREAK, WRONG_PER_HOUR,
 };
-use redis::Script;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::{Cache, CacheError, Counting, LimitArgs, Nothing, script};
+use super::{Cache, CacheError, Counting, LimitArgs, Lua, Nothing, lua};
 use crate::config::Config;
 use crate::limits::Limit;
 
-static START: LazyLock<Script> = script!("breaker.lua", "start_verification.lua");
-static READ: LazyLock<Script> = script!("read_verification.lua");
-static CONFIRM: LazyLock<Script> = script!("lock.lua", "breaker.lua", "confirm_verification.lua");
-static RESEND: LazyLock<Script> = script!("breaker.lua", "resend_verification.lua");
-static WITHDRAW: LazyLock<Script> = script!("breaker.lua", "withdraw_code.lua");
+static START: LazyLock<Lua> = lua!(once "breaker.lua", "start_verification.lua");
+static READ: LazyLock<Lua> = lua!(repeatable "read_verification.lua");
+static CONFIRM: LazyLock<Lua> = lua!(once "lock.lua", "breaker.lua", "confirm_verification.lua");
+static RESEND: LazyLock<Lua> = lua!(once "breaker.lua", "resend_verification.lua");
+static WITHDRAW: LazyLock<Lua> = lua!(once "breaker.lua", "withdraw_code.lua");
 
 pub(super) fn key(id: &VerificationId) -> String {
     format!("verification:{id}")

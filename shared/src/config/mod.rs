@@ -141,7 +141,7 @@ impl Config {
             jwt_keys: read.jwt_keys(),
             jwt_issuer: read.text("JWT_ISSUER", "whispr-auth"),
             jwt_audience: read.text("JWT_AUDIENCE", "whispr"),
-            access_token_ttl: Duration::from_secs(read.number("ACCESS_TOKEN_TTL", 900, 60, 3600)),
+            access_token_ttl: Duration::from_secs(read.number("ACCESS_TOKEN_TTL", 900, 60, 1200)),
             pepper: read.pepper(),
             cors_origins: read.origins(),
             sender: read.sender("SMS_SENDER", (stage == Stage::Local).then_some("inbox")),

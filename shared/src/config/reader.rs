@@ -7,6 +7,7 @@ use domain::secret::Secret;
 use domain::verification::Code;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tokio_postgres::config::SslMode;
 
 use super::{
     ChallengeConfig, Config, ConfigFault, SenderConfig, Stage, TwilioConfig, VonageConfig,
@@ -241,8 +242,8 @@ impl Reader<'_> {
         if plain_redis {
             self.fault("REDIS_URL", "must be encrypted (rediss://) in production");
         }
-        let database = config.database_url.expose();
-        if !database.is_empty() && !database.contains("sslmode=require") {
+        let database: Option<tokio_postgres::Config> = config.database_url.expose().parse().ok();
+        if database.is_some_and(|database| database.get_ssl_mode() != SslMode::Require) {
             self.fault("DATABASE_URL", "must be encrypted (sslmode=require) in production");
         }
     }

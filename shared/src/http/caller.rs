@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::cache::CacheError;
 use crate::cache::sessions::Liveness;
 use crate::limits::Limit;
-use crate::signing::Identity;
+use crate::signing::{Identity, TokenError};
 
 /// The user, session and device behind a request.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +34,15 @@ impl FromRequestParts<App> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let visit = Visit::of(&parts.extensions)?;
         let token = bearer(&parts.headers).ok_or_else(|| Problem::new(Code::TokenMissing))?;
-        let who = app.signing.verify_access(token, visit.now())?.identity;
+        let who = match app.signing.verify_access(token, visit.now()) {
+            Ok(access) => access.identity,
+            // No account to count, but work was done for somebody: the address is.
+            Err(error @ TokenError::Invalid) => {
+                let limit = Limit::PublicPerAddress;
+                return Err(visit.refuse_counted(app, limit, error.into()).await);
+            }
+            Err(error) => return Err(error.into()),
+        };
         let user = who.user.to_string();
         let counting = visit.counting(app, &[(Limit::BearerPerAccount, &user)]);
         let alive = match app.cache.check_access(who.session, &counting).await {

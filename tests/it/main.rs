@@ -2,3 +2,7 @@
 //! over real stores that this binary starts itself.
 
 mod journey;
+mod login;
+mod refresh;
+mod sessions;
+mod tokens;

@@ -159,7 +159,7 @@ const LOCK_ACCOUNT: &str = "UPDATE auth.users_auth SET last_authenticated_at = $
 /// Values that parameters refer to and the login does not hold as such.
 struct Derived {
     kind: Option<&'static str>,
-    derived_kind: &'static str,
+    kind_if_new: &'static str,
     now: SystemTime,
     expires: SystemTime,
     timestamp: i64,
@@ -170,7 +170,7 @@ impl NewLogin {
         let first = Rotation::first(self.now);
         Derived {
             kind: self.details.kind.map(DeviceType::as_str),
-            derived_kind: self.details.derived.0.as_str(),
+            kind_if_new: self.details.derived.0.as_str(),
             now: self.now.into(),
             expires: expires_at(first.issued_at, self.now).into(),
             timestamp: self.now.millis(),
@@ -201,7 +201,7 @@ impl NewLogin {
             (&self.audit.entry, Type::TEXT),
             (&self.audit.personal, Type::JSONB),
             (&d.derived.1, Type::TEXT),
-            (&derived.derived_kind, Type::TEXT),
+            (&derived.kind_if_new, Type::TEXT),
         ]
     }
 }

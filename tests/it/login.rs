@@ -184,7 +184,7 @@ async fn an_account_with_a_second_factor_is_not_entered_without_it() {
     service.sql("UPDATE auth.users_auth SET two_factor_enabled = true").await;
     let state = "SELECT last_authenticated_at, updated_at FROM auth.users_auth";
     let (before, user) = (written(&service).await, service.rows(state).await);
-    service.advance(Duration::from_secs(60));
+    service.advance(Duration::from_mins(1));
 
     let id = client.verified("login", PHONE).await;
     let body = json!({ "verificationId": id, "deviceId": "phone-1" });

@@ -206,7 +206,7 @@ async fn redis_emptied_signs_nobody_out_and_brings_nobody_back() {
     let client = service.client();
     let _ = logout(&client, &one, json!({})).await.expect(204);
     let _ = client.refresh(&two.refresh).await.expect(200);
-    service.advance(Duration::from_secs(60));
+    service.advance(Duration::from_mins(1));
     let mut redis = service.redis().await;
     let () = redis::cmd("FLUSHDB").query_async(&mut redis).await.unwrap();
     assert_ended(&[&service, &sandbox], &one).await;

@@ -65,7 +65,7 @@ async fn what_a_device_says_again_is_updated_and_what_it_leaves_out_is_kept() {
     assert_eq!(of(&row, &expected), expected);
 
     // Another client program on the same device, which says little.
-    service.advance(Duration::from_secs(60));
+    service.advance(Duration::from_mins(1));
     service.sql("UPDATE auth.devices SET is_active = false").await;
     let id = client.verified("login", PHONE).await;
     let said = json!({

@@ -122,7 +122,7 @@ async fn ends_refreshes_and_logins_of_one_account_never_block_each_other() {
     let client = service.client();
     let _ = client.sign_up(PHONE).await;
     for round in 0..ROUNDS {
-        service.advance(Duration::from_secs(60));
+        service.advance(Duration::from_mins(1));
         let one = client.log_in(PHONE, "phone-1").await;
         let two = client.log_in(PHONE, "phone-2").await;
         let mut requests = Vec::new();

@@ -16,8 +16,8 @@ async fn own_redis() -> (Redis, Stores) {
 }
 
 async fn own_postgres() -> (Postgres, Stores) {
-    // What it has answered, it must not forget in a crash.
-    let options = Options { durable: true, ..Options::ephemeral() };
+    // What it has answered, it must not forget when it crashes.
+    let options = Options::ephemeral().arguments(["-c", "synchronous_commit=on"]);
     let start = move || Postgres::start(&options).expect("Postgres starts");
     let postgres = tokio::task::spawn_blocking(start).await.unwrap();
     let database_url = postgres.url("auth");
@@ -144,6 +144,6 @@ async fn without_postgres_nothing_is_decided_and_nothing_is_lost() {
     let _ = client.refresh(&session.refresh).await.expect(200);
     let _ = legacy.client().refresh(&other.refresh).await.expect(200);
     let _ = client.post("/auth/v1/login", body).await.expect(200);
-    service.advance(Duration::from_secs(60));
+    service.advance(Duration::from_mins(1));
     let _ = client.log_in(PHONE, "phone-4").await;
 }

@@ -210,6 +210,9 @@ struct AccessClaims {
     sub: Uuid,
     jti: Uuid,
     iat: i64,
+    /// We never write it, and honour it (RFC 7519 §4.1.5).
+    #[serde(skip_serializing)]
+    nbf: Option<i64>,
     exp: i64,
     sid: Uuid,
     #[serde(rename = "deviceId")]
@@ -241,6 +244,8 @@ struct RefreshClaims {
     generation: i32,
     fork: i32,
     iat: i64,
+    #[serde(skip_serializing)]
+    nbf: Option<i64>,
     exp: i64,
     auth_time: i64,
 }
@@ -275,7 +280,6 @@ pub struct Access {
 pub struct Refresh {
     pub identity: Identity,
     pub place: Place,
-    pub expires_at: Timestamp,
 }
 
 /// The keys with what every token of this service says.
@@ -339,6 +343,7 @@ impl Signing {
             sub: *who.user.as_uuid(),
             jti: uuid::Builder::from_random_bytes(chance.bytes()).into_uuid(),
             iat: now.seconds(),
+            nbf: None,
             exp: (now + ttl).seconds(),
             sid: *who.session.as_uuid(),
             device_id: *who.device.as_uuid(),
@@ -366,6 +371,7 @@ impl Signing {
             generation,
             fork,
             iat: rotation.issued_at.seconds(),
+            nbf: None,
             exp: expires_at(rotation.issued_at, auth_time).seconds(),
             auth_time: auth_time.seconds(),
         };
@@ -374,7 +380,7 @@ impl Signing {
 
     pub fn verify_access(&self, token: &str, now: Timestamp) -> Result<Access, TokenError> {
         let claims: AccessClaims = self.keys.verify(token, &self.issuer, &self.audience)?;
-        check_times(claims.iat, claims.exp, now)?;
+        check_times(claims.iat, claims.nbf, claims.exp, now)?;
         if claims.scope.as_deref() != Some("user") {
             return Err(TokenError::Invalid);
         }
@@ -385,26 +391,23 @@ impl Signing {
     }
 
     pub fn verify_refresh(&self, token: &str, now: Timestamp) -> Result<Refresh, TokenError> {
-        let (refresh, issued) = self.read_refresh(token)?;
-        check_times(issued, refresh.expires_at.seconds(), now)?;
-        Ok(refresh)
+        let claims = self.read_refresh(token)?;
+        check_times(claims.iat, claims.nbf, claims.exp, now)?;
+        Ok(Refresh {
+            identity: identity(claims.sub, claims.sid, claims.device_id),
+            place: Place { generation: claims.generation, fork: claims.fork },
+        })
     }
 
     /// Whose account a refresh token, even an expired one, once belonged to: proof
     /// enough for the owners' lane of the limits, and for nothing else.
     #[must_use]
     pub fn former_owner(&self, token: &str) -> Option<UserId> {
-        self.read_refresh(token).ok().map(|(refresh, _)| refresh.identity.user)
+        self.read_refresh(token).ok().map(|claims| UserId::from_uuid(claims.sub))
     }
 
-    fn read_refresh(&self, token: &str) -> Result<(Refresh, i64), TokenError> {
-        let claims: RefreshClaims = self.keys.verify(token, &self.issuer, &self.issuer)?;
-        let refresh = Refresh {
-            identity: identity(claims.sub, claims.sid, claims.device_id),
-            place: Place { generation: claims.generation, fork: claims.fork },
-            expires_at: Timestamp::from_millis(claims.exp.saturating_mul(1000)),
-        };
-        Ok((refresh, claims.iat))
+    fn read_refresh(&self, token: &str) -> Result<RefreshClaims, TokenError> {
+        self.keys.verify(token, &self.issuer, &self.issuer)
     }
 }
 
@@ -416,8 +419,14 @@ fn identity(user: Uuid, session: Uuid, device: Uuid) -> Identity {
     }
 }
 
-fn check_times(issued: i64, expires: i64, now: Timestamp) -> Result<(), TokenError> {
-    if issued > now.seconds() + ISSUED_LEEWAY {
+fn check_times(
+    issued: i64,
+    begins: Option<i64>,
+    expires: i64,
+    now: Timestamp,
+) -> Result<(), TokenError> {
+    let too_early = issued > now.seconds() + ISSUED_LEEWAY;
+    if too_early || begins.is_some_and(|begins| begins > now.seconds()) {
         return Err(TokenError::Invalid);
     }
     if expires <= now.seconds() {

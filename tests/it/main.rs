@@ -4,5 +4,9 @@
 mod abuse;
 mod bad_input;
 mod journey;
+mod login;
+mod refresh;
 mod senders;
+mod sessions;
+mod tokens;
 mod verify;

@@ -8,14 +8,18 @@
 //! | [`client`] | an app on a phone: it signs up, logs in, refreshes |
 //! | [`contract`] | what every answer must hold, checked on every answer |
 //! | [`twilio`] | a double of Twilio's HTTP API |
+//! | [`race`] | many requests at the same moment |
+//! | [`token`] | tokens taken apart, and put together as a forger would |
 
 #![allow(clippy::missing_panics_doc, reason = "a test that cannot go on panics")]
 #![allow(clippy::return_self_not_must_use, reason = "a reply may be looked at further")]
 
 pub mod client;
 pub mod contract;
+pub mod race;
 pub mod service;
 pub mod stores;
+pub mod token;
 pub mod twilio;
 
 pub use client::{Client, Session};

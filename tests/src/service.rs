@@ -110,6 +110,16 @@ impl Service {
         Self { app, stores, router }
     }
 
+    /// Another sandbox of this service: the same stores, the same keys, the same
+    /// clock, nothing else in common.
+    #[must_use]
+    pub fn sandbox(&self) -> Self {
+        let app = App::with_clock(self.app.config.clone(), self.app.clock.clone());
+        let app = app.expect("the parts");
+        let router = local::service::router(app.clone(), true);
+        Self { app, stores: self.stores.clone(), router }
+    }
+
     /// Lets time pass for this service.
     pub fn advance(&self, by: Duration) {
         self.app.clock.advance(by);
@@ -159,6 +169,17 @@ impl Service {
     pub async fn count(&self, query: &str) -> i64 {
         let client = connect(&self.stores.database_url).await;
         client.query_one(query, &[]).await.expect("a count").get(0)
+    }
+
+    /// A look into the database: the rows of a query as JSON objects.
+    ///
+    /// # Panics
+    /// If the query fails.
+    pub async fn rows(&self, query: &str) -> Vec<Value> {
+        let client = connect(&self.stores.database_url).await;
+        let query = format!("SELECT to_jsonb(r) FROM ({query}) r");
+        let rows = client.query(&query, &[]).await.expect("rows");
+        rows.iter().map(|row| row.get(0)).collect()
     }
 
     /// Runs statements in the database.

@@ -117,7 +117,6 @@ fn new_login(
 ) -> NewLogin {
     let (now, chance) = (visit.now(), app.chance);
     let session = SessionId::new(now, &chance.bytes());
-    let (derived_type, derived_name) = derive(visit.user_agent());
     let fingerprint = credentials.device.map_or_else(
         || uuid::Builder::from_random_bytes(chance.bytes()).into_uuid().to_string(),
         |device| device.as_str().to_owned(),
@@ -135,8 +134,9 @@ fn new_login(
         history: EntryId::new(now, &chance.bytes()),
         details: DeviceDetails {
             fingerprint,
-            name: credentials.device_name.unwrap_or_else(|| derived_name.to_owned()),
-            kind: credentials.device_type.unwrap_or(derived_type),
+            name: credentials.device_name,
+            kind: credentials.device_type,
+            derived: derive(visit.user_agent()),
             model: credentials.model,
             os_version: credentials.os_version,
             app_version: credentials.app_version,

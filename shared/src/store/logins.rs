@@ -1,6 +1,7 @@
 //! The two transactions that begin a session: register and login. Either everything is
 //! written (user, device, session, history, news) or nothing, and the session's unique
-//! `verification_id` consumes the verification exactly once.
+//! `verification_id` consumes the verification exactly once. COMMIT is sent only when all
+//! before it was answered: what was given up or killed half-way never comes true later.
 
 use domain::device::DeviceType;
 use domain::ids::{DeviceId, EntryId, SessionId, UserId, VerificationId};
@@ -17,15 +18,17 @@ use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use super::outbox::{audit, sessions_ended};
-use super::{DEADLINE, Param, Store, StoreError, Unfinished};
+use super::{Param, Store, StoreError, in_time};
 use crate::audit::AuditEntry;
 
-/// What the client said of its device, completed by what was derived.
+/// What the client said of its device.
 #[derive(Debug)]
 pub struct DeviceDetails {
     pub fingerprint: String,
-    pub name: String,
-    pub kind: DeviceType,
+    pub name: Option<String>,
+    pub kind: Option<DeviceType>,
+    /// Type and name of a new device that did not say.
+    pub derived: (DeviceType, &'static str),
     pub model: Option<String>,
     pub os_version: Option<String>,
     pub app_version: Option<String>,
@@ -80,12 +83,14 @@ static REGISTER: LazyLock<String> = LazyLock::new(|| {
     format!(
         "WITH account AS (
            INSERT INTO auth.users_auth (id, phone_number, last_authenticated_at, created_at, updated_at)
-           VALUES ($1, $20, $17, $17, $17)
+           VALUES ($1, $22, $17, $17, $17)
            ON CONFLICT (phone_number) DO NOTHING
            RETURNING id AS user_id),
          device AS (
            INSERT INTO auth.devices ({DEVICE_COLUMNS})
-           SELECT $2, user_id, $3, $4, $5, $6, $7, $8, $9, $10, true, $17, $17, $17 FROM account),
+           SELECT $2, user_id, $3, coalesce($4, $20), coalesce($5, $21), $6, $7, $8, $9, $10,
+                  true, $17, $17, $17
+             FROM account),
          started AS (
            INSERT INTO auth.sessions ({SESSION_COLUMNS})
            SELECT $11, user_id, $2, $12, $17, $17, $17, $13, $17 FROM account),
@@ -95,7 +100,7 @@ static REGISTER: LazyLock<String> = LazyLock::new(|| {
          news AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)
            SELECT user_id, 'user.registered',
-                  jsonb_build_object('userId', user_id, 'phoneNumber', $20, 'timestamp', $16), $17
+                  jsonb_build_object('userId', user_id, 'phoneNumber', $22, 'timestamp', $16), $17
              FROM account),
          {audit}
          SELECT user_id, $2, '{{}}'::uuid[] FROM account",
@@ -104,16 +109,24 @@ static REGISTER: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The account's row is locked first (`LOCK_ACCOUNT`), so that this statement's view is
-/// fresh and two log-ins of one device follow each other.
+/// fresh and two log-ins of one device follow each other. Then the old session, then the
+/// device: in the order in which a refresh locks them.
 static LOGIN: LazyLock<String> = LazyLock::new(|| {
     format!(
         "WITH account AS (SELECT $1 AS user_id),
+         ended AS (
+           UPDATE auth.sessions AS s SET revoked_at = $17, revoked_for = 'replaced'
+             FROM auth.devices AS d
+            WHERE d.user_id = $1 AND d.device_fingerprint = $3
+              AND s.device_id = d.id AND s.revoked_at IS NULL
+           RETURNING s.id, s.user_id),
          device AS (
            INSERT INTO auth.devices AS d ({DEVICE_COLUMNS})
-           SELECT $2, $1, $3, $4, $5, $6, $7, $8, $9, $10,
+           SELECT $2, $1, $3, coalesce($4, $20), coalesce($5, $21), $6, $7, $8, $9, $10,
                   NOT EXISTS (SELECT 1 FROM auth.devices o WHERE o.user_id = $1), $17, $17, $17
+            WHERE (SELECT count(*) FROM ended) >= 0 -- the old session ends before all else
            ON CONFLICT (user_id, device_fingerprint) DO UPDATE SET
-             device_name = excluded.device_name, device_type = excluded.device_type,
+             device_name = coalesce($4, d.device_name), device_type = coalesce($5, d.device_type),
              model = coalesce(excluded.model, d.model),
              os_version = coalesce(excluded.os_version, d.os_version),
              app_version = coalesce(excluded.app_version, d.app_version),
@@ -121,14 +134,9 @@ static LOGIN: LazyLock<String> = LazyLock::new(|| {
              apns_token = coalesce(excluded.apns_token, d.apns_token),
              is_active = true, last_active = $17, updated_at = $17
            RETURNING id, user_id, id = $2 AS is_new),
-         ended AS (
-           UPDATE auth.sessions AS s SET revoked_at = $17, revoked_for = 'replaced'
-             FROM device WHERE s.device_id = device.id AND s.revoked_at IS NULL
-           RETURNING s.id, s.user_id),
          started AS (
            INSERT INTO auth.sessions ({SESSION_COLUMNS})
-           SELECT $11, user_id, id, $12, $17, $17, $17, $13, $17 FROM device
-            WHERE (SELECT count(*) FROM ended) >= 0), -- the old session ends before the new one begins
+           SELECT $11, user_id, id, $12, $17, $17, $17, $13, $17 FROM device),
          history AS (
            INSERT INTO auth.login_history (id, user_id, device_id, ip_address, status, created_at)
            SELECT $14, user_id, id, $15, 'success', $17 FROM device),
@@ -150,7 +158,8 @@ const LOCK_ACCOUNT: &str = "UPDATE auth.users_auth SET last_authenticated_at = $
 
 /// Values that parameters refer to and the login does not hold as such.
 struct Derived {
-    kind: &'static str,
+    kind: Option<&'static str>,
+    kind_if_new: &'static str,
     now: SystemTime,
     expires: SystemTime,
     timestamp: i64,
@@ -160,14 +169,15 @@ impl NewLogin {
     fn derived(&self) -> Derived {
         let first = Rotation::first(self.now);
         Derived {
-            kind: self.details.kind.as_str(),
+            kind: self.details.kind.map(DeviceType::as_str),
+            kind_if_new: self.details.derived.0.as_str(),
             now: self.now.into(),
             expires: expires_at(first.issued_at, self.now).into(),
             timestamp: self.now.millis(),
         }
     }
 
-    /// The nineteen parameters that both statements share, $1 to $19.
+    /// The parameters that both statements share, $1 to $21.
     fn params<'a>(&'a self, user: &'a UserId, derived: &'a Derived) -> Vec<Param<'a>> {
         let d = &self.details;
         vec![
@@ -190,6 +200,8 @@ impl NewLogin {
             (&derived.now, Type::TIMESTAMPTZ),
             (&self.audit.entry, Type::TEXT),
             (&self.audit.personal, Type::JSONB),
+            (&d.derived.1, Type::TEXT),
+            (&derived.kind_if_new, Type::TEXT),
         ]
     }
 }
@@ -197,61 +209,71 @@ impl NewLogin {
 impl Store {
     /// Makes an account with its first device and session: one statement, one commit.
     pub async fn register(&self, login: &NewLogin) -> Result<LoginOutcome, StoreError> {
-        let derived = login.derived();
-        let phone = login.phone.as_e164();
-        let mut params = login.params(&login.user, &derived);
-        params.push((&phone, Type::TEXT));
-        let rows = match self.rows(&REGISTER, &params).await {
-            Ok(rows) => rows,
-            Err(error) if error.unique_violation() == Some(VERIFICATION_USED) => {
-                return Ok(LoginOutcome::VerificationUsed);
-            }
-            Err(error) => return Err(error),
-        };
-        if let Some(row) = rows.first() {
-            return begun(row).map(LoginOutcome::Begun);
-        }
-        // Nothing was written. Which refusal it is changes nothing any more, so it may
-        // be asked afterwards: a request repeated after success is told apart from a
-        // number that someone else registered.
-        let used = self
-            .rows(
-                "SELECT 1 FROM auth.sessions WHERE verification_id = $1",
-                &[(login.verification.as_uuid(), Type::UUID)],
-            )
-            .await?;
-        Ok(if used.is_empty() {
-            LoginOutcome::WrongAccount
-        } else {
-            LoginOutcome::VerificationUsed
-        })
+        self.round_trips.fetch_add(2, Ordering::Relaxed);
+        concluded(in_time(async {
+            let connection = self.connection().await?;
+            let outcome = register(connection.client()?, login).await?;
+            connection.finish();
+            Ok(outcome)
+        }))
+        .await
     }
 
-    /// Begins a session of an existing account: two statements in one transaction, BEGIN
-    /// and COMMIT travelling along.
+    /// Begins a session of an existing account: two statements, one commit.
     pub async fn log_in(&self, login: &NewLogin) -> Result<LoginOutcome, StoreError> {
-        let connection = Unfinished(Some(self.client().await?));
-        self.round_trips.fetch_add(2, Ordering::Relaxed);
-        let result = tokio::time::timeout(DEADLINE, log_in(connection.client()?, login)).await;
-        let used = |error: &StoreError| error.unique_violation() == Some(VERIFICATION_USED);
-        match result {
-            Err(_) => Err(StoreError::Deadline),
-            // The transaction is open or broken: the connection closes with it.
-            Ok(Err(error)) if used(&error) => Ok(LoginOutcome::VerificationUsed),
-            Ok(Err(error)) => Err(error),
-            Ok(Ok(outcome)) => {
-                connection.finish();
-                Ok(outcome)
-            }
-        }
+        self.round_trips.fetch_add(3, Ordering::Relaxed);
+        concluded(in_time(async {
+            let connection = self.connection().await?;
+            let outcome = log_in(connection.client()?, login).await?;
+            connection.finish();
+            Ok(outcome)
+        }))
+        .await
     }
+}
+
+/// The unique constraint says that the verification was used; the connection of the broken
+/// transaction has closed.
+async fn concluded(
+    transaction: impl Future<Output = Result<LoginOutcome, StoreError>>,
+) -> Result<LoginOutcome, StoreError> {
+    match transaction.await {
+        Err(error) if error.unique_violation() == Some(VERIFICATION_USED) => {
+            Ok(LoginOutcome::VerificationUsed)
+        }
+        outcome => outcome,
+    }
+}
+
+async fn register(client: &Object, login: &NewLogin) -> Result<LoginOutcome, StoreError> {
+    let derived = login.derived();
+    let phone = login.phone.as_e164();
+    let mut params = login.params(&login.user, &derived);
+    params.push((&phone, Type::TEXT));
+    // Both are on their way before either is answered.
+    let (begun_transaction, rows) =
+        tokio::join!(client.batch_execute("BEGIN"), client.query_typed(&REGISTER, &params));
+    begun_transaction?;
+    if let Some(row) = rows?.first() {
+        let begun = begun(row)?;
+        client.batch_execute("COMMIT").await?;
+        return Ok(LoginOutcome::Begun(begun));
+    }
+    // Nothing was written. Which refusal it is changes nothing any more, so it may be asked
+    // afterwards: a request repeated after success is told apart from a number that someone
+    // else registered.
+    let verification = [(login.verification.as_uuid() as &(dyn ToSql + Sync), Type::UUID)];
+    let used = "SELECT 1 FROM auth.sessions WHERE verification_id = $1";
+    let (used, rolled_back) =
+        tokio::join!(client.query_typed(used, &verification), client.batch_execute("ROLLBACK"));
+    rolled_back?;
+    Ok(if used?.is_empty() { LoginOutcome::WrongAccount } else { LoginOutcome::VerificationUsed })
 }
 
 async fn log_in(client: &Object, login: &NewLogin) -> Result<LoginOutcome, StoreError> {
     let derived = login.derived();
     let phone = login.phone.as_e164();
     let lock = [(&phone as &(dyn ToSql + Sync), Type::TEXT), (&derived.now, Type::TIMESTAMPTZ)];
-    // Both are on their way before either is answered.
     let (begun_transaction, account) =
         tokio::join!(client.batch_execute("BEGIN"), client.query_typed(LOCK_ACCOUNT, &lock));
     begun_transaction?;
@@ -266,12 +288,10 @@ async fn log_in(client: &Object, login: &NewLogin) -> Result<LoginOutcome, Store
     }
     let user = UserId::from_uuid(account.try_get(0)?);
     let params = login.params(&user, &derived);
-    // Behind a statement that failed, COMMIT rolls back.
-    let (rows, committed) =
-        tokio::join!(client.query_typed(&LOGIN, &params), client.batch_execute("COMMIT"));
-    let rows = rows?;
-    committed?;
-    begun(rows.first().ok_or(StoreError::Shape)?).map(LoginOutcome::Begun)
+    let rows = client.query_typed(&LOGIN, &params).await?;
+    let begun = begun(rows.first().ok_or(StoreError::Shape)?)?;
+    client.batch_execute("COMMIT").await?;
+    Ok(LoginOutcome::Begun(begun))
 }
 
 fn begun(row: &Row) -> Result<Begun, StoreError> {

@@ -30,7 +30,7 @@ use tokio_postgres::{NoTls, Row};
 
 use crate::config::Config;
 
-/// A statement that takes longer is given up, and its connection with it.
+/// A statement or transaction that takes longer is given up, and its connection with it.
 const DEADLINE: Duration = Duration::from_secs(2);
 
 /// A parameter with its type.
@@ -126,18 +126,27 @@ impl Store {
         })
     }
 
+    async fn connection(&self) -> Result<Unfinished, StoreError> {
+        self.client().await.map(|client| Unfinished(Some(client)))
+    }
+
     /// One statement, one round trip, within the deadline.
     async fn rows(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
-        let client = self.client().await?;
-        self.round_trips.fetch_add(1, Ordering::Relaxed);
-        // Given up half-way, a connection must not go back to the pool.
-        let unfinished = Unfinished(Some(client));
-        let statement = unfinished.client()?.query_typed(sql, params);
-        let result = tokio::time::timeout(DEADLINE, statement).await;
-        let result = result.map_err(|_| StoreError::Deadline)?;
-        unfinished.finish();
-        Ok(result?)
+        in_time(async {
+            let connection = self.connection().await?;
+            self.round_trips.fetch_add(1, Ordering::Relaxed);
+            let rows = connection.client()?.query_typed(sql, params).await;
+            connection.finish();
+            Ok(rows?)
+        })
+        .await
     }
+}
+
+/// Gives up what takes too long, waiting for a connection included; a connection that is
+/// at work closes with it.
+async fn in_time<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    tokio::time::timeout(DEADLINE, work).await.unwrap_or(Err(StoreError::Deadline))
 }
 
 /// A checked-out connection that is closed, not returned, when dropped unfinished: the

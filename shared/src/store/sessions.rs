@@ -54,14 +54,16 @@ static EXCHANGE: LazyLock<String> = LazyLock::new(|| {
              revoked_for = CASE WHEN {reused} THEN 'refresh_reused' END
            WHERE s.id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL AND s.expires_at > $5
            RETURNING s.id, s.user_id, s.device_id, s.generation, s.forks, s.used_fork,
-                     s.issued_at, s.rotated_at, s.auth_time, s.revoked_at IS NOT NULL AS reused),
+                     s.issued_at, s.rotated_at, s.auth_time,
+                     -- of the row as it is now: the token was exchanged for its newest
+                     {parent} AS issued, s.revoked_at IS NOT NULL AS reused),
          seen AS (
            UPDATE auth.devices AS d SET last_active = $5 FROM turned
-            WHERE d.id = turned.device_id AND NOT turned.reused),
+            WHERE d.id = turned.device_id AND turned.issued),
          stolen AS (SELECT id, user_id FROM turned WHERE reused),
          {news},
          {audit}
-         SELECT generation, forks, used_fork, issued_at, rotated_at, auth_time, reused FROM turned",
+         SELECT generation, forks, used_fork, issued_at, rotated_at, auth_time, issued, reused FROM turned",
         news = sessions_ended("stolen", 5),
         audit = audit("stolen", 6, 7, 5),
     )
@@ -126,7 +128,7 @@ impl Store {
                 ],
             )
             .await?;
-        rows.first().map(|row| exchanged(row, place)).transpose()
+        rows.first().map(exchanged).transpose()
     }
 
     /// Whether a session is alive, asked of the row itself.
@@ -215,7 +217,7 @@ fn ended(row: Option<&Row>) -> Result<Vec<SessionId>, StoreError> {
     Ok(ids.into_iter().map(SessionId::from_uuid).collect())
 }
 
-fn exchanged(row: &Row, place: Place) -> Result<Exchanged, StoreError> {
+fn exchanged(row: &Row) -> Result<Exchanged, StoreError> {
     let at = |column| row.try_get::<_, SystemTime>(column).map(Timestamp::from);
     let rotation = Rotation {
         generation: row.try_get(0)?,
@@ -224,14 +226,11 @@ fn exchanged(row: &Row, place: Place) -> Result<Exchanged, StoreError> {
         issued_at: at(3)?,
         rotated_at: at(4)?,
     };
-    let is_successor = rotation.generation.checked_sub(1) == Some(place.generation)
-        && rotation.used_fork == Some(place.fork);
-    let outcome = if row.try_get(6)? {
-        Exchange::Reused
-    } else if is_successor {
-        Exchange::Issued(rotation)
-    } else {
-        Exchange::Superseded
+    let (issued, reused) = (row.try_get(6)?, row.try_get(7)?);
+    let outcome = match (issued, reused) {
+        (true, _) => Exchange::Issued(rotation),
+        (false, true) => Exchange::Reused,
+        (false, false) => Exchange::Superseded,
     };
     Ok(Exchanged { outcome, auth_time: at(5)? })
 }

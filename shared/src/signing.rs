@@ -50,6 +50,8 @@ pub enum TokenError {
     Invalid,
     #[error("the token has expired")]
     Expired,
+    #[error("a token cannot be signed")]
+    Unsigned,
 }
 
 /// `JWT_KEYS`: the next key is published before it signs, the previous one until its
@@ -137,12 +139,12 @@ impl KeySet {
 
     fn sign<C: Serialize>(&self, kind: &'static str, claims: &C) -> Result<String, TokenError> {
         let header = json!({ "alg": "ES256", "kid": self.kid, "typ": kind }).to_string();
-        let claims = serde_json::to_vec(claims).map_err(|_| TokenError::Invalid)?;
+        let claims = serde_json::to_vec(claims).map_err(|_| TokenError::Unsigned)?;
         let mut token = format!("{}.{}", BASE64.encode(header), BASE64.encode(claims));
         let signature = self
             .pair
             .sign(&SystemRandom::new(), token.as_bytes())
-            .map_err(|_| TokenError::Invalid)?;
+            .map_err(|_| TokenError::Unsigned)?;
         token.push('.');
         token.push_str(&BASE64.encode(signature));
         Ok(token)

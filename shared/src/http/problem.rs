@@ -331,10 +331,11 @@ impl From<ChallengeError> for Problem {
 
 impl From<TokenError> for Problem {
     fn from(error: TokenError) -> Self {
-        Self::new(match error {
-            TokenError::Invalid => Code::TokenInvalid,
-            TokenError::Expired => Code::TokenExpired,
-        })
+        match error {
+            TokenError::Invalid => Self::new(Code::TokenInvalid),
+            TokenError::Expired => Self::new(Code::TokenExpired),
+            TokenError::Unsigned => internal(&error),
+        }
     }
 }
 

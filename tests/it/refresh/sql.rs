@@ -95,7 +95,7 @@ impl Row {
 
     async fn exchange(&self, token: Place, now: Timestamp) -> Option<Exchange> {
         let event = SecurityEvent::RefreshTokenReused;
-        let audit = AuditEntry::new(event, self.who.session, "203.0.113.7", now, Chance);
+        let audit = AuditEntry::new(event, Some(self.who.session), "203.0.113.7", now, Chance);
         let store = &self.service.app.store;
         let exchanged = store.exchange_refresh_token(self.who, token, now, &audit).await;
         exchanged.expect("the statement runs").map(|exchanged| exchanged.outcome)

@@ -59,7 +59,10 @@ fn redis_is_killed_restarted_and_leaves_nothing() -> Outcome {
 fn postgres_is_killed_restarted_and_leaves_nothing() -> Outcome {
     let mut postgres = Postgres::start(&Options::ephemeral())?;
     let (folder, port) = (postgres.folder().to_owned(), postgres.port());
-    assert_eq!(postgres.url("auth"), format!("postgres://postgres@127.0.0.1:{port}/auth"));
+    assert_eq!(
+        postgres.url("auth"),
+        format!("postgres://postgres@127.0.0.1:{port}/auth?sslmode=disable")
+    );
     TcpStream::connect(("127.0.0.1", port))?;
 
     postgres.kill();

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `verification:{id}` | a running verification | 15 min, confirmed 5 min |
 //! | `session:{sid}` | `alive`, a hot copy of the row, or `ended`, a tombstone over it | 60 s, 20 min |
-//! | `rate_limit:{type}:{id}` | when a bucket is full again | until then |
+//! | `rate_limit:{type}:{id}` | when a bucket is full again | until a minute after |
 //! | `metrics` | the fleet's counters | 7 days after the last |
 //! | `inbox` | codes "sent" on a laptop | 1 day |
 

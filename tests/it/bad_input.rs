@@ -126,7 +126,7 @@ impl Fixture {
             "deviceId" if path.ends_with("/logout") => &self.session.device,
             "deviceType" => "ios",
             "deviceId" | "deviceName" | "model" | "osVersion" | "appVersion" | "fcmToken"
-            | "apnsToken" => "a text",
+            | "apnsToken" | "challenge" => "a text",
             other => panic!("no good value is known for {other} of {path}"),
         };
         value.into()

@@ -62,7 +62,7 @@ async fn login_user(
 
 /// End the session of this device, or of another own device.
 #[utoipa::path(post, path = "/auth/v1/logout", tag = "login", security(("bearer" = [])),
-    request_body = Option<LogoutRequest>,
+    request_body = LogoutRequest,
     responses((status = 204, description = "Ended, for the very next request."), LogoutProblems))]
 async fn logout_session(
     State(app): State<App>,

@@ -77,7 +77,7 @@ async fn start_login_verification(
 /// forgotten. First after 30 seconds, then 60, then 120 (`resendIn`).
 #[utoipa::path(post, path = "/auth/v1/verify/{verificationId}/resend", tag = "verify",
     params(("verificationId" = uuid::Uuid, Path, description = "As the request answered it.")),
-    request_body = Option<ResendRequest>,
+    request_body = ResendRequest,
     responses((status = 200, body = Started), ResendProblems))]
 async fn resend_verification(
     State(app): State<App>,

@@ -20,7 +20,9 @@ use crate::wire::{
     Start, StartRequest, Started, VerificationState,
 };
 
-problems!(StartProblems: BODY, ANY, [SmsFailed]);
+// What a known or unknown number is told at once: with `LEGACY_CLIENTS` alone.
+problems!(StartRegistrationProblems: BODY, ANY, [AccountExists, SmsFailed]);
+problems!(StartLoginProblems: BODY, ANY, [AccountUnknown, SmsFailed]);
 problems!(ResendProblems: BODY, ANY,
     [IdMalformed, VerificationInvalid, TooManyAttempts, ResendTooEarly, SmsFailed]);
 problems!(ConfirmProblems: BODY, ANY,
@@ -43,7 +45,7 @@ pub fn router() -> OpenApiRouter<App> {
 /// number (5 a minute, 20 an hour) and per address (10 a minute).
 #[utoipa::path(post, path = "/auth/v1/verify/register/request", tag = "verify",
     request_body = StartRequest,
-    responses((status = 200, body = Started), StartProblems))]
+    responses((status = 200, body = Started), StartRegistrationProblems))]
 async fn start_registration_verification(
     State(app): State<App>,
     visit: Visit,
@@ -58,7 +60,7 @@ async fn start_registration_verification(
 /// has an account or not.
 #[utoipa::path(post, path = "/auth/v1/verify/login/request", tag = "verify",
     request_body = StartRequest,
-    responses((status = 200, body = Started), StartProblems))]
+    responses((status = 200, body = Started), StartLoginProblems))]
 async fn start_login_verification(
     State(app): State<App>,
     visit: Visit,

@@ -3,10 +3,17 @@
 
 mod abuse;
 mod bad_input;
+mod contract;
+mod edge;
+mod house;
 mod journey;
+mod lambda;
 mod login;
+mod metrics;
+mod platform;
 mod refresh;
 mod senders;
 mod sessions;
+mod sources;
 mod tokens;
 mod verify;

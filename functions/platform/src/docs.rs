@@ -1,8 +1,12 @@
 //! What the OpenAPI document says beside its operations.
 
+use axum::http::StatusCode;
 use shared::http::problem::{FieldFault, MessageBody, ProblemBody, code_table};
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi};
+use utoipa::openapi::{
+    ComponentsBuilder, Content, InfoBuilder, LicenseBuilder, OpenApi, RefOr, Required, Schema,
+};
 
 const INTRODUCTION: &str = "\
 Phone-number authentication and Signal key directory.
@@ -49,5 +53,51 @@ pub fn openapi(mut document: OpenApi) -> OpenApi {
     components.schemas.extend(common.schemas);
     components.security_schemes.extend(common.security_schemes);
     document.components = Some(components);
+    describe_successes(&mut document);
+    free_empty_bodies(&mut document);
     document
+}
+
+/// A body without a required field may be left out.
+fn free_empty_bodies(document: &mut OpenApi) {
+    let schemas = document.components.as_ref().map(|components| components.schemas.clone());
+    let schemas = schemas.unwrap_or_default();
+    let asks_for_nothing = |content: &RefOr<Content>| {
+        let RefOr::T(Content { schema: Some(RefOr::Ref(named)), .. }) = content else {
+            return false;
+        };
+        let name = named.ref_location.rsplit('/').next().unwrap_or_default();
+        let schema = schemas.get(name);
+        matches!(schema, Some(RefOr::T(Schema::Object(object))) if object.required.is_empty())
+    };
+    for operation in operations(document) {
+        let Some(body) = &mut operation.request_body else { continue };
+        if let RefOr::T(body) = body
+            && body.content.values().all(asks_for_nothing)
+        {
+            body.required = Some(Required::False);
+        }
+    }
+}
+
+fn operations(document: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
+    let items = document.paths.paths.values_mut();
+    let operations = items.flat_map(|item| {
+        [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
+    });
+    operations.flatten()
+}
+
+/// OpenAPI 3.1 asks each response for a description: what says nothing more is told by the
+/// words of its status.
+fn describe_successes(document: &mut OpenApi) {
+    for operation in operations(document) {
+        for (status, response) in &mut operation.responses.responses {
+            let RefOr::T(response) = response else { continue };
+            let known = StatusCode::from_bytes(status.as_bytes()).ok();
+            if let (true, Some(status)) = (response.description.is_empty(), known) {
+                status.canonical_reason().unwrap_or_default().clone_into(&mut response.description);
+            }
+        }
+    }
 }

@@ -125,10 +125,10 @@ impl Metrics {
         );
         let name = "auth_http_request_duration_seconds";
         for limit in BUCKETS {
-            if micros <= i64::from(limit) * 1000 {
-                let le = f64::from(limit) / 1000.0;
-                add(format!(r#"{name}_bucket{{route="{route}",le="{le}"}}"#), 1);
-            }
+            let le = f64::from(limit) / 1000.0;
+            // An empty bucket is counted too: readers expect all of them, or none.
+            let within = micros <= i64::from(limit) * 1000;
+            add(format!(r#"{name}_bucket{{route="{route}",le="{le}"}}"#), within.into());
         }
         add(format!(r#"{name}_bucket{{route="{route}",le="+Inf"}}"#), 1);
         add(format!(r#"{name}_count{{route="{route}"}}"#), 1);
@@ -159,32 +159,75 @@ impl Metrics {
     }
 }
 
-/// The counters in the Prometheus text format.
+/// The counters in the Prometheus text format: family by family, and within a histogram
+/// route by route, its buckets by their bounds.
 #[must_use]
-pub fn render(mut counters: Vec<(String, i64)>) -> String {
-    counters.sort();
+pub fn render(counters: &[(String, i64)]) -> String {
+    let mut lines: Vec<_> =
+        counters.iter().map(|(series, value)| (Series::of(series), value)).collect();
+    lines.sort_by(|(a, _), (b, _)| a.cmp(b));
     let mut text = String::new();
     let mut last = "";
-    for (series, value) in &counters {
-        let name = series.split('{').next().unwrap_or_default();
-        let family = ["_bucket", "_count", "_sum"]
-            .iter()
-            .find_map(|suffix| name.strip_suffix(suffix))
-            .filter(|family| family.ends_with("_seconds"));
-        let (family, kind) = family.map_or((name, "counter"), |family| (family, "histogram"));
+    for (series, value) in lines {
+        let Series { family, part, text: name, .. } = series;
         if family != last {
+            let kind = if part == Part::Counter { "counter" } else { "histogram" };
             let _ = writeln!(text, "# TYPE {family} {kind}");
             last = family;
         }
-        if kind == "histogram" && name.ends_with("_sum") {
+        if part == Part::Sum {
             #[expect(clippy::cast_precision_loss, reason = "a sum of latencies, for people")]
             let seconds = *value as f64 / 1e6;
-            let _ = writeln!(text, "{series} {seconds}");
+            let _ = writeln!(text, "{name} {seconds}");
         } else {
-            let _ = writeln!(text, "{series} {value}");
+            let _ = writeln!(text, "{name} {value}");
         }
     }
     text
+}
+
+/// A series, taken apart for its place in the text, which the order of the fields is.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Series<'a> {
+    family: &'a str,
+    labels: &'a str,
+    part: Part,
+    text: &'a str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Counter,
+    /// With its bound in microseconds.
+    Bucket(u64),
+    Sum,
+    Count,
+}
+
+impl<'a> Series<'a> {
+    fn of(text: &'a str) -> Self {
+        let (name, labels) = text.split_once('{').unwrap_or((text, ""));
+        let of = |suffix| name.strip_suffix(suffix).filter(|family| family.ends_with("_seconds"));
+        if let Some(family) = of("_bucket") {
+            let (labels, bound) = labels.rsplit_once(",le=").unwrap_or((labels, ""));
+            return Self { family, labels, part: Part::Bucket(micros(bound)), text };
+        }
+        let labels = labels.trim_end_matches('}');
+        match (of("_sum"), of("_count")) {
+            (Some(family), _) => Self { family, labels, part: Part::Sum, text },
+            (_, Some(family)) => Self { family, labels, part: Part::Count, text },
+            (None, None) => Self { family: name, labels, part: Part::Counter, text },
+        }
+    }
+}
+
+/// A bound as it stands in a label, `"0.05"}`; `+Inf` comes after all others.
+fn micros(bound: &str) -> u64 {
+    let seconds: f64 = bound.trim_matches(['"', '}']).parse().unwrap_or(f64::INFINITY);
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .and_then(|bound| u64::try_from(bound.as_micros()).ok())
+        .unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -222,7 +265,7 @@ mod tests {
         let metrics = Metrics::default();
         metrics.request(&answered(7));
         metrics.request(&answered(70));
-        let text = render(metrics.take_all());
+        let text = render(&metrics.take_all());
         for line in [
             "# TYPE auth_http_request_duration_seconds histogram",
             r#"auth_http_request_duration_seconds_bucket{route="/auth/v1/health",le="0.01"} 1"#,
@@ -235,5 +278,42 @@ mod tests {
             assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
         }
         assert_eq!(text.matches("# TYPE").count(), 2);
+    }
+
+    #[test]
+    fn buckets_go_up_route_by_route_and_end_in_infinity() {
+        let metrics = Metrics::default();
+        metrics.request(&answered(7));
+        metrics.request(&Answered { route: "/auth/v1/health/live", ..answered(70_000) });
+        let text = render(&metrics.take_all());
+        let parts: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("auth_http_request_duration_seconds_"))
+            .collect();
+        let of = |route: &str, counts: [u8; 9], sum: &str| {
+            let bounds = ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "1", "5", "+Inf"];
+            let mut lines: Vec<String> = bounds
+                .iter()
+                .zip(counts)
+                .map(|(le, n)| format!(r#"bucket{{route="{route}",le="{le}"}} {n}"#))
+                .collect();
+            lines.push(format!(r#"sum{{route="{route}"}} {sum}"#));
+            lines.push(format!(r#"count{{route="{route}"}} 1"#));
+            lines
+        };
+        let first = of("/auth/v1/health", [0, 1, 1, 1, 1, 1, 1, 1, 1], "0.007");
+        let second = of("/auth/v1/health/live", [0, 0, 0, 0, 0, 0, 0, 0, 1], "70");
+        assert_eq!(parts, [first, second].concat());
+    }
+
+    #[test]
+    fn a_family_stands_together_whatever_its_neighbours_are_called() {
+        let counters = ["auth_sms", "auth_sms_failed", r#"auth_sms{to="fr"}"#];
+        let text = render(&counters.map(|series| (series.to_owned(), 1)));
+        assert_eq!(
+            text,
+            "# TYPE auth_sms counter\nauth_sms 1\nauth_sms{to=\"fr\"} 1\n\
+             # TYPE auth_sms_failed counter\nauth_sms_failed 1\n"
+        );
     }
 }

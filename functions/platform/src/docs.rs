@@ -1,8 +1,9 @@
 //! What the OpenAPI document says beside its operations.
 
+use axum::http::StatusCode;
 use shared::http::problem::{FieldFault, MessageBody, ProblemBody, code_table};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, RefOr};
 
 const INTRODUCTION: &str = "\
 Phone-number authentication and Signal key directory.
@@ -49,5 +50,24 @@ pub fn openapi(mut document: OpenApi) -> OpenApi {
     components.schemas.extend(common.schemas);
     components.security_schemes.extend(common.security_schemes);
     document.components = Some(components);
+    describe_successes(&mut document);
     document
+}
+
+/// OpenAPI 3.1 asks each response for a description: what says nothing more is told by the
+/// words of its status.
+fn describe_successes(document: &mut OpenApi) {
+    let items = document.paths.paths.values_mut();
+    let operations = items.flat_map(|item| {
+        [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
+    });
+    for operation in operations.flatten() {
+        for (status, response) in &mut operation.responses.responses {
+            let RefOr::T(response) = response else { continue };
+            let known = StatusCode::from_bytes(status.as_bytes()).ok();
+            if let (true, Some(status)) = (response.description.is_empty(), known) {
+                status.canonical_reason().unwrap_or_default().clone_into(&mut response.description);
+            }
+        }
+    }
 }

@@ -20,3 +20,4 @@ mod unknown;
 pub use docs::openapi;
 pub use inbox::dev_router;
 pub use routes::router;
+pub use unknown::unknown_route;

@@ -85,8 +85,11 @@ async fn show_swagger_file(
     swagger_file(&file).map(swagger_response)
 }
 
-static SWAGGER: LazyLock<Arc<utoipa_swagger_ui::Config<'static>>> =
-    LazyLock::new(|| Arc::new(utoipa_swagger_ui::Config::from("/auth/swagger-json")));
+static SWAGGER: LazyLock<Arc<utoipa_swagger_ui::Config<'static>>> = LazyLock::new(|| {
+    let config = utoipa_swagger_ui::Config::from("/auth/swagger-json");
+    // Else the page would ask a validator on the internet.
+    Arc::new(config.validator_url("none"))
+});
 
 fn swagger_file(name: &str) -> Result<(String, Vec<u8>), Problem> {
     match utoipa_swagger_ui::serve(name, SWAGGER.clone()) {
@@ -111,12 +114,12 @@ async fn fetch_openapi(State(app): State<App>, visit: Visit) -> Result<Response,
 
 /// Whether the stores answer.
 #[utoipa::path(get, path = "/auth/v1/health", tag = "platform",
-    responses((status = 200, body = Health), (status = 503, body = Health)))]
-async fn check_health(State(app): State<App>) -> (StatusCode, Json<Health>) {
+    responses((status = 200, body = Health), (status = 503, body = Health, headers(("Retry-After" = String, description = "Whole seconds to wait.")))))]
+async fn check_health(State(app): State<App>) -> Response {
     let (database, redis) = probe(&app).await;
     match (database, redis) {
-        (Up::Up, Up::Up) => (StatusCode::OK, Json(Health { status: "ok" })),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, Json(Health { status: "error" })),
+        (Up::Up, Up::Up) => Json(Health { status: "ok" }).into_response(),
+        _ => unready(Health { status: "error" }),
     }
 }
 
@@ -129,14 +132,20 @@ async fn check_liveness() -> Json<Health> {
 
 /// Whether the service can do its work, store by store, within 2 seconds.
 #[utoipa::path(get, path = "/auth/v1/health/ready", tag = "platform",
-    responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
-async fn check_readiness(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness, headers(("Retry-After" = String, description = "Whole seconds to wait.")))))]
+async fn check_readiness(State(app): State<App>) -> Response {
     let (database, redis) = probe(&app).await;
-    let (code, status) = match (database, redis) {
-        (Up::Up, Up::Up) => (StatusCode::OK, "ready"),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
-    };
-    (code, Json(Readiness { status, database, redis, sms: "unchecked" }))
+    let told = |status| Readiness { status, database, redis, sms: "unchecked" };
+    match (database, redis) {
+        (Up::Up, Up::Up) => Json(told("ready")).into_response(),
+        _ => unready(told("not ready")),
+    }
+}
+
+/// 503 in the words of health routes, which have no problem bodies.
+fn unready(body: impl Serialize) -> Response {
+    let wait = [(header::RETRY_AFTER, HeaderValue::from_static("2"))];
+    (StatusCode::SERVICE_UNAVAILABLE, wait, Json(body)).into_response()
 }
 
 async fn probe(app: &App) -> (Up, Up) {
@@ -169,7 +178,7 @@ async fn fetch_metrics(
             aws_lc_rs::constant_time::verify_slices_are_equal(shown, token.expose().as_bytes());
         same.map_err(|_| Problem::new(Code::MetricsForbidden))?;
     }
-    let text = telemetry::render(app.cache.metrics().await?);
+    let text = telemetry::render(&app.cache.metrics().await?);
     let no_store = HeaderValue::from_static("no-store");
     Ok(document("text/plain; version=0.0.4; charset=utf-8", no_store, text))
 }

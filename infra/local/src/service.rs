@@ -6,6 +6,9 @@ use std::net::IpAddr;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::Method;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
 use shared::app::App;
 use shared::config::{Config, ConfigFaults};
 use shared::http::Peer;
@@ -18,11 +21,26 @@ use crate::instance::Variables;
 
 /// The routers of every function, as the gateway joins them.
 fn functions() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+    let (groups, document) = OpenApiRouter::new()
         .merge(verify::router())
         .merge(login::router())
         .merge(tokens::router())
-        .merge(platform::router())
+        .split_for_parts();
+    // The gateway compares methods to the letter: what is no route goes to `platform`, a HEAD
+    // too, which axum would answer as a GET.
+    let groups = groups
+        .method_not_allowed_fallback(platform::unknown_route)
+        .route_layer(from_fn(refuse_head));
+    let mut functions = OpenApiRouter::from(groups);
+    *functions.get_openapi_mut() = document;
+    functions.merge(platform::router())
+}
+
+async fn refuse_head(request: Request, next: Next) -> Response {
+    if request.method() == Method::HEAD {
+        return platform::unknown_route(request).await.into_response();
+    }
+    next.run(request).await
 }
 
 /// All that answers on the local port.

@@ -110,6 +110,12 @@ impl Service {
         Self { app, stores, router }
     }
 
+    /// The same parts behind other routes: one function's alone, or a test's own.
+    #[must_use]
+    pub fn behind(self, router: Router) -> Self {
+        Self { router, ..self }
+    }
+
     /// Lets time pass for this service.
     pub fn advance(&self, by: Duration) {
         self.app.clock.advance(by);

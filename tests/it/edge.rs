@@ -1,0 +1,408 @@
+//! What every request meets, whatever it asks: unknown routes and methods at both edges,
+//! CORS, request ids, limits, the order of refusals, panics and the deadline.
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use http::{Method, Request};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+use tests::contract::DOCUMENT;
+use tests::stores::Stores;
+use tests::{Client, Reply, Service};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::sources::operations;
+
+const JWKS: &str = "/auth/.well-known/jwks.json";
+const VERIFY: &str = "/auth/v1/verify/00000000-0000-4000-8000-000000000000";
+
+fn request(method: &Method, path: &str) -> Request<Body> {
+    Request::builder().method(method).uri(path).body(Body::empty()).unwrap()
+}
+
+/// Status, code and `Allow`, as an edge tells them; a HEAD has no body for the code.
+async fn told(edge: &Service, method: &Method, path: &str) -> (u16, String, Option<String>) {
+    let reply = edge.client().send_request(request(method, path)).await;
+    let allow = reply.header("allow").map(str::to_owned);
+    assert_eq!(reply.body.is_empty(), method == Method::HEAD, "{method} {path}");
+    (reply.status.as_u16(), reply.code(), allow)
+}
+
+/// The two edges: all routers joined on a laptop; behind the gateway, `platform` for all
+/// that is no route of another function.
+async fn both_edges() -> [Service; 2] {
+    let local = Service::with(&[("RATE_LIMITS", "off")]).await;
+    let default = local.clone().behind(shared::http::serve(platform::router(), local.app.clone()));
+    [local, default]
+}
+
+#[tokio::test]
+async fn an_unknown_route_is_a_404_at_both_edges() {
+    for edge in both_edges().await {
+        for path in [
+            "/",
+            "/auth",
+            "/auth/v1",
+            "/auth/v1/",
+            "/auth/v1/none",
+            "/auth/v2/register",
+            "/auth/v1/register/",
+            "/auth/v1/register/more",
+            "/auth/v1/verify",
+            "/auth/v1/verify/",
+            "//auth/v1/register",
+            "/auth/v1/Register",
+            "/auth/v1/verify/{verificationId}/none",
+            "/metrics/",
+            "/auth/v1/health/",
+            "/auth/v1/%2e%2e/register",
+        ] {
+            for method in [Method::GET, Method::POST, Method::DELETE, Method::HEAD, Method::OPTIONS]
+            {
+                let code = if method == Method::HEAD { "" } else { "not_found" };
+                let expected = (404, code.to_owned(), None);
+                assert_eq!(told(&edge, &method, path).await, expected, "{method} {path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_method_is_a_405_with_the_known_ones_at_both_edges() {
+    let mut paths: BTreeMap<String, (bool, Vec<String>)> = BTreeMap::new();
+    for one in operations() {
+        let (pages, methods) = paths.entry(one.example_path()).or_default();
+        // On platform's own pages a HEAD is as good as a GET, at both edges.
+        *pages = one.function == "platform";
+        methods.push(one.method.to_string());
+        if *pages {
+            methods.push("HEAD".to_owned());
+        }
+    }
+    paths.insert(
+        "/auth/swagger/swagger-ui.css".to_owned(),
+        (true, vec!["GET".into(), "HEAD".into()]),
+    );
+    // An empty id is one to the router, if a bad one.
+    paths.insert("/auth/v1/verify//resend".to_owned(), (false, vec!["POST".into()]));
+    let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "STRANGE"];
+    for edge in both_edges().await {
+        for (path, (pages, known)) in &paths {
+            for name in methods {
+                let method: Method = name.parse().unwrap();
+                if !known.contains(&name.to_owned()) {
+                    let code = if name == "HEAD" { "" } else { "method_not_allowed" };
+                    let expected = (405, code.to_owned(), Some(known.join(",")));
+                    assert_eq!(told(&edge, &method, path).await, expected, "{name} {path}");
+                } else if *pages {
+                    let expected = (200, String::new(), None);
+                    assert_eq!(told(&edge, &method, path).await, expected, "{name} {path}");
+                }
+            }
+        }
+    }
+    assert!(paths.len() > DOCUMENT["paths"].as_object().unwrap().len());
+}
+
+const CORS: [&str; 6] = [
+    "access-control-allow-origin",
+    "access-control-allow-methods",
+    "access-control-allow-headers",
+    "access-control-allow-credentials",
+    "access-control-expose-headers",
+    "access-control-max-age",
+];
+
+fn preflight(client: Client, origin: &str) -> Client {
+    client
+        .with_header("origin", origin)
+        .with_header("access-control-request-method", "POST")
+        .with_header("access-control-request-headers", "authorization,content-type")
+}
+
+#[tokio::test]
+async fn no_browser_may_call_from_elsewhere_unless_it_is_listed() {
+    let service = Service::start().await;
+    let from = |client: Client| client.with_header("origin", "https://app.example.com");
+    let answers = [
+        from(service.client()).get(JWKS).await.expect(200),
+        preflight(service.client(), "https://app.example.com")
+            .send_request(request(&Method::OPTIONS, "/auth/v1/login"))
+            .await
+            .expect(405),
+    ];
+    for (reply, name) in answers.iter().flat_map(|reply| CORS.map(|name| (reply, name))) {
+        assert_eq!(reply.header(name), None, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn listed_origins_may_call_and_read_what_they_need() {
+    let list = "https://app.example.com,http://127.0.0.1:5173";
+    let service = Service::with(&[("CORS_ORIGINS", list)]).await;
+    for origin in list.split(',') {
+        let asked = preflight(service.client(), origin);
+        let asked =
+            asked.send_request(request(&Method::OPTIONS, "/auth/v1/login")).await.expect(200);
+        assert_eq!(asked.header("access-control-allow-origin"), Some(origin));
+        let methods = asked.header("access-control-allow-methods").unwrap();
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            assert!(methods.split(',').any(|one| one == method), "{methods}");
+        }
+        let headers = asked.header("access-control-allow-headers").unwrap();
+        for name in ["authorization", "content-type", "x-request-id"] {
+            assert!(headers.split(',').any(|one| one == name), "{headers}");
+        }
+        assert_eq!(asked.header("access-control-allow-credentials"), None);
+        assert!(asked.header("vary").unwrap().contains("origin"), "caches mix the origins up");
+
+        // The answer itself, and refusals too: a page must be able to read why.
+        let client = service.client().with_header("origin", origin);
+        let answers = [
+            client.get(JWKS).await.expect(200),
+            client.get("/auth/v1/none").await.expect(404),
+            client.post("/auth/v1/login", json!([])).await.expect(400),
+            client.post("/auth/v1/logout", json!({})).await.expect(401),
+        ];
+        for reply in answers {
+            assert_eq!(reply.header("access-control-allow-origin"), Some(origin));
+            let exposed = reply.header("access-control-expose-headers").unwrap();
+            for name in ["x-request-id", "retry-after", "ratelimit-remaining"] {
+                assert!(exposed.split(',').any(|one| one == name), "{exposed}");
+            }
+        }
+    }
+    for stranger in ["https://evil.example", "https://app.example.com.evil.example", "null"] {
+        let asked = preflight(service.client(), stranger);
+        let asked = asked.send_request(request(&Method::OPTIONS, "/auth/v1/login")).await;
+        assert_eq!(asked.header("access-control-allow-origin"), None, "{stranger}");
+        let reply = service.client().with_header("origin", stranger).get(JWKS).await.expect(200);
+        assert_eq!(reply.header("access-control-allow-origin"), None, "{stranger}");
+    }
+}
+
+#[test]
+fn origins_that_no_browser_sends_are_refused_at_the_start() {
+    let faults = |origins: &str| {
+        let read = shared::config::Config::from_lookup(|name| {
+            (name == "CORS_ORIGINS").then(|| origins.to_owned())
+        });
+        let faults = read.expect_err("stores are missing").0;
+        faults.iter().any(|fault| fault.variable == "CORS_ORIGINS")
+    };
+    for good in ["*", "https://app.example.com", "http://127.0.0.1:5173, https://b.example"] {
+        assert!(!faults(good), "{good}");
+    }
+    for bad in [
+        "*, https://app.example.com",
+        "https://app.example.com/",
+        "https://app.example.com/page",
+        "https://APP.example.com",
+        "https://app.example.com:443",
+        "https://me@app.example.com",
+        "https://*.example.com",
+        "null",
+        "app.example.com",
+        "https://app.example.com,",
+    ] {
+        assert!(faults(bad), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_star_lets_every_origin_call() {
+    let service = Service::with(&[("CORS_ORIGINS", "*")]).await;
+    let asked = preflight(service.client(), "https://any.example");
+    let asked = asked.send_request(request(&Method::OPTIONS, "/auth/v1/login")).await.expect(200);
+    assert_eq!(asked.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(asked.header("access-control-allow-credentials"), None);
+    let reply = service.client().with_header("origin", "https://any.example").get(JWKS).await;
+    assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
+}
+
+#[tokio::test]
+async fn a_valid_request_id_comes_back_and_any_other_is_replaced() {
+    let service = Service::start().await;
+    let longest = "a".repeat(64);
+    for id in ["x", "0190a5d0-0000-7000-8000-000000000000", "-", &longest] {
+        let reply = service.client().with_header("x-request-id", id).get("/auth/v1/none").await;
+        assert_eq!(reply.header("x-request-id"), Some(id));
+        assert_eq!(reply.json()["requestId"], id);
+    }
+    let too_long = "a".repeat(65);
+    let mut made = Vec::new();
+    for id in ["", &too_long, "a b", "a_b", "é", "a;b", "<script>", "%0a"] {
+        let reply = service.client().with_header("x-request-id", id).get("/auth/v1/none").await;
+        made.push(reply.header("x-request-id").unwrap().to_owned());
+    }
+    made.push(service.client().get("/auth/v1/none").await.header("x-request-id").unwrap().into());
+    for id in &made {
+        let id = uuid::Uuid::try_parse(id).expect("a UUID");
+        assert_eq!(id.get_version_num(), 4);
+    }
+    made.sort();
+    made.dedup();
+    assert_eq!(made.len(), 9, "an id twice");
+}
+
+/// Asks until told to wait; gives how often it was let in and the refusal.
+async fn until_limited(ask: impl AsyncFn() -> Reply, at_most: u32) -> (u32, Reply) {
+    for n in 0..=at_most {
+        let reply = ask().await;
+        if reply.status == 429 {
+            return (n, reply);
+        }
+    }
+    panic!("no limit after {at_most} requests");
+}
+
+#[tokio::test]
+async fn an_address_asks_sixty_public_requests_a_minute() {
+    let service = Service::start().await;
+    let first = service.client().get(JWKS).await.expect(200);
+    let standing =
+        ["limit", "remaining", "reset"].map(|name| first.header(&format!("ratelimit-{name}")));
+    assert_eq!(standing, [Some("60"), Some("59"), Some("1")]);
+    let (more, limited) = until_limited(async || service.client().get(JWKS).await, 60).await;
+    assert_eq!(more, 59);
+    let limited = limited.refused(429, "rate_limited");
+    assert_eq!(limited.header("ratelimit-remaining"), Some("0"));
+    assert_eq!(limited.header("retry-after"), Some("1"), "one comes back each second");
+    assert_eq!(limited.json()["retryAfterSeconds"], 1);
+
+    // All public routes share it; health, and everybody else, have nothing to do with it.
+    service.client().get("/auth/swagger-json").await.refused(429, "rate_limited");
+    service.client().get(VERIFY).await.refused(429, "rate_limited");
+    let _ = service.client().get("/auth/v1/health").await.expect(200);
+    let neighbour = service.client_at("203.0.113.8".parse().unwrap());
+    let _ = neighbour.get(JWKS).await.expect(200);
+    service.advance(Duration::from_secs(1));
+    let _ = service.client().get(JWKS).await.expect(200);
+    service.client().get(JWKS).await.refused(429, "rate_limited");
+}
+
+#[tokio::test]
+async fn an_ipv6_host_has_one_limit_for_its_whole_network() {
+    let service = Service::start().await;
+    let at = |address: &str| service.client_at(address.parse().unwrap());
+    let (asked, _) = until_limited(async || at("2001:db8:1:2::1").get(JWKS).await, 61).await;
+    assert_eq!(asked, 60);
+    for neighbour in ["2001:db8:1:2::2", "2001:db8:1:2:ffff:ffff:ffff:ffff"] {
+        at(neighbour).get(JWKS).await.refused(429, "rate_limited");
+    }
+    let _ = at("2001:db8:1:3::1").get(JWKS).await.expect(200);
+    // An IPv4 address in IPv6 clothes is that IPv4 address.
+    let plain = at("203.0.113.9").get(JWKS).await.expect(200);
+    let dressed = at("::ffff:203.0.113.9").get(JWKS).await.expect(200);
+    assert_eq!(plain.header("ratelimit-remaining"), Some("59"));
+    assert_eq!(dressed.header("ratelimit-remaining"), Some("58"));
+}
+
+#[tokio::test]
+async fn an_account_asks_three_hundred_bearer_requests_a_minute_from_wherever() {
+    let service = Service::start().await;
+    let session = service.client().sign_up("+33612345678").await;
+    let first = service.client().ws_token(&session.access).await.expect(200);
+    assert_eq!(first.header("ratelimit-limit"), Some("300"));
+    assert_eq!(first.header("ratelimit-remaining"), Some("299"));
+    let ask = async || service.client().ws_token(&session.access).await;
+    let (more, limited) = until_limited(ask, 300).await;
+    assert_eq!(more, 299);
+    limited.refused(429, "rate_limited");
+    let elsewhere = service.client_at("198.51.100.1".parse().unwrap());
+    elsewhere.ws_token(&session.access).await.refused(429, "rate_limited");
+    // Before the body is looked at, and before anything is done.
+    let logout = elsewhere.clone().bearer(&session.access).post("/auth/v1/logout", json!([])).await;
+    logout.refused(429, "rate_limited");
+    let another = elsewhere.sign_up("+33612345679").await;
+    let _ = elsewhere.ws_token(&another.access).await.expect(200);
+    service.advance(Duration::from_secs(1));
+    let _ = elsewhere.ws_token(&session.access).await.expect(200);
+}
+
+#[tokio::test]
+async fn limits_come_before_tokens_and_tokens_before_bodies() {
+    let service = Service::start().await;
+    let session = service.client().sign_up("+33612345678").await;
+    let client = service.client().bearer(&session.access);
+
+    // 401 before 400.
+    let stranger = service.client_at("198.51.100.1".parse().unwrap());
+    stranger.post("/auth/v1/logout", json!([])).await.refused(401, "token_missing");
+    client.post("/auth/v1/logout", json!([])).await.refused(400, "body_malformed");
+
+    // 429 before 401: an ended session over its account's limit is told to wait.
+    let _ = until_limited(async || service.client().ws_token(&session.access).await, 301).await;
+    service.sql("UPDATE auth.sessions SET revoked_at = now(), revoked_for = 'logout'").await;
+    client.post("/auth/v1/logout", json!({})).await.refused(429, "rate_limited");
+
+    // 429 before 400, and what was refused with 400 was counted.
+    let bad = [
+        ("/auth/v1/register", json!([])),
+        ("/auth/v1/login", json!({ "verificationId": "x" })),
+        ("/auth/v1/tokens/refresh", json!({ "refreshToken": 7 })),
+        ("/auth/v1/verify/register/confirm", json!({})),
+        ("/auth/v1/verify/x/resend", json!({})),
+    ];
+    for (n, (path, body)) in bad.iter().enumerate() {
+        let address: IpAddr = format!("198.51.100.{}", 10 + n).parse().unwrap();
+        let client = service.client_at(address);
+        let ask = async || client.post(path, body.clone()).await;
+        assert_eq!(ask().await.status, 400, "{path}");
+        let (more, limited) = until_limited(ask, 61).await;
+        limited.refused(429, "rate_limited");
+        assert_eq!(more, 59, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn with_limits_lifted_nobody_waits_and_nothing_is_told() {
+    let service = Service::with(&[("RATE_LIMITS", "off")]).await;
+    for _ in 0..70 {
+        let reply = service.client().get(JWKS).await.expect(200);
+        assert_eq!(reply.header("ratelimit-limit"), None);
+    }
+}
+
+/// A service whose stores are never asked, with routes that misbehave.
+fn misbehaving() -> Service {
+    let nowhere = Stores {
+        database_url: "postgres://auth@127.0.0.1:1/auth".to_owned(),
+        redis_url: "redis://127.0.0.1:1/0".to_owned(),
+    };
+    let service = Service::over(nowhere, &[]);
+    let routes: Router<shared::app::App> = Router::new()
+        .route("/panic", get(async || -> &'static str { panic!("the secret 123456") }))
+        .route("/hang", get(std::future::pending::<&'static str>));
+    let router = shared::http::serve(OpenApiRouter::from(routes), service.app.clone());
+    service.behind(router)
+}
+
+async fn send_unchecked(service: &Service, path: &str) -> Reply {
+    let address = "203.0.113.7".parse().unwrap();
+    service.send_unchecked(request(&Method::GET, path), address).await
+}
+
+#[tokio::test]
+async fn a_panic_is_one_failed_request_that_tells_nothing() {
+    let service = misbehaving();
+    let reply = send_unchecked(&service, "/panic").await.refused(500, "internal");
+    assert_eq!(reply.json()["requestId"], reply.header("x-request-id").unwrap());
+    assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
+    assert!(!String::from_utf8_lossy(&reply.body).contains("secret"));
+    send_unchecked(&service, "/none").await.refused(404, "not_found");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_hangs_is_answered_at_the_deadline() {
+    let service = misbehaving();
+    let began = tokio::time::Instant::now();
+    let reply = send_unchecked(&service, "/hang").await.refused(503, "unavailable");
+    // The clock is the test's own: it moves only when nothing else can happen.
+    assert_eq!(began.elapsed(), Duration::from_secs(5));
+    assert_eq!(reply.header("retry-after"), Some("5"));
+    assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
+}

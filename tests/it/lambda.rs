@@ -1,0 +1,353 @@
+//! The functions as Lambda runs them: recorded events of the gateway in, its response format
+//! out; and the runtime's own loop, in a process of its own, against a stand-in for its API.
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::Method;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Context, LambdaEvent};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use tests::{Reply, Service, Session, contract};
+use tokio::sync::{Mutex, mpsc};
+use tower::ServiceExt as _;
+
+use crate::sources::{operations, read_json, routers};
+
+/// Hands an event to a function, and checks what every answer must hold.
+async fn invoke(service: &Service, function: &str, event: &Value) -> Reply {
+    let mut routers = routers().into_iter();
+    let (_, group) = routers.find(|(name, _)| *name == function).expect(function);
+    let router = shared::http::serve(group, service.app.clone());
+    let adapter = shared::lambda::adapter(shared::lambda::service(router));
+    let request: LambdaRequest = serde_json::from_value(event.clone()).unwrap();
+    let answer = adapter.oneshot(LambdaEvent::new(request, Context::default())).await.unwrap();
+    checked(event, &serde_json::to_value(answer).unwrap())
+}
+
+/// An answer in the gateway's format (payload 2.0).
+fn checked(event: &Value, answer: &Value) -> Reply {
+    let headers: BTreeMap<String, String> =
+        serde_json::from_value(answer["headers"].clone()).unwrap();
+    let text = answer["body"].as_str().unwrap_or_default();
+    let body = if answer["isBase64Encoded"] == true {
+        BASE64.decode(text).unwrap()
+    } else {
+        text.as_bytes().to_vec()
+    };
+    let reply = Reply {
+        status: u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap().try_into().unwrap(),
+        headers: (&headers.into_iter().collect::<std::collections::HashMap<_, _>>())
+            .try_into()
+            .unwrap(),
+        body,
+    };
+    let http = &event["requestContext"]["http"];
+    let method: Method = http["method"].as_str().unwrap().parse().unwrap();
+    contract::check(&method, event["rawPath"].as_str().unwrap(), &reply);
+    reply
+}
+
+/// A recorded event, asked from another address.
+fn event_from(id: &str, address: &str) -> Value {
+    let mut event = read_json(&format!("events/{id}.json"));
+    event["requestContext"]["http"]["sourceIp"] = json!(address);
+    event
+}
+
+/// A recorded event with another body.
+fn event_with(id: &str, body: &Value) -> Value {
+    let mut event = read_json(&format!("events/{id}.json"));
+    event["body"] = json!(body.to_string());
+    event
+}
+
+#[tokio::test]
+async fn every_recorded_event_is_answered_by_its_function() {
+    let service = Service::start().await;
+    for one in operations() {
+        let event = read_json(&format!("events/{}.json", one.id));
+        let reply = invoke(&service, one.function, &event).await;
+        let (status, code) = (reply.status.as_u16(), reply.code());
+        // It reached its operation: the router itself would say not_found or 405.
+        assert!(
+            code != "not_found" && status != 405 && status < 500,
+            "{}: {status} {code}",
+            one.id
+        );
+        let expected = match one.id.as_str() {
+            "start_registration_verification" | "start_login_verification" => 200,
+            // What they name was never made here, and their tokens are not ours.
+            "fetch_verification" => 404,
+            "issue_ws_token" | "logout_session" | "logout_all_sessions" | "refresh_tokens" => 401,
+            _ if one.function == "platform" => 200,
+            _ => 400,
+        };
+        assert_eq!(status, expected, "{}: {code}", one.id);
+        assert_ne!(code, "validation_failed", "{}: {}", one.id, reply.json());
+    }
+    let unknown = read_json("events/unknown_route.json");
+    invoke(&service, "platform", &unknown).await.refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn binary_files_travel_in_base64_and_texts_as_they_are() {
+    let service = Service::start().await;
+    let mut event = read_json("events/show_swagger.json");
+    for (file, begins) in [("favicon-32x32.png", b"\x89PNG".as_slice()), ("swagger-ui.css", b"")] {
+        let path = format!("/auth/swagger/{file}");
+        event["rawPath"] = json!(path);
+        event["requestContext"]["http"]["path"] = json!(path);
+        let reply = invoke(&service, "platform", &event).await.expect(200);
+        let direct = service.client().get(&path).await.expect(200);
+        assert!(reply.body == direct.body && reply.body.starts_with(begins), "{file}");
+        assert_eq!(reply.header("content-type"), direct.header("content-type"));
+    }
+}
+
+#[tokio::test]
+async fn a_body_in_base64_is_the_body() {
+    let service = Service::start().await;
+    let mut event = read_json("events/start_registration_verification.json");
+    let body = event["body"].as_str().unwrap().to_owned();
+    event["body"] = json!(BASE64.encode(&body));
+    invoke(&service, "verify", &event).await.refused(400, "body_malformed");
+    event["isBase64Encoded"] = json!(true);
+    let _ = invoke(&service, "verify", &event).await.expect(200);
+    let to = serde_json::from_str::<Value>(&body).unwrap()["phoneNumber"].clone();
+    assert_eq!(service.inbox().await[0]["to"], to);
+}
+
+#[tokio::test]
+async fn the_address_is_the_gateways_word_and_no_headers() {
+    let service = Service::start().await;
+    let mut event = event_from("fetch_jwks", "198.51.100.1");
+    for n in 0..60 {
+        for name in ["x-forwarded-for", "forwarded", "x-real-ip", "true-client-ip"] {
+            event["headers"][name] = json!(format!("192.0.2.{n}"));
+        }
+        let reply = invoke(&service, "platform", &event).await.expect(200);
+        assert_eq!(reply.header("ratelimit-remaining"), Some((59 - n).to_string().as_str()));
+    }
+    invoke(&service, "platform", &event).await.refused(429, "rate_limited");
+    // Neither does a header make anybody look like that address.
+    let mut another = event_from("fetch_jwks", "198.51.100.2");
+    another["headers"]["x-forwarded-for"] = json!("198.51.100.1");
+    let reply = invoke(&service, "platform", &another).await.expect(200);
+    assert_eq!(reply.header("ratelimit-remaining"), Some("59"));
+
+    // What the security log keeps is the same.
+    let client = service.client();
+    let id = client.verified("register", "+33612345678").await;
+    let mut event = event_with("register_user", &json!({ "verificationId": id }));
+    event["requestContext"]["http"]["sourceIp"] = json!("2001:db8::7");
+    event["headers"]["x-forwarded-for"] = json!("192.0.2.1");
+    let _ = invoke(&service, "login", &event).await.expect(201);
+    let kept = "SELECT count(*) FROM auth.login_history WHERE ip_address = '2001:db8::7'";
+    assert_eq!(service.count(kept).await, 1);
+}
+
+#[tokio::test]
+async fn arrival_is_the_gateways_word_unless_it_is_a_minute_off() {
+    let service = Service::start().await;
+    let (id, _) = service.client().start("register", "+33612345678").await;
+    let mut event = read_json("events/fetch_verification.json");
+    event["rawPath"] = json!(format!("/auth/v1/verify/{id}"));
+    event["pathParameters"]["verificationId"] = json!(id);
+    for (n, (offset, left)) in
+        [(0, 600), (59_000, 541), (60_000, 540), (60_001, 600), (3_600_000, 600), (-60_001, 600)]
+            .into_iter()
+            .enumerate()
+    {
+        event["requestContext"]["timeEpoch"] = json!(service.now().millis() + offset);
+        // Each from elsewhere: time that jumps would fill one address's bucket.
+        event["requestContext"]["http"]["sourceIp"] = json!(format!("10.0.{n}.1"));
+        let reply = invoke(&service, "verify", &event).await.expect(200);
+        assert_eq!(reply.json()["expiresIn"], left, "{offset} ms off");
+    }
+    event["requestContext"]["timeEpoch"] = json!(0);
+    let reply = invoke(&service, "verify", &event).await.expect(200);
+    assert_eq!(reply.json()["expiresIn"], 600);
+}
+
+/// Which function the process below is.
+const FUNCTION: &str = "SANDBOX_FUNCTION";
+
+/// No test but a function's `main`, for the process that the next test starts.
+#[tokio::test]
+#[ignore = "runs only as the sandbox of the test below"]
+async fn a_sandbox() {
+    let run = match std::env::var(FUNCTION).as_deref() {
+        Ok("verify") => shared::lambda::run_sending(verify::router()).await,
+        Ok("login") => shared::lambda::run(login::router()).await,
+        Ok("tokens") => shared::lambda::run(tokens::router()).await,
+        _ => return,
+    };
+    run.expect("the runtime's loop");
+}
+
+/// What stands in for the Lambda service: hands out events, takes answers.
+struct RuntimeApi {
+    events: Mutex<mpsc::Receiver<Value>>,
+    answers: mpsc::Sender<(String, Value)>,
+}
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+struct Sandbox {
+    child: Child,
+    events: mpsc::Sender<Value>,
+    answers: mpsc::Receiver<(String, Value)>,
+}
+
+impl Sandbox {
+    /// Starts a function with the environment that Lambda gives.
+    async fn start(function: &str, variables: &[(String, String)]) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (events, to_hand_out) = mpsc::channel(1);
+        let (taken, answers) = mpsc::channel(1);
+        let api = Arc::new(RuntimeApi { events: Mutex::new(to_hand_out), answers: taken });
+        let router = Router::new()
+            .route("/2018-06-01/runtime/invocation/next", get(next_event))
+            .route("/2018-06-01/runtime/invocation/{id}/{kind}", post(take_answer))
+            .route("/2018-06-01/runtime/init/{kind}", post(take_answer))
+            .with_state(api);
+        tokio::spawn(local::gateway::serve(listener, router, |_, _| {}, std::future::pending()));
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "lambda::a_sandbox", "--ignored", "--nocapture"])
+            .env_clear()
+            .envs(variables.iter().map(|(name, value)| (name, value)))
+            .env(FUNCTION, function)
+            .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+            .env("AWS_LAMBDA_FUNCTION_NAME", format!("auth-{function}"))
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "stream")
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", "group")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { child, events, answers }
+    }
+
+    async fn invoke(&mut self, event: &Value) -> Reply {
+        self.events.send(event.clone()).await.unwrap();
+        let answer = tokio::time::timeout(DEADLINE, self.answers.recv()).await;
+        let (kind, answer) = answer.expect("an answer in time").expect("an answer");
+        assert_eq!(kind, "response", "{answer}");
+        checked(event, &answer)
+    }
+
+    /// Ends it, and gives what it wrote: the lines that CloudWatch would keep.
+    fn end(mut self) -> String {
+        let mut log = String::new();
+        self.child.kill().unwrap();
+        self.child.stdout.take().unwrap().read_to_string(&mut log).unwrap();
+        log
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn next_event(State(api): State<Arc<RuntimeApi>>) -> Response {
+    let Some(event) = api.events.lock().await.recv().await else {
+        return std::future::pending().await;
+    };
+    let headers = [
+        ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd"),
+        ("lambda-runtime-deadline-ms", "9999999999999"),
+        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-west-1:123456789012:function:f"),
+        ("lambda-runtime-trace-id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0"),
+    ];
+    (headers, Json(event)).into_response()
+}
+
+async fn take_answer(
+    State(api): State<Arc<RuntimeApi>>,
+    Path(path): Path<BTreeMap<String, String>>,
+    _headers: HeaderMap,
+    body: Bytes,
+) -> http::StatusCode {
+    let answer = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    let _ = api.answers.send((path["kind"].clone(), answer)).await;
+    http::StatusCode::ACCEPTED
+}
+
+#[tokio::test]
+async fn a_number_signs_up_through_the_runtimes_own_loop() {
+    let keys = local::service::new_keys();
+    let of_ours: Vec<(&str, &str)> = keys.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let service = Service::with(&of_ours).await;
+    let mut variables: Vec<(String, String)> = keys.clone().into_iter().collect();
+    variables.extend([
+        ("STAGE".to_owned(), "local".to_owned()),
+        ("DATABASE_URL".to_owned(), service.stores.database_url.clone()),
+        ("REDIS_URL".to_owned(), service.stores.redis_url.clone()),
+    ]);
+    let phone = "+33612345678";
+
+    let mut verify = Sandbox::start("verify", &variables).await;
+    let start = event_with("start_registration_verification", &json!({ "phoneNumber": phone }));
+    let started = verify.invoke(&start).await.expect(200).json();
+    let id = started["verificationId"].as_str().unwrap();
+    let code = service.client().last_code(phone).await;
+    let body = json!({ "verificationId": id, "code": code });
+    let _ =
+        verify.invoke(&event_with("confirm_registration_verification", &body)).await.expect(200);
+
+    let mut login = Sandbox::start("login", &variables).await;
+    let register = event_with("register_user", &json!({ "verificationId": id }));
+    let session = Session::from_reply(&login.invoke(&register).await.expect(201));
+
+    let mut tokens = Sandbox::start("tokens", &variables).await;
+    let refresh = event_with("refresh_tokens", &json!({ "refreshToken": session.refresh }));
+    let refreshed = Session::from_reply(&tokens.invoke(&refresh).await.expect(200));
+    assert_eq!(refreshed.user, session.user);
+
+    // One line per request that is a metric too; and nothing of what must not be in a log.
+    for (sandbox, function, routes) in [
+        (
+            verify,
+            "auth-verify",
+            ["/auth/v1/verify/register/request", "/auth/v1/verify/register/confirm"].as_slice(),
+        ),
+        (login, "auth-login", &["/auth/v1/register"]),
+        (tokens, "auth-tokens", &["/auth/v1/tokens/refresh"]),
+    ] {
+        let log = sandbox.end();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let told: Vec<Value> = lines.filter(|line| line["message"] == "request").collect();
+        assert_eq!(told.iter().map(|line| &line["route"]).collect::<Vec<_>>(), *routes, "{log}");
+        for line in told {
+            assert_eq!(line["function"], function);
+            let metrics = &line["_aws"]["CloudWatchMetrics"][0];
+            for metric in metrics["Metrics"].as_array().unwrap() {
+                let name = metric["Name"].as_str().unwrap();
+                assert!(line[name].is_number(), "{name} is named and not there: {line}");
+            }
+            assert_eq!(metrics["Dimensions"], json!([["function"]]));
+            assert!(line["_aws"]["Timestamp"].is_u64());
+        }
+        let national = phone.trim_start_matches("+33");
+        for secret in [national, id, &code, &session.access, &session.refresh, &refreshed.refresh] {
+            assert!(!log.contains(secret), "{secret} is in the log: {log}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What the house's own files say, read for the tests that compare them.
+
+use http::Method;
+use saphyr::{LoadableYamlNode as _, Yaml};
+use serde_json::Value;
+use shared::app::App;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tests::contract::DOCUMENT;
+use utoipa_axum::router::OpenApiRouter;
+
+/// A file of this checkout, whole.
+pub fn read(path: &str) -> String {
+    let file = local::paths::workspace().join(path);
+    fs::read_to_string(&file).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+pub fn read_json(path: &str) -> Value {
+    serde_json::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The names in a folder, sorted.
+pub fn names_in(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(local::paths::workspace().join(folder)).expect(folder);
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The files below a folder that end so, with their paths from the root.
+pub fn files_below(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let root = local::paths::workspace();
+    let (mut files, mut folders) = (Vec::new(), vec![root.join(folder)]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder").map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else if entry.to_string_lossy().ends_with(ending) {
+                files.push(entry.strip_prefix(&root).expect("below the root").to_owned());
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+pub fn text(path: &Path) -> String {
+    read(&path.to_string_lossy())
+}
+
+/// The functions, as the folders have them.
+pub fn function_names() -> Vec<String> {
+    names_in("functions")
+}
+
+/// The recorded events, without their ending.
+pub fn event_names() -> Vec<String> {
+    let names = names_in("events").into_iter();
+    names.map(|name| name.strip_suffix(".json").expect("a JSON file").to_owned()).collect()
+}
+
+/// The router of each function, as its main.rs runs it.
+pub fn routers() -> [(&'static str, OpenApiRouter<App>); 4] {
+    [
+        ("login", login::router()),
+        ("platform", platform::router()),
+        ("tokens", tokens::router()),
+        ("verify", verify::router()),
+    ]
+}
+
+/// One operation of one function.
+pub struct Operation {
+    pub function: &'static str,
+    pub id: String,
+    pub method: Method,
+    pub path: String,
+    /// As API Gateway writes it: `GET /path`.
+    pub route: String,
+    pub spec: Value,
+}
+
+impl Operation {
+    pub fn needs_bearer(&self) -> bool {
+        self.spec["security"] == serde_json::json!([{ "bearer": [] }])
+    }
+
+    /// The path with an id nobody has for each parameter.
+    pub fn example_path(&self) -> String {
+        let parts = self.path.split('/').map(|part| {
+            if part.starts_with('{') { "00000000-0000-4000-8000-000000000000" } else { part }
+        });
+        parts.collect::<Vec<_>>().join("/")
+    }
+}
+
+/// The operations of all functions' own routers, by id, as the whole document tells them.
+pub fn operations() -> Vec<Operation> {
+    let mut all = Vec::new();
+    for (function, router) in routers() {
+        let own = serde_json::to_value(router.into_openapi()).expect("a document");
+        for (path, item) in own["paths"].as_object().expect("paths") {
+            for method in item.as_object().expect("methods").keys() {
+                let spec = &DOCUMENT["paths"][path][method];
+                let method = method.to_uppercase();
+                all.push(Operation {
+                    function,
+                    id: spec["operationId"].as_str().expect("an operation id").to_owned(),
+                    route: format!("{method} {path}"),
+                    method: method.parse().expect("a method"),
+                    path: path.clone(),
+                    spec: spec.clone(),
+                });
+            }
+        }
+    }
+    all.sort_by(|one, other| one.id.cmp(&other.id));
+    all
+}
+
+/// What template.yaml routes to each function (by the name of its binary).
+pub fn template_routes() -> BTreeMap<String, BTreeSet<String>> {
+    let source = read("template.yaml");
+    let template = Yaml::load_from_str(&source).expect("YAML").remove(0);
+    let mut routes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (name, resource) in entries(&template["Resources"]) {
+        if text_at(resource, "Type") != Some("AWS::Serverless::Function") {
+            continue;
+        }
+        let properties = &resource["Properties"];
+        let folder = text_at(properties, "CodeUri").expect(name);
+        let binary = text_at(&resource["Metadata"]["BuildProperties"], "Binary").expect(name);
+        assert_eq!(folder, format!("functions/{binary}"), "{name} builds another's code");
+        let routes = routes.entry(binary.to_owned()).or_default();
+        for (event, entry) in entries(&properties["Events"]) {
+            assert_eq!(text_at(entry, "Type"), Some("HttpApi"), "{name} {event}");
+            let properties = &entry["Properties"];
+            let route = match (text_at(properties, "Method"), text_at(properties, "Path")) {
+                (Some(method), Some(path)) => format!("{method} {path}"),
+                (None, None) => "$default".to_owned(),
+                _ => panic!("{name} {event}: a method without a path, or a path without one"),
+            };
+            assert!(routes.insert(route), "{name} {event}: a route twice");
+        }
+    }
+    routes
+}
+
+fn entries<'a>(node: &'a Yaml<'a>) -> impl Iterator<Item = (&'a str, &'a Yaml<'a>)> {
+    let mapping = node.as_mapping().expect("a mapping").iter();
+    mapping.map(|(name, value)| (name.as_str().expect("a name"), value))
+}
+
+fn text_at<'a>(node: &'a Yaml<'a>, name: &str) -> Option<&'a str> {
+    node.as_mapping_get(name)?.as_str()
+}

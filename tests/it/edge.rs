@@ -51,6 +51,8 @@ async fn an_unknown_route_is_a_404_at_both_edges() {
             "/auth/v2/register",
             "/auth/v1/register/",
             "/auth/v1/register/more",
+            "/auth/v1/verify",
+            "/auth/v1/verify/",
             "//auth/v1/register",
             "/auth/v1/Register",
             "/auth/v1/verify/{verificationId}/none",

@@ -12,7 +12,7 @@ const MAY_PANIC: [(&str, &str); 2] = [
     // A process without randomness can do nothing that is safe.
     ("shared/src/clock.rs", "the operating system's random source answers"),
     // Keys of its own, put in place of faulty ones until all faults are told.
-    ("shared/src/config.rs", "keys made here parse"),
+    ("shared/src/config/reader.rs", "keys made here parse"),
 ];
 
 /// The members' folders, with `functions/*` spelt out.

@@ -29,12 +29,13 @@ static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
 });
 
 impl Known {
+    /// As the router does: an id may be empty, though not at the end.
     fn matches(&self, path: &str) -> bool {
         let mut segments = path.split('/');
-        self.segments
-            .iter()
-            .all(|known| segments.next().is_some_and(|s| s == known || known.starts_with('{')))
+        let mut known = self.segments.iter();
+        known.all(|known| segments.next().is_some_and(|s| s == known || known.starts_with('{')))
             && segments.next().is_none()
+            && !path.ends_with('/')
     }
 }
 

@@ -172,6 +172,10 @@ async fn fetch_metrics(
     if !app.config.metrics_enabled {
         return Err(Problem::new(Code::NotFound));
     }
+    if app.config.metrics_token.is_none() && !app.config.is_local() {
+        // Nobody could show what is not set: outside of a laptop there are none then.
+        return Err(Problem::new(Code::NotFound));
+    }
     if let Some(token) = &app.config.metrics_token {
         let shown = bearer(&headers).unwrap_or_default().as_bytes();
         let same =

@@ -220,12 +220,6 @@ impl Reader<'_> {
 
     /// What production refuses to start with.
     pub(super) fn check_stage(&mut self, config: &Config) {
-        if config.stage == Stage::Local {
-            return;
-        }
-        if config.metrics_enabled && config.metrics_token.is_none() {
-            self.fault("METRICS_TOKEN", "must be set, or METRICS_ENABLED be false");
-        }
         if config.stage != Stage::Prod {
             return;
         }

@@ -77,11 +77,10 @@ fn production_refuses_what_is_not_safe() {
             ("RATE_LIMITS", "off"),
             ("SMS_SENDER", "inbox")
         ]))),
-        ["METRICS_TOKEN", "DEMO_MODE", "RATE_LIMITS", "SMS_SENDER", "REDIS_URL", "DATABASE_URL"]
+        ["DEMO_MODE", "RATE_LIMITS", "SMS_SENDER", "REDIS_URL", "DATABASE_URL"]
     );
     let good = with(&[
         ("STAGE", "prod"),
-        ("METRICS_ENABLED", "false"),
         ("SMS_SENDER", "twilio"),
         ("TWILIO_ACCOUNT_SID", "AC1"),
         ("TWILIO_AUTH_TOKEN", "t"),

@@ -6,7 +6,7 @@
 //! web-socket (`ws+jwt`).
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD as BASE64};
 use domain::ids::{DeviceId, SessionId, UserId};
@@ -15,8 +15,9 @@ use domain::session::{Place, Rotation, expires_at};
 use domain::time::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use p256::SecretKey;
-use p256::elliptic_curve::sec1::ToSec1Point as _;
-use p256::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _};
+use p256::pkcs8::EncodePrivateKey as _;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -83,21 +84,28 @@ impl fmt::Debug for KeySet {
     }
 }
 
-fn parse_key(text: &str) -> Result<SecretKey, KeyError> {
-    if text.contains("BEGIN EC PRIVATE KEY") {
-        return SecretKey::from_sec1_pem(text).map_err(|_| KeyError::Key);
-    }
+/// A P-256 key as PEM (PKCS#8 or SEC1) or as base64.
+fn parse_key(text: &str) -> Result<EcdsaKeyPair, KeyError> {
     if text.contains("-----BEGIN") {
-        return SecretKey::from_pkcs8_pem(text).map_err(|_| KeyError::Key);
+        let der = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| KeyError::Key)?;
+        return key_pair(Secret::new(der).expose().secret_der());
     }
     let der = STANDARD.decode(text.trim()).map_err(|_| KeyError::Key)?;
-    SecretKey::from_pkcs8_der(&der).map_err(|_| KeyError::Key)
+    key_pair(Secret::new(der).expose())
+}
+
+fn key_pair(der: &[u8]) -> Result<EcdsaKeyPair, KeyError> {
+    EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_FIXED_SIGNING, der)
+        .map_err(|_| KeyError::Key)
 }
 
 /// The public coordinates as a JWK writes them (RFC 7518 §6.2.1).
-fn coordinates(key: &SecretKey) -> Result<(String, String), KeyError> {
-    let point = key.public_key().to_sec1_point(false);
-    let (Some(x), Some(y)) = (point.x(), point.y()) else { return Err(KeyError::Key) };
+fn coordinates(key: &EcdsaKeyPair) -> Result<(String, String), KeyError> {
+    // An uncompressed point is 4, x, y (SEC 1 §2.3.3).
+    let (x, y) = match key.public_key().as_ref() {
+        [4, point @ ..] => point.split_at_checked(32).ok_or(KeyError::Key)?,
+        _ => return Err(KeyError::Key),
+    };
     Ok((BASE64.encode(x), BASE64.encode(y)))
 }
 
@@ -111,15 +119,12 @@ impl KeySet {
     pub fn parse(stored: &Secret<String>) -> Result<Self, KeyError> {
         let stored: StoredKeys =
             serde_json::from_str(stored.expose()).map_err(|_| KeyError::Shape)?;
-        let current = parse_key(&stored.current)?;
-        let der = current.to_pkcs8_der().map_err(|_| KeyError::Key)?;
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der.as_bytes())
-            .map_err(|_| KeyError::Key)?;
-        let others =
-            [stored.next.as_deref(), Some(stored.current.as_str()), stored.previous.as_deref()];
+        let pair = parse_key(&stored.current)?;
+        let next = stored.next.as_deref().map(parse_key).transpose()?;
+        let previous = stored.previous.as_deref().map(parse_key).transpose()?;
         let (mut known, mut jwks) = (Vec::new(), Vec::new());
-        for key in others.into_iter().flatten() {
-            let (x, y) = coordinates(&parse_key(key)?)?;
+        for key in [next.as_ref(), Some(&pair), previous.as_ref()].into_iter().flatten() {
+            let (x, y) = coordinates(key)?;
             let kid = thumbprint(&x, &y);
             let decoding = DecodingKey::from_ec_components(&x, &y).map_err(|_| KeyError::Key)?;
             jwks.push(json!({
@@ -127,7 +132,7 @@ impl KeySet {
             }));
             known.push(KnownKey { kid, key: decoding });
         }
-        let (x, y) = coordinates(&current)?;
+        let (x, y) = coordinates(&pair)?;
         Ok(Self { pair, kid: thumbprint(&x, &y), known, jwks: json!({ "keys": jwks }).to_string() })
     }
 
@@ -455,6 +460,7 @@ pub fn new_jwt_keys() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use p256::pkcs8::DecodePrivateKey as _;
 
     #[test]
     fn a_thumbprint_is_that_of_rfc_7638() {
@@ -467,13 +473,21 @@ mod tests {
     #[test]
     fn keys_come_as_pem_of_both_kinds_or_base64() {
         let made: serde_json::Value = serde_json::from_str(&new_jwt_keys()).unwrap();
-        let key = parse_key(made["current"].as_str().unwrap()).unwrap();
+        let base64 = made["current"].as_str().unwrap();
+        let key = SecretKey::from_pkcs8_der(&STANDARD.decode(base64).unwrap()).unwrap();
         let pkcs8 = key.to_pkcs8_pem(p256::pkcs8::LineEnding::LF).unwrap().to_string();
         let sec1 = key.to_sec1_pem(p256::pkcs8::LineEnding::LF).unwrap().to_string();
+        let parse = |key: &str| {
+            let set = json!({ "current": key, "next": base64 }).to_string();
+            KeySet::parse(&Secret::new(set))
+        };
+        let kid = parse(base64).unwrap().kid;
         for text in [pkcs8, sec1] {
-            let set = json!({ "current": text, "next": made["current"] }).to_string();
-            assert!(KeySet::parse(&Secret::new(set)).is_ok());
+            assert_eq!(parse(&text).unwrap().kid, kid);
         }
+        let other = &aws_lc_rs::signature::ECDSA_P384_SHA384_FIXED_SIGNING;
+        let other = EcdsaKeyPair::generate_pkcs8(other, &SystemRandom::new()).unwrap();
+        assert!(parse(&STANDARD.encode(other.as_ref())).is_err(), "a key of another curve");
         for bad in ["", "{}", "[]", r#"{"current":""}"#, r#"{"current":"AAAA"}"#] {
             assert!(KeySet::parse(&Secret::new(bad.to_owned())).is_err(), "{bad}");
         }

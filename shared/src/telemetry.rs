@@ -39,7 +39,7 @@ where
 #[derive(Debug)]
 pub struct Answered<'a> {
     pub request_id: &'a str,
-    pub method: &'a str,
+    pub method: &'static str,
     pub route: &'a str,
     pub status: u16,
     pub code: Option<&'static str>,
@@ -89,7 +89,7 @@ impl Answered<'_> {
     }
 }
 
-/// Counters of this process that Redis has not got yet, by their Prometheus series.
+/// Counters of this process that Redis has not got yet.
 #[derive(Debug, Default)]
 pub struct Metrics {
     pending: Mutex<Pending>,
@@ -97,8 +97,53 @@ pub struct Metrics {
 
 #[derive(Debug, Default)]
 struct Pending {
+    /// By their Prometheus series.
     counters: HashMap<String, i64>,
+    /// By route: their series are written when they travel, not with every request.
+    routes: HashMap<String, Requests>,
     flushed_at: Option<Timestamp>,
+}
+
+/// The requests that a route has answered.
+#[derive(Debug, Default)]
+struct Requests {
+    by_answer: HashMap<(&'static str, u16), i64>,
+    /// No longer than each bound.
+    within: [i64; BUCKETS.len()],
+    count: i64,
+    micros: i64,
+}
+
+impl Requests {
+    fn series(&self, route: &str, add: &mut impl FnMut(String, i64)) {
+        for ((method, status), count) in &self.by_answer {
+            let labels = format!(r#"method="{method}",route="{route}",status="{status}""#);
+            add(format!("auth_http_requests_total{{{labels}}}"), *count);
+        }
+        let name = "auth_http_request_duration_seconds";
+        // An empty bucket is told too: readers expect all of them, or none.
+        for (limit, count) in BUCKETS.into_iter().zip(self.within) {
+            let le = f64::from(limit) / 1000.0;
+            add(format!(r#"{name}_bucket{{route="{route}",le="{le}"}}"#), count);
+        }
+        add(format!(r#"{name}_bucket{{route="{route}",le="+Inf"}}"#), self.count);
+        add(format!(r#"{name}_count{{route="{route}"}}"#), self.count);
+        // Redis adds whole numbers: kept in microseconds, told in seconds.
+        add(format!(r#"{name}_sum{{route="{route}"}}"#), self.micros);
+    }
+}
+
+impl Pending {
+    fn add(&mut self, series: String, by: i64) {
+        *self.counters.entry(series).or_default() += by;
+    }
+
+    fn drain(&mut self) -> Vec<(String, i64)> {
+        for (route, requests) in std::mem::take(&mut self.routes) {
+            requests.series(&route, &mut |series, by| self.add(series, by));
+        }
+        self.counters.drain().collect()
+    }
 }
 
 impl Metrics {
@@ -108,32 +153,24 @@ impl Metrics {
 
     /// Counts one event of a named kind.
     pub fn count(&self, series: &str) {
-        *self.pending().counters.entry(series.to_owned()).or_default() += 1;
+        self.pending().add(series.to_owned(), 1);
     }
 
     /// Counts a request and its latency.
     pub fn request(&self, answered: &Answered<'_>) {
-        let Answered { method, route, status, .. } = answered;
         let micros = i64::try_from(answered.took.as_micros()).unwrap_or(i64::MAX);
         let mut pending = self.pending();
-        let mut add = |series: String, by| *pending.counters.entry(series).or_default() += by;
-        add(
-            format!(
-                r#"auth_http_requests_total{{method="{method}",route="{route}",status="{status}"}}"#
-            ),
-            1,
-        );
-        let name = "auth_http_request_duration_seconds";
-        for limit in BUCKETS {
-            let le = f64::from(limit) / 1000.0;
-            // An empty bucket is counted too: readers expect all of them, or none.
-            let within = micros <= i64::from(limit) * 1000;
-            add(format!(r#"{name}_bucket{{route="{route}",le="{le}"}}"#), within.into());
+        let routes = &mut pending.routes;
+        let requests = match routes.get_mut(answered.route) {
+            Some(requests) => requests,
+            None => routes.entry(answered.route.to_owned()).or_default(),
+        };
+        *requests.by_answer.entry((answered.method, answered.status)).or_default() += 1;
+        for (limit, within) in BUCKETS.into_iter().zip(&mut requests.within) {
+            *within += i64::from(micros <= i64::from(limit) * 1000);
         }
-        add(format!(r#"{name}_bucket{{route="{route}",le="+Inf"}}"#), 1);
-        add(format!(r#"{name}_count{{route="{route}"}}"#), 1);
-        // Redis adds whole numbers: kept in microseconds, told in seconds.
-        add(format!(r#"{name}_sum{{route="{route}"}}"#), micros);
+        requests.count += 1;
+        requests.micros = requests.micros.saturating_add(micros);
     }
 
     /// What should travel with the request at `now`: nothing, or all that has gathered.
@@ -143,18 +180,18 @@ impl Metrics {
             Some(flushed) if now < flushed + FLUSH_EVERY => return Vec::new(),
             _ => pending.flushed_at = Some(now),
         }
-        pending.counters.drain().collect()
+        pending.drain()
     }
 
     pub(crate) fn take_all(&self) -> Vec<(String, i64)> {
-        self.pending().counters.drain().collect()
+        self.pending().drain()
     }
 
     /// The flush failed: what it held waits for the next.
     pub(crate) fn put_back(&self, flushed: Vec<(String, i64)>) {
         let mut pending = self.pending();
         for (series, by) in flushed {
-            *pending.counters.entry(series).or_default() += by;
+            pending.add(series, by);
         }
     }
 }

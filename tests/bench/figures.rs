@@ -1,0 +1,77 @@
+//! Times and their medians.
+
+use rustix::time::{ClockId, Timespec, clock_gettime};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// What one operation took in one round.
+#[derive(Clone, Debug, Default)]
+pub struct Sample {
+    /// CPU time of one request, in microseconds.
+    pub cpu: f64,
+    /// From request to answer, each; empty where nothing was sent.
+    pub latencies: Vec<Duration>,
+}
+
+/// The samples of all rounds, by operation.
+pub type Samples = HashMap<&'static str, Vec<Sample>>;
+
+/// CPU time that this process has used.
+#[must_use]
+pub fn process_cpu() -> Duration {
+    duration(clock_gettime(ClockId::ProcessCPUTime))
+}
+
+/// CPU time that this thread has used.
+#[must_use]
+pub fn thread_cpu() -> Duration {
+    duration(clock_gettime(ClockId::ThreadCPUTime))
+}
+
+fn duration(time: Timespec) -> Duration {
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    Duration::from_secs(seconds) + Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// A share of a time, in microseconds.
+#[must_use]
+pub fn micros(whole: Duration, parts: usize) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "no round has so many requests")]
+    let parts = parts as f64;
+    whole.as_secs_f64() * 1e6 / parts
+}
+
+/// CPU time of this thread for one of `times` calls.
+pub fn cpu_of<T>(times: usize, mut call: impl FnMut() -> T) -> Sample {
+    let before = thread_cpu();
+    for _ in 0..times {
+        std::hint::black_box(call());
+    }
+    Sample { cpu: micros(thread_cpu().saturating_sub(before), times), latencies: Vec::new() }
+}
+
+/// The same for calls that wait: of this thread, which is the whole runtime.
+pub async fn cpu_of_async<T>(times: usize, mut call: impl AsyncFnMut() -> T) -> Sample {
+    let mut latencies = Vec::with_capacity(times);
+    let before = thread_cpu();
+    for _ in 0..times {
+        let asked = Instant::now();
+        std::hint::black_box(call().await);
+        latencies.push(asked.elapsed());
+    }
+    Sample { cpu: micros(thread_cpu().saturating_sub(before), times), latencies }
+}
+
+/// The value that this share of all values does not exceed; 0 of none.
+#[must_use]
+pub fn percentile(values: impl IntoIterator<Item = f64>, percent: usize) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    let rank = (values.len() * percent).div_ceil(100).saturating_sub(1);
+    values.get(rank).copied().unwrap_or_default()
+}
+
+#[must_use]
+pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    percentile(values, 50)
+}

@@ -1,0 +1,136 @@
+//! What each operation costs, beside its floor: `cargo run --release -p tests --bin bench`.
+//!
+//! The service runs in a child process, so that its CPU time and memory are told apart
+//! from those of the load: all functions' routers behind the local gateway, on one thread
+//! as in a Lambda, over a Postgres and a Redis that the bench starts itself. Eight
+//! keep-alive connections ask, then one. Wall time says more about what else the machine
+//! does than about the service: compare CPU time, and within one run.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | [`server`] | the child that serves, and how it is asked what it used |
+//! | [`load`] | the connections that ask |
+//! | [`operations`] | what is asked: an account's way from its first code to its logout |
+//! | [`floors`] | bare cryptography, and the service's own steps without HTTP |
+//! | [`trips`] | round trips to each store, counted in this process |
+//! | [`start`] | cold starts: a child for each |
+//! | [`figures`] | times and their medians |
+//! | [`table`] | all of it as Markdown |
+
+mod figures;
+mod floors;
+mod load;
+mod operations;
+mod server;
+mod start;
+mod table;
+mod trips;
+
+use clap::Parser;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use tests::stores::Stores;
+
+use figures::Samples;
+use load::Load;
+use server::Server;
+
+/// Connections that ask at the same time: many as of a busy server, one as of a Lambda's
+/// sandbox, which never has two requests.
+const CONNECTIONS: [usize; 2] = [8, 1];
+
+/// Measures every operation beside its floor and prints a table.
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    /// Keep the table in docs/bench.md as well.
+    #[arg(long)]
+    write: bool,
+    /// How often everything is measured; medians are told. One more round warms up.
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+    /// Accounts that go their way in each round.
+    #[arg(long, default_value_t = 400)]
+    accounts: usize,
+    /// Cold starts of each function.
+    #[arg(long, default_value_t = 41)]
+    starts: usize,
+    #[command(subcommand)]
+    child: Option<Child>,
+}
+
+/// What the bench starts itself as.
+#[derive(clap::Subcommand)]
+enum Child {
+    #[command(hide = true)]
+    Serve,
+    #[command(hide = true)]
+    Start { function: String },
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let arguments = Arguments::parse();
+    match &arguments.child {
+        Some(Child::Serve) => server::serve().await,
+        Some(Child::Start { function }) => start::start(function).await,
+        None => bench(&arguments).await,
+    }
+}
+
+async fn bench(arguments: &Arguments) {
+    let stores = Stores::fresh().await;
+    let variables = variables(&stores);
+
+    let mut samples = CONNECTIONS.map(|_| Samples::new());
+    let server = Server::start(&variables);
+    let quiet = server.usage();
+    let floors = floors::Floors::new(&variables);
+    let mut numbers = 0..;
+    let mut loads = Vec::new();
+    for connections in CONNECTIONS {
+        loads.push(Load::connect(server.port, connections).await);
+    }
+    for round in 0..=arguments.rounds {
+        eprintln!("bench: round {round} of {}", arguments.rounds);
+        let bare = floors.round().await;
+        for (samples, load) in samples.iter_mut().zip(&mut loads) {
+            let asked = operations::round(&server, load, &mut numbers, arguments.accounts).await;
+            // The first round fills caches and connects.
+            for (name, sample) in asked.into_iter().chain(bare.clone()).filter(|_| round > 0) {
+                samples.entry(name).or_default().push(sample);
+            }
+        }
+    }
+    let busy = server.usage();
+    drop((loads, server));
+
+    eprintln!("bench: round trips");
+    let trips = trips::both().await;
+    eprintln!("bench: cold starts");
+    let starts = start::measure(&variables, arguments.starts);
+
+    let memory = (quiet.peak_memory, busy.peak_memory);
+    let text = table::render(arguments, &samples, &trips, &starts, memory);
+    println!("{text}");
+    if arguments.write {
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/bench.md");
+        std::fs::write(&file, text).expect("docs/bench.md can be written");
+    }
+}
+
+/// The environment of the children. Limits on how often one may ask are lifted, and the
+/// answer to an OTP request tells its code: the message is sent all the same.
+fn variables(stores: &Stores) -> HashMap<String, String> {
+    let mut variables: HashMap<_, _> = local::service::new_keys().into_iter().collect();
+    let ours = [
+        ("STAGE", "local"),
+        ("DATABASE_URL", &stores.database_url),
+        ("REDIS_URL", &stores.redis_url),
+        ("SMS_SENDER", "inbox"),
+        ("RATE_LIMITS", "off"),
+        ("DEMO_MODE", "true"),
+    ];
+    variables.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    variables
+}

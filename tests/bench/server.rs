@@ -1,0 +1,183 @@
+//! The service in a process of its own, and how it is asked what it used.
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use shared::app::App;
+use shared::config::Config;
+use shared::http::caller::Caller;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::Ipv4Addr;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_postgres::types::Type;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::CONNECTIONS;
+use crate::figures::process_cpu;
+
+/// Rows that the bare UPDATE turns to, one after the other: none is waited for.
+const ROWS: i32 = 1000;
+
+/// What a process has used so far.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    pub cpu: Duration,
+    /// In kilobytes, where the system tells it.
+    pub peak_memory: Option<u64>,
+}
+
+/// The running child. It ends when its stdin does, however we end.
+pub struct Server {
+    pub port: u16,
+    // One question at a time: the bench is one thread.
+    child: RefCell<Child>,
+    answers: RefCell<BufReader<ChildStdout>>,
+}
+
+impl Server {
+    pub fn start(variables: &HashMap<String, String>) -> Self {
+        let program = std::env::current_exe().expect("a program has a name");
+        let mut child = Command::new(program)
+            .arg("serve")
+            .envs(variables)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the bench starts itself");
+        let mut answers = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        answers.read_line(&mut line).expect("the server tells its port");
+        let port = line.trim().parse().expect("a port");
+        Self { port, child: child.into(), answers: answers.into() }
+    }
+
+    pub fn usage(&self) -> Usage {
+        let mut child = self.child.borrow_mut();
+        let questions = child.stdin.as_mut().expect("a pipe");
+        questions.write_all(b"usage\n").expect("the server listens");
+        let mut line = String::new();
+        self.answers.borrow_mut().read_line(&mut line).expect("the server answers");
+        let (cpu, memory) = line.trim().split_once(' ').expect("two figures");
+        let cpu = Duration::from_nanos(cpu.parse().expect("nanoseconds"));
+        Usage { cpu, peak_memory: memory.parse().ok() }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Waiting closes its stdin first.
+        let _ = self.child.borrow_mut().wait();
+    }
+}
+
+/// The child: serves until its stdin ends, and answers each line with what it has used.
+pub async fn serve() {
+    // Lines are made and written as ever, but nobody keeps them.
+    local::service::log_to(File::create("/dev/null").expect("somewhere to drop the log"));
+    let config = Config::from_env().expect("a configuration");
+    let bare = Bare::connect(&config).await;
+    let app = App::new(config).expect("the parts");
+    let access = OpenApiRouter::new().route("/bench/access", get(check_access));
+    let router = local::service::router(app.clone(), false)
+        .merge(shared::http::serve(access, app))
+        .merge(bare.router());
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    println!("{}", listener.local_addr().expect("an address").port());
+    std::thread::spawn(|| {
+        for _ in std::io::stdin().lines().map_while(Result::ok) {
+            let memory = peak_memory().map_or_else(|| "-".to_owned(), |kb| kb.to_string());
+            println!("{} {memory}", process_cpu().as_nanos());
+        }
+        std::process::exit(0);
+    });
+    local::gateway::serve(listener, router, local::service::set_peer, std::future::pending()).await;
+}
+
+/// `VmHWM` of this process.
+fn peak_memory() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// The access check, and nothing behind it.
+pub async fn check_access(_: Caller) {}
+
+/// Handlers with nothing around them, each doing one thing through the crates that the
+/// service uses.
+#[derive(Clone)]
+struct Bare(Arc<Parts>);
+
+struct Parts {
+    postgres: Vec<tokio_postgres::Client>,
+    redis: redis::aio::MultiplexedConnection,
+    script: redis::Script,
+    turn: AtomicI32,
+}
+
+impl Bare {
+    async fn connect(config: &Config) -> Self {
+        let mut postgres = Vec::new();
+        for _ in 0..CONNECTIONS[0] {
+            postgres.push(tests::stores::connect(config.database_url.expose()).await);
+        }
+        let table = format!(
+            "CREATE TABLE bench (id int PRIMARY KEY, n int NOT NULL);
+             INSERT INTO bench SELECT id, 0 FROM generate_series(0, {ROWS} - 1) AS id"
+        );
+        postgres[0].batch_execute(&table).await.expect("a table");
+        let client = redis::Client::open(config.redis_url.expose().as_str()).expect("an address");
+        let mut redis = client.get_multiplexed_async_connection().await.expect("a connection");
+        let script = redis::Script::new("return 1");
+        script.load_async(&mut redis).await.expect("a script");
+        Self(Arc::new(Parts { postgres, redis, script, turn: AtomicI32::new(0) }))
+    }
+
+    fn router(self) -> Router {
+        Router::new()
+            .route("/bench/hello", get(async || "hello, world"))
+            .route("/bench/select", get(select))
+            .route("/bench/update", get(update))
+            .route("/bench/ping", get(ping))
+            .route("/bench/evalsha", get(evalsha))
+            .with_state(self)
+    }
+
+    fn next(&self) -> (i32, &tokio_postgres::Client) {
+        let turn = self.0.turn.fetch_add(1, Ordering::Relaxed);
+        let client = usize::try_from(turn).unwrap_or_default() % self.0.postgres.len();
+        (turn % ROWS, &self.0.postgres[client])
+    }
+}
+
+async fn select(State(bare): State<Bare>) -> String {
+    let rows = bare.next().1.query_typed("SELECT 1", &[]).await.expect("a row");
+    rows.len().to_string()
+}
+
+async fn update(State(bare): State<Bare>) -> String {
+    let (row, client) = bare.next();
+    let update = "UPDATE bench SET n = n + 1 WHERE id = $1 AND n >= 0 RETURNING n";
+    let rows = client.query_typed(update, &[(&row, Type::INT4)]).await.expect("a row");
+    rows.len().to_string()
+}
+
+async fn ping(State(bare): State<Bare>) -> String {
+    let mut redis = bare.0.redis.clone();
+    redis::cmd("PING").query_async(&mut redis).await.expect("an answer")
+}
+
+async fn evalsha(State(bare): State<Bare>) -> String {
+    let mut redis = bare.0.redis.clone();
+    let mut call = redis::cmd("EVALSHA");
+    call.arg(bare.0.script.get_hash()).arg(0);
+    let one: i64 = call.query_async(&mut redis).await.expect("an answer");
+    one.to_string()
+}

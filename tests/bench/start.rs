@@ -1,0 +1,164 @@
+//! Cold starts: a new process for each, from the start of `main` to the first answer,
+//! step by step as `shared::lambda::run` takes them; beside it a router that says hello.
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use domain::phone::PhoneNumber;
+use domain::secret::Secret;
+use http::Request;
+use shared::app::App;
+use shared::config::Config;
+use shared::signing::KeySet;
+use std::collections::HashMap;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use tower::ServiceExt as _;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::figures::{median, micros, process_cpu};
+
+/// The router that does nothing, and the functions.
+pub const FUNCTIONS: [&str; 5] = ["hello", "verify", "login", "tokens", "platform"];
+
+/// All steps up to the first answer.
+pub const READY: &str = "ready";
+/// The same with what a process does before `main`.
+pub const PROCESS: &str = "process";
+/// Not a part of the start: the first request that needs it pays.
+pub const PHONE: &str = "later: the first phone number";
+/// A part of the configuration, done once more.
+pub const KEYS: &str = "again: the keys alone";
+
+/// A step of a start and its medians, in microseconds.
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub name: String,
+    pub cpu: f64,
+    pub wall: f64,
+}
+
+/// Starts each function that many times, taking turns.
+pub fn measure(
+    variables: &HashMap<String, String>,
+    starts: usize,
+) -> HashMap<&'static str, Vec<Step>> {
+    let program = std::env::current_exe().expect("a program has a name");
+    let mut runs: HashMap<&'static str, Vec<Vec<Step>>> = HashMap::new();
+    for _ in 0..starts {
+        for function in FUNCTIONS {
+            let mut command = Command::new(&program);
+            let output = command.args(["start", function]).envs(variables).output();
+            let output = output.expect("the bench starts itself");
+            let text = String::from_utf8_lossy(&output.stdout);
+            let steps = text.lines().map(|line| {
+                let mut words = line.splitn(3, ' ');
+                let mut figure = || words.next().and_then(|w| w.parse().ok()).expect("a figure");
+                let (cpu, wall) = (figure(), figure());
+                Step { name: words.next().expect("a name").to_owned(), cpu, wall }
+            });
+            runs.entry(function).or_default().push(steps.collect());
+        }
+    }
+    runs.into_iter().map(|(function, runs)| (function, medians(&runs))).collect()
+}
+
+fn medians(runs: &[Vec<Step>]) -> Vec<Step> {
+    let Some(first) = runs.first() else { return Vec::new() };
+    let of = |n: usize, figure: fn(&Step) -> f64| {
+        median(runs.iter().filter_map(|steps| steps.get(n)).map(figure))
+    };
+    let steps = first.iter().enumerate();
+    steps
+        .map(|(n, step)| Step {
+            name: step.name.clone(),
+            cpu: of(n, |step| step.cpu),
+            wall: of(n, |step| step.wall),
+        })
+        .collect()
+}
+
+/// Notes what each step took, and tells it when all is over.
+struct Watch {
+    begun: (Duration, Instant),
+    step: (Duration, Instant),
+    steps: Vec<(Duration, Duration, &'static str)>,
+}
+
+impl Watch {
+    fn start() -> Self {
+        let now = (process_cpu(), Instant::now());
+        Self { begun: now, step: now, steps: Vec::with_capacity(16) }
+    }
+
+    /// Notes a step that has ended.
+    fn step(&mut self, name: &'static str) {
+        self.steps.push((process_cpu().saturating_sub(self.step.0), self.step.1.elapsed(), name));
+        self.step = (process_cpu(), Instant::now());
+    }
+
+    /// Notes everything so far: of this program, and with what came before it.
+    fn ready(&mut self) {
+        self.steps.push((
+            process_cpu().saturating_sub(self.begun.0),
+            self.begun.1.elapsed(),
+            READY,
+        ));
+        self.steps.push((process_cpu(), Duration::ZERO, PROCESS));
+        self.step = (process_cpu(), Instant::now());
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        for (cpu, wall, name) in &self.steps {
+            println!("{} {} {name}", micros(*cpu, 1), micros(*wall, 1));
+        }
+    }
+}
+
+/// The child: starts one function.
+pub async fn start(function: &str) {
+    let mut watch = Watch::start();
+    if function == "hello" {
+        ask(Router::new().route("/bench/alive", get(alive))).await;
+        watch.ready();
+        return;
+    }
+    shared::telemetry::init(std::io::sink);
+    watch.step("logging");
+    let config = Config::from_env().expect("a configuration");
+    watch.step("configuration, with keys");
+    let app = App::new(config).expect("the parts");
+    watch.step("parts");
+    let routes: OpenApiRouter<App> = match function {
+        "verify" => verify::router(),
+        "login" => login::router(),
+        "tokens" => tokens::router(),
+        _ => platform::router(),
+    };
+    watch.step("routes, with their OpenAPI");
+    let service = shared::http::serve(routes.route("/bench/alive", get(alive)), app);
+    watch.step("layers");
+    ask(service).await;
+    watch.step("first answer");
+    watch.ready();
+
+    // What the first requests find cold, and a part of a step above.
+    let _ = std::hint::black_box(PhoneNumber::parse("+33612345678"));
+    watch.step(PHONE);
+    let keys = Secret::new(std::env::var("JWT_KEYS").unwrap_or_default());
+    let _ = std::hint::black_box(KeySet::parse(&keys));
+    watch.step(KEYS);
+}
+
+/// An answer that needs nothing.
+pub async fn alive() -> &'static str {
+    "alive"
+}
+
+async fn ask(router: Router) {
+    let request = Request::get("/bench/alive").body(Body::empty()).expect("a request");
+    let answer = router.oneshot(request).await.expect("routers are infallible");
+    assert!(answer.status().is_success(), "{}", answer.status());
+}

@@ -1,0 +1,367 @@
+//! All of it as Markdown, as docs/bench.md keeps it.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use crate::figures::{Samples, median, percentile};
+use crate::start::{FUNCTIONS, KEYS, PHONE, PROCESS, READY, Step};
+use crate::trips::{Counted, Trips};
+use crate::{Arguments, CONNECTIONS};
+
+/// What the first auth-service took, in milliseconds of CPU and megabytes.
+const FIRST: [(&str, f64); 4] =
+    [("access", 1.4), ("refresh", 2.2), ("otp_request", 54.0), ("sign_up", 115.0)];
+const FIRST_MEMORY: u32 = 236;
+
+/// The titles of the two tables, as many ask.
+const TITLES: [&str; 2] = ["Eight at once", "One at a time, as in a Lambda"];
+
+/// An operation, with the least that it must do: how often a signature is verified and
+/// made, and which statement stands for those it sends to Postgres.
+struct Operation {
+    name: &'static str,
+    title: &'static str,
+    verifies: f64,
+    signs: f64,
+    statement: &'static str,
+}
+
+const fn operation(
+    name: &'static str,
+    title: &'static str,
+    (verifies, signs): (f64, f64),
+    statement: &'static str,
+) -> Operation {
+    Operation { name, title, verifies, signs, statement }
+}
+
+const OPERATIONS: [Operation; 11] = [
+    operation("otp_request", "OTP request", (0.0, 0.0), "select"),
+    operation("otp_confirm", "OTP confirm", (0.0, 0.0), "update"),
+    operation("register", "register", (0.0, 2.0), "update"),
+    operation("sign_up", "sign-up: these three", (0.0, 2.0), "update"),
+    operation("login", "login", (0.0, 2.0), "update"),
+    operation("access", "access check", (1.0, 0.0), "update"),
+    operation("ws_token", "ws-token: access check, one signature", (1.0, 1.0), "update"),
+    operation("refresh", "refresh", (1.0, 2.0), "update"),
+    operation("logout", "logout, with its access check", (1.0, 0.0), "update"),
+    operation("jwks", "JWKS", (0.0, 0.0), "update"),
+    operation("liveness", "liveness", (0.0, 0.0), "update"),
+];
+
+/// The medians of all rounds, by name.
+struct Figures<'a> {
+    samples: &'a Samples,
+    trips: &'a Counted,
+}
+
+impl Figures<'_> {
+    /// Microseconds of CPU for one.
+    fn cpu(&self, name: &str) -> f64 {
+        median(self.samples.get(name).into_iter().flatten().map(|sample| sample.cpu))
+    }
+
+    /// Milliseconds that this share of all requests did not exceed.
+    fn latency(&self, name: &str, percent: usize) -> f64 {
+        let all = self.samples.get(name).into_iter().flatten().flat_map(|s| &s.latencies);
+        percentile(all.map(|latency| latency.as_secs_f64() * 1e3), percent)
+    }
+
+    /// Round trips with limits, and without.
+    fn trips(&self, name: &str) -> (Trips, Trips) {
+        // The route behind the access check of `ws_token` asks nothing more.
+        let name = if name == "ws_token" { "access" } else { name };
+        if name != "sign_up" {
+            return self.trips.get(name).copied().unwrap_or_default();
+        }
+        let parts = ["otp_request", "otp_confirm", "register"].map(|part| self.trips(part));
+        parts.into_iter().reduce(|a, b| (a.0 + b.0, a.1 + b.1)).unwrap_or_default()
+    }
+
+    fn crypto(&self, operation: &Operation) -> f64 {
+        operation.verifies * self.cpu("verify") + operation.signs * self.cpu("sign")
+    }
+
+    /// Hello world, and what bare round trips add to it: of this figure.
+    fn carried(&self, operation: &Operation, figure: impl Fn(&str) -> f64) -> f64 {
+        let hello = figure("hello");
+        let (_, Trips { postgres, redis }) = self.trips(operation.name);
+        #[expect(clippy::cast_precision_loss, reason = "a handful")]
+        let (postgres, redis) = (postgres as f64, redis as f64);
+        let requests = if operation.name == "sign_up" { 3.0 } else { 1.0 };
+        // Of a sign-up's statements one is the look-up.
+        let (reads, writes) = match operation.statement {
+            "select" => (postgres, 0.0),
+            _ if operation.name == "sign_up" => (1.0, postgres - 1.0),
+            _ => (0.0, postgres),
+        };
+        requests * hello
+            + reads * (figure("select") - hello)
+            + writes * (figure("update") - hello)
+            + redis * (figure("evalsha") - hello)
+    }
+
+    fn floor(&self, operation: &Operation) -> f64 {
+        self.carried(operation, |name| self.cpu(name)) + self.crypto(operation)
+    }
+
+    fn floor_latency(&self, operation: &Operation) -> f64 {
+        self.carried(operation, |name| self.latency(name, 50)) + self.crypto(operation) / 1e3
+    }
+}
+
+pub fn render(
+    arguments: &Arguments,
+    samples: &[Samples; 2],
+    trips: &Counted,
+    starts: &HashMap<&'static str, Vec<Step>>,
+    memory: (Option<u64>, Option<u64>),
+) -> String {
+    let figures = samples.each_ref().map(|samples| Figures { samples, trips });
+    let mut text = String::new();
+    let written = head(&mut text, arguments)
+        .and_then(|()| operations(&mut text, &figures))
+        .and_then(|()| self::memory(&mut text, memory))
+        .and_then(|()| floors(&mut text, &figures))
+        .and_then(|()| budgets(&mut text, &figures, starts))
+        .and_then(|()| self::starts(&mut text, starts));
+    written.expect("a string takes everything");
+    text
+}
+
+fn head(text: &mut String, arguments: &Arguments) -> std::fmt::Result {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let Arguments { rounds, accounts, starts, .. } = arguments;
+    writeln!(
+        text,
+        "# What each operation costs\n\n\
+         Written by `cargo run --release -p tests --bin bench -- --write` (tests/bench): {cores} cores, \
+         {}, {} keep-alive connections and then {}, medians of {rounds} rounds of {accounts} accounts, \
+         {starts} starts of each function.\n\n\
+         The service runs on one thread of a process of its own, as in a Lambda, behind the local \
+         gateway; stores that wait for no disk, the load and everything else share the machine. \
+         So compare CPU time rather than latency, and ratios within a run rather than runs. Limits \
+         on how often one may ask are off, the sender is the inbox, each request is logged.\n",
+        profile(),
+        CONNECTIONS[0],
+        CONNECTIONS[1],
+    )
+}
+
+fn profile() -> String {
+    if cfg!(debug_assertions) {
+        return "a **debug build, whose figures mean nothing**".to_owned();
+    }
+    let changed = [
+        ("lto", option_env!("CARGO_PROFILE_RELEASE_LTO")),
+        ("codegen-units", option_env!("CARGO_PROFILE_RELEASE_CODEGEN_UNITS")),
+    ];
+    let changed: Vec<String> =
+        changed.iter().filter_map(|(name, value)| Some(format!("{name} {}", (*value)?))).collect();
+    if changed.is_empty() {
+        "the release profile of Cargo.toml (fat LTO, one codegen unit)".to_owned()
+    } else {
+        format!("the release profile **with {}**", changed.join(", "))
+    }
+}
+
+fn operations(text: &mut String, all: &[Figures<'_>; 2]) -> std::fmt::Result {
+    writeln!(
+        text,
+        "## Operations\n\n\
+         Server CPU of one request beside its floor: hello world under the same gateway, bare round \
+         trips through the same crates, bare cryptography. Round trips as in production, in brackets \
+         where there are fewer with limits off, as under this load. Latency beside that of the floor. \
+         CPU that the first auth-service took: Node, 8 connections, a machine like this, told as it \
+         was once measured and not measured again."
+    )?;
+    for (title, figures) in TITLES.into_iter().zip(all) {
+        writeln!(
+            text,
+            "\n### {title}\n\n\
+             | operation | CPU, µs | floor, µs | ratio | Postgres | Redis | p50, ms | p99, ms | floor p50, ms | first service, ms |\n\
+             |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+        )?;
+        for operation in &OPERATIONS {
+            let (cpu, floor) = (figures.cpu(operation.name), figures.floor(operation));
+            let (limited, lifted) = figures.trips(operation.name);
+            let first = FIRST.iter().find(|(name, _)| *name == operation.name);
+            let first = first
+                .filter(|_| title == TITLES[0])
+                .map_or_else(String::new, |(_, ms)| format!("{ms} ({:.0} ×)", ms * 1e3 / cpu));
+            writeln!(
+                text,
+                "| {} | {cpu:.0} | {floor:.0} | {:.2} | {} | {} | {:.2} | {:.2} | {:.2} | {first} |",
+                operation.title,
+                cpu / floor,
+                trip(limited.postgres, lifted.postgres),
+                trip(limited.redis, lifted.redis),
+                figures.latency(operation.name, 50),
+                figures.latency(operation.name, 99),
+                figures.floor_latency(operation),
+            )?;
+        }
+    }
+    writeln!(
+        text,
+        "\nThe access check is the bearer's alone, with nothing behind it and the session's hot copy \
+         in Redis. One Redis round trip of an OTP request is the inbox, in the place of a provider. \
+         Login's two statements travel with `BEGIN` and `COMMIT`, in two round trips.\n"
+    )
+}
+
+fn trip(limited: u64, lifted: u64) -> String {
+    if limited == lifted { limited.to_string() } else { format!("{limited} ({lifted})") }
+}
+
+fn memory(text: &mut String, (quiet, busy): (Option<u64>, Option<u64>)) -> std::fmt::Result {
+    let mb = |kilobytes: u64| kilobytes.div_ceil(1024);
+    match (quiet, busy) {
+        (Some(quiet), Some(busy)) => writeln!(
+            text,
+            "Peak memory: {} MB before the first request, {} MB after the last; the first \
+             auth-service {FIRST_MEMORY} MB.\n",
+            mb(quiet),
+            mb(busy)
+        ),
+        _ => writeln!(text, "Peak memory: this system has no /proc that tells it.\n"),
+    }
+}
+
+fn floors(text: &mut String, [busy, alone]: &[Figures<'_>; 2]) -> std::fmt::Result {
+    writeln!(
+        text,
+        "## Floors and steps\n\n\
+         | bare | CPU, µs, eight at once | one at a time |\n|---|--:|--:|"
+    )?;
+    for (title, name) in [("hello world over HTTP", "hello")]
+        .into_iter()
+        .chain([("+ `SELECT 1`", "select"), ("+ guarded `UPDATE` of one row", "update")])
+        .chain([("+ `PING`", "ping"), ("+ `EVALSHA` of `return 1`", "evalsha")])
+    {
+        let above = |figures: &Figures<'_>| match name {
+            "hello" => figures.cpu(name),
+            _ => figures.cpu(name) - figures.cpu("hello"),
+        };
+        writeln!(text, "| {title} | {:.1} | {:.1} |", above(busy), above(alone))?;
+    }
+    writeln!(
+        text,
+        "\n| step of the service, without HTTP | CPU, µs | floor, µs | ratio |\n|---|--:|--:|--:|"
+    )?;
+    let (verify, sign) = (alone.cpu("verify"), alone.cpu("sign"));
+    let inside = verify + alone.cpu("evalsha") - alone.cpu("hello");
+    for (title, name, floor) in [
+        ("access token verified; floor: one P-256 verify", "verify_access", verify),
+        ("refresh token verified", "verify_refresh", verify),
+        ("access token signed; floor: one P-256 signature", "sign_access", sign),
+        ("refresh token signed", "sign_refresh", sign),
+        ("access check in the router; floor: verify and `EVALSHA`", "access_inside", inside),
+    ] {
+        let cpu = alone.cpu(name);
+        writeln!(text, "| {title} | {cpu:.1} | {floor:.1} | {:.2} |", cpu / floor)?;
+    }
+    writeln!(text, "| edge and router around nothing | {:.1} | | |", alone.cpu("edge_inside"))?;
+    writeln!(text, "| phone number parsed | {:.1} | | |\n", alone.cpu("parse_phone"))
+}
+
+/// A budget's name, what was measured of many and of one, what it may be.
+type Budget = (String, [f64; 2], f64);
+
+fn budgets(
+    text: &mut String,
+    all: &[Figures<'_>; 2],
+    starts: &HashMap<&'static str, Vec<Step>>,
+) -> std::fmt::Result {
+    let mut budgets: Vec<Budget> = Vec::new();
+    for operation in OPERATIONS.iter().filter(|o| ["access", "refresh"].contains(&o.name)) {
+        let beside = |what: &str, without: fn(&Figures<'_>, &Operation) -> f64| {
+            let ratio = |figures: &Figures<'_>| {
+                let cpu = figures.cpu(operation.name) - without(figures, operation);
+                cpu / figures.crypto(operation)
+            };
+            let title = format!("{}: CPU beside its cryptography{what}", operation.title);
+            (title, all.each_ref().map(ratio), 1.5)
+        };
+        budgets.push(beside(", all of it", |_, _| 0.0));
+        budgets.push(beside(", without hello world's HTTP", |f, _| f.cpu("hello")));
+        budgets.push(beside(", without HTTP and bare round trips", |f, operation| {
+            f.carried(operation, |name| f.cpu(name))
+        }));
+    }
+    for (name, title, most) in [
+        ("access", "access check: round trips", 1),
+        ("refresh", "refresh: round trips", 1),
+        ("otp_request", "OTP request: round trips, sending outside", 2),
+        ("otp_confirm", "OTP confirm: round trips", 1),
+        ("register", "register: statements", 4),
+        ("login", "login: statements", 4),
+    ] {
+        let (Trips { postgres, redis }, _) = all[0].trips(name);
+        let trips = match name {
+            "register" | "login" => postgres,
+            "otp_request" => postgres + redis - 1,
+            _ => postgres + redis,
+        };
+        #[expect(clippy::cast_precision_loss, reason = "a handful")]
+        budgets.push((title.to_owned(), [trips as f64; 2], f64::from(most)));
+    }
+    for function in &FUNCTIONS[1..] {
+        let ratio = cpu_of(starts, function, PROCESS) / cpu_of(starts, FUNCTIONS[0], PROCESS);
+        budgets.push((format!("cold start of {function} beside hello world"), [ratio; 2], 1.5));
+    }
+    writeln!(
+        text,
+        "## Budgets\n\nThose of the design; what misses its own is **bold**. The budgets of CPU were \
+         written without the HTTP that even hello world pays, so they are told with and without.\n\n\
+         | budget | eight at once | one at a time | at most |\n|---|--:|--:|--:|"
+    )?;
+    for (title, measured, most) in budgets {
+        let [busy, alone] = measured.map(|measured| {
+            if measured <= most { format!("{measured:.2}") } else { format!("**{measured:.2}**") }
+        });
+        writeln!(text, "| {title} | {busy} | {alone} | {most} |")?;
+    }
+    writeln!(text)
+}
+
+fn cpu_of(starts: &HashMap<&'static str, Vec<Step>>, function: &str, step: &str) -> f64 {
+    let steps = starts.get(function).into_iter().flatten();
+    steps.filter(|s| s.name == step).map(|s| s.cpu).next().unwrap_or_default()
+}
+
+fn starts(text: &mut String, starts: &HashMap<&'static str, Vec<Step>>) -> std::fmt::Result {
+    writeln!(
+        text,
+        "## Cold starts\n\n\
+         A new process for each, CPU in milliseconds (wall time in brackets), from `main` to the first \
+         answer of the function's router. All are this one program, so that what the system does before \
+         `main` is the same; a function's own program is smaller. No store is connected yet.\n\n\
+         | step | {} |\n|---|{}",
+        FUNCTIONS.join(" | "),
+        "--:|".repeat(FUNCTIONS.len())
+    )?;
+    let names: Vec<&str> =
+        starts.get("verify").into_iter().flatten().map(|step| step.name.as_str()).collect();
+    for name in names {
+        let title = match name {
+            READY => "**from `main` to the first answer**",
+            PROCESS => "the whole process until then",
+            PHONE | KEYS => &format!("({name})"),
+            name => name,
+        };
+        write!(text, "| {title} |")?;
+        for function in FUNCTIONS {
+            let steps = starts.get(function).into_iter().flatten();
+            match steps.filter(|step| step.name == name).map(|s| (s.cpu, s.wall)).next() {
+                Some((cpu, wall)) if wall > 0.0 => {
+                    write!(text, " {:.2} ({:.2}) |", cpu / 1e3, wall / 1e3)?;
+                }
+                Some((cpu, _)) => write!(text, " {:.2} |", cpu / 1e3)?,
+                None => write!(text, " |")?,
+            }
+        }
+        writeln!(text)?;
+    }
+    Ok(())
+}

@@ -12,6 +12,7 @@ mod login;
 mod metrics;
 mod platform;
 mod refresh;
+mod secrets;
 mod senders;
 mod sessions;
 mod sources;

@@ -5,6 +5,7 @@ use http::Method;
 use serde_json::Value;
 use std::sync::LazyLock;
 
+use crate::secrets;
 use crate::service::Reply;
 
 /// The OpenAPI document of all functions.
@@ -51,6 +52,13 @@ pub fn check(method: &Method, path: &str, reply: &Reply) {
     } else {
         assert!(matches!(status, 400..=499 | 200 | 503), "no operation answers so: {place}");
     }
+    // The documentation has examples, the inbox is what a phone would show.
+    let is_page = path.starts_with("/auth/swagger") || path == "/dev/inbox";
+    if !is_page {
+        let found = secrets::in_answer(&String::from_utf8_lossy(&reply.body));
+        assert_eq!(found, None, "a secret in an answer: {place}");
+    }
+    assert_eq!(secrets::leaks(), Vec::<String>::new(), "a secret in the log");
     let is_health = path.starts_with("/auth/v1/health");
     if status >= 400 && !is_health {
         check_problem(&place, id, reply);

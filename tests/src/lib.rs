@@ -7,6 +7,7 @@
 //! | [`service`] | all functions' routers over those stores, with a clock that tests move |
 //! | [`client`] | an app on a phone: it signs up, logs in, refreshes |
 //! | [`contract`] | what every answer must hold, checked on every answer |
+//! | [`secrets`] | what no log line and no answer may hold, searched during the whole run |
 //! | [`twilio`] | a double of Twilio's HTTP API |
 //! | [`race`] | many requests at the same moment |
 //! | [`token`] | tokens taken apart, and put together as a forger would |
@@ -17,6 +18,7 @@
 pub mod client;
 pub mod contract;
 pub mod race;
+pub mod secrets;
 pub mod service;
 pub mod stores;
 pub mod token;

@@ -104,7 +104,12 @@ impl Service {
             ("REDIS_URL", &stores.redis_url),
         ];
         all.extend(defaults.iter().chain(variables).map(|(k, v)| ((*k).into(), (*v).into())));
+        crate::secrets::begin();
         let config = Config::from_lookup(|name| all.get(name).cloned()).expect("a configuration");
+        crate::secrets::remember(&all["PEPPER"]);
+        if let Ok(Value::Object(keys)) = serde_json::from_str(&all["JWT_KEYS"]) {
+            keys.values().filter_map(Value::as_str).for_each(crate::secrets::remember);
+        }
         let app = App::with_clock(config, Clock::manual(start_of_time())).expect("the parts");
         let router = local::service::router(app.clone(), true);
         Self { app, stores, router }
@@ -153,6 +158,9 @@ impl Service {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let reply = self.send_unchecked(request, address).await;
         contract::check(&method, &path, &reply);
+        if let Some(id) = reply.json()["verificationId"].as_str() {
+            crate::secrets::remember(id);
+        }
         reply
     }
 
@@ -212,7 +220,10 @@ impl Service {
     /// If the inbox cannot be read.
     pub async fn inbox(&self) -> Vec<Value> {
         let lines = self.app.cache.inbox().await.expect("an inbox");
-        lines.iter().map(|line| serde_json::from_str(line).expect("a message")).collect()
+        let messages: Vec<Value> =
+            lines.iter().map(|line| serde_json::from_str(line).expect("a message")).collect();
+        messages.iter().filter_map(|m| m["code"].as_str()).for_each(crate::secrets::remember);
+        messages
     }
 }
 

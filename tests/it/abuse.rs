@@ -31,3 +31,13 @@ async fn confirmed(service: &Service, n: u32, phone: &str) {
     let client = service.client_at(elsewhere(n));
     let _ = client.verified("register", phone).await;
 }
+
+/// Variables of a service whose sender cannot be reached.
+const UNREACHABLE_SENDER: [(&str, &str); 5] = [
+    ("SMS_SENDER", "twilio"),
+    ("TWILIO_ACCOUNT_SID", "AC0"),
+    ("TWILIO_AUTH_TOKEN", "token"),
+    ("TWILIO_FROM", "+15005550006"),
+    // Nothing listens there.
+    ("TWILIO_API_URL", "http://127.0.0.1:9"),
+];

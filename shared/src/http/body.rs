@@ -47,7 +47,8 @@ impl<T: Input> FromRequest<App> for Body<T> {
     }
 }
 
-async fn read<T: Input>(request: Request) -> Result<T, Problem> {
+/// Reads and checks a body, whoever asks.
+pub async fn read<T: Input>(request: Request) -> Result<T, Problem> {
     let is_json = request.headers().get(header::CONTENT_TYPE).map(|value| {
         let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
         let essence = essence.trim().to_ascii_lowercase();

@@ -1,7 +1,7 @@
 //! The breaker of a country: trips when codes are not entered, pauses what caused it,
 //! tries again, recovers.
 
-use super::{confirmed, elsewhere, french, request};
+use super::{UNREACHABLE_SENDER, confirmed, elsewhere, french, request};
 use serde_json::json;
 use std::time::Duration;
 use tests::Service;
@@ -110,14 +110,7 @@ async fn trials_that_nobody_enters_begin_another_pause() {
 
 #[tokio::test]
 async fn codes_that_were_not_sent_do_not_count() {
-    let sender = [
-        ("SMS_SENDER", "twilio"),
-        ("TWILIO_ACCOUNT_SID", "AC0"),
-        ("TWILIO_AUTH_TOKEN", "token"),
-        ("TWILIO_FROM", "+15005550006"),
-        ("TWILIO_API_URL", "http://127.0.0.1:9"),
-    ];
-    let service = Service::with(&sender).await;
+    let service = Service::with(&UNREACHABLE_SENDER).await;
     for n in 0..60 {
         request(&service, n, &french(n, 0)).await.refused(502, "sms_failed");
     }

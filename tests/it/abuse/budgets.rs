@@ -1,6 +1,6 @@
 //! The budgets of a country and of all: what fraud may cost in an hour.
 
-use super::{elsewhere, french, request};
+use super::{UNREACHABLE_SENDER, elsewhere, french, request};
 use serde_json::json;
 use std::time::Duration;
 use tests::Service;
@@ -51,24 +51,12 @@ async fn a_refused_request_takes_nothing_of_the_number() {
 
 #[tokio::test]
 async fn what_could_not_be_sent_is_given_back() {
-    // Nothing listens on that port.
-    let sender = [
-        ("SMS_SENDER", "twilio"),
-        ("TWILIO_ACCOUNT_SID", "AC0"),
-        ("TWILIO_AUTH_TOKEN", "token"),
-        ("TWILIO_FROM", "+15005550006"),
-        ("TWILIO_API_URL", "http://127.0.0.1:9"),
-        ("SMS_BUDGET_PER_COUNTRY", "1"),
-        ("SMS_BUDGET_GLOBAL", "1"),
-    ];
-    let service = Service::with(&sender).await;
+    let budgets = [("SMS_BUDGET_PER_COUNTRY", "1"), ("SMS_BUDGET_GLOBAL", "1")];
+    let service = Service::with(&[&UNREACHABLE_SENDER[..], &budgets[..]].concat()).await;
     for n in 0..5 {
         request(&service, n, &french(n, 0)).await.refused(502, "sms_failed");
     }
-    let working = Service::over(
-        service.stores.clone(),
-        &[("SMS_BUDGET_PER_COUNTRY", "1"), ("SMS_BUDGET_GLOBAL", "1")],
-    );
+    let working = Service::over(service.stores.clone(), &budgets);
     let _ = request(&working, 6, &french(6, 0)).await.expect(200);
     request(&working, 7, &french(7, 0)).await.refused(429, "sms_paused");
 }

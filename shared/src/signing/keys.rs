@@ -1,18 +1,11 @@
-//! Tokens: ES256 JWTs (RFC 7515, 7518, 7519), the keys that sign them, and the one
-//! door through which a token comes back in.
-//!
-//! Three kinds, told apart by `typ` *and* by audience, so that none passes for another:
-//! access (`at+jwt`, RFC 9068), refresh (`rt+jwt`, for this service alone) and
-//! web-socket (`ws+jwt`).
+//! The keys that sign tokens: parsed once, published, and the one way to sign and to verify
+//! with them.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD as BASE64};
-use domain::ids::{DeviceId, SessionId, UserId};
 use domain::secret::Secret;
-use domain::session::{Place, Rotation, expires_at};
-use domain::time::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use p256::SecretKey;
 use p256::pkcs8::EncodePrivateKey as _;
@@ -22,37 +15,19 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::fmt;
-use std::time::Duration;
 use thiserror::Error;
-use uuid::Uuid;
 
+use super::TokenError;
 use crate::clock::Chance;
 
 /// A longer string is no token of ours and is not looked at.
 const MAX_TOKEN: usize = 4096;
-/// How far another machine's clock may run ahead.
-const ISSUED_LEEWAY: i64 = 60;
-/// Life of a web-socket token: long enough to open one connection.
-pub const WS_TOKEN_TTL: Duration = Duration::from_mins(1);
-const WS_AUDIENCE: &str = "ws";
-
 #[derive(Debug, Error)]
 pub enum KeyError {
     #[error("is not a JSON object with \"current\" and, if any, \"next\" and \"previous\" keys")]
     Shape,
     #[error("holds a key that is no P-256 private key (PEM, or base64 of PKCS#8)")]
     Key,
-}
-
-/// Why a token is refused. The caller learns only "expired" or "invalid".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum TokenError {
-    #[error("the token is not valid")]
-    Invalid,
-    #[error("the token has expired")]
-    Expired,
-    #[error("a token cannot be signed")]
-    Unsigned,
 }
 
 /// `JWT_KEYS`: the next key is published before it signs, the previous one until its
@@ -142,7 +117,11 @@ impl KeySet {
         &self.jwks
     }
 
-    fn sign<C: Serialize>(&self, kind: &'static str, claims: &C) -> Result<String, TokenError> {
+    pub(super) fn sign<C: Serialize>(
+        &self,
+        kind: &'static str,
+        claims: &C,
+    ) -> Result<String, TokenError> {
         let header = json!({ "alg": "ES256", "kid": self.kid, "typ": kind }).to_string();
         let claims = serde_json::to_vec(claims).map_err(|_| TokenError::Unsigned)?;
         let mut token = format!("{}.{}", BASE64.encode(header), BASE64.encode(claims));
@@ -155,7 +134,7 @@ impl KeySet {
         Ok(token)
     }
 
-    fn verify<C: Claims>(
+    pub(super) fn verify<C: Claims>(
         &self,
         token: &str,
         issuer: &str,
@@ -204,242 +183,10 @@ struct Header {
     b64: Option<serde_json::Value>,
 }
 
-trait Claims: DeserializeOwned + Clone {
+pub(super) trait Claims: DeserializeOwned + Clone {
     const TYP: &'static str;
     fn issuer(&self) -> &str;
     fn audience(&self) -> &str;
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-struct AccessClaims {
-    iss: String,
-    aud: String,
-    sub: Uuid,
-    jti: Uuid,
-    iat: i64,
-    /// We never write it, and honour it (RFC 7519 §4.1.5).
-    #[serde(skip_serializing)]
-    nbf: Option<i64>,
-    exp: i64,
-    sid: Uuid,
-    #[serde(rename = "deviceId")]
-    device_id: Uuid,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<String>,
-}
-
-impl Claims for AccessClaims {
-    const TYP: &'static str = "at+jwt";
-    fn issuer(&self) -> &str {
-        &self.iss
-    }
-    fn audience(&self) -> &str {
-        &self.aud
-    }
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-struct RefreshClaims {
-    iss: String,
-    aud: String,
-    sub: Uuid,
-    sid: Uuid,
-    #[serde(rename = "deviceId")]
-    device_id: Uuid,
-    jti: String,
-    #[serde(rename = "gen")]
-    generation: i32,
-    fork: i32,
-    iat: i64,
-    #[serde(skip_serializing)]
-    nbf: Option<i64>,
-    exp: i64,
-    auth_time: i64,
-}
-
-impl Claims for RefreshClaims {
-    const TYP: &'static str = "rt+jwt";
-    fn issuer(&self) -> &str {
-        &self.iss
-    }
-    fn audience(&self) -> &str {
-        &self.aud
-    }
-}
-
-/// Whom a token speaks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
-    pub user: UserId,
-    pub session: SessionId,
-    pub device: DeviceId,
-}
-
-/// A verified access token.
-#[derive(Clone, Copy, Debug)]
-pub struct Access {
-    pub identity: Identity,
-    pub issued_at: Timestamp,
-}
-
-/// A verified refresh token.
-#[derive(Clone, Copy, Debug)]
-pub struct Refresh {
-    pub identity: Identity,
-    pub place: Place,
-}
-
-/// The keys with what every token of this service says.
-#[derive(Debug)]
-pub struct Signing {
-    keys: std::sync::Arc<KeySet>,
-    issuer: String,
-    audience: String,
-    access_ttl: Duration,
-}
-
-impl Signing {
-    #[must_use]
-    pub fn new(config: &crate::config::Config) -> Self {
-        Self {
-            keys: config.jwt_keys.clone(),
-            issuer: config.jwt_issuer.clone(),
-            audience: config.jwt_audience.clone(),
-            access_ttl: config.access_token_ttl,
-        }
-    }
-
-    #[must_use]
-    pub fn jwks(&self) -> &str {
-        self.keys.jwks()
-    }
-
-    pub fn access(
-        &self,
-        who: Identity,
-        now: Timestamp,
-        chance: Chance,
-    ) -> Result<String, TokenError> {
-        let claims = self.bearer(who, &self.audience, now, self.access_ttl, Some("user"), chance);
-        self.keys.sign(AccessClaims::TYP, &claims)
-    }
-
-    /// A token that opens one web socket at another service.
-    pub fn web_socket(
-        &self,
-        who: Identity,
-        now: Timestamp,
-        chance: Chance,
-    ) -> Result<String, TokenError> {
-        let claims = self.bearer(who, WS_AUDIENCE, now, WS_TOKEN_TTL, None, chance);
-        self.keys.sign("ws+jwt", &claims)
-    }
-
-    fn bearer(
-        &self,
-        who: Identity,
-        audience: &str,
-        now: Timestamp,
-        ttl: Duration,
-        scope: Option<&str>,
-        chance: Chance,
-    ) -> AccessClaims {
-        AccessClaims {
-            iss: self.issuer.clone(),
-            aud: audience.to_owned(),
-            sub: *who.user.as_uuid(),
-            jti: uuid::Builder::from_random_bytes(chance.bytes()).into_uuid(),
-            iat: now.seconds(),
-            nbf: None,
-            exp: (now + ttl).seconds(),
-            sid: *who.session.as_uuid(),
-            device_id: *who.device.as_uuid(),
-            scope: scope.map(str::to_owned),
-        }
-    }
-
-    /// The newest refresh token of a session: every claim follows from the row, so that
-    /// a repeated request gets the very same token.
-    pub fn refresh(
-        &self,
-        who: Identity,
-        rotation: &Rotation,
-        auth_time: Timestamp,
-    ) -> Result<String, TokenError> {
-        let Place { generation, fork } = rotation.newest();
-        let claims = RefreshClaims {
-            iss: self.issuer.clone(),
-            // Its own audience: nobody but this service takes it.
-            aud: self.issuer.clone(),
-            sub: *who.user.as_uuid(),
-            sid: *who.session.as_uuid(),
-            device_id: *who.device.as_uuid(),
-            jti: format!("{}.{generation}.{fork}", who.session),
-            generation,
-            fork,
-            iat: rotation.issued_at.seconds(),
-            nbf: None,
-            exp: expires_at(rotation.issued_at, auth_time).seconds(),
-            auth_time: auth_time.seconds(),
-        };
-        self.keys.sign(RefreshClaims::TYP, &claims)
-    }
-
-    pub fn verify_access(&self, token: &str, now: Timestamp) -> Result<Access, TokenError> {
-        let claims: AccessClaims = self.keys.verify(token, &self.issuer, &self.audience)?;
-        check_times(claims.iat, claims.nbf, claims.exp, now)?;
-        if claims.scope.as_deref() != Some("user") {
-            return Err(TokenError::Invalid);
-        }
-        Ok(Access {
-            identity: identity(claims.sub, claims.sid, claims.device_id),
-            issued_at: Timestamp::from_millis(claims.iat.saturating_mul(1000)),
-        })
-    }
-
-    pub fn verify_refresh(&self, token: &str, now: Timestamp) -> Result<Refresh, TokenError> {
-        let claims = self.read_refresh(token)?;
-        check_times(claims.iat, claims.nbf, claims.exp, now)?;
-        Ok(Refresh {
-            identity: identity(claims.sub, claims.sid, claims.device_id),
-            place: Place { generation: claims.generation, fork: claims.fork },
-        })
-    }
-
-    /// Whose account a refresh token, even an expired one, once belonged to: proof
-    /// enough for the owners' lane of the limits, and for nothing else.
-    #[must_use]
-    pub fn former_owner(&self, token: &str) -> Option<UserId> {
-        self.read_refresh(token).ok().map(|claims| UserId::from_uuid(claims.sub))
-    }
-
-    fn read_refresh(&self, token: &str) -> Result<RefreshClaims, TokenError> {
-        self.keys.verify(token, &self.issuer, &self.issuer)
-    }
-}
-
-fn identity(user: Uuid, session: Uuid, device: Uuid) -> Identity {
-    Identity {
-        user: UserId::from_uuid(user),
-        session: SessionId::from_uuid(session),
-        device: DeviceId::from_uuid(device),
-    }
-}
-
-fn check_times(
-    issued: i64,
-    begins: Option<i64>,
-    expires: i64,
-    now: Timestamp,
-) -> Result<(), TokenError> {
-    let too_early = issued > now.seconds() + ISSUED_LEEWAY;
-    if too_early || begins.is_some_and(|begins| begins > now.seconds()) {
-        return Err(TokenError::Invalid);
-    }
-    if expires <= now.seconds() {
-        return Err(TokenError::Expired);
-    }
-    Ok(())
 }
 
 /// A new key set with a current key, as the variable `JWT_KEYS` takes it.

@@ -58,6 +58,13 @@ pub fn check(method: &Method, path: &str, reply: &Reply) {
         let found = secrets::in_answer(&String::from_utf8_lossy(&reply.body));
         assert_eq!(found, None, "a secret in an answer: {place}");
     }
+    if path == "/metrics" {
+        let text = String::from_utf8_lossy(&reply.body);
+        // Values are numbers of all kinds; what could leak are the labels.
+        let labels = text.lines().filter_map(|line| line.split_once('}')).map(|(series, _)| series);
+        let found = secrets::in_metrics(&labels.collect::<Vec<_>>().join("\n"));
+        assert_eq!(found, None, "a secret in a metric");
+    }
     assert_eq!(secrets::leaks(), Vec::<String>::new(), "a secret in the log");
     let is_health = path.starts_with("/auth/v1/health");
     if status >= 400 && !is_health {

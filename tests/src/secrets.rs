@@ -74,6 +74,14 @@ pub fn in_answer(text: &str) -> Option<String> {
     words(text).find(is_key).map(|key| format!("a key: {key}"))
 }
 
+/// What the metrics must not hold: any secret that was handed out, whatever its kind.
+#[must_use]
+pub fn in_metrics(text: &str) -> Option<String> {
+    let watch = watch();
+    let known = words(text).find(|word| watch.known.contains(*word) || word.starts_with("eyJ"));
+    known.or_else(|| number(text)).map(|secret| format!("in a metric: {secret}"))
+}
+
 fn search_line(line: &str) {
     let mut texts = Vec::new();
     match serde_json::from_str::<Value>(line) {

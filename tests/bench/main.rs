@@ -28,7 +28,6 @@ mod trips;
 
 use clap::Parser;
 use std::collections::HashMap;
-use std::path::PathBuf;
 use tests::stores::Stores;
 
 use figures::Samples;
@@ -114,8 +113,8 @@ async fn bench(arguments: &Arguments) {
     let text = table::render(arguments, &samples, &trips, &starts, memory);
     println!("{text}");
     if arguments.write {
-        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/bench.md");
-        std::fs::write(&file, text).expect("docs/bench.md can be written");
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/bench.md");
+        std::fs::write(file, text).expect("docs/bench.md can be written");
     }
 }
 

@@ -206,7 +206,8 @@ fn operations(text: &mut String, all: &[Figures<'_>; 2]) -> std::fmt::Result {
         text,
         "\nThe access check is the bearer's alone, with nothing behind it and the session's hot copy \
          in Redis. One Redis round trip of an OTP request is the inbox, in the place of a provider. \
-         Login's two statements travel with `BEGIN` and `COMMIT`, in two round trips.\n"
+         The transactions of register and login begin with their first statement, and their `COMMIT` is \
+         a round trip.\n"
     )
 }
 
@@ -261,7 +262,11 @@ fn floors(text: &mut String, [busy, alone]: &[Figures<'_>; 2]) -> std::fmt::Resu
         let cpu = alone.cpu(name);
         writeln!(text, "| {title} | {cpu:.1} | {floor:.1} | {:.2} |", cpu / floor)?;
     }
-    writeln!(text, "| edge and router around nothing | {:.1} | | |", alone.cpu("edge_inside"))?;
+    writeln!(
+        text,
+        "| edge and router around nothing, no log | {:.1} | | |",
+        alone.cpu("edge_inside")
+    )?;
     writeln!(text, "| phone number parsed | {:.1} | | |\n", alone.cpu("parse_phone"))
 }
 
@@ -294,8 +299,8 @@ fn budgets(
         ("refresh", "refresh: round trips", 1),
         ("otp_request", "OTP request: round trips, sending outside", 2),
         ("otp_confirm", "OTP confirm: round trips", 1),
-        ("register", "register: statements", 4),
-        ("login", "login: statements", 4),
+        ("register", "register: round trips to Postgres, `COMMIT` included", 5),
+        ("login", "login: round trips to Postgres, `COMMIT` included", 5),
     ] {
         let (Trips { postgres, redis }, _) = all[0].trips(name);
         let trips = match name {
@@ -312,8 +317,12 @@ fn budgets(
     }
     writeln!(
         text,
-        "## Budgets\n\nThose of the design; what misses its own is **bold**. The budgets of CPU were \
-         written without the HTTP that even hello world pays, so they are told with and without.\n\n\
+        "## Budgets\n\n\
+         Those of the design; what misses its own is **bold**. The budgets of CPU count cryptography \
+         alone, and leave out that even hello world pays for HTTP, and that a round trip takes the CPU \
+         of half a signature to three: so they are told with and without. One at a time everything costs \
+         more, the bare things too, presumably as the process sleeps in between and finds its caches \
+         cold. The refresh's second round trip counts the limit of its address.\n\n\
          | budget | eight at once | one at a time | at most |\n|---|--:|--:|--:|"
     )?;
     for (title, measured, most) in budgets {

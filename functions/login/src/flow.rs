@@ -11,6 +11,7 @@ use shared::cache::verifications::Verification;
 use shared::http::problem::{Code, Problem};
 use shared::http::visit::Visit;
 use shared::limits::Limit;
+use shared::sealing::Sealing;
 use shared::signing::Identity;
 use shared::store::logins::{Begun, DeviceDetails, LoginOutcome, NewLogin};
 
@@ -103,7 +104,7 @@ fn usable(
     let device = app.sealing.device(&credentials.verification, fingerprint);
     found.filter(|v| {
         // One that was asked for without a device may be used by any.
-        let right_device = v.device == unbound || v.device == device;
+        let right_device = v.device == unbound || Sealing::same(&v.device, &device);
         v.verified && v.purpose == purpose && right_device
     })
 }

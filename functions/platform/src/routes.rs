@@ -10,6 +10,7 @@ use shared::http::caller::bearer;
 use shared::http::problem::{Code, Problem};
 use shared::http::visit::Visit;
 use shared::limits::Limit;
+use shared::sealing::Sealing;
 use shared::{problems, telemetry};
 use std::future::Future;
 use std::sync::{Arc, LazyLock};
@@ -176,11 +177,10 @@ async fn fetch_metrics(
         // Nobody could show what is not set: outside of a laptop there are none then.
         return Err(Problem::new(Code::NotFound));
     }
-    if let Some(token) = &app.config.metrics_token {
-        let shown = bearer(&headers).unwrap_or_default().as_bytes();
-        let same =
-            aws_lc_rs::constant_time::verify_slices_are_equal(shown, token.expose().as_bytes());
-        same.map_err(|_| Problem::new(Code::MetricsForbidden))?;
+    if let Some(token) = &app.config.metrics_token
+        && !Sealing::same(bearer(&headers).unwrap_or_default(), token.expose())
+    {
+        return Err(Problem::new(Code::MetricsForbidden));
     }
     let text = telemetry::render(&app.cache.metrics().await?);
     let no_store = HeaderValue::from_static("no-store");

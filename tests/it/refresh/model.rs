@@ -19,6 +19,8 @@ const EXCUSED: i32 = 8;
 pub(super) trait Server {
     /// What becomes of a token; `None` once the session has ended.
     fn exchange(&mut self, token: Place, now: Timestamp) -> Option<Exchange>;
+    /// The owner logs out.
+    fn log_out(&mut self, now: Timestamp);
 }
 
 /// The pure function and the row it turns.
@@ -39,6 +41,10 @@ impl Server for Pure {
             Exchange::Reused => self.0 = None,
         }
         Some(outcome)
+    }
+
+    fn log_out(&mut self, _: Timestamp) {
+        self.0 = None;
     }
 }
 
@@ -192,6 +198,42 @@ pub(super) fn honest_client<S: Server>(server: S, steps: &[Step]) -> usize {
     advanced
 }
 
+/// A client logs out while some of its requests are under way, perhaps beside a thief who
+/// holds the first token: nothing that arrives later yields a token, and nothing is theft.
+pub(super) fn logout<S: Server>(server: S, before: &[Step], after: &[Step]) {
+    let mut server = Watched::new(server);
+    let mut stored = Place { generation: 0, fork: 0 };
+    let mut under_way = vec![stored];
+    for step in before {
+        match step {
+            Step::Send => under_way.push(stored),
+            Step::Arrive { .. } => {
+                if let Some(Exchange::Issued(row)) = server.exchange(stored) {
+                    stored = row.newest();
+                }
+            }
+            Step::Wait(wait) => server.now = server.now + *wait,
+            _ => {}
+        }
+    }
+    under_way.push(stored);
+    let now = server.now;
+    server.server.log_out(now);
+    for step in after {
+        match step {
+            Step::Wait(wait) => server.now = server.now + *wait,
+            Step::Arrive { index, .. } => {
+                let token = *index.get(&under_way);
+                assert_eq!(server.exchange(token), None, "{token:?} after the logout");
+            }
+            _ => {}
+        }
+    }
+    for token in under_way {
+        assert_eq!(server.exchange(token), None, "{token:?} after the logout");
+    }
+}
+
 /// One turn of one of two holders of a copied token, more than ten seconds after any other.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Turn {
@@ -260,6 +302,13 @@ proptest! {
     #[test]
     fn a_thief_and_the_owner_cannot_both_go_on(before in 0_usize..4, turns in turns(40)) {
         thief(Pure::new(), before, &turns);
+    }
+
+    #[test]
+    fn after_a_logout_nothing_that_was_under_way_yields_a_token(
+        before in steps(40), after in steps(40),
+    ) {
+        logout(Pure::new(), &before, &after);
     }
 
     /// Whatever is presented whenever: of one generation one fork is ever exchanged, and a

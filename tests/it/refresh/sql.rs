@@ -100,6 +100,13 @@ impl Row {
         let exchanged = store.exchange_refresh_token(self.who, token, now, &audit).await;
         exchanged.expect("the statement runs").map(|exchanged| exchanged.outcome)
     }
+
+    async fn log_out(&self, now: Timestamp) {
+        let event = SecurityEvent::SessionEnded;
+        let audit = AuditEntry::new(event, Some(self.who.session), "203.0.113.7", now, Chance);
+        let ended = self.service.app.store.end_session(self.who, now, &audit).await;
+        assert_eq!(ended.expect("the statement runs").len(), 1);
+    }
 }
 
 /// A token near what a row knows, or far from it.
@@ -223,6 +230,10 @@ impl Server for Statement<'_> {
         self.runtime.block_on(self.row.look.execute(life, &[])).unwrap();
         self.runtime.block_on(self.row.exchange(token, now))
     }
+
+    fn log_out(&mut self, now: Timestamp) {
+        self.runtime.block_on(self.row.log_out(now));
+    }
 }
 
 #[test]
@@ -237,5 +248,12 @@ fn over_the_statement_a_client_that_keeps_the_rule_is_never_signed_out() {
 fn over_the_statement_a_thief_and_the_owner_cannot_both_go_on() {
     over_a_row(25, (0_usize..4, model::turns(12)), |runtime, row, (before, turns)| {
         model::thief(Statement::new(runtime, row), before, &turns);
+    });
+}
+
+#[test]
+fn over_the_statement_nothing_yields_a_token_after_a_logout() {
+    over_a_row(25, (model::steps(20), model::steps(20)), |runtime, row, (before, after)| {
+        model::logout(Statement::new(runtime, row), &before, &after);
     });
 }

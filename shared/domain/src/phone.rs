@@ -45,7 +45,8 @@ impl PhoneNumber {
             return Err(PhoneError::Invalid);
         }
         let e164 = PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164);
-        Ok(Self(e164.into_owned()))
+        // Some plans allow more digits than E.164 has; no number of that length is stored.
+        Self::from_stored(e164.into_owned())
     }
 
     /// A number that this service itself stored in its normal form: not parsed again,
@@ -145,6 +146,8 @@ mod tests {
             ("+33", Invalid),
             ("+336123456789999", Invalid),
             ("+99912345678", Invalid),
+            // Valid in Germany, and longer than E.164 allows.
+            ("+49 2824 1628241464", Invalid),
             ("+1800FLOWERS", Characters),
             ("+33612345678 ext. 5", Characters),
             ("+33612345678;ext=5", Characters),

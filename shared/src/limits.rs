@@ -49,20 +49,6 @@ pub struct Rule {
 }
 
 impl Limit {
-    pub const ALL: [Self; 11] = [
-        Self::PhonePerMinute,
-        Self::PhonePerHour,
-        Self::OwnerPerMinute,
-        Self::OwnerPerHour,
-        Self::TestPerMinute,
-        Self::TestPerHour,
-        Self::SmsPerCountry,
-        Self::SmsGlobal,
-        Self::SendPerAddress,
-        Self::PublicPerAddress,
-        Self::BearerPerAccount,
-    ];
-
     /// Its name in `rate_limit:{type}:{id}`.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -121,9 +121,7 @@ impl<'a> Counting<'a> {
             standing,
         }
     }
-}
 
-impl<'a> Counting<'a> {
     /// Counts nothing.
     fn nothing(now: Timestamp, standing: &'a OnceLock<Standing>) -> Self {
         Self { now, limits: Vec::new(), open_on_outage: false, standing }

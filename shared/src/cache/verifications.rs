@@ -73,9 +73,7 @@ impl Lane {
         let limits = if config.rate_limits { self.limits() } else { &[] };
         limits.iter().map(|(limit, of)| LimitArgs::new(*limit, config).of(of)).collect()
     }
-}
 
-impl Lane {
     /// What an SMS costs, and a failed one gives back.
     fn budgets(self, config: &Config) -> Vec<LimitArgs> {
         let is_budget = |limit: &LimitArgs| limit.name.starts_with("sms_");

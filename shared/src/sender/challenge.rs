@@ -28,10 +28,6 @@ impl Challenge {
         Self { config, client: HttpClient::default() }
     }
 
-    pub fn is_wanted(&self) -> bool {
-        self.config.is_some()
-    }
-
     /// Asks whether the answer to a challenge is good; without a hook everything is.
     pub async fn approve(
         &self,

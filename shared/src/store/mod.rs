@@ -119,15 +119,12 @@ impl Store {
         self.rows("SELECT 1", &[]).await.map(drop)
     }
 
-    async fn client(&self) -> Result<Object, StoreError> {
-        self.pool.get().await.map_err(|error| match error {
-            deadpool_postgres::PoolError::Timeout(_) => StoreError::Deadline,
-            _ => StoreError::Unreachable("no connection"),
-        })
-    }
-
     async fn connection(&self) -> Result<Unfinished, StoreError> {
-        self.client().await.map(|client| Unfinished(Some(client)))
+        match self.pool.get().await {
+            Ok(client) => Ok(Unfinished(Some(client))),
+            Err(deadpool_postgres::PoolError::Timeout(_)) => Err(StoreError::Deadline),
+            Err(_) => Err(StoreError::Unreachable("no connection")),
+        }
     }
 
     /// One statement, one round trip, within the deadline.

@@ -12,10 +12,12 @@
 //! | [`verification`] | codes, purposes, lives and waits |
 //! | [`session`] | which refresh token may be exchanged |
 //! | [`device`] | what a client says of its device |
+//! | [`prekey`] | Signal's keys: which are taken, whose signatures hold |
 
 pub mod device;
 pub mod ids;
 pub mod phone;
+pub mod prekey;
 pub mod secret;
 pub mod session;
 pub mod text;

@@ -1,0 +1,90 @@
+//! Signal's public keys: which are taken, whose signatures hold.
+//! The keys agree on secrets between the apps; here they are only checked and kept.
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | `numbers.rs` | key ids, registration ids, Signal device ids |
+//! | `keys.rs` | which strings are keys and signatures |
+//! | `curve.rs` | which u-coordinates of Curve25519 are taken |
+//! | `xeddsa.rs` | whether a signature is by an identity key |
+
+mod curve;
+mod keys;
+mod numbers;
+#[cfg(test)]
+mod vectors;
+mod xeddsa;
+
+pub use keys::{IdentityKey, KeyError, KyberKey, PublicKey, Signature};
+pub use numbers::{
+    KeyId, KeyIdError, RegistrationId, RegistrationIdError, SignalDeviceId, SignalDeviceIdError,
+};
+pub use xeddsa::Verifier;
+
+use sha2::{Digest, Sha256};
+
+/// One-time keys of one kind that a device may have waiting.
+pub const MAX_KEYS: usize = 200;
+
+/// A one-time prekey.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prekey {
+    pub id: KeyId,
+    pub key: PublicKey,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedPrekey {
+    pub id: KeyId,
+    pub key: PublicKey,
+    pub signature: Signature,
+}
+
+impl SignedPrekey {
+    /// The signature is over the typed form, even of a key that was uploaded raw.
+    #[must_use]
+    pub fn is_signed_by(&self, identity: &Verifier) -> bool {
+        identity.verifies(self.key.as_bytes(), &self.signature)
+    }
+}
+
+/// A Kyber prekey, one-time or of last resort.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KyberPrekey {
+    pub id: KeyId,
+    pub key: KyberKey,
+    pub signature: Signature,
+}
+
+impl KyberPrekey {
+    #[must_use]
+    pub fn is_signed_by(&self, identity: &Verifier) -> bool {
+        identity.verifies(self.key.as_bytes(), &self.signature)
+    }
+}
+
+/// What a client compares to learn whether the server has the keys it believes it has:
+/// the lasting ones with their ids, one after another. Every part has a fixed length,
+/// so nothing needs to stand between them.
+#[must_use]
+pub fn digest(
+    identity: &PublicKey,
+    signed: (KeyId, &PublicKey),
+    last_resort: Option<(KeyId, &KyberKey)>,
+) -> [u8; 32] {
+    let (id, key) = signed;
+    let mut hash = Sha256::new()
+        .chain_update(identity.as_bytes())
+        .chain_update(wide(id))
+        .chain_update(key.as_bytes());
+    if let Some((id, key)) = last_resort {
+        hash.update(wide(id));
+        hash.update(key.as_bytes());
+    }
+    hash.finalize().into()
+}
+
+/// An id in eight bytes, the highest first. Ids are never negative.
+fn wide(id: KeyId) -> [u8; 8] {
+    i64::from(id.get()).to_be_bytes()
+}

@@ -12,7 +12,7 @@
 //! | [`verification`] | codes, purposes, lives and waits |
 //! | [`session`] | which refresh token may be exchanged |
 //! | [`device`] | what a client says of its device |
-//! | [`prekey`] | Signal's keys: which are taken, whose signatures hold |
+//! | [`prekey`] | Signal's keys: which are taken, whose signatures hold, how long they serve |
 
 pub mod device;
 pub mod ids;

@@ -1,4 +1,4 @@
-//! Signal's public keys: which are taken, whose signatures hold.
+//! Signal's public keys: which are taken, whose signatures hold, how long they serve.
 //! The keys agree on secrets between the apps; here they are only checked and kept.
 //!
 //! | file | what it decides |
@@ -7,9 +7,11 @@
 //! | `keys.rs` | which strings are keys and signatures |
 //! | `curve.rs` | which u-coordinates of Curve25519 are taken |
 //! | `xeddsa.rs` | whether a signature is by an identity key |
+//! | [`lifecycle`] | when keys run low or out of date |
 
 mod curve;
 mod keys;
+pub mod lifecycle;
 mod numbers;
 #[cfg(test)]
 mod vectors;
@@ -22,9 +24,20 @@ pub use numbers::{
 pub use xeddsa::Verifier;
 
 use sha2::{Digest, Sha256};
+use std::time::Duration;
 
 /// One-time keys of one kind that a device may have waiting.
 pub const MAX_KEYS: usize = 200;
+/// With fewer unused one-time keys than this a device runs low.
+pub const LOW: u32 = 20;
+/// Unused one-time keys that a device is advised to have.
+pub const RECOMMENDED: u32 = 100;
+/// A signed prekey is active this long after its upload.
+pub const SIGNED_LIFE: Duration = Duration::from_hours(7 * 24);
+/// And is still handed out this long after that: better an old key than no conversation.
+pub const SIGNED_GRACE: Duration = Duration::from_hours(30 * 24);
+/// A client is asked for the next one when less than this is left.
+pub const ROTATE_BEFORE: Duration = Duration::from_hours(24);
 
 /// A one-time prekey.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,116 @@
+//! When a device's keys run low or out of date. Pure: the counts and the time are handed in.
+
+use super::{LOW, RECOMMENDED, ROTATE_BEFORE, SIGNED_GRACE, SIGNED_LIFE};
+use crate::time::Timestamp;
+
+/// Whether a device with this many unused one-time keys should upload more.
+#[must_use]
+pub const fn is_low(available: u32) -> bool {
+    available < LOW
+}
+
+/// How many it is advised to upload.
+#[must_use]
+pub const fn recommended_upload(available: u32) -> u32 {
+    if is_low(available) { RECOMMENDED - available } else { 0 }
+}
+
+/// When a signed prekey uploaded now ceases to be active.
+#[must_use]
+pub fn signed_expires_at(now: Timestamp) -> Timestamp {
+    now + SIGNED_LIFE
+}
+
+/// The age of a signed prekey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignedState {
+    Fresh,
+    /// Active for less than another day: the next one is wanted.
+    Due,
+    /// Past its life, and still handed out during the grace.
+    Stale,
+    /// Past its grace: nobody gets it any more.
+    Expired,
+}
+
+impl SignedState {
+    /// The state at `now` of the key that is active until `expires_at`.
+    #[must_use]
+    pub fn of(expires_at: Timestamp, now: Timestamp) -> Self {
+        if now >= expires_at + SIGNED_GRACE {
+            Self::Expired
+        } else if now >= expires_at {
+            Self::Stale
+        } else if now > expires_at - ROTATE_BEFORE {
+            Self::Due
+        } else {
+            Self::Fresh
+        }
+    }
+
+    #[must_use]
+    pub const fn is_active(self) -> bool {
+        matches!(self, Self::Fresh | Self::Due)
+    }
+
+    #[must_use]
+    pub const fn is_served(self) -> bool {
+        !matches!(self, Self::Expired)
+    }
+
+    #[must_use]
+    pub const fn needs_rotation(self) -> bool {
+        !matches!(self, Self::Fresh)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_low_device_is_advised_to_fill_up() {
+        for (available, low, upload) in
+            [(0, true, 100), (1, true, 99), (19, true, 81), (20, false, 0), (u32::MAX, false, 0)]
+        {
+            assert_eq!(is_low(available), low, "{available}");
+            assert_eq!(recommended_upload(available), upload, "{available}");
+        }
+    }
+
+    #[test]
+    fn a_signed_prekey_ages() {
+        use SignedState::{Due, Expired, Fresh, Stale};
+        const DAY: u64 = 24 * 60 * 60 * 1000;
+        let uploaded = Timestamp::from_millis(1_800_000_000_000);
+        let expires_at = signed_expires_at(uploaded);
+        for (age, state) in [
+            (0, Fresh),
+            (6 * DAY, Fresh),
+            (6 * DAY + 1, Due),
+            (7 * DAY - 1, Due),
+            (7 * DAY, Stale),
+            (37 * DAY - 1, Stale),
+            (37 * DAY, Expired),
+            (1000 * DAY, Expired),
+        ] {
+            let now = uploaded + Duration::from_millis(age);
+            assert_eq!(SignedState::of(expires_at, now), state, "{age} ms");
+        }
+    }
+
+    #[test]
+    fn a_state_tells_what_to_do_with_the_key() {
+        use SignedState::{Due, Expired, Fresh, Stale};
+        for (state, active, served, rotate) in [
+            (Fresh, true, true, false),
+            (Due, true, true, true),
+            (Stale, false, true, true),
+            (Expired, false, false, true),
+        ] {
+            let got = (state.is_active(), state.is_served(), state.needs_rotation());
+            assert_eq!(got, (active, served, rotate), "{state:?}");
+        }
+    }
+}

@@ -8,8 +8,10 @@
 //! | `curve.rs` | which u-coordinates of Curve25519 are taken |
 //! | `xeddsa.rs` | whether a signature is by an identity key |
 //! | [`lifecycle`] | when keys run low or out of date |
+//! | [`devices`] | how a client's list of devices differs from the stored one |
 
 mod curve;
+pub mod devices;
 mod keys;
 pub mod lifecycle;
 mod numbers;

@@ -23,6 +23,8 @@ pub enum SecurityEvent {
     AllSessionsEnded,
     RefreshTokenReused,
     PhoneLocked,
+    IdentityKeyChanged,
+    KeysDeleted,
 }
 
 impl SecurityEvent {
@@ -35,6 +37,8 @@ impl SecurityEvent {
             Self::AllSessionsEnded => "all_sessions_ended",
             Self::RefreshTokenReused => "refresh_token_reused",
             Self::PhoneLocked => "phone_locked",
+            Self::IdentityKeyChanged => "identity_key_changed",
+            Self::KeysDeleted => "keys_deleted",
         }
     }
 }

@@ -16,6 +16,7 @@
 //! | [`http`] | problems, bodies, callers, layers |
 //! | [`lambda`] | a router as a Lambda function |
 //! | [`telemetry`] | logs and metrics |
+//! | [`upkeep`] | what is done now and then, for nobody's request |
 
 pub mod app;
 pub mod audit;
@@ -30,3 +31,4 @@ pub mod sender;
 pub mod signing;
 pub mod store;
 pub mod telemetry;
+pub mod upkeep;

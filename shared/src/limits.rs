@@ -38,6 +38,13 @@ pub enum Limit {
     PublicPerAddress,
     /// Requests to bearer routes by one account.
     BearerPerAccount,
+    /// Uploads of keys by one account: each may hold 300 kB that replace the last.
+    KeyUploadPerAccount,
+    /// One-time keys that one caller is given of one device, fetched singly. Above it the
+    /// bundle still comes, without them: nobody empties a stranger's supply alone.
+    OneTimeKeysPerDevice,
+    /// The same where all devices of a user are fetched in one call.
+    OneTimeKeysPerUser,
 }
 
 /// A limit with its numbers.
@@ -64,6 +71,9 @@ impl Limit {
             Self::SendPerAddress => "send_address",
             Self::PublicPerAddress => "public_address",
             Self::BearerPerAccount => "bearer_account",
+            Self::KeyUploadPerAccount => "key_upload_account",
+            Self::OneTimeKeysPerDevice => "one_time_keys_device",
+            Self::OneTimeKeysPerUser => "one_time_keys_user",
         }
     }
 
@@ -85,6 +95,12 @@ impl Limit {
             Self::SendPerAddress => (10, MINUTE, OnOutage::Closed),
             Self::PublicPerAddress => (60, MINUTE, OnOutage::Open),
             Self::BearerPerAccount => (300, MINUTE, OnOutage::Open),
+            Self::KeyUploadPerAccount => (100, HOUR, OnOutage::Open),
+            Self::OneTimeKeysPerDevice | Self::OneTimeKeysPerUser => {
+                let burst = config.one_time_keys_burst;
+                // However many at once, one comes back every ten minutes.
+                (burst, Duration::from_mins(10) * burst, OnOutage::Closed)
+            }
         };
         Rule { burst, period, on_outage }
     }
@@ -93,7 +109,13 @@ impl Limit {
     /// never what counts a number, which a stranger could otherwise watch.
     #[must_use]
     pub const fn is_callers_own(self) -> bool {
-        matches!(self, Self::SendPerAddress | Self::PublicPerAddress | Self::BearerPerAccount)
+        matches!(
+            self,
+            Self::SendPerAddress
+                | Self::PublicPerAddress
+                | Self::BearerPerAccount
+                | Self::KeyUploadPerAccount
+        )
     }
 }
 

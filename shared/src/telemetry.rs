@@ -208,7 +208,11 @@ pub fn render(counters: &[(String, i64)]) -> String {
     for (series, value) in lines {
         let Series { family, part, text: name, .. } = series;
         if family != last {
-            let kind = if part == Part::Counter { "counter" } else { "histogram" };
+            let kind = match part {
+                Part::Value if family.ends_with("_total") => "counter",
+                Part::Value => "gauge",
+                Part::Bucket(_) | Part::Sum | Part::Count => "histogram",
+            };
             let _ = writeln!(text, "# TYPE {family} {kind}");
             last = family;
         }
@@ -234,7 +238,8 @@ struct Series<'a> {
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
-    Counter,
+    /// Of a counter, whose name ends in `_total`, or of a gauge.
+    Value,
     /// With its bound in microseconds.
     Bucket(u64),
     Sum,
@@ -253,7 +258,7 @@ impl<'a> Series<'a> {
         match (of("_sum"), of("_count")) {
             (Some(family), _) => Self { family, labels, part: Part::Sum, text },
             (_, Some(family)) => Self { family, labels, part: Part::Count, text },
-            (None, None) => Self { family: name, labels, part: Part::Counter, text },
+            (None, None) => Self { family: name, labels, part: Part::Value, text },
         }
     }
 }
@@ -345,12 +350,14 @@ mod tests {
 
     #[test]
     fn a_family_stands_together_whatever_its_neighbours_are_called() {
-        let counters = ["auth_sms", "auth_sms_failed", r#"auth_sms{to="fr"}"#];
+        let counters =
+            ["auth_sms_total", "auth_sms_failed_total", r#"auth_sms_total{to="fr"}"#, "auth_sms"];
         let text = render(&counters.map(|series| (series.to_owned(), 1)));
         assert_eq!(
             text,
-            "# TYPE auth_sms counter\nauth_sms 1\nauth_sms{to=\"fr\"} 1\n\
-             # TYPE auth_sms_failed counter\nauth_sms_failed 1\n"
+            "# TYPE auth_sms gauge\nauth_sms 1\n\
+             # TYPE auth_sms_failed_total counter\nauth_sms_failed_total 1\n\
+             # TYPE auth_sms_total counter\nauth_sms_total 1\nauth_sms_total{to=\"fr\"} 1\n"
         );
     }
 }

@@ -11,6 +11,7 @@ mod lambda;
 mod login;
 mod metrics;
 mod platform;
+mod prekeys;
 mod refresh;
 mod secrets;
 mod senders;

@@ -122,6 +122,20 @@ impl Client {
         Session::from_reply(&reply.expect(201))
     }
 
+    /// A new account whose first device has these keys.
+    pub async fn sign_up_with(&self, phone: &str, bundle: Value) -> Session {
+        let id = self.verified("register", phone).await;
+        let body = json!({ "verificationId": id, "signalKeyBundle": bundle });
+        Session::from_reply(&self.post("/auth/v1/register", body).await.expect(201))
+    }
+
+    /// One more session of an account, on a device with these keys.
+    pub async fn log_in_with(&self, phone: &str, device: &str, bundle: Value) -> Session {
+        let id = self.verified("login", phone).await;
+        let body = json!({ "verificationId": id, "deviceId": device, "signalKeyBundle": bundle });
+        Session::from_reply(&self.post("/auth/v1/login", body).await.expect(200))
+    }
+
     /// One more session of an account, on the device of this fingerprint.
     pub async fn log_in(&self, phone: &str, device: &str) -> Session {
         let id = self.verified("login", phone).await;

@@ -6,6 +6,7 @@
 //! | [`stores`] | the servers, started once per process, a fresh database for each test |
 //! | [`service`] | all functions' routers over those stores, with a clock that tests move |
 //! | [`client`] | an app on a phone: it signs up, logs in, refreshes |
+//! | [`keys`] | the public keys of an app |
 //! | [`contract`] | what every answer must hold, checked on every answer |
 //! | [`secrets`] | what no log line and no answer may hold, searched during the whole run |
 //! | [`twilio`] | a double of Twilio's HTTP API |
@@ -17,6 +18,7 @@
 
 pub mod client;
 pub mod contract;
+pub mod keys;
 pub mod race;
 pub mod secrets;
 pub mod service;
@@ -25,4 +27,5 @@ pub mod token;
 pub mod twilio;
 
 pub use client::{Client, Session};
+pub use keys::Keys;
 pub use service::{Reply, Service};

@@ -8,11 +8,13 @@ use domain::verification::Purpose;
 use shared::app::App;
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::cache::verifications::Verification;
+use shared::http::keys::verify_bundle;
 use shared::http::problem::{Code, Problem};
 use shared::http::visit::Visit;
 use shared::limits::Limit;
 use shared::sealing::Sealing;
 use shared::signing::Identity;
+use shared::store::identities::NewKeys;
 use shared::store::logins::{Begun, DeviceDetails, LoginOutcome, NewLogin};
 
 use crate::wire::{Credentials, Tokens};
@@ -29,6 +31,9 @@ pub async fn begin(
     let found = app.cache.find_verification(&credentials.verification, &counting).await?;
     let verification = usable(app, found, purpose, &credentials)
         .ok_or_else(|| Problem::new(Code::VerificationInvalid))?;
+    if let Some(keys) = &credentials.keys {
+        verify_bundle(app, keys)?;
+    }
     let phone = app.sealing.open(&verification.sealed_phone, &credentials.verification)?;
     let phone =
         PhoneNumber::from_stored(phone).map_err(|_| Problem::new(Code::VerificationInvalid))?;
@@ -51,6 +56,12 @@ pub async fn begin(
         }
         (LoginOutcome::SecondFactorRequired, _) => {
             return Err(Problem::new(Code::TwoFactorRequired));
+        }
+        (LoginOutcome::IdentityKeyInUse, _) => {
+            return Err(Problem::new(Code::IdentityKeyInUse));
+        }
+        (LoginOutcome::DeviceIdsExhausted, _) => {
+            return Err(Problem::new(Code::DeviceIdsExhausted));
         }
     };
     // The session stands; what Redis misses of it is made up for by the row.
@@ -144,6 +155,11 @@ fn new_login(
             fcm_token: credentials.fcm_token,
             apns_token: credentials.apns_token,
         },
+        keys: credentials.keys.map(|keys| NewKeys {
+            keys,
+            chance,
+            audit: entry(app, visit, SecurityEvent::IdentityKeyChanged, session),
+        }),
         address: visit.address(),
         now,
         audit: entry(app, visit, event, session),

@@ -17,8 +17,10 @@ use domain::verification::Purpose;
 use crate::flow;
 use crate::wire::{Credentials, LoginRequest, Logout, LogoutRequest, Tokens};
 
-problems!(RegisterProblems: BODY, ANY, [VerificationInvalid, AccountExists]);
-problems!(LoginProblems: BODY, ANY, [VerificationInvalid, AccountNotFound, TwoFactorRequired]);
+problems!(RegisterProblems: BODY, ANY, [VerificationInvalid, AccountExists, IdentityKeyInUse,
+    KeyInvalid, KyberLastResortRequired]);
+problems!(LoginProblems: BODY, ANY, [VerificationInvalid, AccountNotFound, TwoFactorRequired,
+    IdentityKeyInUse, DeviceIdsExhausted, KeyInvalid, KyberLastResortRequired]);
 problems!(LogoutProblems: BODY, BEARER, ANY, [DeviceForeign]);
 problems!(LogoutAllProblems: BEARER, ANY, []);
 
@@ -32,7 +34,7 @@ pub fn router() -> OpenApiRouter<App> {
 
 /// Make an account for a confirmed number.
 ///
-/// Consumes the verification, makes user, device and session in one transaction. A
+/// Consumes the verification, makes user, device, session and keys in one transaction. A
 /// refusal leaves nothing behind, and the verification usable.
 #[utoipa::path(post, path = "/auth/v1/register", tag = "login",
     request_body = LoginRequest,

@@ -6,8 +6,10 @@ use domain::device::{
 use domain::ids::{DeviceId, VerificationId};
 use domain::text::bounded;
 use serde::{Deserialize, Serialize};
-use shared::http::body::{Faults, Input, uuid};
+use shared::http::body::{Faults, Input, KEYS_BODY_LIMIT, uuid};
+use shared::http::keys::SignalKeyBundleWire;
 use shared::limits::Limit;
+use shared::store::identities::DeviceKeys;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -37,6 +39,9 @@ pub struct LoginRequest {
     fcm_token: Option<String>,
     #[schema(max_length = 4096)]
     apns_token: Option<String>,
+    /// The device's public keys. They replace those that it had; one-time keys that were
+    /// handed out before are passed over.
+    signal_key_bundle: Option<SignalKeyBundleWire>,
 }
 
 #[derive(ToSchema)]
@@ -60,11 +65,13 @@ pub struct Credentials {
     pub app_version: Option<String>,
     pub fcm_token: Option<String>,
     pub apns_token: Option<String>,
+    pub keys: Option<DeviceKeys>,
 }
 
 impl Input for Credentials {
     type Wire = LoginRequest;
     const COUNTED: Option<Limit> = Some(Limit::PublicPerAddress);
+    const LIMIT: usize = KEYS_BODY_LIMIT;
 
     fn check(wire: LoginRequest, faults: &mut Faults) -> Option<Self> {
         let mut text = |field, value, max| faults.optional(field, value, |v| bounded(v, max));
@@ -78,6 +85,10 @@ impl Input for Credentials {
         let device_type =
             faults.optional("deviceType", wire.device_type, |t| DeviceType::parse(&t));
         let verification = faults.required("verificationId", wire.verification_id, |id| uuid(&id));
+        let keys = match wire.signal_key_bundle {
+            Some(bundle) => Some(bundle.check("signalKeyBundle", faults)?),
+            None => None,
+        };
         Some(Self {
             verification: VerificationId::from_uuid(verification?),
             device,
@@ -88,6 +99,7 @@ impl Input for Credentials {
             app_version,
             fcm_token,
             apns_token,
+            keys,
         })
     }
 }

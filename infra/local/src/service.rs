@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
@@ -25,6 +26,7 @@ fn functions() -> OpenApiRouter<App> {
         .merge(verify::router())
         .merge(login::router())
         .merge(tokens::router())
+        .merge(prekeys::router())
         .split_for_parts();
     // The gateway compares methods to the letter: what is no route goes to `platform`, a HEAD
     // too, which axum would answer as a GET.
@@ -48,6 +50,17 @@ pub fn router(app: App, is_local: bool) -> Router {
     let functions = functions();
     let all = if is_local { functions.merge(platform::dev_router()) } else { functions };
     shared::http::serve(all, app)
+}
+
+/// Does now and then what operators have invoked on a schedule; until it is dropped.
+pub async fn keep_up(app: App) {
+    const EVERY: Duration = Duration::from_mins(1);
+    loop {
+        if let Err(error) = shared::upkeep::clean_up_keys(&app, app.clock.now()).await {
+            tracing::warn!(error = %error, "old keys are not cleaned up");
+        }
+        tokio::time::sleep(EVERY).await;
+    }
 }
 
 /// The document that describes every function.

@@ -48,13 +48,16 @@ pub async fn up(port: u16, ephemeral: bool) -> Result<(), Error> {
     };
     let Started { config, folder, stores, state } = started;
     let is_local = config.is_local();
-    let router = service::router(App::new(config)?, is_local);
+    let app = App::new(config)?;
+    let upkeep = tokio::spawn(service::keep_up(app.clone()));
+    let router = service::router(app, is_local);
     instance.tell(&state)?;
     announce(&state, is_local);
 
     gateway::serve(listener, router, service::set_peer, stop).await;
 
     progress("stopping");
+    upkeep.abort();
     instance.forget()?;
     tokio::task::spawn_blocking(move || drop(stores)).await?;
     drop(folder);

@@ -1,9 +1,16 @@
 //! What a client says of its device, and what its User-Agent tells where it says nothing.
 
 use crate::text::{TextError, bounded};
+use std::time::Duration;
 use thiserror::Error;
 
 pub const MAX_FINGERPRINT: usize = 128;
+/// Devices of a user are numbered from 1 to this, as Signal's clients want it.
+pub const MAX_SIGNAL_DEVICE_ID: i16 = 127;
+/// The number of a device that is gone is not given to another before this: whoever talked
+/// to the one must not believe to talk to it still.
+pub const SIGNAL_DEVICE_ID_REST: Duration = Duration::from_hours(90 * 24);
+
 pub const MAX_NAME: usize = 100;
 pub const MAX_MODEL: usize = 100;
 pub const MAX_OS_VERSION: usize = 50;

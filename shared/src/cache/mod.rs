@@ -96,6 +96,7 @@ impl LimitArgs {
 pub struct Counting<'a> {
     now: Timestamp,
     limits: Vec<LimitArgs>,
+    shares: Vec<LimitArgs>,
     open_on_outage: bool,
     standing: &'a OnceLock<Standing>,
 }
@@ -115,6 +116,7 @@ impl<'a> Counting<'a> {
                 .iter()
                 .map(|(limit, id)| LimitArgs::new(*limit, config).counting(id))
                 .collect(),
+            shares: Vec::new(),
             open_on_outage: limits
                 .iter()
                 .all(|(limit, _)| limit.rule(config).on_outage == OnOutage::Open),
@@ -124,7 +126,15 @@ impl<'a> Counting<'a> {
 
     /// Counts nothing.
     fn nothing(now: Timestamp, standing: &'a OnceLock<Standing>) -> Self {
-        Self { now, limits: Vec::new(), open_on_outage: false, standing }
+        Self { now, limits: Vec::new(), shares: Vec::new(), open_on_outage: false, standing }
+    }
+
+    /// The same request, which would besides have a share of each of these: one that is
+    /// used up refuses nothing but itself. They hold for load tests too.
+    #[must_use]
+    pub fn sharing(self, config: &Config, shares: &[(Limit, String)]) -> Self {
+        let shares = shares.iter().map(|(limit, of)| LimitArgs::new(*limit, config).counting(of));
+        Self { shares: shares.collect(), ..self }
     }
 
     /// The same request, counted by more; `id` tells what each `of` stands for.
@@ -136,6 +146,7 @@ impl<'a> Counting<'a> {
         Self {
             now: self.now,
             limits: self.limits.iter().cloned().chain(more).collect(),
+            shares: Vec::new(),
             open_on_outage: false,
             standing: self.standing,
         }
@@ -146,6 +157,8 @@ impl<'a> Counting<'a> {
 struct Args<'a, T> {
     now: i64,
     limits: &'a [LimitArgs],
+    #[serde(skip_serializing_if = "<[LimitArgs]>::is_empty")]
+    shares: &'a [LimitArgs],
     #[serde(flatten)]
     own: T,
 }
@@ -256,7 +269,8 @@ impl Cache {
         counting: &Counting<'_>,
         own: T,
     ) -> Result<R, CacheError> {
-        let args = Args { now: counting.now.millis(), limits: &counting.limits, own };
+        let (limits, shares) = (&counting.limits, &counting.shares);
+        let args = Args { now: counting.now.millis(), limits, shares, own };
         let args = serde_json::to_string(&args).map_err(|_| CacheError::Shape)?;
         let mut pipe = redis::pipe();
         let call = |pipe: &mut Pipeline| {
@@ -359,6 +373,16 @@ impl Cache {
                 Err(error)
             }
         }
+    }
+
+    /// Sets figures of the whole fleet, which are read rather than counted.
+    pub async fn set_gauges(&self, gauges: &[(&str, i64)]) -> Result<(), CacheError> {
+        let mut pipe = redis::pipe();
+        for (series, value) in gauges {
+            pipe.cmd("HSET").arg(METRICS_KEY).arg(*series).arg(*value).ignore();
+        }
+        pipe.cmd("EXPIRE").arg(METRICS_KEY).arg(METRICS_LIFE_SECONDS).ignore();
+        self.send(&pipe).await.map(drop)
     }
 
     /// Keeps a message for the local inbox page, the newest first.

@@ -39,6 +39,19 @@ local function take_limits(limits)
   return refusal and answer(refusal)
 end
 
+-- What the request would have a share of (`args.shares`): each is taken by itself where its
+-- bucket has one left. Gives a list of yes and no, or nothing if nothing was asked for.
+local function take_shares()
+  local taken
+  for i, share in ipairs(args.shares or {}) do
+    local full_at = math.max(tonumber(redis.call('GET', share.key) or 0), now) + share.interval
+    taken = taken or {}
+    taken[i] = full_at - now <= share.burst * share.interval
+    if taken[i] then redis.call('SET', share.key, full_at, 'PX', full_at - now + margin) end
+  end
+  return taken
+end
+
 -- The named fields of a hash, absent ones nil.
 local function read(key, names)
   local values, record = redis.call('HMGET', key, unpack(names)), {}

@@ -16,9 +16,19 @@ const TOMBSTONE: Duration = Duration::from_mins(20);
 
 static CHECK_ACCESS: LazyLock<Lua> = lua!(repeatable "check_access.lua");
 
+/// What Redis knows of a caller.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Access {
+    #[serde(rename = "status")]
+    pub session: Liveness,
+    /// Which of the shares that were asked for it has.
+    #[serde(default)]
+    pub shares: Vec<bool>,
+}
+
 /// What Redis knows of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(tag = "status", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Liveness {
     Alive,
     Ended,
@@ -26,13 +36,14 @@ pub enum Liveness {
 }
 
 impl Cache {
-    /// Counts a bearer's request and reads the hot copy of its session, in one round trip.
+    /// Counts a caller's request, takes its shares, and reads the hot copy of its session
+    /// if it has one, in one round trip.
     pub async fn check_access(
         &self,
-        session: SessionId,
+        session: Option<SessionId>,
         counting: &Counting<'_>,
-    ) -> Result<Liveness, CacheError> {
-        self.run(&CHECK_ACCESS, Some(&key(session)), counting, Nothing {}).await
+    ) -> Result<Access, CacheError> {
+        self.run(&CHECK_ACCESS, session.map(key).as_deref(), counting, Nothing {}).await
     }
 
     /// Makes the hot copy of a live row, unless a tombstone (or a copy) is there.

@@ -87,6 +87,8 @@ pub struct Config {
     pub sms_rate_limit_per_hour: u32,
     pub sms_budget_per_country: u32,
     pub sms_budget_global: u32,
+    /// One-time keys of one target that one caller is given at once.
+    pub one_time_keys_burst: u32,
     /// Numbers that are never sent to, with their fixed codes: for reviewers of app stores.
     pub test_numbers: HashMap<PhoneNumber, Code>,
     pub challenge: Option<ChallengeConfig>,
@@ -153,6 +155,7 @@ impl Config {
             sms_rate_limit_per_hour: read.number("SMS_RATE_LIMIT_PER_HOUR", 20, 1, 10_000),
             sms_budget_per_country: read.number("SMS_BUDGET_PER_COUNTRY", 1000, 1, 1_000_000),
             sms_budget_global: read.number("SMS_BUDGET_GLOBAL", 5000, 1, 1_000_000),
+            one_time_keys_burst: read.number("ONE_TIME_KEYS_BURST", 10, 1, 1_000_000),
             test_numbers: read.test_numbers(),
             challenge: read.challenge(),
             rate_limits: read.flag("RATE_LIMITS", true),

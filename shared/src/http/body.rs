@@ -14,6 +14,8 @@ use crate::limits::Limit;
 
 /// Largest body taken.
 pub const BODY_LIMIT: usize = 100 * 1024;
+/// Largest body of a route that takes keys: 200 of 2.2 kB, and the rest.
+pub const KEYS_BODY_LIMIT: usize = 1024 * 1024;
 /// How much of a larger one is read and dropped, so that the client, still sending,
 /// sees the answer.
 const DROPPED: usize = 1024 * 1024;
@@ -25,6 +27,8 @@ pub trait Input: Sized + Send {
     /// On a public route, the limit of the address. The flow counts it together with its
     /// own work; a body that never reaches the flow is counted at the door.
     const COUNTED: Option<Limit>;
+    /// The largest body in bytes.
+    const LIMIT: usize = BODY_LIMIT;
 
     fn check(wire: Self::Wire, faults: &mut Faults) -> Option<Self>;
 }
@@ -55,7 +59,7 @@ pub async fn read<T: Input>(request: Request) -> Result<T, Problem> {
         essence == "application/json"
             || (essence.starts_with("application/") && essence.ends_with("+json"))
     });
-    let bytes = collect(request.into_body()).await?;
+    let bytes = collect(request.into_body(), T::LIMIT).await?;
     if is_json != Some(true) && !(is_json.is_none() && bytes.is_empty()) {
         return Err(Problem::new(Code::NotJson));
     }
@@ -67,25 +71,27 @@ pub async fn read<T: Input>(request: Request) -> Result<T, Problem> {
     let mut faults = Faults::default();
     let value = T::check(parse(text)?, &mut faults);
     match value {
-        Some(value) if faults.0.is_empty() => Ok(value),
-        _ => Err(Problem::invalid(faults.0)),
+        Some(value) if faults.fields.is_empty() && faults.keys.is_empty() => Ok(value),
+        // What is wrong with the request's form comes before what is wrong with a key.
+        _ if faults.fields.is_empty() => Err(Problem::with_errors(Code::KeyInvalid, faults.keys)),
+        _ => Err(Problem::invalid(faults.fields)),
     }
 }
 
-async fn collect(mut body: axum::body::Body) -> Result<Vec<u8>, Problem> {
+async fn collect(mut body: axum::body::Body, limit: usize) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
     let mut length = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::new(Code::BodyMalformed))?;
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();
-        if length <= BODY_LIMIT {
+        if length <= limit {
             bytes.extend_from_slice(&data);
-        } else if length > BODY_LIMIT + DROPPED {
+        } else if length > limit + DROPPED {
             break;
         }
     }
-    if length > BODY_LIMIT {
+    if length > limit {
         return Err(Problem::new(Code::BodyTooLarge));
     }
     Ok(bytes)
@@ -128,7 +134,7 @@ fn parse<W: DeserializeOwned>(text: &str) -> Result<W, Problem> {
             Some(field) => (field.to_owned(), "duplicate", "must be given once"),
             None => (path, "wrong_type", "is of the wrong type"),
         };
-        Problem::invalid(vec![FieldFault { field, code, detail: detail.to_owned() }])
+        Problem::invalid(vec![FieldFault::new(&field, code, detail)])
     })?;
     deserializer.end().map_err(|_| Problem::new(Code::BodyMalformed))?;
     Ok(wire)
@@ -136,11 +142,19 @@ fn parse<W: DeserializeOwned>(text: &str) -> Result<W, Problem> {
 
 /// Collects what is wrong with a body's fields, all at once.
 #[derive(Debug, Default)]
-pub struct Faults(Vec<FieldFault>);
+pub struct Faults {
+    fields: Vec<FieldFault>,
+    keys: Vec<FieldFault>,
+}
 
 impl Faults {
     pub fn add(&mut self, field: &str, code: &'static str, detail: impl Display) {
-        self.0.push(FieldFault { field: field.to_owned(), code, detail: detail.to_string() });
+        self.fields.push(FieldFault::new(field, code, detail));
+    }
+
+    /// A field in good form that holds no usable key or signature.
+    pub fn add_key(&mut self, field: &str, detail: impl Display) {
+        self.keys.push(FieldFault::new(field, "invalid", detail));
     }
 
     /// A field that must be there.

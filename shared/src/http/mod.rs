@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`visit`] | a request as the edge sees it: address, time, id |
 //! | [`body`] | the one door for bodies |
+//! | [`keys`] | Signal keys in a body |
 //! | [`caller`] | who is calling |
 //! | [`problem`] | every refusal, and the one mapping from errors to answers |
 //! | [`docs`] | refusals in the OpenAPI document |
@@ -11,6 +12,7 @@
 pub mod body;
 pub mod caller;
 pub mod docs;
+pub mod keys;
 pub mod problem;
 pub mod visit;
 

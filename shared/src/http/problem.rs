@@ -66,12 +66,22 @@ codes! {
     NotFound = "not_found", 404, "There is nothing here.";
     VerificationNotFound = "verification_not_found", 404, "The verification is unknown or over.";
     AccountNotFound = "account_not_found", 404, "This number has no account.";
+    UserNotFound = "user_not_found", 404, "There is no such user.";
+    DeviceNotFound = "device_not_found", 404, "There is no such device of yours.";
+    KeysNotFound = "keys_not_found", 404, "Nobody who was asked for has published keys.";
+    KeysExpired = "keys_expired", 404, "The signed prekey is past its life and its grace; the device must rotate it.";
     MethodNotAllowed = "method_not_allowed", 405, "This method is not offered here.";
     AccountUnknown = "account_unknown", 400, "This number has no account.";
     AccountExists = "account_exists", 409, "This number has an account already.";
+    IdentityKeyInUse = "identity_key_in_use", 409, "The identity key belongs to another user.";
+    IdentityKeyMissing = "identity_key_missing", 409, "This device has published no identity key; log in with a signalKeyBundle first.";
+    SignedPrekeyMissing = "signed_prekey_missing", 409, "This device has no signed prekey to compare.";
+    DeviceIdsExhausted = "device_ids_exhausted", 409, "All 127 device numbers of this account are taken or were given up less than 90 days ago.";
     RefreshSuperseded = "refresh_superseded", 409, "Another request has just refreshed this session; read the stored token again.";
     BodyTooLarge = "body_too_large", 413, "The body is too large.";
     NotJson = "not_json", 415, "The body must be JSON.";
+    KeyInvalid = "key_invalid", 422, "A key or signature is not valid.";
+    KyberLastResortRequired = "kyber_last_resort_required", 422, "A signalKeyBundle needs a registrationId and a last-resort Kyber key: no client can use it without them.";
     TooManyAttempts = "too_many_attempts", 429, "Too many wrong codes; ask for a new verification.";
     PhoneLocked = "phone_locked", 429, "Too many wrong codes for this number; wait before trying again.";
     SmsPaused = "sms_paused", 429, "Messages to this number are paused; try again later.";
@@ -92,6 +102,13 @@ pub struct FieldFault {
     pub code: &'static str,
     #[schema(example = "is not a valid phone number")]
     pub detail: String,
+}
+
+impl FieldFault {
+    #[must_use]
+    pub fn new(field: &str, code: &'static str, detail: impl std::fmt::Display) -> Self {
+        Self { field: field.to_owned(), code, detail: detail.to_string() }
+    }
 }
 
 /// A refusal on its way out.
@@ -131,7 +148,7 @@ pub struct ProblemBody {
     error: Option<String>,
     /// The status again.
     status_code: u16,
-    /// On a validation failure: each field.
+    /// On a validation failure, `key_invalid` and `kyber_last_resort_required`: each field.
     errors: Option<Vec<FieldFault>>,
     /// On `code_incorrect`: tries left before the verification is locked.
     attempts_left: Option<u32>,
@@ -163,7 +180,13 @@ impl Problem {
 
     #[must_use]
     pub fn invalid(errors: Vec<FieldFault>) -> Self {
-        Self { errors, ..Self::new(Code::ValidationFailed) }
+        Self::with_errors(Code::ValidationFailed, errors)
+    }
+
+    /// A refusal for the sake of certain fields; each is named.
+    #[must_use]
+    pub fn with_errors(code: Code, errors: Vec<FieldFault>) -> Self {
+        Self { errors, ..Self::new(code) }
     }
 
     #[must_use]
@@ -208,6 +231,8 @@ impl Problem {
         if self.code == Code::ValidationFailed {
             let texts = self.errors.iter().map(|e| format!("{} {}", e.field, e.detail));
             body["message"] = texts.collect();
+        }
+        if !self.errors.is_empty() || self.code == Code::ValidationFailed {
             body["errors"] = json!(self.errors);
         }
         if let Some(left) = self.attempts_left {

@@ -3,9 +3,10 @@
 //! `verification_id` consumes the verification exactly once. COMMIT is sent only when all
 //! before it was answered: what was given up or killed half-way never comes true later.
 
-use domain::device::DeviceType;
+use domain::device::{DeviceType, MAX_SIGNAL_DEVICE_ID, SIGNAL_DEVICE_ID_REST};
 use domain::ids::{DeviceId, EntryId, SessionId, UserId, VerificationId};
 use domain::phone::PhoneNumber;
+use domain::prekey::RegistrationId;
 use domain::session::{Rotation, expires_at};
 use domain::time::Timestamp;
 use std::sync::LazyLock;
@@ -17,6 +18,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
+use super::identities::{IDENTITY_IN_USE, NewKeys, publish};
 use super::outbox::{audit, sessions_ended};
 use super::{Param, Store, StoreError, in_time};
 use crate::audit::AuditEntry;
@@ -47,6 +49,7 @@ pub struct NewLogin {
     pub session: SessionId,
     pub history: EntryId,
     pub details: DeviceDetails,
+    pub keys: Option<NewKeys>,
     pub address: String,
     pub now: Timestamp,
     pub audit: AuditEntry,
@@ -70,12 +73,17 @@ pub enum LoginOutcome {
     VerificationUsed,
     /// The account wants a second factor, which was not shown.
     SecondFactorRequired,
+    /// The device is new and no number is left for it.
+    DeviceIdsExhausted,
+    /// The identity key belongs to another user.
+    IdentityKeyInUse,
 }
 
 const VERIFICATION_USED: &str = "sessions_verification_id_key";
 
 const DEVICE_COLUMNS: &str = "id, user_id, device_fingerprint, device_name, device_type, model, \
-     os_version, app_version, fcm_token, apns_token, is_verified, last_active, created_at, updated_at";
+     os_version, app_version, fcm_token, apns_token, is_verified, last_active, created_at, updated_at, \
+     signal_device_id";
 const SESSION_COLUMNS: &str = "id, user_id, device_id, verification_id, auth_time, issued_at, \
      rotated_at, expires_at, created_at";
 
@@ -89,7 +97,7 @@ static REGISTER: LazyLock<String> = LazyLock::new(|| {
          device AS (
            INSERT INTO auth.devices ({DEVICE_COLUMNS})
            SELECT $2, user_id, $3, coalesce($4, $20), coalesce($5, $21), $6, $7, $8, $9, $10,
-                  true, $17, $17, $17
+                  true, $17, $17, $17, 1
              FROM account),
          started AS (
            INSERT INTO auth.sessions ({SESSION_COLUMNS})
@@ -103,7 +111,7 @@ static REGISTER: LazyLock<String> = LazyLock::new(|| {
                   jsonb_build_object('userId', user_id, 'phoneNumber', $22, 'timestamp', $16), $17
              FROM account),
          {audit}
-         SELECT user_id, $2, '{{}}'::uuid[] FROM account",
+         SELECT user_id, $2, '{{}}'::uuid[], false FROM account",
         audit = audit("account", 18, 19, 17),
     )
 });
@@ -120,10 +128,25 @@ static LOGIN: LazyLock<String> = LazyLock::new(|| {
             WHERE d.user_id = $1 AND d.device_fingerprint = $3
               AND s.device_id = d.id AND s.revoked_at IS NULL
            RETURNING s.id, s.user_id),
+         numbers AS (
+           SELECT greatest(0,
+                    (SELECT max(signal_device_id) FROM auth.devices WHERE user_id = $1),
+                    (SELECT max(signal_device_id) FROM auth.released_signal_device_ids
+                      WHERE user_id = $1)) AS highest),
+         number AS ( -- the next, or else the one given up longest ago
+           SELECT CASE WHEN highest < {MAX_SIGNAL_DEVICE_ID} THEN highest + 1 ELSE (
+             SELECT r.signal_device_id FROM auth.released_signal_device_ids r
+              WHERE r.user_id = $1 AND r.released_at <= $17 - interval '{reuse} days'
+                AND (r.registration_id IS NULL OR r.registration_id <> $22)
+                AND NOT EXISTS (SELECT FROM auth.devices o
+                     WHERE o.user_id = $1 AND o.signal_device_id = r.signal_device_id)
+              ORDER BY r.released_at LIMIT 1) END AS free
+             FROM numbers),
          device AS (
            INSERT INTO auth.devices AS d ({DEVICE_COLUMNS})
            SELECT $2, $1, $3, coalesce($4, $20), coalesce($5, $21), $6, $7, $8, $9, $10,
-                  NOT EXISTS (SELECT 1 FROM auth.devices o WHERE o.user_id = $1), $17, $17, $17
+                  NOT EXISTS (SELECT 1 FROM auth.devices o WHERE o.user_id = $1), $17, $17, $17,
+                  (SELECT free FROM number)
             WHERE (SELECT count(*) FROM ended) >= 0 -- the old session ends before all else
            ON CONFLICT (user_id, device_fingerprint) DO UPDATE SET
              device_name = coalesce($4, d.device_name), device_type = coalesce($5, d.device_type),
@@ -132,8 +155,9 @@ static LOGIN: LazyLock<String> = LazyLock::new(|| {
              app_version = coalesce(excluded.app_version, d.app_version),
              fcm_token = coalesce(excluded.fcm_token, d.fcm_token),
              apns_token = coalesce(excluded.apns_token, d.apns_token),
-             is_active = true, last_active = $17, updated_at = $17
-           RETURNING id, user_id, id = $2 AS is_new),
+             is_active = true, last_active = $17, updated_at = $17,
+             signal_device_id = coalesce(d.signal_device_id, excluded.signal_device_id)
+           RETURNING id, user_id, id = $2 AS is_new, signal_device_id),
          started AS (
            INSERT INTO auth.sessions ({SESSION_COLUMNS})
            SELECT $11, user_id, id, $12, $17, $17, $17, $13, $17 FROM device),
@@ -147,7 +171,8 @@ static LOGIN: LazyLock<String> = LazyLock::new(|| {
              FROM device WHERE is_new),
          {ended_news},
          {audit}
-         SELECT user_id, id, array(SELECT id FROM ended) FROM device",
+         SELECT user_id, id, array(SELECT id FROM ended), signal_device_id IS NULL FROM device",
+        reuse = SIGNAL_DEVICE_ID_REST.as_secs() / (24 * 3600),
         ended_news = sessions_ended("ended", 17),
         audit = audit("account", 18, 19, 17),
     )
@@ -207,7 +232,8 @@ impl NewLogin {
 }
 
 impl Store {
-    /// Makes an account with its first device and session: one statement, one commit.
+    /// Makes an account with its first device and session: one statement, and two more for
+    /// keys, one commit.
     pub async fn register(&self, login: &NewLogin) -> Result<LoginOutcome, StoreError> {
         self.round_trips.fetch_add(2, Ordering::Relaxed);
         concluded(in_time(async {
@@ -219,7 +245,8 @@ impl Store {
         .await
     }
 
-    /// Begins a session of an existing account: two statements, one commit.
+    /// Begins a session of an existing account: two statements, and two more for keys, one
+    /// commit.
     pub async fn log_in(&self, login: &NewLogin) -> Result<LoginOutcome, StoreError> {
         self.round_trips.fetch_add(3, Ordering::Relaxed);
         concluded(in_time(async {
@@ -232,16 +259,16 @@ impl Store {
     }
 }
 
-/// The unique constraint says that the verification was used; the connection of the broken
-/// transaction has closed.
+/// A unique constraint says that the verification was used, or whose the identity key is;
+/// the connection of the broken transaction has closed.
 async fn concluded(
     transaction: impl Future<Output = Result<LoginOutcome, StoreError>>,
 ) -> Result<LoginOutcome, StoreError> {
-    match transaction.await {
-        Err(error) if error.unique_violation() == Some(VERIFICATION_USED) => {
-            Ok(LoginOutcome::VerificationUsed)
-        }
-        outcome => outcome,
+    let outcome = transaction.await;
+    match outcome.as_ref().err().and_then(StoreError::unique_violation) {
+        Some(VERIFICATION_USED) => Ok(LoginOutcome::VerificationUsed),
+        Some(IDENTITY_IN_USE) => Ok(LoginOutcome::IdentityKeyInUse),
+        _ => outcome,
     }
 }
 
@@ -250,12 +277,16 @@ async fn register(client: &Object, login: &NewLogin) -> Result<LoginOutcome, Sto
     let phone = login.phone.as_e164();
     let mut params = login.params(&login.user, &derived);
     params.push((&phone, Type::TEXT));
-    // Both are on their way before either is answered.
-    let (begun_transaction, rows) =
-        tokio::join!(client.batch_execute("BEGIN"), client.query_typed(&REGISTER, &params));
+    // All are on their way before the first is answered.
+    let (begun_transaction, rows, published) = tokio::join!(
+        client.batch_execute("BEGIN"),
+        client.query_typed(&REGISTER, &params),
+        published(client, login, login.user),
+    );
     begun_transaction?;
     if let Some(row) = rows?.first() {
         let begun = begun(row)?;
+        published?;
         client.batch_execute("COMMIT").await?;
         return Ok(LoginOutcome::Begun(begun));
     }
@@ -287,11 +318,29 @@ async fn log_in(client: &Object, login: &NewLogin) -> Result<LoginOutcome, Store
         return Ok(LoginOutcome::SecondFactorRequired);
     }
     let user = UserId::from_uuid(account.try_get(0)?);
-    let params = login.params(&user, &derived);
-    let rows = client.query_typed(&LOGIN, &params).await?;
-    let begun = begun(rows.first().ok_or(StoreError::Shape)?)?;
+    let registration = login.keys.as_ref().and_then(|new| new.keys.registration);
+    let registration = registration.map(RegistrationId::get);
+    let mut params = login.params(&user, &derived);
+    params.push((&registration, Type::INT4));
+    let (rows, published) =
+        tokio::join!(client.query_typed(&LOGIN, &params), published(client, login, user));
+    let rows = rows?;
+    let row = rows.first().ok_or(StoreError::Shape)?;
+    if row.try_get(3)? {
+        client.batch_execute("ROLLBACK").await?;
+        return Ok(LoginOutcome::DeviceIdsExhausted);
+    }
+    published?;
     client.batch_execute("COMMIT").await?;
-    Ok(LoginOutcome::Begun(begun))
+    Ok(LoginOutcome::Begun(begun(row)?))
+}
+
+/// The keys that came with a log-in, in two statements behind the one that writes the device.
+async fn published(client: &Object, login: &NewLogin, user: UserId) -> Result<(), StoreError> {
+    let Some(keys) = &login.keys else { return Ok(()) };
+    let fingerprint = &login.details.fingerprint;
+    // On the heap: few log-ins bring keys, and the others need not carry its state.
+    Box::pin(publish(client, user, fingerprint, (login.session, login.now), keys)).await
 }
 
 fn begun(row: &Row) -> Result<Begun, StoreError> {

@@ -6,13 +6,19 @@
 //! | [`users`] | `users_auth` |
 //! | [`logins`] | the two transactions that begin a session: all tables at once |
 //! | [`sessions`] | `sessions`: refresh, liveness, ends |
+//! | [`identities`] | `identity_keys`, `signed_prekeys`, `kyber_last_resort_prekeys`: keys that last |
+//! | [`prekeys`] | `prekeys`, `kyber_prekeys`: one-time keys come and wait |
+//! | [`bundles`] | the statement that hands them out |
 //! | `outbox` | `outbox`, `audit_heads`: the fragments that those statements end with |
 //!
 //! Every statement goes out with its types (`query_typed`): one round trip, and no
 //! named statement that would pin a connection of a proxy.
 
+pub mod bundles;
+pub mod identities;
 pub mod logins;
 mod outbox;
+pub mod prekeys;
 pub mod sessions;
 pub mod users;
 
@@ -129,7 +135,17 @@ impl Store {
 
     /// One statement, one round trip, within the deadline.
     async fn rows(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
-        in_time(async {
+        self.rows_within(DEADLINE, sql, params).await
+    }
+
+    /// The same for what nobody waits for.
+    async fn rows_within(
+        &self,
+        deadline: Duration,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, StoreError> {
+        within(deadline, async {
             let connection = self.connection().await?;
             self.round_trips.fetch_add(1, Ordering::Relaxed);
             let rows = connection.client()?.query_typed(sql, params).await;
@@ -138,12 +154,49 @@ impl Store {
         })
         .await
     }
+
+    /// A statement behind a lock, in one round trip: it sees what was committed while the
+    /// lock was waited for. Given up half-way it may still come true: for what may be
+    /// repeated.
+    async fn locked(
+        &self,
+        (lock, lock_params): (&str, &[Param<'_>]),
+        (sql, params): (&str, &[Param<'_>]),
+    ) -> Result<Vec<Row>, StoreError> {
+        in_time(async {
+            let connection = self.connection().await?;
+            self.round_trips.fetch_add(1, Ordering::Relaxed);
+            let client = connection.client()?;
+            // All are on their way, in this order, before the first is answered. After one
+            // that failed, COMMIT ends the transaction and keeps nothing of it.
+            let (begun, locked, rows, ended) = tokio::join!(
+                client.batch_execute("BEGIN"),
+                client.query_typed(lock, lock_params),
+                client.query_typed(sql, params),
+                client.batch_execute("COMMIT"),
+            );
+            begun?;
+            locked?;
+            let rows = rows?;
+            ended?;
+            connection.finish();
+            Ok(rows)
+        })
+        .await
+    }
 }
 
 /// Gives up what takes too long, waiting for a connection included; a connection that is
 /// at work closes with it.
 async fn in_time<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    tokio::time::timeout(DEADLINE, work).await.unwrap_or(Err(StoreError::Deadline))
+    within(DEADLINE, work).await
+}
+
+async fn within<T>(
+    deadline: Duration,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    tokio::time::timeout(deadline, work).await.unwrap_or(Err(StoreError::Deadline))
 }
 
 /// A checked-out connection that is closed, not returned, when dropped unfinished: the

@@ -1,0 +1,151 @@
+//! A sender fetches what it needs to begin sessions: let it in and count what it has had,
+//! take, answer.
+
+use domain::ids::{DeviceId, UserId};
+use domain::prekey::RegistrationId;
+use shared::app::App;
+use shared::http::caller::Reader;
+use shared::http::problem::{Code, Problem};
+use shared::http::visit::Visit;
+use shared::limits::Limit;
+use shared::store::bundles::{StoredBundle, StoredKey, StoredSignedKey, Target};
+
+use crate::wire::{
+    Bundle, BundlePrekey, BundleSignedPrekey, DeviceBundle, KeyDevice, KeyDevices, SeveralBundles,
+    SnakePrekey, SnakeSignedPrekey, UserBundles,
+};
+
+/// The bundle of one device.
+pub async fn device_bundle(
+    app: &App,
+    visit: &Visit,
+    reader: Reader,
+    user: UserId,
+    device: DeviceId,
+) -> Result<DeviceBundle, Problem> {
+    let limit = (Limit::OneTimeKeysPerDevice, *device.as_uuid());
+    let (_, shares) = reader.admit(app, visit, &[limit]).await?;
+    let target = Target { user, one_time: shares == [true] };
+    let stored = app.store.take_bundles(&[target], Some(device), None, visit.now()).await?;
+    let stored = stored.into_iter().next().ok_or_else(|| Problem::new(Code::KeysNotFound))?;
+    let version = stored.device_list_version;
+    let bundle = bundle(app, stored).ok_or_else(|| Problem::new(Code::KeysExpired))?;
+    Ok(DeviceBundle {
+        version,
+        identity_key: bundle.identity_key.clone(),
+        signed_prekey: SnakeSignedPrekey {
+            key_id: bundle.signed_pre_key.key_id,
+            public_key: bundle.signed_pre_key.public_key.clone(),
+            signature: bundle.signed_pre_key.signature.clone(),
+        },
+        one_time_prekeys: bundle.pre_key.iter().map(snake).collect(),
+        bundle,
+    })
+}
+
+/// The bundles of all devices of each of these users, but the one that asks.
+pub async fn bundles(
+    app: &App,
+    visit: &Visit,
+    reader: Reader,
+    users: &[UserId],
+) -> Result<SeveralBundles, Problem> {
+    let limits: Vec<_> =
+        users.iter().map(|user| (Limit::OneTimeKeysPerUser, *user.as_uuid())).collect();
+    let (who, shares) = reader.admit(app, visit, &limits).await?;
+    let targets: Vec<_> =
+        users.iter().zip(shares).map(|(user, one_time)| Target { user: *user, one_time }).collect();
+    let own = who.map(|who| who.device);
+    let stored = app.store.take_bundles(&targets, None, own, visit.now()).await?;
+    let refusal = if stored.is_empty() { Code::KeysNotFound } else { Code::KeysExpired };
+    let mut by_user: Vec<UserBundles> = Vec::new();
+    for stored in stored {
+        let (user_id, version) = (*stored.user.as_uuid(), stored.device_list_version);
+        let Some(bundle) = bundle(app, stored) else { continue };
+        match by_user.last_mut() {
+            Some(last) if last.user_id == user_id => last.devices.push(bundle),
+            _ => by_user.push(UserBundles { user_id, version, devices: vec![bundle] }),
+        }
+    }
+    if by_user.is_empty() {
+        return Err(Problem::new(refusal));
+    }
+    by_user.sort_by_key(|of| users.iter().position(|user| *user.as_uuid() == of.user_id));
+    Ok(SeveralBundles { users: by_user })
+}
+
+/// The same of one user.
+pub async fn user_bundles(
+    app: &App,
+    visit: &Visit,
+    reader: Reader,
+    user: UserId,
+) -> Result<UserBundles, Problem> {
+    let SeveralBundles { users } = bundles(app, visit, reader, &[user]).await?;
+    users.into_iter().next().ok_or_else(|| Problem::new(Code::KeysNotFound))
+}
+
+/// The devices of a user that have keys.
+pub async fn devices(
+    app: &App,
+    visit: &Visit,
+    reader: Reader,
+    user: UserId,
+) -> Result<KeyDevices, Problem> {
+    let _ = reader.admit(app, visit, &[]).await?;
+    let list = app.store.find_device_list(user).await?;
+    let list = list.ok_or_else(|| Problem::new(Code::UserNotFound))?;
+    let devices: Vec<KeyDevice> = list
+        .devices
+        .iter()
+        .map(|one| KeyDevice {
+            device_id: *one.device.as_uuid(),
+            signal_device_id: one.listed.id.get(),
+            registration_id: one.listed.registration.map(RegistrationId::get),
+        })
+        .collect();
+    Ok(KeyDevices {
+        user_id: *user.as_uuid(),
+        device_ids: devices.iter().map(|device| device.device_id).collect(),
+        devices,
+        version: list.version,
+    })
+}
+
+/// The bundle as it goes out; none once its signed prekey is not handed out any more.
+fn bundle(app: &App, stored: StoredBundle) -> Option<Bundle> {
+    let StoredSignedKey { id, key, signature, .. } = stored.signed?;
+    app.metrics.count("auth_prekey_bundles_total");
+    app.metrics.count(match stored.prekey {
+        Some(_) => r#"auth_prekeys_handed_out_total{kind="one_time"}"#,
+        None => r#"auth_prekeys_handed_out_total{kind="none"}"#,
+    });
+    let kyber_pre_key = stored.kyber_prekey.map(|kyber| {
+        app.metrics.count(if kyber.last_resort {
+            r#"auth_prekeys_handed_out_total{kind="kyber_last_resort"}"#
+        } else {
+            r#"auth_prekeys_handed_out_total{kind="kyber_one_time"}"#
+        });
+        BundleSignedPrekey {
+            key_id: kyber.id,
+            public_key: kyber.key.to_base64(),
+            signature: kyber.signature,
+        }
+    });
+    let pre_key =
+        stored.prekey.map(|StoredKey { id, key }| BundlePrekey { key_id: id, public_key: key });
+    Some(Bundle {
+        user_id: *stored.user.as_uuid(),
+        device_id: *stored.device.as_uuid(),
+        signal_device_id: stored.signal_device_id.get(),
+        registration_id: stored.registration.map(RegistrationId::get),
+        identity_key: stored.identity,
+        signed_pre_key: BundleSignedPrekey { key_id: id, public_key: key, signature },
+        pre_key,
+        kyber_pre_key,
+    })
+}
+
+fn snake(key: &BundlePrekey) -> SnakePrekey {
+    SnakePrekey { key_id: key.key_id, public_key: key.public_key.clone() }
+}

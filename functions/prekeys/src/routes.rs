@@ -1,0 +1,293 @@
+//! The routes: extract, call one flow, answer.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::ids::{DeviceId, UserId};
+use shared::app::App;
+use shared::http::body::Body;
+use shared::http::caller::{Caller, PathIds, Reader, Uploader};
+use shared::http::keys::{KyberPrekeyWire, SignedPrekeyWire};
+use shared::http::problem::Problem;
+use shared::http::visit::Visit;
+use shared::problems;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::wire::{
+    BundlesRequest, DeviceBundle, DeviceDifferences, DevicesCheckRequest, KeyDevices, KeyHealth,
+    KeyStatusBody, KeysCheckRequest, KeysDigest, KeysMatch, KnownDevices, KyberPrekeys,
+    KyberPrekeysRequest, LastResortUpload, Prekeys, PrekeysRequest, Recommendations,
+    SeveralBundles, SignedUpload, Uploaded, UserBundles, Users,
+};
+use crate::{fetch, upkeep, upload};
+
+problems!(UploadProblems: BODY, BEARER, ANY, [IdentityKeyMissing, KeyInvalid]);
+problems!(ListProblems: BEARER, ANY, [IdMalformed, UserNotFound]);
+problems!(FetchProblems: BEARER, ANY, [IdMalformed, KeysNotFound, KeysExpired]);
+problems!(FetchManyProblems: BODY, BEARER, ANY, [KeysNotFound, KeysExpired]);
+problems!(DevicesCheckProblems: BODY, BEARER, ANY, [UserNotFound]);
+problems!(KeysCheckProblems: BODY, BEARER, ANY, [SignedPrekeyMissing]);
+problems!(DeviceProblems: BEARER, ANY, [IdMalformed, DeviceNotFound]);
+problems!(OwnProblems: BEARER, ANY, [DeviceNotFound]);
+
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(upload_signed_prekey))
+        .routes(routes!(upload_prekeys))
+        .routes(routes!(upload_kyber_prekeys))
+        .routes(routes!(upload_kyber_last_resort))
+        .routes(routes!(list_key_devices))
+        .routes(routes!(fetch_prekey_bundle))
+        .routes(routes!(fetch_user_bundles))
+        .routes(routes!(fetch_bundles))
+        .routes(routes!(check_key_devices))
+        .routes(routes!(check_keys))
+        .routes(routes!(fetch_key_status))
+        .routes(routes!(fetch_key_recommendations))
+        .routes(routes!(fetch_key_health))
+        .routes(routes!(delete_device_keys))
+        .routes(routes!(delete_all_keys))
+}
+
+/// Rotate the signed prekey of this device.
+///
+/// Active for seven days, then handed out for 30 more; a client rotates every few days and
+/// keeps the private part of the last one for messages that are still under way.
+#[utoipa::path(post, path = "/auth/v1/signal/keys/signed-prekey", tag = "prekeys",
+    security(("bearer" = [])), request_body = SignedPrekeyWire,
+    responses((status = 201, body = Uploaded), UploadProblems))]
+async fn upload_signed_prekey(
+    State(app): State<App>,
+    visit: Visit,
+    Uploader(who): Uploader,
+    Body(SignedUpload(signed)): Body<SignedUpload>,
+) -> Result<(StatusCode, Json<Uploaded>), Problem> {
+    created(upload::signed_prekey(&app, &visit, who, &signed).await)
+}
+
+/// Replace the one-time keys of this device that wait.
+///
+/// Up to 200, handed out in the order of the list. An empty list changes nothing. A key that
+/// was handed out before is passed over: it is never handed out again.
+#[utoipa::path(post, path = "/auth/v1/signal/keys/prekeys", tag = "prekeys",
+    security(("bearer" = [])), request_body = PrekeysRequest,
+    responses((status = 201, body = Uploaded), UploadProblems))]
+async fn upload_prekeys(
+    State(app): State<App>,
+    visit: Visit,
+    Uploader(who): Uploader,
+    Body(Prekeys(keys)): Body<Prekeys>,
+) -> Result<(StatusCode, Json<Uploaded>), Problem> {
+    created(upload::prekeys(&app, &visit, who, &keys).await)
+}
+
+/// Replace the one-time Kyber keys of this device that wait.
+///
+/// As with the other one-time keys. None of them may be the key of last resort, or have its
+/// id.
+#[utoipa::path(post, path = "/auth/v1/signal/keys/kyber-prekeys", tag = "prekeys",
+    security(("bearer" = [])), request_body = KyberPrekeysRequest,
+    responses((status = 201, body = Uploaded), UploadProblems))]
+async fn upload_kyber_prekeys(
+    State(app): State<App>,
+    visit: Visit,
+    Uploader(who): Uploader,
+    Body(KyberPrekeys(keys)): Body<KyberPrekeys>,
+) -> Result<(StatusCode, Json<Uploaded>), Problem> {
+    created(upload::kyber_prekeys(&app, &visit, who, &keys).await)
+}
+
+/// Replace the Kyber key of last resort of this device.
+///
+/// Handed out, to as many as ask, whenever no one-time Kyber key is left.
+#[utoipa::path(post, path = "/auth/v1/signal/keys/kyber-last-resort", tag = "prekeys",
+    security(("bearer" = [])), request_body = KyberPrekeyWire,
+    responses((status = 201, body = Uploaded), UploadProblems))]
+async fn upload_kyber_last_resort(
+    State(app): State<App>,
+    visit: Visit,
+    Uploader(who): Uploader,
+    Body(LastResortUpload(key)): Body<LastResortUpload>,
+) -> Result<(StatusCode, Json<Uploaded>), Problem> {
+    created(upload::kyber_last_resort(&app, &visit, who, &key).await)
+}
+
+/// List the devices of a user that others encrypt for.
+#[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/devices", tag = "prekeys",
+    security(("bearer" = [])), params(("userId" = Uuid, Path)),
+    responses((status = 200, body = KeyDevices), ListProblems))]
+async fn list_key_devices(
+    State(app): State<App>,
+    visit: Visit,
+    reader: Reader,
+    ids: Result<PathIds<1>, Problem>,
+) -> Result<Json<KeyDevices>, Problem> {
+    let [user] = known(&app, &visit, reader, ids).await?;
+    fetch::devices(&app, &visit, reader, UserId::from_uuid(user)).await.map(Json)
+}
+
+/// Fetch the bundle of one device.
+///
+/// Takes one of its one-time keys of each kind, which nobody else is given. One caller gets
+/// ten of a device at once and then one in ten minutes; above that, and when none is left,
+/// the bundle comes without, and with the Kyber key of last resort: a session can always
+/// begin.
+#[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/devices/{deviceId}", tag = "prekeys",
+    security(("bearer" = [])), params(("userId" = Uuid, Path), ("deviceId" = Uuid, Path)),
+    responses((status = 200, body = DeviceBundle), FetchProblems))]
+async fn fetch_prekey_bundle(
+    State(app): State<App>,
+    visit: Visit,
+    reader: Reader,
+    ids: Result<PathIds<2>, Problem>,
+) -> Result<Json<DeviceBundle>, Problem> {
+    let [user, device] = known(&app, &visit, reader, ids).await?;
+    let (user, device) = (UserId::from_uuid(user), DeviceId::from_uuid(device));
+    fetch::device_bundle(&app, &visit, reader, user, device).await.map(Json)
+}
+
+/// Fetch the bundles of all devices of a user.
+///
+/// In one call, each with one-time keys as above; the burst counts calls. Of the caller's
+/// own account, the other devices: what is sent is sent to them too.
+#[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/bundles", tag = "prekeys",
+    security(("bearer" = [])), params(("userId" = Uuid, Path)),
+    responses((status = 200, body = UserBundles), FetchProblems))]
+async fn fetch_user_bundles(
+    State(app): State<App>,
+    visit: Visit,
+    reader: Reader,
+    ids: Result<PathIds<1>, Problem>,
+) -> Result<Json<UserBundles>, Problem> {
+    let [user] = known(&app, &visit, reader, ids).await?;
+    fetch::user_bundles(&app, &visit, reader, UserId::from_uuid(user)).await.map(Json)
+}
+
+/// Fetch the bundles of all devices of several users.
+///
+/// Up to 50 in one call. Those without keys are left out; if that leaves none, 404.
+#[utoipa::path(post, path = "/auth/v1/signal/keys/bundles", tag = "prekeys",
+    security(("bearer" = [])), request_body = BundlesRequest,
+    responses((status = 200, body = SeveralBundles), FetchManyProblems))]
+async fn fetch_bundles(
+    State(app): State<App>,
+    visit: Visit,
+    reader: Reader,
+    users: Result<Body<Users>, Problem>,
+) -> Result<Json<SeveralBundles>, Problem> {
+    match users {
+        Ok(Body(Users(users))) => fetch::bundles(&app, &visit, reader, &users).await.map(Json),
+        Err(problem) => Err(reader.refuse(&app, &visit, problem).await),
+    }
+}
+
+/// Compare a sender's list of a user's devices with the real one.
+#[utoipa::path(post, path = "/auth/v1/signal/devices/check", tag = "prekeys",
+    security(("bearer" = [])), request_body = DevicesCheckRequest,
+    responses((status = 200, body = DeviceDifferences), DevicesCheckProblems))]
+async fn check_key_devices(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Body(known): Body<KnownDevices>,
+) -> Result<Json<DeviceDifferences>, Problem> {
+    upkeep::check_devices(&app, who, &known).await.map(Json)
+}
+
+/// Compare the lasting keys of this device with those it believes to have published.
+#[utoipa::path(post, path = "/auth/v1/signal/keys/check", tag = "prekeys",
+    security(("bearer" = [])), request_body = KeysCheckRequest,
+    responses((status = 200, body = KeysMatch), KeysCheckProblems))]
+async fn check_keys(
+    State(app): State<App>,
+    Caller(who): Caller,
+    Body(digest): Body<KeysDigest>,
+) -> Result<Json<KeysMatch>, Problem> {
+    let r#match = upkeep::check_keys(&app, who, &digest).await?;
+    Ok(Json(KeysMatch { r#match }))
+}
+
+/// Tell what an own device has left.
+#[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/devices/{deviceId}/status",
+    tag = "prekeys", security(("bearer" = [])),
+    params(("userId" = Uuid, Path), ("deviceId" = Uuid, Path)),
+    responses((status = 200, body = KeyStatusBody), DeviceProblems))]
+async fn fetch_key_status(
+    State(app): State<App>,
+    visit: Visit,
+    reader: Reader,
+    ids: Result<PathIds<2>, Problem>,
+) -> Result<Json<KeyStatusBody>, Problem> {
+    let [user, device] = known(&app, &visit, reader, ids).await?;
+    let (user, device) = (UserId::from_uuid(user), DeviceId::from_uuid(device));
+    upkeep::status(&app, &visit, reader, user, device).await.map(Json)
+}
+
+/// Tell what this device should upload.
+#[utoipa::path(get, path = "/auth/v1/signal/keys/recommendations", tag = "prekeys",
+    security(("bearer" = [])),
+    responses((status = 200, body = Recommendations), OwnProblems))]
+async fn fetch_key_recommendations(
+    State(app): State<App>,
+    visit: Visit,
+    Caller(who): Caller,
+) -> Result<Json<Recommendations>, Problem> {
+    upkeep::recommendations(&app, &visit, who).await.map(Json)
+}
+
+/// Tell how this device's keys are, as shipped clients ask it.
+#[utoipa::path(get, path = "/auth/v1/signal/health", tag = "prekeys",
+    security(("bearer" = [])),
+    responses((status = 200, body = KeyHealth), OwnProblems))]
+async fn fetch_key_health(
+    State(app): State<App>,
+    visit: Visit,
+    reader: Reader,
+) -> Result<Json<KeyHealth>, Problem> {
+    upkeep::health(&app, &visit, reader).await.map(Json)
+}
+
+/// Take the keys of an own device out of the directory. The device stays.
+#[utoipa::path(delete, path = "/auth/v1/signal/keys/device/{deviceId}", tag = "prekeys",
+    security(("bearer" = [])), params(("deviceId" = Uuid, Path)),
+    responses((status = 204, description = "Nobody is given them any more."), DeviceProblems))]
+async fn delete_device_keys(
+    State(app): State<App>,
+    visit: Visit,
+    Caller(who): Caller,
+    PathIds([device]): PathIds<1>,
+) -> Result<StatusCode, Problem> {
+    upkeep::delete_keys(&app, &visit, who, Some(DeviceId::from_uuid(device))).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Take the keys of all own devices out of the directory.
+#[utoipa::path(delete, path = "/auth/v1/signal/keys", tag = "prekeys",
+    security(("bearer" = [])),
+    responses((status = 204, description = "Nobody is given them any more."), OwnProblems))]
+async fn delete_all_keys(
+    State(app): State<App>,
+    visit: Visit,
+    Caller(who): Caller,
+) -> Result<StatusCode, Problem> {
+    upkeep::delete_keys(&app, &visit, who, None).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn created(uploaded: Result<Uploaded, Problem>) -> Result<(StatusCode, Json<Uploaded>), Problem> {
+    uploaded.map(|uploaded| (StatusCode::CREATED, Json(uploaded)))
+}
+
+/// The ids of a path; a malformed one is told only to who may ask.
+async fn known<const N: usize>(
+    app: &App,
+    visit: &Visit,
+    reader: Reader,
+    ids: Result<PathIds<N>, Problem>,
+) -> Result<[Uuid; N], Problem> {
+    match ids {
+        Ok(PathIds(ids)) => Ok(ids),
+        Err(problem) => Err(reader.refuse(app, visit, problem).await),
+    }
+}

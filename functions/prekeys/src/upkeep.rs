@@ -1,0 +1,147 @@
+//! What a device asks of its own keys, and a sender of its list of devices.
+
+use domain::ids::{DeviceId, UserId};
+use domain::prekey::lifecycle::{SignedState, is_low, recommended_upload};
+use domain::prekey::{self, SignalDeviceId, devices::difference};
+use shared::app::App;
+use shared::audit::{AuditEntry, SecurityEvent};
+use shared::http::caller::Reader;
+use shared::http::problem::{Code, Problem};
+use shared::http::visit::Visit;
+use shared::signing::Identity;
+use shared::store::prekeys::KeyStatus;
+
+use crate::wire::{
+    DeviceDifferences, KeyHealth, KeyStatusBody, KeysDigest, KnownDevices, Recommendations,
+    date_time,
+};
+
+const DAY_SECONDS: u64 = 24 * 3600;
+
+/// What a device has left: one of the caller's own.
+pub async fn status(
+    app: &App,
+    visit: &Visit,
+    reader: Reader,
+    user: UserId,
+    device: DeviceId,
+) -> Result<KeyStatusBody, Problem> {
+    let (who, _) = reader.admit(app, visit, &[]).await?;
+    let own = who.is_none_or(|who| who.user == user);
+    let status = if own { app.store.find_key_status(user, device).await? } else { None };
+    let status = status.ok_or_else(|| Problem::new(Code::DeviceNotFound))?;
+    let active = status
+        .signed
+        .is_some_and(|(_, expires_at)| SignedState::of(expires_at, visit.now()).is_active());
+    Ok(KeyStatusBody {
+        user_id: *user.as_uuid(),
+        available_pre_keys: status.prekeys,
+        available_kyber_pre_keys: status.kyber_prekeys,
+        is_low: is_low(status.prekeys),
+        has_active_signed_pre_key: active,
+        total_pre_keys: status.all_prekeys,
+        recommended_upload: recommended_upload(status.prekeys),
+    })
+}
+
+/// What the caller's device should upload.
+pub async fn recommendations(
+    app: &App,
+    visit: &Visit,
+    who: Identity,
+) -> Result<Recommendations, Problem> {
+    let status = own_status(app, who).await?;
+    Ok(Recommendations {
+        needs_pre_key_replenishment: is_low(status.prekeys),
+        needs_signed_pre_key_rotation: needs_rotation(&status, visit),
+        available_pre_keys: status.prekeys,
+        recommended_pre_key_upload: recommended_upload(status.prekeys),
+        signed_pre_key_expires_at: status.signed.map(|(_, expires_at)| date_time(expires_at)),
+    })
+}
+
+/// The same, as shipped clients ask it; without a device where the caller has none.
+pub async fn health(app: &App, visit: &Visit, reader: Reader) -> Result<KeyHealth, Problem> {
+    let (who, _) = reader.admit(app, visit, &[]).await?;
+    let timestamp = date_time(visit.now());
+    let Some(who) = who else {
+        return Ok(KeyHealth {
+            status: "healthy",
+            timestamp,
+            needs_replenishment: None,
+            prekeys_remaining: None,
+            signed_prekey_age_days: None,
+        });
+    };
+    let status = own_status(app, who).await?;
+    let low = is_low(status.prekeys);
+    let degraded = low || needs_rotation(&status, visit);
+    Ok(KeyHealth {
+        status: if degraded { "degraded" } else { "healthy" },
+        timestamp,
+        needs_replenishment: Some(low),
+        prekeys_remaining: Some(status.prekeys),
+        signed_prekey_age_days: status
+            .signed
+            .map(|(came, _)| visit.now().since(came).as_secs() / DAY_SECONDS),
+    })
+}
+
+/// Whether the lasting keys of the caller's device are those that it believes.
+pub async fn check_keys(app: &App, who: Identity, digest: &KeysDigest) -> Result<bool, Problem> {
+    let keys = app.store.find_lasting_keys(who.device).await?;
+    let missing = || Problem::new(Code::SignedPrekeyMissing);
+    let keys = keys.ok_or_else(missing)?;
+    let (id, signed) = keys.signed.as_ref().ok_or_else(missing)?;
+    let last_resort = keys.last_resort.as_ref().map(|(id, key)| (*id, key));
+    Ok(prekey::digest(&keys.identity, (*id, signed), last_resort) == digest.0)
+}
+
+/// How a sender's list of a user's devices differs from ours. The sender's own device is in
+/// nobody's list of those to encrypt for.
+pub async fn check_devices(
+    app: &App,
+    who: Identity,
+    known: &KnownDevices,
+) -> Result<DeviceDifferences, Problem> {
+    let list = app.store.find_device_list(known.user).await?;
+    let list = list.ok_or_else(|| Problem::new(Code::UserNotFound))?;
+    let own = list.devices.iter().find(|one| one.device == who.device).map(|one| one.listed.id);
+    let stored: Vec<_> = list.devices.iter().map(|one| one.listed).collect();
+    let difference = difference(&stored, &known.devices, own);
+    let numbers = |ids: Vec<SignalDeviceId>| ids.into_iter().map(SignalDeviceId::get).collect();
+    Ok(DeviceDifferences {
+        missing: numbers(difference.missing),
+        extra: numbers(difference.extra),
+        stale: numbers(difference.stale),
+    })
+}
+
+/// Takes the keys of an own device, or of all, out of the directory.
+pub async fn delete_keys(
+    app: &App,
+    visit: &Visit,
+    who: Identity,
+    device: Option<DeviceId>,
+) -> Result<(), Problem> {
+    let event = SecurityEvent::KeysDeleted;
+    let session = Some(who.session);
+    let audit = AuditEntry::new(event, session, &visit.address(), visit.now(), app.chance);
+    if app.store.delete_keys(who.user, device, visit.now(), &audit).await? {
+        Ok(())
+    } else {
+        Err(Problem::new(Code::DeviceNotFound))
+    }
+}
+
+/// A device that is gone has nothing left.
+async fn own_status(app: &App, who: Identity) -> Result<KeyStatus, Problem> {
+    let status = app.store.find_key_status(who.user, who.device).await?;
+    status.ok_or_else(|| Problem::new(Code::DeviceNotFound))
+}
+
+fn needs_rotation(status: &KeyStatus, visit: &Visit) -> bool {
+    status
+        .signed
+        .is_none_or(|(_, expires_at)| SignedState::of(expires_at, visit.now()).needs_rotation())
+}

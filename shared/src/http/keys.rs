@@ -1,0 +1,310 @@
+//! Signal keys as they stand on the wire, wherever a body holds them: in the bundle of a
+//! log-in, or in an upload.
+//!
+//! What is wrong with the form (a missing field, an id out of range or given twice) is 400,
+//! what is wrong with a key is 422.
+
+use domain::prekey::{
+    IdentityKey, KeyError, KeyId, KyberKey, KyberPrekey, MAX_KEYS, Prekey, PublicKey,
+    RegistrationId, Signature, SignedPrekey, Verifier,
+};
+use serde::Deserialize;
+use std::collections::HashSet;
+use std::hash::Hash;
+use utoipa::ToSchema;
+
+use super::body::Faults;
+use super::problem::{Code, FieldFault, Problem};
+use crate::app::App;
+use crate::store::identities::DeviceKeys;
+
+/// A Curve25519 public key with its id.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Prekey)]
+pub struct PrekeyWire {
+    #[schema(required, value_type = i64, minimum = 0, maximum = 2_147_483_647)]
+    key_id: Option<i64>,
+    /// Base64, padded or not, of 33 bytes with type byte 5, or of 32 raw bytes.
+    #[schema(required, value_type = String)]
+    public_key: Option<String>,
+}
+
+/// A Curve25519 public key with its id, signed by the identity key.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SignedPrekey)]
+pub struct SignedPrekeyWire {
+    #[schema(required, value_type = i64, minimum = 0, maximum = 2_147_483_647)]
+    key_id: Option<i64>,
+    /// Base64, padded or not, of 33 bytes with type byte 5, or of 32 raw bytes.
+    #[schema(required, value_type = String)]
+    public_key: Option<String>,
+    /// Base64 of 64 bytes: XEdDSA over the 33 bytes with the type byte, even of a key that
+    /// is sent raw.
+    #[schema(required, value_type = String)]
+    signature: Option<String>,
+}
+
+/// A Kyber-1024 public key with its id, signed by the identity key.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = KyberPrekey)]
+pub struct KyberPrekeyWire {
+    #[schema(required, value_type = i64, minimum = 0, maximum = 2_147_483_647)]
+    key_id: Option<i64>,
+    /// Base64 of 1569 bytes with type byte 8.
+    #[schema(required, value_type = String)]
+    public_key: Option<String>,
+    /// Base64 of 64 bytes: XEdDSA over the 1569 bytes.
+    #[schema(required, value_type = String)]
+    signature: Option<String>,
+}
+
+/// All public keys of a device.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SignalKeyBundle)]
+pub struct SignalKeyBundleWire {
+    /// Base64, padded or not, of 33 bytes with type byte 5, or of 32 raw bytes. Belongs to
+    /// one user; within a user it moves to the device that sends it.
+    #[schema(required, value_type = String)]
+    identity_key: Option<String>,
+    /// Required, unless the service is set up for clients that have none.
+    #[schema(minimum = 1, maximum = 16380)]
+    registration_id: Option<i64>,
+    #[schema(required, value_type = SignedPrekeyWire)]
+    signed_pre_key: Option<SignedPrekeyWire>,
+    /// One-time keys, handed out in this order. They replace those that wait; none leaves
+    /// them as they are.
+    #[schema(required, value_type = Vec<PrekeyWire>, max_items = 200)]
+    pre_keys: Option<Vec<PrekeyWire>>,
+    /// One-time Kyber keys, in the same way.
+    #[schema(max_items = 200)]
+    kyber_pre_keys: Option<Vec<KyberPrekeyWire>>,
+    /// Handed out when no one-time Kyber key is left. Required, unless the service is set
+    /// up for clients that have none.
+    kyber_last_resort_pre_key: Option<KyberPrekeyWire>,
+}
+
+impl PrekeyWire {
+    fn check(self, at: &str, faults: &mut Faults) -> Option<Prekey> {
+        let id = key_id(self.key_id, at, faults);
+        let key = key(self.public_key, &dotted(at, "publicKey"), faults, PublicKey::parse);
+        Some(Prekey { id: id?, key: key? })
+    }
+}
+
+impl SignedPrekeyWire {
+    /// Checks the key of a body that is nothing else, or of the field `at`.
+    pub fn check(self, at: &str, faults: &mut Faults) -> Option<SignedPrekey> {
+        let id = key_id(self.key_id, at, faults);
+        let public = key(self.public_key, &dotted(at, "publicKey"), faults, PublicKey::parse);
+        let signature = key(self.signature, &dotted(at, "signature"), faults, Signature::parse);
+        Some(SignedPrekey { id: id?, key: public?, signature: signature? })
+    }
+}
+
+impl KyberPrekeyWire {
+    /// Checks the key of a body that is nothing else, or of the field `at`.
+    pub fn check(self, at: &str, faults: &mut Faults) -> Option<KyberPrekey> {
+        let id = key_id(self.key_id, at, faults);
+        let parse = |text: String| KyberKey::parse(&text);
+        let public = key(self.public_key, &dotted(at, "publicKey"), faults, parse);
+        let signature = key(self.signature, &dotted(at, "signature"), faults, Signature::parse);
+        Some(KyberPrekey { id: id?, key: public?, signature: signature? })
+    }
+}
+
+impl SignalKeyBundleWire {
+    pub fn check(self, at: &str, faults: &mut Faults) -> Option<DeviceKeys> {
+        let identity =
+            key(self.identity_key, &dotted(at, "identityKey"), faults, IdentityKey::parse);
+        let registration = faults.optional(
+            &dotted(at, "registrationId"),
+            self.registration_id,
+            RegistrationId::new,
+        );
+        let field = dotted(at, "signedPreKey");
+        let signed = match self.signed_pre_key {
+            Some(signed) => signed.check(&field, faults),
+            None => missing(&field, faults),
+        };
+        let field = dotted(at, "preKeys");
+        let prekeys = match self.pre_keys {
+            Some(prekeys) => check_prekeys(prekeys, &field, faults),
+            None => missing(&field, faults),
+        };
+        let kyber_field = dotted(at, "kyberPreKeys");
+        let kyber_prekeys =
+            check_kyber_prekeys(self.kyber_pre_keys.unwrap_or_default(), &kyber_field, faults);
+        let last_resort = self
+            .kyber_last_resort_pre_key
+            .map(|wire| wire.check(&dotted(at, "kyberLastResortPreKey"), faults));
+        let last_resort = match last_resort {
+            Some(checked) => Some(checked?),
+            None => None,
+        };
+        let (kyber_prekeys, prekeys) = (kyber_prekeys?, prekeys?);
+        if let Some(last) = &last_resort {
+            for (n, one) in kyber_prekeys.iter().enumerate() {
+                if one.id == last.id || one.key == last.key {
+                    let field = format!("{kyber_field}[{n}]");
+                    faults.add(&field, "duplicate", "is the last-resort key, or has its id");
+                }
+            }
+        }
+        let (identity, signed) = (identity?, signed?);
+        Some(DeviceKeys { identity, registration, signed, last_resort, prekeys, kyber_prekeys })
+    }
+}
+
+/// A list of one-time keys.
+pub fn check_prekeys(wires: Vec<PrekeyWire>, at: &str, faults: &mut Faults) -> Option<Vec<Prekey>> {
+    let keys = list(wires, at, faults, PrekeyWire::check)?;
+    once(&keys, at, faults, |key| key.id, |key| key.key.hash());
+    Some(keys)
+}
+
+/// A list of one-time Kyber keys.
+pub fn check_kyber_prekeys(
+    wires: Vec<KyberPrekeyWire>,
+    at: &str,
+    faults: &mut Faults,
+) -> Option<Vec<KyberPrekey>> {
+    let keys = list(wires, at, faults, KyberPrekeyWire::check)?;
+    once(&keys, at, faults, |key| key.id, |key| key.key.hash());
+    Some(keys)
+}
+
+/// Whether a bundle is complete and its signatures are by its identity key. Costly: after
+/// all that could refuse it more cheaply.
+pub fn verify_bundle(app: &App, keys: &DeviceKeys) -> Result<(), Problem> {
+    if !app.config.legacy_clients {
+        let required = [
+            ("signalKeyBundle.registrationId", keys.registration.is_none()),
+            ("signalKeyBundle.kyberLastResortPreKey", keys.last_resort.is_none()),
+        ];
+        let missing = required.iter().filter(|(_, missing)| *missing);
+        let errors: Vec<_> =
+            missing.map(|(field, _)| FieldFault::new(field, "required", "is required")).collect();
+        if !errors.is_empty() {
+            return Err(Problem::with_errors(Code::KyberLastResortRequired, errors));
+        }
+    }
+    let verifier = keys.identity.verifier();
+    let mut unsigned = Unsigned::default();
+    unsigned.signed(app, &verifier, &keys.signed, "signalKeyBundle.signedPreKey.signature");
+    unsigned.kyber_list(&verifier, &keys.kyber_prekeys, "signalKeyBundle.kyberPreKeys");
+    if let Some(last) = &keys.last_resort {
+        unsigned.kyber(&verifier, last, "signalKeyBundle.kyberLastResortPreKey.signature");
+    }
+    unsigned.conclude()
+}
+
+/// Collects signatures that are not by the identity key.
+#[derive(Default)]
+pub struct Unsigned(Vec<FieldFault>);
+
+impl Unsigned {
+    /// Shipped clients sign in their own way: with `LEGACY_CLIENTS` it is only written down.
+    pub fn signed(&mut self, app: &App, verifier: &Verifier, key: &SignedPrekey, field: &str) {
+        if key.is_signed_by(verifier) {
+            return;
+        }
+        if app.config.legacy_clients {
+            app.metrics.count("auth_prekey_signatures_invalid_total");
+            tracing::warn!("a signed prekey is taken whose signature does not hold");
+        } else {
+            self.add(field);
+        }
+    }
+
+    pub fn kyber_list(&mut self, verifier: &Verifier, keys: &[KyberPrekey], field: &str) {
+        for (n, key) in keys.iter().enumerate() {
+            self.kyber(verifier, key, &format!("{field}[{n}].signature"));
+        }
+    }
+
+    pub fn kyber(&mut self, verifier: &Verifier, key: &KyberPrekey, field: &str) {
+        if !key.is_signed_by(verifier) {
+            self.add(field);
+        }
+    }
+
+    fn add(&mut self, field: &str) {
+        self.0.push(FieldFault::new(field, "invalid", "is not by the identity key"));
+    }
+
+    pub fn conclude(self) -> Result<(), Problem> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        Err(Problem::with_errors(Code::KeyInvalid, self.0))
+    }
+}
+
+fn dotted(at: &str, field: &str) -> String {
+    if at.is_empty() { field.to_owned() } else { format!("{at}.{field}") }
+}
+
+fn missing<T>(field: &str, faults: &mut Faults) -> Option<T> {
+    faults.add(field, "required", "is required");
+    None
+}
+
+fn key_id(value: Option<i64>, at: &str, faults: &mut Faults) -> Option<KeyId> {
+    faults.required(&dotted(at, "keyId"), value, KeyId::new)
+}
+
+fn key<T>(
+    value: Option<String>,
+    field: &str,
+    faults: &mut Faults,
+    parse: impl FnOnce(String) -> Result<T, KeyError>,
+) -> Option<T> {
+    let Some(value) = value else { return missing(field, faults) };
+    match parse(value) {
+        Ok(key) => Some(key),
+        Err(error) => {
+            faults.add_key(field, error);
+            None
+        }
+    }
+}
+
+/// Every element, so that all faults are told at once.
+fn list<W, T>(
+    wires: Vec<W>,
+    at: &str,
+    faults: &mut Faults,
+    check: impl Fn(W, &str, &mut Faults) -> Option<T>,
+) -> Option<Vec<T>> {
+    if wires.len() > MAX_KEYS {
+        faults.add(at, "too_many", format!("must hold at most {MAX_KEYS} keys"));
+        return None;
+    }
+    let checked = wires.into_iter().enumerate();
+    let checked: Vec<Option<T>> =
+        checked.map(|(n, wire)| check(wire, &format!("{at}[{n}]"), faults)).collect();
+    checked.into_iter().collect()
+}
+
+/// An id, and a key, is given once in a list.
+fn once<T, I: Eq + Hash>(
+    keys: &[T],
+    at: &str,
+    faults: &mut Faults,
+    id: impl Fn(&T) -> I,
+    hash: impl Fn(&T) -> [u8; 16],
+) {
+    let (mut ids, mut hashes) = (HashSet::new(), HashSet::new());
+    for (n, key) in keys.iter().enumerate() {
+        if !ids.insert(id(key)) {
+            faults.add(&format!("{at}[{n}].keyId"), "duplicate", "is given twice");
+        }
+        if !hashes.insert(hash(key)) {
+            faults.add(&format!("{at}[{n}].publicKey"), "duplicate", "is given twice");
+        }
+    }
+}

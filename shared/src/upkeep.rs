@@ -1,0 +1,38 @@
+//! What is done now and then, for nobody's request: old keys go, the fleet's supply is
+//! counted. `cargo local` runs it on a timer.
+
+use domain::time::Timestamp;
+
+use crate::app::App;
+use crate::store::StoreError;
+
+/// Devices whose keys go with one statement: few enough to take a moment only.
+const BATCH: i64 = 500;
+/// Statements of one run; what is left is for the next.
+const MAX_BATCHES: usize = 200;
+
+/// Deletes keys that can never be handed out again, batch by batch, and tells the fleet's
+/// figures as metrics. Gives of how many devices the keys went.
+pub async fn clean_up_keys(app: &App, now: Timestamp) -> Result<i64, StoreError> {
+    let mut cleaned = 0;
+    for _ in 0..MAX_BATCHES {
+        let batch = app.store.clean_up_keys(now, BATCH).await?;
+        cleaned += batch;
+        if batch < BATCH {
+            break;
+        }
+    }
+    let figures = app.store.key_figures().await?;
+    let gauges = [
+        ("auth_prekeys_unused", figures.prekeys),
+        ("auth_kyber_prekeys_unused", figures.kyber_prekeys),
+        ("auth_key_devices", figures.devices),
+        ("auth_key_devices_low", figures.devices_low),
+        ("auth_key_devices_empty", figures.devices_empty),
+        ("auth_key_cleanup_timestamp_seconds", now.seconds()),
+    ];
+    if let Err(error) = app.cache.set_gauges(&gauges).await {
+        tracing::warn!(error = %error, "the fleet's figures are not told");
+    }
+    Ok(cleaned)
+}

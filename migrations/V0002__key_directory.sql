@@ -10,8 +10,11 @@ ALTER TABLE auth.devices
   ADD COLUMN signal_device_id   smallint CHECK (signal_device_id BETWEEN 1 AND 127),
   -- For a device list that an existing device signs: no release writes them yet.
   ADD COLUMN approved_by        uuid,
-  ADD COLUMN approval_signature bytea,
-  ADD CONSTRAINT devices_signal_device_id UNIQUE (user_id, signal_device_id);
+  ADD COLUMN approval_signature bytea;
+-- Partial, so that Postgres does not take the column for one that others may refer to: a
+-- log-in, which writes it, would lock the row against the keys that refer to the device.
+CREATE UNIQUE INDEX devices_signal_device_id ON auth.devices (user_id, signal_device_id)
+  WHERE signal_device_id IS NOT NULL;
 
 UPDATE auth.devices AS d SET signal_device_id = n.number
   FROM (SELECT id, row_number() OVER (PARTITION BY user_id ORDER BY created_at, id) AS number
@@ -31,6 +34,7 @@ CREATE TABLE auth.released_signal_device_ids (
 -- device's keys are replaced.
 CREATE TABLE auth.identity_keys (
   device_id             uuid PRIMARY KEY REFERENCES auth.devices (id) ON DELETE CASCADE,
+  -- Another one with every other key.
   id                    uuid NOT NULL,
   user_id               uuid NOT NULL REFERENCES auth.users_auth (id) ON DELETE CASCADE,
   public_key            text NOT NULL,
@@ -38,8 +42,6 @@ CREATE TABLE auth.identity_keys (
   identity              bytea NOT NULL CONSTRAINT identity_keys_identity UNIQUE
                         CHECK (octet_length(identity) = 33),
   registration_id       integer CHECK (registration_id BETWEEN 1 AND 16380),
-  -- The log-in that brought this key.
-  session_id            uuid NOT NULL,
   -- One-time keys that came with the last upload; and whether falling below the low mark
   -- is still to be told: at least as many came, and it was not told since.
   prekeys_uploaded       smallint NOT NULL DEFAULT 0,
@@ -83,6 +85,8 @@ CREATE TABLE auth.prekeys (
   -- The first 16 bytes of the key's SHA-256.
   key_hash              bytea NOT NULL CHECK (octet_length(key_hash) = 16),
   id                    uuid NOT NULL,
+  -- The identity key it came under. One under another is never handed out.
+  identity_id           uuid NOT NULL,
   -- Its place in the upload: the order in which they are handed out.
   position              smallint NOT NULL,
   key_id                integer CHECK (key_id >= 0),
@@ -100,6 +104,7 @@ CREATE TABLE auth.kyber_prekeys (
   device_id   uuid NOT NULL REFERENCES auth.devices (id) ON DELETE CASCADE,
   key_hash    bytea NOT NULL CHECK (octet_length(key_hash) = 16),
   id          uuid NOT NULL,
+  identity_id uuid NOT NULL,
   position    smallint NOT NULL,
   key_id      integer CHECK (key_id >= 0),
   public_key  bytea CHECK (octet_length(public_key) = 1569),

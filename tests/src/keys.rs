@@ -2,11 +2,11 @@
 //! hundred. Only the public halves, which are all that the service ever sees.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
+use shared::clock::Chance;
 use std::ops::Range;
 
 const KYBER_PRIME: u16 = 3329;
@@ -20,13 +20,9 @@ pub struct Keys {
 
 impl Keys {
     /// Keys that nobody else has.
-    ///
-    /// # Panics
-    /// If there is no randomness.
     #[must_use]
     pub fn new() -> Self {
-        let mut seed = [0; 32];
-        rand::fill(&mut seed).expect("randomness");
+        let seed: [u8; 32] = Chance.bytes();
         Self { seed, registration: 1 + u32::from(u16::from_le_bytes([seed[0], seed[1]])) % 16380 }
     }
 

@@ -93,6 +93,7 @@ fn row(app: &App, visit: &Visit) -> (domain::time::Timestamp, EntryId) {
 fn stored(upload: Upload, field: &str) -> Result<u32, Problem> {
     match upload {
         Upload::Stored(count) => Ok(count),
+        Upload::NoSession => Err(Problem::new(Code::SessionEnded)),
         // Never published, or changed since its signatures were checked.
         Upload::NoIdentity => Err(Problem::new(Code::IdentityKeyMissing)),
         Upload::LastResortClash => Err(Problem::invalid(vec![FieldFault::new(

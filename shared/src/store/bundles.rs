@@ -72,7 +72,7 @@ pub struct StoredBundle {
 /// handed out any more. Single values are asked for by subqueries, which the planner does
 /// not have to bring into an order: it takes longer than the execution.
 static TAKE: LazyLock<String> = LazyLock::new(|| {
-    let takers = "(SELECT device_id FROM target WHERE may_take) t";
+    let takers = "(SELECT device_id, identity_id FROM target WHERE may_take) t";
     let low = |Kind { table, .. }: Kind| {
         format!(
             "t.may_take AND t.{table}_ample
@@ -82,12 +82,13 @@ static TAKE: LazyLock<String> = LazyLock::new(|| {
     let missed = |Kind { table, .. }: Kind| {
         format!(
             "t.may_take AND {table}.key_id IS NULL AND EXISTS (
-               SELECT FROM auth.{table} k WHERE k.device_id = t.device_id AND NOT k.is_used)"
+               SELECT FROM auth.{table} k WHERE k.device_id = t.device_id AND NOT k.is_used
+                  AND k.identity_id = t.identity_id)"
         )
     };
     format!(
         "WITH target AS MATERIALIZED (
-           SELECT i.device_id, i.user_id, i.registration_id, i.public_key,
+           SELECT i.device_id, i.id AS identity_id, i.user_id, i.registration_id, i.public_key,
                   i.prekeys_ample, i.prekeys_uploaded,
                   i.kyber_prekeys_ample, i.kyber_prekeys_uploaded,
                   s.key_id AS signed_id, s.public_key AS signed_key,
@@ -109,7 +110,7 @@ static TAKE: LazyLock<String> = LazyLock::new(|| {
                 prekeys.key_id, prekeys.public_key, kyber_prekeys.key_id,
                 kyber_prekeys.public_key, kyber_prekeys.signature,
                 l.key_id, l.public_key, l.signature,
-                {curve_missed}, {kyber_missed}, {curve_low} OR {kyber_low}
+                {curve_missed}, {kyber_missed}, {curve_low} OR {kyber_low}, t.identity_id
            FROM target t
            LEFT JOIN prekeys_taken prekeys ON prekeys.device_id = t.device_id
            LEFT JOIN kyber_prekeys_taken kyber_prekeys ON kyber_prekeys.device_id = t.device_id
@@ -126,18 +127,20 @@ static TAKE: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The same for one kind, of the devices $1 alone.
+/// The same for one kind, of the devices $1 alone, and only as long as they have the
+/// identity keys $2: what is put into a bundle later must belong to the rest of it.
 fn take_missed(kind: Kind, columns: &str) -> String {
     let Kind { table, .. } = kind;
     format!(
         "WITH {take}
          SELECT t.device_id,
                 c.key_id IS NULL AND EXISTS (
-                  SELECT FROM auth.{table} k WHERE k.device_id = t.device_id AND NOT k.is_used),
+                  SELECT FROM auth.{table} k WHERE k.device_id = t.device_id AND NOT k.is_used
+                     AND k.identity_id = t.identity_id),
                 c.key_id, {columns}
-           FROM unnest($1::uuid[]) AS t (device_id)
+           FROM unnest($1::uuid[], $2::uuid[]) AS t (device_id, identity_id)
            LEFT JOIN {table}_taken c ON c.device_id = t.device_id",
-        take = kind.take("unnest($1::uuid[]) AS t (device_id)"),
+        take = kind.take("unnest($1::uuid[], $2::uuid[]) AS t (device_id, identity_id)"),
     )
 }
 
@@ -181,6 +184,7 @@ const WAIT: Duration = Duration::from_millis(5);
 /// What the statement said besides the bundle.
 #[derive(Clone, Copy)]
 struct Missed {
+    identity: Uuid,
     prekey: bool,
     kyber_prekey: bool,
 }
@@ -236,22 +240,26 @@ impl Store {
     /// statement looked.
     async fn take_again(&self, bundles: &mut [(StoredBundle, Missed)]) -> Result<(), StoreError> {
         for attempt in 0..AGAIN {
-            let of = |wanted: fn(&Missed) -> bool| -> Vec<Uuid> {
+            let of = |wanted: fn(&Missed) -> bool| -> (Vec<Uuid>, Vec<Uuid>) {
                 let missed = bundles.iter().filter(|(_, missed)| wanted(missed));
-                missed.map(|(bundle, _)| *bundle.device.as_uuid()).collect()
+                missed.map(|(bundle, missed)| (*bundle.device.as_uuid(), missed.identity)).unzip()
             };
             let (curve, kyber) = (of(|m| m.prekey), of(|m| m.kyber_prekey));
-            if curve.is_empty() && kyber.is_empty() {
+            if curve.0.is_empty() && kyber.0.is_empty() {
                 return Ok(());
             }
             if attempt > 0 {
                 tokio::time::sleep(WAIT).await;
             }
-            for (devices, sql) in [(curve, &TAKE_MISSED_CURVE), (kyber, &TAKE_MISSED_KYBER)] {
+            for ((devices, identities), sql) in
+                [(curve, &TAKE_MISSED_CURVE), (kyber, &TAKE_MISSED_KYBER)]
+            {
                 if devices.is_empty() {
                     continue;
                 }
-                for row in self.rows(sql, &[(&devices, Type::UUID_ARRAY)]).await? {
+                let params: &[Param<'_>] =
+                    &[(&devices, Type::UUID_ARRAY), (&identities, Type::UUID_ARRAY)];
+                for row in self.rows(sql, params).await? {
                     let device = DeviceId::from_uuid(row.try_get(0)?);
                     let found = bundles.iter_mut().find(|(bundle, _)| bundle.device == device);
                     let Some((bundle, missed)) = found else { continue };
@@ -327,5 +335,6 @@ fn read(row: &Row, now: Timestamp) -> Result<(StoredBundle, Missed), StoreError>
         prekey,
         kyber_prekey,
     };
-    Ok((bundle, Missed { prekey: row.try_get(18)?, kyber_prekey: row.try_get(19)? }))
+    let (prekey, kyber_prekey) = (row.try_get(18)?, row.try_get(19)?);
+    Ok((bundle, Missed { identity: row.try_get(21)?, prekey, kyber_prekey }))
 }

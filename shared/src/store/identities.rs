@@ -5,7 +5,7 @@
 //! Locks are taken in one order everywhere: account, device, identity key, one-time keys.
 
 use deadpool_postgres::Object;
-use domain::ids::{DeviceId, EntryId, SessionId, UserId};
+use domain::ids::{DeviceId, EntryId, UserId};
 use domain::prekey::devices::Listed;
 use domain::prekey::lifecycle::signed_expires_at;
 use domain::prekey::{
@@ -73,6 +73,8 @@ pub struct LastingKeys {
 pub enum Upload {
     /// So many keys of it are there to be handed out.
     Stored(u32),
+    /// The session has ended meanwhile.
+    NoSession,
     /// The device has no identity key, or another than the signatures were checked with.
     NoIdentity,
     /// A one-time Kyber key would share its id, or all of itself, with the last resort.
@@ -84,8 +86,7 @@ pub(super) const IDENTITY_IN_USE: &str = "identity_keys_identity";
 
 /// Runs in the log-in's transaction, after the statement that wrote the device, under the
 /// account's lock. $1 user, $2 fingerprint, $3 identity, $4 its text, $5 registration id,
-/// $6 session, $7 now, $8 row, $9-$13 signed prekey, $14-$18 last resort, $19 entry,
-/// $20 personal.
+/// $6 row, $7 now, $8-$12 signed prekey, $13-$17 last resort, $18 entry, $19 personal.
 static PUBLISH: LazyLock<String> = LazyLock::new(|| {
     format!(
         "WITH device AS (
@@ -100,28 +101,28 @@ static PUBLISH: LazyLock<String> = LazyLock::new(|| {
          {forgotten},
          published AS (
            INSERT INTO auth.identity_keys AS i (device_id, id, user_id, public_key, identity,
-                  registration_id, session_id, created_at, updated_at)
-           SELECT id, $8, user_id, $4, $3, $5, $6, $7, $7 FROM device
+                  registration_id, created_at, updated_at)
+           SELECT id, $6, user_id, $4, $3, $5, $7, $7 FROM device
             WHERE (SELECT count(*) FROM moved) >= 0 -- the other device lets go of it first
            ON CONFLICT (device_id) DO UPDATE SET
              public_key = $4, identity = $3, registration_id = coalesce($5, i.registration_id),
-             session_id = CASE WHEN i.identity = $3 THEN i.session_id ELSE $6 END,
+             id = CASE WHEN i.identity = $3 THEN i.id ELSE $6 END,
              created_at = CASE WHEN i.identity = $3 THEN i.created_at ELSE $7 END,
              updated_at = $7
            RETURNING device_id, user_id),
          signed AS (
            INSERT INTO auth.signed_prekeys AS s (device_id, id, key_id, public_key, signature,
                   expires_at, created_at)
-           SELECT device_id, $9, $10, $11, $12, $13, $7 FROM published
+           SELECT device_id, $8, $9, $10, $11, $12, $7 FROM published
            {SIGNED_REPLACES}),
          last_resort AS (
            INSERT INTO auth.kyber_last_resort_prekeys AS k (device_id, id, key_id, key_hash,
                   public_key, signature, created_at)
-           SELECT device_id, $14, $15, $16, $17, $18, $7 FROM published WHERE $15 IS NOT NULL
+           SELECT device_id, $13, $14, $15, $16, $17, $7 FROM published WHERE $14 IS NOT NULL
            {LAST_RESORT_REPLACES}),
          unsigned AS ( -- of the earlier identity
            DELETE FROM auth.kyber_last_resort_prekeys k USING before b
-            WHERE k.device_id = b.device_id AND b.identity <> $3 AND $15 IS NULL),
+            WHERE k.device_id = b.device_id AND b.identity <> $3 AND $14 IS NULL),
          changed AS (
            SELECT p.user_id, b.identity <> $3 AS another
              FROM published p LEFT JOIN before b ON b.device_id = p.device_id
@@ -134,7 +135,7 @@ static PUBLISH: LazyLock<String> = LazyLock::new(|| {
          {audit}
          SELECT 1 FROM published",
         forgotten = forget("moved"),
-        audit = audit("cause", 19, 20, 7),
+        audit = audit("cause", 18, 19, 7),
     )
 });
 
@@ -159,36 +160,49 @@ const LOCK_ACCOUNT_KEYS: &str = "WITH account AS MATERIALIZED (
       WHERE $2::uuid IS NULL OR i.device_id = $2
       ORDER BY i.device_id FOR UPDATE OF i";
 
-/// $1 device, $2 identity, $3 now, $4 row, $5-$7 key, $8 its expiry.
+/// What an upload stands on: the session that asked lives, and the device has the identity
+/// key that signatures were checked with. A log-in may have come in between. $1 device,
+/// $2 session, $3 identity or null where no signature depends on it.
+pub(super) const UPLOADER: &str = "session AS (
+           SELECT FROM auth.sessions WHERE id = $2 AND revoked_at IS NULL),
+         found AS (
+           SELECT device_id, id, false AS renewed FROM auth.identity_keys
+            WHERE device_id = $1 AND ($3::bytea IS NULL OR identity = $3)
+              AND EXISTS (SELECT FROM session))";
+
+/// [`UPLOADER`], $4 now, $5 row, $6-$8 key, $9 its expiry.
 static ROTATE_SIGNED: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "WITH owner AS (
-           UPDATE auth.identity_keys SET updated_at = $3
-            WHERE device_id = $1 AND identity = $2 RETURNING device_id),
+        "WITH {UPLOADER},
+         seen AS (
+           UPDATE auth.identity_keys i SET updated_at = $4 FROM found f
+            WHERE i.device_id = f.device_id),
          signed AS (
            INSERT INTO auth.signed_prekeys (device_id, id, key_id, public_key, signature,
                   expires_at, created_at)
-           SELECT device_id, $4, $5, $6, $7, $8, $3 FROM owner
+           SELECT device_id, $5, $6, $7, $8, $9, $4 FROM found
            {SIGNED_REPLACES})
-         SELECT EXISTS (SELECT FROM owner), false, 1::int8"
+         SELECT EXISTS (SELECT FROM session), EXISTS (SELECT FROM found), false, 1::int8"
     )
 });
 
-/// $1 device, $2 identity, $3 now, $4 row, $5-$8 key.
+/// [`UPLOADER`], $4 now, $5 row, $6-$9 key.
 static REPLACE_LAST_RESORT: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "WITH owner AS (
-           UPDATE auth.identity_keys SET updated_at = $3
-            WHERE device_id = $1 AND identity = $2 RETURNING device_id),
+        "WITH {UPLOADER},
          clash AS (
            SELECT FROM auth.kyber_prekeys
-            WHERE device_id = $1 AND (key_hash = $6 OR NOT is_used AND key_id = $5)),
+            WHERE device_id = $1 AND (key_hash = $7 OR NOT is_used AND key_id = $6)),
+         seen AS (
+           UPDATE auth.identity_keys i SET updated_at = $4 FROM found f
+            WHERE i.device_id = f.device_id),
          last_resort AS (
            INSERT INTO auth.kyber_last_resort_prekeys (device_id, id, key_id, key_hash,
                   public_key, signature, created_at)
-           SELECT device_id, $4, $5, $6, $7, $8, $3 FROM owner WHERE NOT EXISTS (SELECT FROM clash)
+           SELECT device_id, $5, $6, $7, $8, $9, $4 FROM found WHERE NOT EXISTS (SELECT FROM clash)
            {LAST_RESORT_REPLACES})
-         SELECT EXISTS (SELECT FROM owner), EXISTS (SELECT FROM clash), 1::int8"
+         SELECT EXISTS (SELECT FROM session), EXISTS (SELECT FROM found),
+                EXISTS (SELECT FROM clash), 1::int8"
     )
 });
 
@@ -218,12 +232,13 @@ pub(super) async fn publish(
     client: &Object,
     user: UserId,
     fingerprint: &str,
-    (session, now): (SessionId, Timestamp),
+    now: Timestamp,
     new: &NewKeys,
 ) -> Result<(), StoreError> {
     let NewKeys { keys, chance, audit } = new;
     let DeviceKeys { identity, signed, last_resort, .. } = keys;
     let row = || EntryId::new(now, &chance.bytes());
+    let identity_row = row();
     let last_resort = last_resort.as_ref();
     let lasting = async {
         client
@@ -235,9 +250,8 @@ pub(super) async fn publish(
                     (&identity.public().as_bytes().as_slice(), Type::BYTEA),
                     (&identity.public().as_str(), Type::TEXT),
                     (&keys.registration.map(RegistrationId::get), Type::INT4),
-                    (session.as_uuid(), Type::UUID),
+                    (identity_row.as_uuid(), Type::UUID),
                     (&SystemTime::from(now), Type::TIMESTAMPTZ),
-                    (row().as_uuid(), Type::UUID),
                     (row().as_uuid(), Type::UUID),
                     (&signed.id.get(), Type::INT4),
                     (&signed.key.as_str(), Type::TEXT),
@@ -254,7 +268,8 @@ pub(super) async fn publish(
             )
             .await
     };
-    let one_time = publish_one_time(client, (user, fingerprint), (session, now), *chance, keys);
+    let one_time =
+        publish_one_time(client, (user, fingerprint), (identity_row, now), *chance, keys);
     let (lasting, one_time) = tokio::join!(lasting, one_time);
     lasting?;
     one_time
@@ -285,6 +300,7 @@ impl Store {
             &ROTATE_SIGNED,
             &[
                 (who.device.as_uuid(), Type::UUID),
+                (who.session.as_uuid(), Type::UUID),
                 (&identity.public().as_bytes().as_slice(), Type::BYTEA),
                 (&SystemTime::from(now), Type::TIMESTAMPTZ),
                 (row.as_uuid(), Type::UUID),
@@ -310,6 +326,7 @@ impl Store {
             &REPLACE_LAST_RESORT,
             &[
                 (who.device.as_uuid(), Type::UUID),
+                (who.session.as_uuid(), Type::UUID),
                 (&identity.public().as_bytes().as_slice(), Type::BYTEA),
                 (&SystemTime::from(now), Type::TIMESTAMPTZ),
                 (row.as_uuid(), Type::UUID),

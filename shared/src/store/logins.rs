@@ -340,7 +340,7 @@ async fn published(client: &Object, login: &NewLogin, user: UserId) -> Result<()
     let Some(keys) = &login.keys else { return Ok(()) };
     let fingerprint = &login.details.fingerprint;
     // On the heap: few log-ins bring keys, and the others need not carry its state.
-    Box::pin(publish(client, user, fingerprint, (login.session, login.now), keys)).await
+    Box::pin(publish(client, user, fingerprint, login.now, keys)).await
 }
 
 fn begun(row: &Row) -> Result<Begun, StoreError> {

@@ -6,7 +6,7 @@
 //! no others. Whoever takes a key waits for nobody.
 
 use deadpool_postgres::Object;
-use domain::ids::{DeviceId, EntryId, SessionId, UserId};
+use domain::ids::{DeviceId, EntryId, UserId};
 use domain::prekey::{IdentityKey, KyberPrekey, LOW, Prekey, SIGNED_GRACE};
 use domain::time::Timestamp;
 use std::sync::LazyLock;
@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::identities::{DeviceKeys, LOCK_IDENTITY, Upload};
+use super::identities::{DeviceKeys, LOCK_IDENTITY, UPLOADER, Upload};
 use super::{Param, Store, StoreError};
 use crate::clock::Chance;
 use crate::signing::Identity;
@@ -38,17 +38,19 @@ impl Kind {
         columns.join(", ")
     }
 
-    /// Takes the oldest unused key of each device that the rows of `of` name. A key that
-    /// another statement is about to take is passed over; one that was taken since this
-    /// statement began is seen to be. Gives the CTE `{table}_taken (device_id, position,
-    /// key_id, …)`.
+    /// Takes the oldest unused key of each device that the rows `t (device_id, identity_id)`
+    /// of `of` name. A key that another statement is about to take is passed over; one that
+    /// was taken, or came under another identity key, since this statement began is seen to
+    /// be. Gives the CTE `{table}_taken (device_id, position, key_id, …)`.
     pub(super) fn take(self, of: &str) -> String {
         let Self { table, .. } = self;
         format!(
             "{table}_taken AS MATERIALIZED (
                SELECT c.* FROM {of} CROSS JOIN LATERAL (
                  SELECT k.device_id, k.key_hash, k.position, k.key_id, {columns}
-                   FROM auth.{table} k WHERE k.device_id = t.device_id AND NOT k.is_used
+                   FROM auth.{table} k
+                  WHERE k.device_id = t.device_id AND NOT k.is_used
+                    AND k.identity_id = t.identity_id
                   ORDER BY k.position LIMIT 1 FOR UPDATE SKIP LOCKED) c),
              {table}_used AS (
                UPDATE auth.{table} k SET is_used = true, key_id = NULL, {emptied}
@@ -59,7 +61,7 @@ impl Kind {
         )
     }
 
-    /// Replaces the unused keys of the device in the CTE `owner (device_id, renewed)` by
+    /// Replaces the unused keys of the device in the CTE `owner (device_id, id, renewed)` by
     /// the lists in the parameters from `first` on (rows, hashes, key ids, columns), which
     /// are as long as each other. An empty list changes nothing, unless the identity key
     /// was `renewed`. What was handed out before stays so. Gives `{table}_put`.
@@ -73,7 +75,7 @@ impl Kind {
             .collect();
         format!(
             "{table}_new AS (
-               SELECT o.device_id, n.*, row_number() OVER (ORDER BY n.place) AS position
+               SELECT o.device_id, o.id AS identity_id, n.*, row_number() OVER (ORDER BY n.place) AS position
                  FROM owner o CROSS JOIN unnest({lists})
                       WITH ORDINALITY AS n (id, key_hash, key_id, {columns}, place)
                 WHERE NOT EXISTS (
@@ -85,12 +87,13 @@ impl Kind {
                   AND (o.renewed OR cardinality({hashes}) > 0) AND k.key_hash <> ALL ({hashes})),
              {table}_put AS (
                INSERT INTO auth.{table} AS k
-                      (device_id, key_hash, id, position, key_id, {columns}, created_at)
-               SELECT device_id, key_hash, id, position, key_id, {columns}, ${now}
+                      (device_id, key_hash, id, identity_id, position, key_id, {columns},
+                       created_at)
+               SELECT device_id, key_hash, id, identity_id, position, key_id, {columns}, ${now}
                  FROM {table}_new
                ON CONFLICT (device_id, key_hash) DO UPDATE SET
-                 id = excluded.id, position = excluded.position, key_id = excluded.key_id,
-                 {replaced}, created_at = excluded.created_at
+                 id = excluded.id, identity_id = excluded.identity_id,
+                 position = excluded.position, key_id = excluded.key_id, {replaced}, created_at = excluded.created_at
                WHERE NOT k.is_used
                RETURNING 1)",
             lists = lists.join(", "),
@@ -124,12 +127,12 @@ pub(super) fn forget(devices: &str) -> String {
     format!("{curve},\n         {kyber}")
 }
 
-/// Both kinds at a log-in. $1 user, $2 fingerprint, $3 session, $4 now, $5-$8 and $9-$13
-/// the keys. Only the log-in that brought the identity key empties what was there.
+/// Both kinds at a log-in. $1 user, $2 fingerprint, $3 the row of its identity key if that
+/// is another than before, $4 now, $5-$8 and $9-$13 the keys.
 static PUBLISH_ONE_TIME: LazyLock<String> = LazyLock::new(|| {
     format!(
         "WITH owner AS (
-           SELECT i.device_id, i.session_id = $3 AS renewed
+           SELECT i.device_id, i.id, i.id = $3 AS renewed
              FROM auth.identity_keys i JOIN auth.devices d ON d.id = i.device_id
             WHERE d.user_id = $1 AND d.device_fingerprint = $2),
          {curve},
@@ -145,23 +148,20 @@ static PUBLISH_ONE_TIME: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// One kind by its own route. $1 device, $2 identity or null where no signature depends on
-/// it, $3 now, from $4 on the keys.
+/// One kind by its own route. [`UPLOADER`], $4 now, from $5 on the keys.
 fn upload(kind: Kind, clash: &str) -> String {
     format!(
-        "WITH found AS (
-           SELECT device_id, false AS renewed FROM auth.identity_keys
-            WHERE device_id = $1 AND ($2::bytea IS NULL OR identity = $2)),
+        "WITH {UPLOADER},
          clash AS ({clash}),
          owner AS (SELECT * FROM found WHERE NOT EXISTS (SELECT FROM clash)),
          {replaced},
          counted AS (
-           UPDATE auth.identity_keys i SET {counted}, updated_at = $3
+           UPDATE auth.identity_keys i SET {counted}, updated_at = $4
              FROM owner o WHERE i.device_id = o.device_id)
-         SELECT EXISTS (SELECT FROM found), EXISTS (SELECT FROM clash),
-                (SELECT count(*) FROM {table}_put)",
-        replaced = kind.replace(4, 3),
-        counted = kind.counted(4),
+         SELECT EXISTS (SELECT FROM session), EXISTS (SELECT FROM found),
+                EXISTS (SELECT FROM clash), (SELECT count(*) FROM {table}_put)",
+        replaced = kind.replace(5, 4),
+        counted = kind.counted(5),
         table = kind.table,
     )
 }
@@ -171,7 +171,7 @@ static UPLOAD_KYBER: LazyLock<String> = LazyLock::new(|| {
     upload(
         KYBER,
         "SELECT FROM auth.kyber_last_resort_prekeys
-            WHERE device_id = $1 AND (key_id = ANY ($6) OR key_hash = ANY ($5))",
+            WHERE device_id = $1 AND (key_id = ANY ($7) OR key_hash = ANY ($6))",
     )
 });
 
@@ -272,7 +272,7 @@ impl<'a> Lists<'a> {
 pub(super) async fn publish_one_time(
     client: &Object,
     (user, fingerprint): (UserId, &str),
-    (session, now): (SessionId, Timestamp),
+    (identity_row, now): (EntryId, Timestamp),
     chance: Chance,
     keys: &DeviceKeys,
 ) -> Result<(), StoreError> {
@@ -282,7 +282,7 @@ pub(super) async fn publish_one_time(
     let mut params: Vec<Param<'_>> = vec![
         (user.as_uuid(), Type::UUID),
         (&fingerprint, Type::TEXT),
-        (session.as_uuid(), Type::UUID),
+        (identity_row.as_uuid(), Type::UUID),
         (&at, Type::TIMESTAMPTZ),
     ];
     params.extend(curve.params(CURVE));
@@ -330,6 +330,7 @@ impl Store {
         let now = SystemTime::from(now);
         let mut params: Vec<Param<'_>> = vec![
             (who.device.as_uuid(), Type::UUID),
+            (who.session.as_uuid(), Type::UUID),
             (&identity, Type::BYTEA),
             (&now, Type::TIMESTAMPTZ),
         ];
@@ -348,12 +349,14 @@ impl Store {
             &[(who.device.as_uuid(), Type::UUID), (who.user.as_uuid(), Type::UUID)];
         let rows = self.locked((LOCK_IDENTITY, lock), (sql, params)).await?;
         let row = rows.first().ok_or(StoreError::Shape)?;
-        let (found, clash, stored): (bool, bool, i64) =
-            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        Ok(match (found, clash) {
-            (false, _) => Upload::NoIdentity,
-            (true, true) => Upload::LastResortClash,
-            (true, false) => Upload::Stored(u32::try_from(stored).unwrap_or(u32::MAX)),
+        Ok(if !row.try_get::<_, bool>(0)? {
+            Upload::NoSession
+        } else if !row.try_get::<_, bool>(1)? {
+            Upload::NoIdentity
+        } else if row.try_get(2)? {
+            Upload::LastResortClash
+        } else {
+            Upload::Stored(u32::try_from(row.try_get::<_, i64>(3)?).unwrap_or(u32::MAX))
         })
     }
 

@@ -16,6 +16,7 @@ mod refresh;
 mod secrets;
 mod senders;
 mod sessions;
+mod signal;
 mod sources;
 mod tokens;
 mod verify;

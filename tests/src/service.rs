@@ -13,6 +13,7 @@ use shared::http::Peer;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, SystemTime};
+use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
 use crate::client::Client;
@@ -153,6 +154,11 @@ impl Service {
         Client::new(self.clone(), address)
     }
 
+    /// Serves it on a port of this machine too, for clients in other processes. Gives where.
+    pub async fn listen(&self) -> String {
+        listen(self.router.clone()).await
+    }
+
     /// Sends a request as the gateway would, and checks what every answer must hold.
     pub async fn send(&self, request: Request<Body>, address: IpAddr) -> Reply {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -225,6 +231,18 @@ impl Service {
         messages.iter().filter_map(|m| m["code"].as_str()).for_each(crate::secrets::remember);
         messages
     }
+}
+
+/// Serves routes on a port of this machine, until the test's runtime ends. Gives where.
+///
+/// # Panics
+/// If no port can be had.
+pub async fn listen(router: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let peer = local::service::set_peer;
+    tokio::spawn(local::gateway::serve(listener, router, peer, std::future::pending()));
+    url
 }
 
 /// A request with a JSON body.

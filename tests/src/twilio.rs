@@ -11,7 +11,8 @@ use http::{Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::net::TcpListener;
+
+use crate::service::listen;
 
 /// What the next requests are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,14 +55,10 @@ impl Twilio {
     /// # Panics
     /// If no port can be had.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
         let shared =
             Arc::new(Shared { mood: Mutex::new(Mood::Taking), sent: Mutex::new(Vec::new()) });
         let router = Router::new().fallback(answer).with_state(shared.clone());
-        let peer = local::service::set_peer;
-        tokio::spawn(local::gateway::serve(listener, router, peer, std::future::pending()));
-        Self { url, shared }
+        Self { url: listen(router).await, shared }
     }
 
     /// The variables of a service that sends through it.

@@ -16,7 +16,7 @@ mod keys;
 pub mod lifecycle;
 mod numbers;
 #[cfg(test)]
-mod vectors;
+mod tests;
 mod xeddsa;
 
 pub use keys::{IdentityKey, KeyError, KyberKey, PublicKey, Signature};

@@ -11,7 +11,8 @@ use utoipa::openapi::{
 const INTRODUCTION: &str = "\
 Phone-number authentication and Signal key directory.
 
-**Bodies** are JSON objects in UTF-8, at most 100 kB and 32 levels deep. Unknown fields are \
+**Bodies** are JSON objects in UTF-8, at most 100 kB (1 MB where they hold keys) and 32 levels \
+deep. Unknown fields are \
 ignored, `null` counts as absent, an empty body is an empty object, a field given twice is \
 refused. Texts are counted in Unicode scalars and hold no control characters.
 
@@ -22,7 +23,13 @@ refused. Texts are counted in Unicode scalars and hold no control characters.
 const INTRODUCTION_END: &str = "
 **Limits**: 429 and 503 carry `Retry-After`. `RateLimit-Limit`, `-Remaining` and `-Reset` tell \
 what is left to the caller's own address (public routes: 60 requests a minute, code requests: \
-10) or account (bearer routes: 300).
+10) or account (bearer routes: 300; uploads of keys: 100 an hour). A caller is given ten one-time \
+keys of a device, and ten of a user's devices in one call, at once, and then one in ten minutes: \
+beyond that bundles come without, which refuses nothing.
+
+**Shipped clients**: a service that is set up for them (`LEGACY_CLIENTS`) answers the GET routes \
+under `/auth/v1/signal` without a token, asks for neither `registrationId` nor Kyber keys, and takes \
+a signed prekey whose signature does not hold.
 
 **Every answer** carries `X-Request-Id`: the request's own, if it sent 1 to 64 letters, digits \
 and hyphens, else a new one.";

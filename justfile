@@ -41,7 +41,7 @@ openapi:
 
 # Build every function for Lambda
 build *arguments:
-    cargo lambda build --release --bin verify --bin login --bin tokens --bin platform {{ arguments }}
+    cargo lambda build --release --bin verify --bin login --bin tokens --bin prekeys --bin platform {{ arguments }}
 
 # Deploy to a stage of samconfig.toml
 deploy stage="dev" *arguments:

@@ -4,34 +4,97 @@
 //! | file | what is bad |
 //! |---|---|
 //! | [`bodies`] | the body as a whole: its bytes, size, type, depth |
-//! | [`fields`] | one field of an otherwise good body |
+//! | [`fields`] | one field of an otherwise good body, however deep |
+//! | [`keys`] | Signal keys: lists, numbers, keys that are none |
 //! | [`routes`] | ids in the path, methods, paths, tokens |
 //! | [`arbitrary`] | anything at all (property tests) |
 //!
 //! A new route is tested as soon as it is documented, if [`Fixture::value`] knows a good
-//! value for each of its fields.
+//! value for each of its fields. Fields within objects and lists are found by themselves: the
+//! good value must have them all.
 
 mod arbitrary;
 mod bodies;
 mod fields;
+mod keys;
 mod routes;
 
 use axum::body::Body;
 use http::{Method, Request, header};
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use tests::contract::DOCUMENT;
-use tests::{Client, Reply, Service, Session, stores};
+use tests::{Client, Keys, Reply, Service, Session, stores};
 
-use crate::verify::{OTHER_PHONE, PHONE, keys, phone};
+use crate::verify::{OTHER_PHONE, PHONE, keys as redis_keys, phone};
+
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    Number {
+        least: i64,
+        most: i64,
+    },
+    Object,
+    /// With the most elements that it may have.
+    List(usize),
+}
 
 /// A field of a request body, as the document has it.
 pub struct Field {
-    pub name: String,
+    /// Where it stands, as refusals name it: `signalKeyBundle.preKeys[0].keyId`.
+    pub place: String,
+    pub kind: Kind,
     pub required: bool,
     /// Longest text, where any text is good.
     pub max_length: Option<usize>,
     pub is_uuid: bool,
+}
+
+impl Field {
+    /// Whether it is one of the body's own, not one of a field's.
+    pub fn is_top(&self) -> bool {
+        !self.place.contains(['.', '['])
+    }
+
+    pub fn is_element(&self) -> bool {
+        self.place.ends_with(']')
+    }
+
+    /// Whether it is a key or signature: one that is not valid is 422.
+    pub fn is_key(&self) -> bool {
+        ["identityKey", "publicKey", "signature"].iter().any(|name| self.place.ends_with(name))
+    }
+
+    /// Where it stands, as a JSON pointer.
+    pub fn pointer(&self) -> String {
+        format!("/{}", self.place.replace(['.', '['], "/").replace(']', ""))
+    }
+
+    /// The pointer of what it stands in, and its name there.
+    pub fn within(&self) -> (String, String) {
+        let pointer = self.pointer();
+        let (parent, name) = pointer.rsplit_once('/').expect("a pointer");
+        (parent.to_owned(), name.to_owned())
+    }
+
+    /// Its value in a body.
+    pub fn of<'a>(&self, body: &'a Value) -> &'a Value {
+        body.pointer(&self.pointer()).unwrap_or_else(|| panic!("no good body has {}", self.place))
+    }
+
+    /// A body with another value there.
+    pub fn put(&self, mut body: Value, value: Value) -> Value {
+        let place = body.pointer_mut(&self.pointer());
+        *place.unwrap_or_else(|| panic!("no good body has {}", self.place)) = value;
+        body
+    }
+
+    /// A body with this text there, as it would stand on the wire.
+    pub fn put_raw(&self, body: Value, raw: &str) -> String {
+        self.put(body, "PLACE".into()).to_string().replacen(r#""PLACE""#, raw, 1)
+    }
 }
 
 /// A route with what it takes, as the document has it.
@@ -40,26 +103,72 @@ pub struct Operation {
     /// The path's template.
     pub path: String,
     pub takes_bearer: bool,
-    /// Its body's fields, if it takes a body.
+    /// Its body's fields, and theirs, if it takes a body.
     pub fields: Option<Vec<Field>>,
 }
 
+/// The schema behind a reference, or behind one that may be null.
 fn resolve(schema: &'static Value) -> &'static Value {
+    let alternatives = schema["oneOf"].as_array().into_iter().flatten();
+    let schema = alternatives.into_iter().find(|one| one["type"] != "null").unwrap_or(schema);
     let name = schema["$ref"].as_str().map(|path| path.trim_start_matches('#'));
     name.map_or(schema, |name| DOCUMENT.pointer(name).expect("a schema"))
+}
+
+fn kind(schema: &Value) -> Kind {
+    let types = &schema["type"];
+    let number = |name: &str| schema[name].as_i64().expect("the bounds of a number");
+    let is = |wanted: &str| {
+        types == wanted || types.as_array().is_some_and(|t| t.contains(&wanted.into()))
+    };
+    if is("array") {
+        Kind::List(
+            schema["maxItems"].as_u64().and_then(|max| max.try_into().ok()).expect("maxItems"),
+        )
+    } else if is("object") {
+        Kind::Object
+    } else if is("integer") {
+        Kind::Number { least: number("minimum"), most: number("maximum") }
+    } else {
+        assert!(is("string"), "a field of a kind that is not known: {schema}");
+        Kind::Text
+    }
+}
+
+/// Adds an object's fields, and those within them.
+fn add_fields(all: &mut Vec<Field>, within: &str, object: &'static Value) {
+    let required = object["required"].as_array().map_or(&[][..], |names| names);
+    for (name, schema) in object["properties"].as_object().into_iter().flatten() {
+        let required = required.iter().any(|required| required == name);
+        add_field(all, format!("{within}{name}"), schema, required);
+    }
+}
+
+fn add_field(all: &mut Vec<Field>, place: String, schema: &'static Value, required: bool) {
+    let schema = resolve(schema);
+    let kind = kind(schema);
+    let (within, element) = (format!("{place}."), format!("{place}[0]"));
+    all.push(Field {
+        place,
+        kind,
+        required,
+        max_length: schema["maxLength"].as_u64().and_then(|max| usize::try_from(max).ok()),
+        is_uuid: schema["format"] == "uuid",
+    });
+    match kind {
+        Kind::Object => add_fields(all, &within, schema),
+        Kind::List(_) => add_field(all, element, &schema["items"], true),
+        Kind::Text | Kind::Number { .. } => {}
+    }
 }
 
 fn fields(operation: &'static Value) -> Option<Vec<Field>> {
     let content = operation.pointer("/requestBody/content")?;
     let schema = resolve(&content["application/json"]["schema"]);
-    let required = schema["required"].as_array().cloned().unwrap_or_default();
-    let fields = schema["properties"].as_object()?.iter().map(|(name, field)| Field {
-        name: name.clone(),
-        required: required.iter().any(|required| required == name),
-        max_length: field["maxLength"].as_u64().and_then(|max| usize::try_from(max).ok()),
-        is_uuid: field["format"] == "uuid",
-    });
-    Some(fields.collect())
+    let mut all = Vec::new();
+    schema["properties"].as_object()?;
+    add_fields(&mut all, "", schema);
+    Some(all)
 }
 
 /// Every route of the document.
@@ -89,6 +198,24 @@ pub fn operations_with_body() -> impl Iterator<Item = (Operation, Vec<Field>)> {
     })
 }
 
+/// The same, those last that end what the others need.
+pub fn operations_in_good_order() -> Vec<(Operation, Vec<Field>)> {
+    let mut all: Vec<_> = operations_with_body().collect();
+    all.sort_by_key(|(operation, _)| operation.path.ends_with("/logout"));
+    all
+}
+
+/// The largest body that a route with these fields takes.
+pub fn limit(fields: &[Field]) -> usize {
+    if fields.iter().any(Field::is_key) { 1024 * 1024 } else { 100 * 1024 }
+}
+
+/// A path's template with this in place of each parameter.
+pub fn fill(template: &str, value: &str) -> String {
+    let parts = template.split('/').map(|part| if part.starts_with('{') { value } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
 /// A service where a good request to any route would change something.
 pub struct Fixture {
     pub service: Service,
@@ -98,25 +225,30 @@ pub struct Fixture {
     running: [(String, String); 2],
     /// One more, that a code may be sent for.
     resendable: String,
+    /// The keys of the session's device; the account has another that has some too.
+    pub device_keys: Keys,
 }
 
 impl Fixture {
     pub async fn new() -> Self {
         let service = Service::with(&[("RATE_LIMITS", "off")]).await;
         let client = service.client();
-        let session = client.sign_up(PHONE).await;
+        let device_keys = Keys::new();
+        let session = client.sign_up_with(PHONE, device_keys.bundle(1..4, 1..4)).await;
+        let _ = client.log_in_with(PHONE, "another", Keys::new().bundle(1..4, 1..4)).await;
         let confirmed =
             [client.verified("register", OTHER_PHONE).await, client.verified("login", PHONE).await];
         let running =
             [client.start("register", &phone(1)).await, client.start("login", &phone(2)).await];
         let (resendable, _) = client.start("register", &phone(3)).await;
-        Self { service, session, confirmed, running, resendable }
+        Self { service, session, confirmed, running, resendable, device_keys }
     }
 
-    /// A good value for a field.
+    /// A good value for a field of the body's own.
     fn value(&self, path: &str, field: &str) -> Value {
         let purpose = usize::from(path.contains("login"));
         let (running, code) = &self.running[purpose];
+        let keys = &self.device_keys;
         let value = match field {
             "phoneNumber" => OTHER_PHONE,
             "previousToken" | "refreshToken" => &self.session.refresh,
@@ -124,22 +256,37 @@ impl Fixture {
             "verificationId" => &self.confirmed[purpose],
             "code" => code,
             "deviceId" if path.ends_with("/logout") => &self.session.device,
+            "userId" => &self.session.user,
             "deviceType" => "ios",
             "deviceId" | "deviceName" | "model" | "osVersion" | "appVersion" | "fcmToken"
             | "apnsToken" | "challenge" => "a text",
+            // Of another device: an identity key belongs to one.
+            "signalKeyBundle" => return Keys::new().bundle(1..4, 1..3),
+            "preKeys" => return keys.prekeys(11..14).into(),
+            "kyberPreKeys" => return keys.kyber_prekeys(11..13).into(),
+            "userIds" => return json!([self.session.user]),
+            "devices" => return json!([{ "signalDeviceId": 1, "registrationId": 1 }]),
+            "digest" => "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "keyId" | "publicKey" | "signature" if path.contains("kyber") => {
+                return keys.kyber_prekey(1_000_001)[field].clone();
+            }
+            "keyId" | "publicKey" | "signature" => return keys.signed_prekey(2)[field].clone(),
             other => panic!("no good value is known for {other} of {path}"),
         };
         value.into()
     }
 
     /// A body that would be taken.
-    pub fn good_body(&self, path: &str, fields: &[Field]) -> Map<String, Value> {
-        fields.iter().map(|field| (field.name.clone(), self.value(path, &field.name))).collect()
+    pub fn good_body(&self, path: &str, fields: &[Field]) -> Value {
+        let own = fields.iter().filter(|field| field.is_top());
+        own.map(|field| (field.place.clone(), self.value(path, &field.place))).collect()
     }
 
-    /// The path, of a verification that goes on.
+    /// The path, of what is there.
     pub fn path(&self, operation: &Operation) -> String {
         let path = operation.path.replace("{verificationId}", &self.resendable);
+        let path = path.replace("{userId}", &self.session.user);
+        let path = path.replace("{deviceId}", &self.session.device);
         assert!(!path.contains('{'), "a parameter that is not known: {path}");
         path
     }
@@ -174,7 +321,18 @@ impl Fixture {
     /// Redis, every message.
     pub async fn state(&self) -> String {
         let database = stores::connect(&self.service.stores.database_url).await;
-        let tables = ["users_auth", "devices", "sessions", "login_history", "outbox"];
+        let tables = [
+            "users_auth",
+            "devices",
+            "sessions",
+            "login_history",
+            "outbox",
+            "identity_keys",
+            "signed_prekeys",
+            "kyber_last_resort_prekeys",
+            "prekeys",
+            "kyber_prekeys",
+        ];
         let mut state = String::new();
         for table in tables {
             let query =
@@ -183,7 +341,7 @@ impl Fixture {
             state.push_str(&rows);
         }
         let mut redis = self.service.redis().await;
-        let mut records = keys(&self.service, "verification:*").await;
+        let mut records = redis_keys(&self.service, "verification:*").await;
         records.sort();
         for key in records {
             let mut fields: Vec<String> =
@@ -191,7 +349,7 @@ impl Fixture {
             fields.sort();
             write!(state, "{key} {fields:?}").expect("a text grows");
         }
-        let mut sessions = keys(&self.service, "session:*").await;
+        let mut sessions = redis_keys(&self.service, "session:*").await;
         sessions.sort();
         for key in sessions {
             let value: String =

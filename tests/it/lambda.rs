@@ -18,7 +18,7 @@ use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
-use tests::{Reply, Service, Session, contract};
+use tests::{Keys, Reply, Service, Session, contract};
 use tokio::sync::{Mutex, mpsc};
 use tower::ServiceExt as _;
 
@@ -89,7 +89,8 @@ async fn every_recorded_event_is_answered_by_its_function() {
             "start_registration_verification" | "start_login_verification" => 200,
             // What they name was never made here, and their tokens are not ours.
             "fetch_verification" => 404,
-            "issue_ws_token" | "logout_session" | "logout_all_sessions" | "refresh_tokens" => 401,
+            "refresh_tokens" => 401,
+            _ if one.needs_bearer() => 401,
             _ if one.function == "platform" => 200,
             _ => 400,
         };
@@ -98,6 +99,66 @@ async fn every_recorded_event_is_answered_by_its_function() {
     }
     let unknown = read_json("events/unknown_route.json");
     invoke(&service, "platform", &unknown).await.refused(404, "not_found");
+}
+
+/// Who asks in the recorded events, and whose keys are asked for there.
+const ASKING: [&str; 2] =
+    ["01957d3e-6f00-7a41-9c52-3d8e0b7f6a15", "01957d3e-6f02-7c83-be94-5fa02d917c37"];
+const ASKED: [&str; 2] =
+    ["01957c10-2b40-7d92-a1f7-60c4e8d3b529", "01957c10-2b42-7e15-9d03-4fb87a1c6e80"];
+
+#[tokio::test]
+async fn the_recorded_keys_are_taken_and_found_when_those_who_ask_exist() {
+    let service = Service::start().await;
+    let client = service.client();
+    let (alice, bob) = ("+33612345678", "+33698765432");
+    let recorded = |id: &str, verification: &str| {
+        let event = read_json(&format!("events/{id}.json"));
+        let mut body: Value = serde_json::from_str(event["body"].as_str().unwrap()).unwrap();
+        body["verificationId"] = json!(verification);
+        event_with(id, &body)
+    };
+    let id = client.verified("register", alice).await;
+    let _ = invoke(&service, "login", &recorded("register_user", &id)).await.expect(201);
+    let id = client.verified("login", alice).await;
+    let session = invoke(&service, "login", &recorded("login_user", &id)).await.expect(200);
+    let session = Session::from_reply(&session);
+    let other = client.sign_up_with(bob, Keys::new().bundle(1..4, 1..4)).await;
+
+    // In an order in which each still finds something, with what that is.
+    for (id, status, found) in [
+        ("check_keys", 200, json!({ "match": false })),
+        ("upload_signed_prekey", 201, Value::Null),
+        ("upload_prekeys", 201, json!({ "uploaded": 3 })),
+        ("upload_kyber_prekeys", 201, json!({ "uploaded": 2 })),
+        ("upload_kyber_last_resort", 201, Value::Null),
+        ("fetch_key_status", 200, json!({ "availablePreKeys": 3, "availableKyberPreKeys": 2 })),
+        ("fetch_key_recommendations", 200, json!({ "availablePreKeys": 3 })),
+        ("fetch_key_health", 200, json!({ "prekeys_remaining": 3 })),
+        ("list_key_devices", 200, json!({ "userId": other.user, "version": 1 })),
+        ("fetch_prekey_bundle", 200, json!({ "deviceId": other.device })),
+        ("fetch_user_bundles", 200, json!({ "userId": other.user })),
+        ("fetch_bundles", 200, Value::Null),
+        ("check_key_devices", 200, json!({ "missing": [], "extra": [2], "stale": [1] })),
+        ("delete_device_keys", 204, Value::Null),
+        ("delete_all_keys", 204, Value::Null),
+    ] {
+        let mut event = read_json(&format!("events/{id}.json")).to_string();
+        let theirs =
+            [(ASKING, [&session.user, &session.device]), (ASKED, [&other.user, &other.device])];
+        for (names, real) in theirs {
+            for (name, real) in names.iter().zip(real) {
+                event = event.replace(name, real);
+            }
+        }
+        let mut event: Value = serde_json::from_str(&event).unwrap();
+        event["headers"]["authorization"] = json!(format!("Bearer {}", session.access));
+        let reply = invoke(&service, "prekeys", &event).await;
+        assert_eq!(reply.status, status, "{id}: {}", reply.json());
+        for (name, value) in found.as_object().into_iter().flatten() {
+            assert_eq!(reply.json()[name], *value, "{id}: {name}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -191,6 +252,7 @@ async fn a_sandbox() {
         Ok("verify") => shared::lambda::run_sending(verify::router()).await,
         Ok("login") => shared::lambda::run(login::router()).await,
         Ok("tokens") => shared::lambda::run(tokens::router()).await,
+        Ok("prekeys") => shared::lambda::run(prekeys::router()).await,
         _ => return,
     };
     run.expect("the runtime's loop");
@@ -313,13 +375,23 @@ async fn a_number_signs_up_through_the_runtimes_own_loop() {
         verify.invoke(&event_with("confirm_registration_verification", &body)).await.expect(200);
 
     let mut login = Sandbox::start("login", &variables).await;
-    let register = event_with("register_user", &json!({ "verificationId": id }));
+    let keys = Keys::new().bundle(1..3, 1..3);
+    let register =
+        event_with("register_user", &json!({ "verificationId": id, "signalKeyBundle": keys }));
     let session = Session::from_reply(&login.invoke(&register).await.expect(201));
 
     let mut tokens = Sandbox::start("tokens", &variables).await;
     let refresh = event_with("refresh_tokens", &json!({ "refreshToken": session.refresh }));
     let refreshed = Session::from_reply(&tokens.invoke(&refresh).await.expect(200));
     assert_eq!(refreshed.user, session.user);
+
+    let mut prekeys = Sandbox::start("prekeys", &variables).await;
+    let mut fetch = read_json("events/fetch_prekey_bundle.json");
+    fetch["rawPath"] =
+        json!(format!("/auth/v1/signal/keys/{}/devices/{}", session.user, session.device));
+    fetch["headers"]["authorization"] = json!(format!("Bearer {}", refreshed.access));
+    let bundle = prekeys.invoke(&fetch).await.expect(200).json();
+    assert_eq!(bundle["preKey"], keys["preKeys"][0]);
 
     // One line per request that is a metric too; and nothing of what must not be in a log.
     for (sandbox, function, routes) in [
@@ -330,6 +402,7 @@ async fn a_number_signs_up_through_the_runtimes_own_loop() {
         ),
         (login, "auth-login", &["/auth/v1/register"]),
         (tokens, "auth-tokens", &["/auth/v1/tokens/refresh"]),
+        (prekeys, "auth-prekeys", &["/auth/v1/signal/keys/{userId}/devices/{deviceId}"]),
     ] {
         let log = sandbox.end();
         let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());

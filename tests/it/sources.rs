@@ -65,10 +65,11 @@ pub fn event_names() -> Vec<String> {
 }
 
 /// The router of each function, as its main.rs runs it.
-pub fn routers() -> [(&'static str, OpenApiRouter<App>); 4] {
+pub fn routers() -> [(&'static str, OpenApiRouter<App>); 5] {
     [
         ("login", login::router()),
         ("platform", platform::router()),
+        ("prekeys", prekeys::router()),
         ("tokens", tokens::router()),
         ("verify", verify::router()),
     ]

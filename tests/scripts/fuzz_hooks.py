@@ -1,10 +1,11 @@
-"""What schemathesis cannot invent: accounts, tokens, verifications and their codes.
+"""What schemathesis cannot invent: accounts, tokens, verifications and their codes, Signal keys.
 
 Without them nearly every request would end at "no such verification" or at 401. Only requests that
 are meant to be valid are touched, and of those one in four stays as it was invented.
 """
 
 import itertools
+import json
 import os
 import pathlib
 import sys
@@ -14,9 +15,10 @@ import schemathesis
 from schemathesis.generation import GenerationMode
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from service import ask
+from service import ROOT, ask
 
 PORT = int(os.environ["FUZZ_PORT"])
+KEYS = "/auth/v1/signal/"
 REQUEST = {"register": "/auth/v1/verify/register/request", "login": "/auth/v1/verify/login/request"}
 
 
@@ -48,13 +50,35 @@ class Accounts(threading.local):
 
     def session(self):
         if self.tokens is None:
-            phone = self.number()
-            started = call(REQUEST["register"], {"phoneNumber": phone}, 200)
-            proof = {"verificationId": started["verificationId"], "code": started["code"]}
-            call("/auth/v1/verify/register/confirm", proof, 200)
-            self.tokens = call("/auth/v1/register", {"verificationId": proof["verificationId"]}, 201)
-            self.phone = phone
+            self.phone = self.number()
+            self.tokens = sign_up(self.phone)
         return self.tokens
+
+
+class Directory:
+    """The one account whose device has keys, those of the recorded events: only their owner could
+    make others. Nobody ends its session, nor takes its keys away."""
+
+    def __init__(self):
+        self.lock, self.owner = threading.Lock(), None
+
+    def session(self):
+        with self.lock:
+            if self.owner is None:
+                self.owner = sign_up("+33699999999", signalKeyBundle=recorded("register_user")["signalKeyBundle"])
+        return self.owner
+
+
+def sign_up(phone, **more):
+    started = call(REQUEST["register"], {"phoneNumber": phone}, 200)
+    proof = {"verificationId": started["verificationId"], "code": started["code"]}
+    call("/auth/v1/verify/register/confirm", proof, 200)
+    return call("/auth/v1/register", {"verificationId": proof["verificationId"], **more}, 201)
+
+
+def recorded(operation):
+    """The body of a recorded event."""
+    return json.loads(json.loads((ROOT / f"events/{operation}.json").read_text())["body"])
 
 
 def call(path, body, status):
@@ -65,12 +89,17 @@ def call(path, body, status):
 
 
 accounts = Accounts()
+directory = Directory()
 
 
 @schemathesis.auth(refresh_interval=None)
 class Bearer:
     def get(self, case, ctx):
-        return accounts.session()["accessToken"]
+        # Keys are uploaded by the device that has some. Others fetch them all: a device is not told
+        # its own; and others delete.
+        path = case.operation.path
+        owns = path.startswith(KEYS) and case.method != "DELETE" and not path.endswith("/bundles")
+        return (directory if owns else accounts).session()["accessToken"]
 
     def set(self, case, data, ctx):
         operation = case.operation
@@ -86,6 +115,8 @@ def before_call(ctx, case, **kwargs):
     path, body = case.operation.path, case.body
     if "verificationId" in (case.path_parameters or {}):
         case.path_parameters["verificationId"] = accounts.verification("register", False)["verificationId"]
+    if path.startswith(KEYS):
+        with_keys(case)
     if not isinstance(body, dict):
         return
     if path in REQUEST.values():
@@ -96,11 +127,29 @@ def before_call(ctx, case, **kwargs):
     elif path.endswith(("/register", "/login")):
         proof = accounts.verification(path.rpartition("/")[2], True)
         body["verificationId"] = proof["verificationId"]
+        # Invented keys are none; those of the directory have an owner.
+        body.pop("signalKeyBundle", None)
     elif path.endswith("/tokens/refresh"):
         body["refreshToken"] = accounts.session()["refreshToken"]
     # What was bound to an invented device would never match.
     if "/verify/" in path or path.endswith(("/register", "/login")):
         body.pop("deviceId", None)
+
+
+def with_keys(case):
+    """A request to the directory, about the account that is in it."""
+    operation, owner = case.operation.definition.raw["operationId"], directory.session()
+    named = accounts.session() if case.method == "DELETE" else owner
+    for name in case.path_parameters or {}:
+        case.path_parameters[name] = named[name]
+    if not isinstance(case.body, dict):
+        return
+    if operation.startswith("upload_") or operation == "check_keys":
+        case.body.update(recorded(operation))
+    elif operation == "fetch_bundles":
+        case.body["userIds"] = [owner["userId"], *case.body["userIds"]][:50]
+    elif operation == "check_key_devices":
+        case.body["userId"] = owner["userId"]
 
 
 @schemathesis.hook

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Signs up through `cargo lambda watch`: the functions as Lambdas, on the paths of template.yaml.
+"""Signs up and fetches keys through `cargo lambda watch`: the functions as Lambdas, on the paths
+of template.yaml.
 
 Stores and inbox are those of a `cargo local up` beside it. Needs cargo-lambda.
 """
@@ -13,7 +14,7 @@ import tomllib
 sys.dont_write_bytecode = True
 from service import HOST, ROOT, Failure, Process, ask, check, expect, free_port, local_service, run, wait_for
 
-FUNCTIONS = ["verify", "login", "tokens", "platform"]
+FUNCTIONS = ["verify", "login", "tokens", "prekeys", "platform"]
 PHONE = "+33612345678"
 # The first call of a function may wait for cargo's lock and a debug build's start.
 FIRST = 120
@@ -31,8 +32,9 @@ def main():
         watch = ["cargo", "lambda", "watch", "-A", HOST, "-P", str(port), "--ignore-changes", "--disable-cors"]
         with Process("watch", watch, env).running() as process:
             wait_for("the watch port", process, lambda: listening(port), 60)
-            for path in ("/auth/v1/health/live", "/auth/v1/verify/x", "/auth/v1/login", "/auth/v1/tokens/refresh"):
-                method = "GET" if path.endswith(("live", "x")) else "POST"
+            first = ("/auth/v1/health/live", "/auth/v1/verify/x", "/auth/v1/signal/health")
+            for path in (*first, "/auth/v1/login", "/auth/v1/tokens/refresh"):
+                method = "GET" if path in first else "POST"
                 ask(port, method, path, body=None if method == "GET" else {}, seconds=FIRST)
             sign_up(port, local)
             refusals(port)
@@ -77,7 +79,9 @@ def sign_up(port, local):
     fetched = expect(200, port, "GET", f"/auth/v1/verify/{verification}").json()
     check(fetched["verified"] is True, "a confirmed code does not count")
 
-    registered = expect(201, port, "POST", "/auth/v1/register", {"verificationId": verification})
+    bundle = recorded("register_user")["signalKeyBundle"]
+    proof = {"verificationId": verification, "signalKeyBundle": bundle}
+    registered = expect(201, port, "POST", "/auth/v1/register", proof)
     tokens = registered.json()
     check(tokens.keys() == {"accessToken", "refreshToken", "userId", "deviceId"}, f"register: {tokens.keys()}")
     check("no-store" in registered.headers.get("Cache-Control", ""), "register may be stored by caches")
@@ -88,10 +92,32 @@ def sign_up(port, local):
     ws = expect(200, port, "POST", "/auth/v1/tokens/ws-token", {}, token=newer["accessToken"]).json()
     check(ws.keys() == {"wsToken", "expiresIn"} and ws["expiresIn"] == 60, f"ws-token: {ws.keys()}")
 
+    directory(port, newer, bundle)
+
     expect(204, port, "POST", "/auth/v1/logout", {}, token=newer["accessToken"])
     ended = expect(401, port, "POST", "/auth/v1/tokens/refresh", {"refreshToken": newer["refreshToken"]})
     problem(ended, "session_ended")
     expect(401, port, "POST", "/auth/v1/tokens/ws-token", {}, token=newer["accessToken"])
+
+
+def directory(port, session, bundle):
+    """What the registration brought is handed out, and what is uploaded after it."""
+    device = f"/auth/v1/signal/keys/{session['userId']}/devices/{session['deviceId']}"
+    token = session["accessToken"]
+    fetched = expect(200, port, "GET", device, token=token).json()
+    check(fetched["identityKey"] == bundle["identityKey"], "another identity key")
+    check(fetched["preKey"] == bundle["preKeys"][0], f"prekey: {fetched['preKey']}")
+    uploaded = recorded("upload_prekeys")
+    expect(201, port, "POST", "/auth/v1/signal/keys/prekeys", uploaded, token=token)
+    fetched = expect(200, port, "GET", device, token=token).json()
+    check(fetched["preKey"] == uploaded["preKeys"][0], f"prekey: {fetched['preKey']}")
+    status = expect(200, port, "GET", f"{device}/status", token=token).json()
+    check(status["availablePreKeys"] == len(uploaded["preKeys"]) - 1, f"status: {status}")
+
+
+def recorded(event):
+    """The body of a recorded event."""
+    return json.loads(json.loads((ROOT / f"events/{event}.json").read_text())["body"])
 
 
 def code_for(phone, local):
@@ -120,6 +146,7 @@ def refusals(port):
         ("GET", "/auth/v1/login", "POST"),
         ("DELETE", "/auth/v1/verify/register/request", "POST"),
         ("PUT", "/auth/.well-known/jwks.json", "GET"),
+        ("GET", "/auth/v1/signal/keys", "DELETE"),
     ):
         refused = expect(405, port, method, path)
         problem(refused)

@@ -22,7 +22,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use tests::stores::Stores;
 use tests::{Client, Reply, Service};
-use tokio::task::JoinSet;
 
 pub const PHONE: &str = "+33612345678";
 pub const OTHER_PHONE: &str = "+33698765432";
@@ -89,14 +88,6 @@ pub async fn sandboxes(variables: &[(&str, &str)]) -> [Service; 2] {
     other.advance(one.now().since(other.now()));
     one.advance(other.now().since(one.now()));
     [one, other]
-}
-
-/// All at once, each in a task of its own; the answers in the order they came.
-pub async fn at_once<F>(requests: impl IntoIterator<Item = F>) -> Vec<Reply>
-where
-    F: Future<Output = Reply> + Send + 'static,
-{
-    requests.into_iter().collect::<JoinSet<_>>().join_all().await
 }
 
 /// How many answers have this status.

@@ -3,15 +3,25 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Mutex, MutexGuard};
 
 use crate::service::Reply;
 
-/// Runs futures at once: none begins before all are there.
+static RACE: Mutex<()> = Mutex::const_new(());
+
+/// Held by one race at a time: two at once would only be slow enough for stores to count as
+/// down.
+pub async fn alone() -> MutexGuard<'static, ()> {
+    RACE.lock().await
+}
+
+/// Runs futures at once: none begins before all are there. Answers stand in the order of
+/// the futures.
 pub async fn together<F>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output>
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
+    let _alone = alone().await;
     let futures: Vec<F> = futures.into_iter().collect();
     let barrier = Arc::new(Barrier::new(futures.len()));
     let tasks: Vec<_> = futures

@@ -6,7 +6,7 @@ use domain::device::{
 use domain::ids::{DeviceId, VerificationId};
 use domain::text::bounded;
 use serde::{Deserialize, Serialize};
-use shared::http::body::{Faults, Input, KEYS_BODY_LIMIT, uuid};
+use shared::http::body::{Faults, Input, KEYS_BODY_LIMIT, Object, uuid};
 use shared::http::keys::SignalKeyBundleWire;
 use shared::limits::Limit;
 use shared::store::identities::DeviceKeys;
@@ -41,7 +41,8 @@ pub struct LoginRequest {
     apns_token: Option<String>,
     /// The device's public keys. They replace those that it had; one-time keys that were
     /// handed out before are passed over.
-    signal_key_bundle: Option<SignalKeyBundleWire>,
+    #[schema(value_type = Option<SignalKeyBundleWire>)]
+    signal_key_bundle: Option<Object<SignalKeyBundleWire>>,
 }
 
 #[derive(ToSchema)]
@@ -86,7 +87,7 @@ impl Input for Credentials {
             faults.optional("deviceType", wire.device_type, |t| DeviceType::parse(&t));
         let verification = faults.required("verificationId", wire.verification_id, |id| uuid(&id));
         let keys = match wire.signal_key_bundle {
-            Some(bundle) => Some(bundle.check("signalKeyBundle", faults)?),
+            Some(Object(bundle)) => Some(bundle.check("signalKeyBundle", faults)?),
             None => None,
         };
         Some(Self {

@@ -8,7 +8,7 @@ use domain::prekey::devices::Listed;
 use domain::prekey::{KyberPrekey, Prekey, RegistrationId, SignalDeviceId, SignedPrekey};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared::http::body::{Faults, Input, KEYS_BODY_LIMIT, uuid};
+use shared::http::body::{Faults, Input, KEYS_BODY_LIMIT, Object, uuid};
 use shared::http::keys::{
     KyberPrekeyWire, PrekeyWire, SignedPrekeyWire, check_kyber_prekeys, check_prekeys,
 };
@@ -58,7 +58,7 @@ impl Input for LastResortUpload {
 pub struct PrekeysRequest {
     /// Handed out in this order. They replace those that wait; none leaves them as they are.
     #[schema(required, value_type = Vec<PrekeyWire>, max_items = 200)]
-    pre_keys: Option<Vec<PrekeyWire>>,
+    pre_keys: Option<Vec<Object<PrekeyWire>>>,
 }
 
 pub struct Prekeys(pub Vec<Prekey>);
@@ -82,7 +82,7 @@ impl Input for Prekeys {
 pub struct KyberPrekeysRequest {
     /// Handed out in this order. They replace those that wait; none leaves them as they are.
     #[schema(required, value_type = Vec<KyberPrekeyWire>, max_items = 200)]
-    kyber_pre_keys: Option<Vec<KyberPrekeyWire>>,
+    kyber_pre_keys: Option<Vec<Object<KyberPrekeyWire>>>,
 }
 
 pub struct KyberPrekeys(pub Vec<KyberPrekey>);
@@ -140,7 +140,7 @@ pub struct DevicesCheckRequest {
     user_id: Option<String>,
     /// The devices that the sender encrypts for.
     #[schema(required, value_type = Vec<KnownDeviceWire>, max_items = 127)]
-    devices: Option<Vec<KnownDeviceWire>>,
+    devices: Option<Vec<Object<KnownDeviceWire>>>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -170,7 +170,7 @@ impl Input for KnownDevices {
         })?;
         let mut seen = HashSet::new();
         let mut devices = Vec::with_capacity(wires.len());
-        for (n, wire) in wires.into_iter().enumerate() {
+        for (n, Object(wire)) in wires.into_iter().enumerate() {
             let field = format!("devices[{n}].signalDeviceId");
             let id = faults.required(&field, wire.signal_device_id, SignalDeviceId::new);
             let registration = faults.optional(

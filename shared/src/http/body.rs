@@ -4,8 +4,11 @@
 use axum::extract::{FromRequest, Request};
 use http::header;
 use http_body_util::BodyExt as _;
-use serde::de::DeserializeOwned;
-use std::fmt::Display;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt::{self, Display};
+use std::marker::PhantomData;
 
 use super::problem::{Code, FieldFault, Problem};
 use super::visit::Visit;
@@ -131,13 +134,44 @@ fn parse<W: DeserializeOwned>(text: &str) -> Result<W, Problem> {
         let duplicate =
             text.strip_prefix("duplicate field `").and_then(|rest| rest.split('`').next());
         let (field, code, detail) = match duplicate {
-            Some(field) => (field.to_owned(), "duplicate", "must be given once"),
+            Some(field) => (within(&path, field), "duplicate", "must be given once"),
             None => (path, "wrong_type", "is of the wrong type"),
         };
         Problem::invalid(vec![FieldFault::new(&field, code, detail)])
     })?;
     deserializer.end().map_err(|_| Problem::new(Code::BodyMalformed))?;
     Ok(wire)
+}
+
+/// The path of a field within the object at `path`, which is `.` for the body itself.
+fn within(path: &str, field: &str) -> String {
+    if path == "." || path == field {
+        field.to_owned()
+    } else if path.ends_with(&format!(".{field}")) {
+        path.to_owned()
+    } else {
+        format!("{path}.{field}")
+    }
+}
+
+/// A JSON object within a body. What serde derives would read a list into the same fields.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+            type Value = Object<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
 }
 
 /// Collects what is wrong with a body's fields, all at once.

@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use utoipa::ToSchema;
 
-use super::body::Faults;
+use super::body::{Faults, Object};
 use super::problem::{Code, FieldFault, Problem};
 use crate::app::App;
 use crate::store::identities::DeviceKeys;
@@ -74,17 +74,18 @@ pub struct SignalKeyBundleWire {
     #[schema(minimum = 1, maximum = 16380)]
     registration_id: Option<i64>,
     #[schema(required, value_type = SignedPrekeyWire)]
-    signed_pre_key: Option<SignedPrekeyWire>,
+    signed_pre_key: Option<Object<SignedPrekeyWire>>,
     /// One-time keys, handed out in this order. They replace those that wait; none leaves
     /// them as they are.
     #[schema(required, value_type = Vec<PrekeyWire>, max_items = 200)]
-    pre_keys: Option<Vec<PrekeyWire>>,
+    pre_keys: Option<Vec<Object<PrekeyWire>>>,
     /// One-time Kyber keys, in the same way.
-    #[schema(max_items = 200)]
-    kyber_pre_keys: Option<Vec<KyberPrekeyWire>>,
+    #[schema(value_type = Option<Vec<KyberPrekeyWire>>, max_items = 200)]
+    kyber_pre_keys: Option<Vec<Object<KyberPrekeyWire>>>,
     /// Handed out when no one-time Kyber key is left. Required, unless the service is set
     /// up for clients that have none.
-    kyber_last_resort_pre_key: Option<KyberPrekeyWire>,
+    #[schema(value_type = Option<KyberPrekeyWire>)]
+    kyber_last_resort_pre_key: Option<Object<KyberPrekeyWire>>,
 }
 
 impl PrekeyWire {
@@ -127,7 +128,7 @@ impl SignalKeyBundleWire {
         );
         let field = dotted(at, "signedPreKey");
         let signed = match self.signed_pre_key {
-            Some(signed) => signed.check(&field, faults),
+            Some(Object(signed)) => signed.check(&field, faults),
             None => missing(&field, faults),
         };
         let field = dotted(at, "preKeys");
@@ -140,7 +141,7 @@ impl SignalKeyBundleWire {
             check_kyber_prekeys(self.kyber_pre_keys.unwrap_or_default(), &kyber_field, faults);
         let last_resort = self
             .kyber_last_resort_pre_key
-            .map(|wire| wire.check(&dotted(at, "kyberLastResortPreKey"), faults));
+            .map(|Object(wire)| wire.check(&dotted(at, "kyberLastResortPreKey"), faults));
         let last_resort = match last_resort {
             Some(checked) => Some(checked?),
             None => None,
@@ -160,7 +161,11 @@ impl SignalKeyBundleWire {
 }
 
 /// A list of one-time keys.
-pub fn check_prekeys(wires: Vec<PrekeyWire>, at: &str, faults: &mut Faults) -> Option<Vec<Prekey>> {
+pub fn check_prekeys(
+    wires: Vec<Object<PrekeyWire>>,
+    at: &str,
+    faults: &mut Faults,
+) -> Option<Vec<Prekey>> {
     let keys = list(wires, at, faults, PrekeyWire::check)?;
     once(&keys, at, faults, |key| key.id, |key| key.key.hash());
     Some(keys)
@@ -168,7 +173,7 @@ pub fn check_prekeys(wires: Vec<PrekeyWire>, at: &str, faults: &mut Faults) -> O
 
 /// A list of one-time Kyber keys.
 pub fn check_kyber_prekeys(
-    wires: Vec<KyberPrekeyWire>,
+    wires: Vec<Object<KyberPrekeyWire>>,
     at: &str,
     faults: &mut Faults,
 ) -> Option<Vec<KyberPrekey>> {
@@ -275,7 +280,7 @@ fn key<T>(
 
 /// Every element, so that all faults are told at once.
 fn list<W, T>(
-    wires: Vec<W>,
+    wires: Vec<Object<W>>,
     at: &str,
     faults: &mut Faults,
     check: impl Fn(W, &str, &mut Faults) -> Option<T>,
@@ -286,7 +291,7 @@ fn list<W, T>(
     }
     let checked = wires.into_iter().enumerate();
     let checked: Vec<Option<T>> =
-        checked.map(|(n, wire)| check(wire, &format!("{at}[{n}]"), faults)).collect();
+        checked.map(|(n, Object(wire))| check(wire, &format!("{at}[{n}]"), faults)).collect();
     checked.into_iter().collect()
 }
 

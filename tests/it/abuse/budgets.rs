@@ -4,19 +4,18 @@ use super::{UNREACHABLE_SENDER, elsewhere, french, request};
 use serde_json::json;
 use std::time::Duration;
 use tests::Service;
-use tokio::task::JoinSet;
+use tests::race::together;
 
 const BRITISH: &str = "+447400123456";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_country_spends_its_budget_exactly_and_alone() {
     let service = Service::with(&[("SMS_BUDGET_PER_COUNTRY", "20")]).await;
-    let mut requests = JoinSet::new();
-    for n in 0..200 {
+    let requests = (0..200).map(|n| {
         let service = service.clone();
-        requests.spawn(async move { request(&service, n, &french(n, 0)).await });
-    }
-    let replies = requests.join_all().await;
+        async move { request(&service, n, &french(n, 0)).await }
+    });
+    let replies = together(requests).await;
     assert_eq!(replies.iter().filter(|reply| reply.status == 200).count(), 20);
     assert_eq!(replies.iter().filter(|reply| reply.code() == "sms_paused").count(), 180);
     assert_eq!(service.inbox().await.len(), 20);

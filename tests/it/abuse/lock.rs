@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use std::time::Duration;
+use tests::race::together;
 use tests::{Client, Service};
-use tokio::task::JoinSet;
 
 const PHONE: &str = "+33612345678";
 
@@ -89,16 +89,15 @@ async fn of_parallel_guesses_over_many_verifications_thirty_are_evaluated() {
     for _ in 0..20 {
         ids.push(client.start("login", PHONE).await);
     }
-    let mut guesses = JoinSet::new();
-    for n in 0..500 {
+    let guesses = (0..500).map(|n| {
         let (id, code) = ids[n % ids.len()].clone();
         let client = client.clone();
-        guesses.spawn(async move {
+        async move {
             let wrong = if code == "000000" { "000001" } else { "000000" };
             client.confirm("login", &id, wrong).await
-        });
-    }
-    let replies = guesses.join_all().await;
+        }
+    });
+    let replies = together(guesses).await;
     let evaluated = replies.iter().filter(|reply| reply.code() == "code_incorrect").count();
     assert_eq!(evaluated, 30);
     let refused = |code| replies.iter().filter(|reply| reply.code() == code).count();

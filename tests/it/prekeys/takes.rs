@@ -9,7 +9,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tests::Service;
-use tests::race::together;
+use tests::race::{alone, together};
 use tests::stores::Stores;
 
 const UNBOUNDED: [(&str, &str); 2] = [("RATE_LIMITS", "off"), ("ONE_TIME_KEYS_BURST", "1000000")];
@@ -140,6 +140,7 @@ async fn a_taker() {
 
 /// Runs processes to their end; gives what each took.
 async fn run(mut takers: Vec<Taker>) -> Vec<Vec<(Option<i64>, Option<i64>)>> {
+    let _alone = alone().await;
     for taker in &mut takers {
         taker.go();
     }
@@ -205,6 +206,7 @@ async fn a_killed_process_loses_at_most_the_key_it_was_taking() {
     let path = bob.path();
     let mut takers: Vec<_> =
         (0..6).map(|_| Taker::start(&environment, &alice, &path, 100_000)).collect();
+    let _alone = alone().await;
     takers.iter_mut().for_each(Taker::go);
     // Half-way through, as far as one can tell.
     let used = "SELECT count(*) FROM auth.prekeys WHERE is_used";

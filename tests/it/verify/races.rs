@@ -1,14 +1,13 @@
 //! Everything at once: what is counted is counted exactly, also over two sandboxes that
 //! know nothing of each other but the stores.
 
-use super::{
-    PHONE, address, ask, at_once, count, keys, phone, resend, sandboxes, status, wrong_codes,
-};
+use super::{PHONE, address, ask, count, keys, phone, resend, sandboxes, status, wrong_codes};
 use domain::ids::VerificationId;
 use domain::verification::{Code, Purpose};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tests::Service;
+use tests::race::together;
 
 /// One of the two, in turn.
 fn of(sandboxes: &[Service; 2], n: u16) -> Service {
@@ -24,7 +23,7 @@ async fn of_five_hundred_wrong_codes_at_once_five_are_looked_at() {
         let (client, id) = (of(&sandboxes, n).client_at(address(n)), id.clone());
         async move { client.confirm("register", &id, &guess).await }
     });
-    let replies = at_once(guesses).await;
+    let replies = together(guesses).await;
 
     let (looked_at, refused): (Vec<_>, Vec<_>) =
         replies.into_iter().partition(|reply| reply.status == 400);
@@ -55,7 +54,7 @@ async fn a_right_code_among_wrong_ones_is_never_the_sixth() {
             let (client, id) = (of(&sandboxes, n).client(), id.clone());
             async move { client.confirm("register", &id, &guess).await }
         });
-        let replies = at_once(guesses).await;
+        let replies = together(guesses).await;
         let (right, wrong) = (count(&replies, 200), count(&replies, 400));
         assert_eq!(wrong, 5);
         assert_eq!(right + count(&replies, 429), 16);
@@ -73,7 +72,7 @@ async fn a_hundred_right_confirms_at_once_are_all_right() {
         let (client, id, code) = (of(&sandboxes, n).client(), id.clone(), code.clone());
         async move { client.confirm("register", &id, &code).await }
     });
-    let replies = at_once(confirms).await;
+    let replies = together(confirms).await;
     assert_eq!(count(&replies, 200), 100);
     assert_eq!(keys(&sandboxes[0], "verification:*").await.len(), 1);
     let state = status(&client, &id).await.expect(200).json();
@@ -87,7 +86,7 @@ async fn of_two_hundred_requests_from_an_address_ten_pass() {
         let client = of(&sandboxes, n).client();
         async move { ask(&client, "register", &phone(n)).await }
     });
-    let replies = at_once(requests).await;
+    let replies = together(requests).await;
     assert_eq!((count(&replies, 200), count(&replies, 429)), (10, 190));
     assert_eq!(sandboxes[0].inbox().await.len(), 10);
     assert_eq!(keys(&sandboxes[0], "verification:*").await.len(), 10);
@@ -109,7 +108,7 @@ async fn of_two_hundred_requests_for_a_number_five_pass() {
         let purpose = if n % 3 == 0 { "login" } else { "register" };
         async move { ask(&client, purpose, PHONE).await }
     });
-    let replies = at_once(requests).await;
+    let replies = together(requests).await;
     assert_eq!((count(&replies, 200), count(&replies, 429)), (5, 195));
     assert_eq!(sandboxes[0].inbox().await.len(), 5);
     assert_eq!(keys(&sandboxes[0], "verification:*").await.len(), 5);
@@ -128,7 +127,7 @@ async fn of_two_hundred_status_requests_from_an_address_sixty_pass() {
         let (client, id) = (of(&sandboxes, n).client(), id.clone());
         async move { status(&client, &id).await }
     });
-    let replies = at_once(requests).await;
+    let replies = together(requests).await;
     assert_eq!((count(&replies, 200), count(&replies, 429)), (60, 140));
 }
 
@@ -145,7 +144,7 @@ async fn of_many_resends_at_once_one_is_sent() {
         async move { resend(&client, &id).await }
     });
     let (sent, refused): (Vec<_>, Vec<_>) =
-        at_once(requests).await.into_iter().partition(|reply| reply.status == 200);
+        together(requests).await.into_iter().partition(|reply| reply.status == 200);
     assert_eq!(sent.len(), 1);
     for reply in refused {
         reply.refused(429, "resend_too_early");
@@ -165,7 +164,7 @@ async fn of_many_codes_resent_at_once_one_counts() {
         let (client, id) = (of(&sandboxes, n).client(), id.clone());
         async move { resend(&client, &id).await }
     });
-    assert_eq!(count(&at_once(requests).await, 200), 50);
+    assert_eq!(count(&together(requests).await, 200), 50);
 
     let mut redis = sandboxes[0].redis().await;
     let key = format!("verification:{id}");

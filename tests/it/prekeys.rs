@@ -4,7 +4,6 @@
 mod bundles;
 mod devices;
 mod drain;
-mod forms;
 mod legacy;
 mod lifecycle;
 mod takes;

@@ -11,15 +11,22 @@ use axum::body::Body;
 use axum::routing::get;
 use domain::ids::{DeviceId, SessionId, UserId};
 use domain::phone::PhoneNumber;
+use domain::prekey::{
+    IdentityKey, KeyId, KyberKey, KyberPrekey, PublicKey, Signature, SignedPrekey,
+};
 use domain::session::Rotation;
+use ed25519_dalek::{Signer as _, SigningKey, Verifier as _};
 use http::{Request, header};
+use serde_json::Value;
 use shared::app::App;
 use shared::config::Config;
 use shared::signing::Identity;
 use std::collections::HashMap;
+use tests::Keys;
 use tower::ServiceExt as _;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::directory::ids;
 use crate::figures::{Sample, cpu_of, cpu_of_async};
 use crate::server::check_access;
 use crate::start::alive;
@@ -32,6 +39,7 @@ pub struct Floors {
     app: App,
     pair: EcdsaKeyPair,
     router: Router,
+    signed: Signed,
 }
 
 impl Floors {
@@ -43,7 +51,7 @@ impl Floors {
             .route("/bench/alive", get(alive));
         let router = shared::http::serve(routes, app.clone());
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
-        Self { app, pair, router }
+        Self { app, pair, router, signed: Signed::new() }
     }
 
     pub async fn round(&self) -> Vec<(&'static str, Sample)> {
@@ -67,6 +75,7 @@ impl Floors {
         let issue_access = || signing.access(who, now, chance).expect("a token");
         let issue_refresh = || signing.refresh(who, &rotation, now).expect("a token");
         let (access, refresh) = (issue_access(), issue_refresh());
+        let [ed25519, fresh, list] = self.signed.round();
         vec![
             ("verify", cpu_of(TIMES, verify)),
             ("sign", cpu_of(TIMES, sign)),
@@ -74,6 +83,9 @@ impl Floors {
             ("verify_refresh", cpu_of(TIMES, || signing.verify_refresh(&refresh, now).is_ok())),
             ("sign_access", cpu_of(TIMES, issue_access)),
             ("sign_refresh", cpu_of(TIMES, issue_refresh)),
+            ("ed25519", ed25519),
+            ("check_fresh", fresh),
+            ("check", list),
             ("parse_phone", cpu_of(TIMES, || PhoneNumber::parse("+33 6 12 34 56 78").is_ok())),
             ("edge_inside", self.inside("/bench/alive", &access).await),
             ("access_inside", self.access_inside(who, &access).await),
@@ -97,5 +109,56 @@ impl Floors {
             assert!(answer.status().is_success(), "{}", answer.status());
         })
         .await
+    }
+}
+
+/// The signed keys of a device, as the service reads them.
+struct Signed {
+    identity: IdentityKey,
+    signed: SignedPrekey,
+    kyber: Vec<KyberPrekey>,
+}
+
+impl Signed {
+    fn new() -> Self {
+        let keys = Keys::new();
+        let text = |json: &Value, name: &str| json[name].as_str().expect("text").to_owned();
+        let id = |json: &Value| KeyId::new(json["keyId"].as_i64().unwrap_or_default());
+        let signature = |json: &Value| Signature::parse(text(json, "signature")).expect("64 bytes");
+        let signed = keys.signed_prekey(1);
+        let kyber = keys.kyber_prekeys(ids(0)).into_iter().map(|json| KyberPrekey {
+            id: id(&json).expect("an id"),
+            key: KyberKey::parse(&text(&json, "publicKey")).expect("a key"),
+            signature: signature(&json),
+        });
+        Self {
+            identity: IdentityKey::parse(keys.identity()).expect("a key"),
+            signed: SignedPrekey {
+                id: id(&signed).expect("an id"),
+                key: PublicKey::parse(text(&signed, "publicKey")).expect("a key"),
+                signature: signature(&signed),
+            },
+            kyber: kyber.collect(),
+        }
+    }
+
+    /// Bare Ed25519 over as many bytes, a signed prekey with a verifier of its own, and each
+    /// of a hundred Kyber keys with one.
+    fn round(&self) -> [Sample; 3] {
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let (public, message) = (key.verifying_key(), self.kyber[0].key.as_bytes());
+        let signature = key.sign(message);
+        let bare = || public.verify(message, &signature).expect("it is signed");
+        let fresh = || assert!(self.signed.is_signed_by(&self.identity.verifier()));
+        let mut verifier = self.identity.verifier();
+        let mut next = self.kyber.iter().cycle().enumerate();
+        let each = || {
+            let (n, key) = next.next().expect("a cycle");
+            if n % self.kyber.len() == 0 {
+                verifier = self.identity.verifier();
+            }
+            assert!(key.is_signed_by(&verifier));
+        };
+        [cpu_of(TIMES, bare), cpu_of(TIMES, fresh), cpu_of(TIMES, each)]
     }
 }

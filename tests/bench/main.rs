@@ -11,16 +11,20 @@
 //! | [`server`] | the child that serves, and how it is asked what it used |
 //! | [`load`] | the connections that ask |
 //! | [`operations`] | what is asked: an account's way from its first code to its logout |
+//! | [`directory`] | and of the key directory: bundles, uploads |
+//! | [`psql`] | the statement behind a bundle, in plain psql |
 //! | [`floors`] | bare cryptography, and the service's own steps without HTTP |
 //! | [`trips`] | round trips to each store, counted in this process |
 //! | [`start`] | cold starts: a child for each |
 //! | [`figures`] | times and their medians |
 //! | [`table`] | all of it as Markdown |
 
+mod directory;
 mod figures;
 mod floors;
 mod load;
 mod operations;
+mod psql;
 mod server;
 mod start;
 mod table;
@@ -30,8 +34,10 @@ use clap::Parser;
 use std::collections::HashMap;
 use tests::stores::Stores;
 
+use directory::Directory;
 use figures::Samples;
 use load::Load;
+use psql::Psql;
 use server::Server;
 
 /// Connections that ask at the same time: many as of a busy server, one as of a Lambda's
@@ -90,11 +96,17 @@ async fn bench(arguments: &Arguments) {
     for connections in CONNECTIONS {
         loads.push(Load::connect(server.port, connections).await);
     }
+    let accounts = arguments.accounts;
+    let directory = Directory::open(&stores.database_url, &mut loads[0], &mut numbers).await;
+    let psql = Psql::find(&stores.database_url).await;
     for round in 0..=arguments.rounds {
         eprintln!("bench: round {round} of {}", arguments.rounds);
-        let bare = floors.round().await;
+        let mut bare = floors.round().await;
+        directory.stock(accounts).await;
+        bare.extend(psql.round(&directory, accounts / 2).await);
         for (samples, load) in samples.iter_mut().zip(&mut loads) {
-            let asked = operations::round(&server, load, &mut numbers, arguments.accounts).await;
+            let mut asked = operations::round(&server, load, &mut numbers, accounts).await;
+            asked.extend(directory.round(&server, load, &mut numbers, accounts).await);
             // The first round fills caches and connects.
             for (name, sample) in asked.into_iter().chain(bare.clone()).filter(|_| round > 0) {
                 samples.entry(name).or_default().push(sample);
@@ -110,7 +122,7 @@ async fn bench(arguments: &Arguments) {
     let starts = start::measure(&variables, arguments.starts);
 
     let memory = (quiet.peak_memory, busy.peak_memory);
-    let text = table::render(arguments, &samples, &trips, &starts, memory);
+    let text = table::render(arguments, &samples, &trips, &starts, memory, psql.name());
     println!("{text}");
     if arguments.write {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/bench.md");
@@ -128,6 +140,7 @@ fn variables(stores: &Stores) -> HashMap<String, String> {
         ("REDIS_URL", &stores.redis_url),
         ("SMS_SENDER", "inbox"),
         ("RATE_LIMITS", "off"),
+        ("ONE_TIME_KEYS_BURST", "1000000"),
         ("DEMO_MODE", "true"),
     ];
     variables.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));

@@ -8,7 +8,7 @@ use crate::load::{Ask, Errand, Load, once};
 use crate::server::Server;
 
 /// How many more of the cheap requests are sent, so that they can be told from nothing.
-const CHEAP: usize = 4;
+pub const CHEAP: usize = 4;
 
 /// Handlers that touch nothing of an account.
 const PLAIN: [(&str, &str); 7] = [
@@ -40,7 +40,7 @@ pub async fn round(
     let phones: Vec<String> = numbers.take(accounts).map(phone).collect();
 
     // Registered.
-    let asks = phones.iter().map(|phone| once(request("register", phone)));
+    let asks = phones.iter().map(|phone| once(request("register", phone, phone)));
     let codes = measure("otp_request", asks.collect()).await;
     let asks =
         phones.iter().zip(&codes).map(|(phone, code)| once(confirm("register", phone, code)));
@@ -62,7 +62,7 @@ pub async fn round(
     measure("refresh", asks.collect()).await;
 
     // Back again on the same device, and gone.
-    let asks = phones.iter().map(|phone| once(request("login", phone)));
+    let asks = phones.iter().map(|phone| once(request("login", phone, phone)));
     let codes = measure("login_request", asks.collect()).await;
     let asks = phones.iter().zip(&codes).map(|(phone, code)| once(confirm("login", phone, code)));
     measure("login_confirm", asks.collect()).await;
@@ -79,7 +79,7 @@ pub async fn round(
 }
 
 /// A mobile number in France.
-fn phone(n: u32) -> String {
+pub fn phone(n: u32) -> String {
     format!("+3361{n:07}")
 }
 
@@ -90,7 +90,7 @@ fn sign_up(phone: String) -> Errand {
     Box::new(move |answer| {
         step += 1;
         match step {
-            1 => Some(request("register", &phone)),
+            1 => Some(request("register", &phone, &phone)),
             2 => {
                 code = answer.clone();
                 Some(confirm("register", &phone, &code))
@@ -101,28 +101,36 @@ fn sign_up(phone: String) -> Errand {
     })
 }
 
-fn request(purpose: &str, phone: &str) -> Ask {
+pub fn request(purpose: &str, phone: &str, device: &str) -> Ask {
     let path = format!("/auth/v1/verify/{purpose}/request");
-    Ask::post(path, json!({ "phoneNumber": phone, "deviceId": phone }))
+    Ask::post(path, json!({ "phoneNumber": phone, "deviceId": device }))
 }
 
 /// Confirms the code that the answer to the request told.
-fn confirm(purpose: &str, phone: &str, code: &Value) -> Ask {
+pub fn confirm(purpose: &str, device: &str, code: &Value) -> Ask {
     let body = json!({
-        "verificationId": code["verificationId"], "code": code["code"], "deviceId": phone,
+        "verificationId": code["verificationId"], "code": code["code"], "deviceId": device,
     });
     Ask::post(format!("/auth/v1/verify/{purpose}/confirm"), body)
 }
 
 /// Begins a session from what was confirmed.
 fn begin(purpose: &str, phone: &str, code: &Value) -> Ask {
-    let body = json!({
-        "verificationId": code["verificationId"], "deviceId": phone, "deviceType": "ios",
+    begin_on(purpose, phone, code, None)
+}
+
+/// The same on a device, which may bring keys.
+pub fn begin_on(purpose: &str, device: &str, code: &Value, keys: Option<Value>) -> Ask {
+    let mut body = json!({
+        "verificationId": code["verificationId"], "deviceId": device, "deviceType": "ios",
         "deviceName": "Bench", "model": "iPhone", "osVersion": "18.1", "appVersion": "1.0.0",
     });
+    if let Some(keys) = keys {
+        body["signalKeyBundle"] = keys;
+    }
     Ask::post(format!("/auth/v1/{purpose}"), body)
 }
 
-fn text<'a>(session: &'a Value, name: &str) -> &'a str {
+pub fn text<'a>(session: &'a Value, name: &str) -> &'a str {
     session[name].as_str().expect("a session's tokens")
 }

@@ -19,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::figures::{median, micros, process_cpu};
 
 /// The router that does nothing, and the functions.
-pub const FUNCTIONS: [&str; 5] = ["hello", "verify", "login", "tokens", "platform"];
+pub const FUNCTIONS: [&str; 6] = ["hello", "verify", "login", "tokens", "prekeys", "platform"];
 
 /// All steps up to the first answer.
 pub const READY: &str = "ready";
@@ -135,6 +135,7 @@ pub async fn start(function: &str) {
         "verify" => verify::router(),
         "login" => login::router(),
         "tokens" => tokens::router(),
+        "prekeys" => prekeys::router(),
         _ => platform::router(),
     };
     watch.step("routes, with their OpenAPI");

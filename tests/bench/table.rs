@@ -1,5 +1,7 @@
 //! All of it as Markdown, as docs/bench.md keeps it.
 
+mod directory;
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
@@ -9,21 +11,28 @@ use crate::trips::{Counted, Trips};
 use crate::{Arguments, CONNECTIONS};
 
 /// What the first auth-service took, in milliseconds of CPU and megabytes.
-const FIRST: [(&str, f64); 4] =
-    [("access", 1.4), ("refresh", 2.2), ("otp_request", 54.0), ("sign_up", 115.0)];
+const FIRST: [(&str, f64); 5] =
+    [("access", 1.4), ("refresh", 2.2), ("otp_request", 54.0), ("sign_up", 115.0), ("bundle", 2.2)];
 const FIRST_MEMORY: u32 = 236;
 
 /// The titles of the two tables, as many ask.
 const TITLES: [&str; 2] = ["Eight at once", "One at a time, as in a Lambda"];
 
 /// An operation, with the least that it must do: how often a signature is verified and
-/// made, and which statement stands for those it sends to Postgres.
+/// made, how often one of Signal's is checked, and which statement stands for those it sends to Postgres.
 struct Operation {
     name: &'static str,
     title: &'static str,
     verifies: f64,
     signs: f64,
+    checks: f64,
     statement: &'static str,
+}
+
+impl Operation {
+    const fn checking(self, checks: f64) -> Self {
+        Self { checks, ..self }
+    }
 }
 
 const fn operation(
@@ -32,10 +41,10 @@ const fn operation(
     (verifies, signs): (f64, f64),
     statement: &'static str,
 ) -> Operation {
-    Operation { name, title, verifies, signs, statement }
+    Operation { name, title, verifies, signs, checks: 0.0, statement }
 }
 
-const OPERATIONS: [Operation; 11] = [
+const OPERATIONS: [Operation; 17] = [
     operation("otp_request", "OTP request", (0.0, 0.0), "select"),
     operation("otp_confirm", "OTP confirm", (0.0, 0.0), "update"),
     operation("register", "register", (0.0, 2.0), "update"),
@@ -45,6 +54,14 @@ const OPERATIONS: [Operation; 11] = [
     operation("ws_token", "ws-token: access check, one signature", (1.0, 1.0), "update"),
     operation("refresh", "refresh", (1.0, 2.0), "update"),
     operation("logout", "logout, with its access check", (1.0, 0.0), "update"),
+    operation("bundle", "bundle of one device", (1.0, 0.0), "update"),
+    operation("bundles", "bundles of six devices", (1.0, 0.0), "update"),
+    operation("devices", "list of six devices", (1.0, 0.0), "select"),
+    operation("upload_prekeys", "upload of 100 keys", (1.0, 0.0), "update"),
+    operation("upload_kyber", "upload of 100 Kyber keys", (1.0, 0.0), "update").checking(100.0),
+    // Besides the hundred a signed prekey and one of last resort.
+    operation("register_keys", "register with 100 + 100 keys", (0.0, 2.0), "update")
+        .checking(102.0),
     operation("jwks", "JWKS", (0.0, 0.0), "update"),
     operation("liveness", "liveness", (0.0, 0.0), "update"),
 ];
@@ -79,13 +96,15 @@ impl Figures<'_> {
     }
 
     fn crypto(&self, operation: &Operation) -> f64 {
-        operation.verifies * self.cpu("verify") + operation.signs * self.cpu("sign")
+        operation.verifies * self.cpu("verify")
+            + operation.signs * self.cpu("sign")
+            + operation.checks * self.cpu("ed25519")
     }
 
     /// Hello world, and what bare round trips add to it: of this figure.
     fn carried(&self, operation: &Operation, figure: impl Fn(&str) -> f64) -> f64 {
         let hello = figure("hello");
-        let (_, Trips { postgres, redis }) = self.trips(operation.name);
+        let (_, Trips { postgres, redis, .. }) = self.trips(operation.name);
         #[expect(clippy::cast_precision_loss, reason = "a handful")]
         let (postgres, redis) = (postgres as f64, redis as f64);
         let requests = if operation.name == "sign_up" { 3.0 } else { 1.0 };
@@ -116,12 +135,14 @@ pub fn render(
     trips: &Counted,
     starts: &HashMap<&'static str, Vec<Step>>,
     memory: (Option<u64>, Option<u64>),
+    psql: &str,
 ) -> String {
     let figures = samples.each_ref().map(|samples| Figures { samples, trips });
     let mut text = String::new();
     let written = head(&mut text, arguments)
         .and_then(|()| operations(&mut text, &figures))
         .and_then(|()| self::memory(&mut text, memory))
+        .and_then(|()| directory::table(&mut text, &figures, psql))
         .and_then(|()| floors(&mut text, &figures))
         .and_then(|()| budgets(&mut text, &figures, starts))
         .and_then(|()| self::starts(&mut text, starts));
@@ -251,12 +272,15 @@ fn floors(text: &mut String, [busy, alone]: &[Figures<'_>; 2]) -> std::fmt::Resu
         "\n| step of the service, without HTTP | CPU, µs | floor, µs | ratio |\n|---|--:|--:|--:|"
     )?;
     let (verify, sign) = (alone.cpu("verify"), alone.cpu("sign"));
+    let ed25519 = alone.cpu("ed25519");
     let inside = verify + alone.cpu("evalsha") - alone.cpu("hello");
     for (title, name, floor) in [
         ("access token verified; floor: one P-256 verify", "verify_access", verify),
         ("refresh token verified", "verify_refresh", verify),
         ("access token signed; floor: one P-256 signature", "sign_access", sign),
         ("refresh token signed", "sign_refresh", sign),
+        ("Signal signature checked, of a list of 100; floor: Ed25519", "check", ed25519),
+        ("Signal signature checked, alone", "check_fresh", ed25519),
         ("access check in the router; floor: verify and `EVALSHA`", "access_inside", inside),
     ] {
         let cpu = alone.cpu(name);
@@ -302,7 +326,7 @@ fn budgets(
         ("register", "register: round trips to Postgres, `COMMIT` included", 5),
         ("login", "login: round trips to Postgres, `COMMIT` included", 5),
     ] {
-        let (Trips { postgres, redis }, _) = all[0].trips(name);
+        let (Trips { postgres, redis, .. }, _) = all[0].trips(name);
         let trips = match name {
             "register" | "login" => postgres,
             "otp_request" => postgres + redis - 1,
@@ -311,6 +335,7 @@ fn budgets(
         #[expect(clippy::cast_precision_loss, reason = "a handful")]
         budgets.push((title.to_owned(), [trips as f64; 2], f64::from(most)));
     }
+    budgets.extend(directory::budgets(all));
     for function in &FUNCTIONS[1..] {
         let ratio = cpu_of(starts, function, PROCESS) / cpu_of(starts, FUNCTIONS[0], PROCESS);
         budgets.push((format!("cold start of {function} beside hello world"), [ratio; 2], 1.5));

@@ -2,6 +2,7 @@
 //! their guards when the process ends. Each test gets a database of each for itself.
 
 use local::stores::{Options, Postgres, Redis};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 use tokio::sync::OnceCell;
@@ -51,6 +52,12 @@ impl Stores {
         admin.batch_execute(&statement).await.expect("a database is copied");
         Self { database_url: servers.postgres.url(&name), redis_url: servers.redis.url(number) }
     }
+}
+
+/// The `psql` that came with the Postgres of this process, or one on PATH.
+#[must_use]
+pub fn psql() -> Option<PathBuf> {
+    servers().postgres.psql()
 }
 
 /// A connection for looking at, or meddling with, a database.

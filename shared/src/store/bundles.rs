@@ -127,6 +127,13 @@ static TAKE: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+/// The statement, for the bench to send it through others' clients.
+#[doc(hidden)]
+#[must_use]
+pub fn take_statement() -> &'static str {
+    &TAKE
+}
+
 /// The same for one kind, of the devices $1 alone, and only as long as they have the
 /// identity keys $2: what is put into a bundle later must belong to the rest of it.
 fn take_missed(kind: Kind, columns: &str) -> String {

@@ -40,6 +40,9 @@ pub enum Limit {
     BearerPerAccount,
     /// Uploads of keys by one account: each may hold 300 kB that replace the last.
     KeyUploadPerAccount,
+    /// Users and devices whose bundles one account asks for, each counted: for each a share
+    /// is remembered, whether there is such a one or not.
+    BundlesPerAccount,
     /// One-time keys that one caller is given of one device, fetched singly. Above it the
     /// bundle still comes, without them: nobody empties a stranger's supply alone.
     OneTimeKeysPerDevice,
@@ -72,6 +75,7 @@ impl Limit {
             Self::PublicPerAddress => "public_address",
             Self::BearerPerAccount => "bearer_account",
             Self::KeyUploadPerAccount => "key_upload_account",
+            Self::BundlesPerAccount => "bundles_account",
             Self::OneTimeKeysPerDevice => "one_time_keys_device",
             Self::OneTimeKeysPerUser => "one_time_keys_user",
         }
@@ -96,6 +100,7 @@ impl Limit {
             Self::PublicPerAddress => (60, MINUTE, OnOutage::Open),
             Self::BearerPerAccount => (300, MINUTE, OnOutage::Open),
             Self::KeyUploadPerAccount => (100, HOUR, OnOutage::Open),
+            Self::BundlesPerAccount => (1000, Duration::from_mins(10), OnOutage::Open),
             Self::OneTimeKeysPerDevice | Self::OneTimeKeysPerUser => {
                 let burst = config.one_time_keys_burst;
                 // However many at once, one comes back every ten minutes.

@@ -201,6 +201,9 @@ async fn no_bearer_operation_is_reachable_without_a_live_access_token() {
     let service = Service::with(&[("RATE_LIMITS", "off")]).await;
     let client = service.client();
     let session = client.sign_up("+33612345678").await;
+    let ended = client.log_in("+33612345678", "another").await;
+    let _ =
+        client.clone().bearer(&ended.access).post("/auth/v1/logout", json!({})).await.expect(204);
     let mut checked = 0;
     for one in operations().iter().filter(|one| one.needs_bearer()) {
         checked += 1;
@@ -219,6 +222,7 @@ async fn no_bearer_operation_is_reachable_without_a_live_access_token() {
         for garbage in ["", "garbage", "a.b.c", &session.refresh, &session.access[1..]] {
             ask(client.clone().bearer(garbage)).await.refused(401, "token_invalid");
         }
+        ask(client.clone().bearer(&ended.access)).await.refused(401, "session_ended");
         let in_the_address = format!("{path}?access_token={}", session.access);
         let reply = client.send(one.method.clone(), &in_the_address, &json!({})).await;
         reply.refused(401, "token_missing");

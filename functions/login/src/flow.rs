@@ -8,7 +8,7 @@ use domain::verification::Purpose;
 use shared::app::App;
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::cache::verifications::Verification;
-use shared::http::keys::verify_bundle;
+use shared::http::keys::{last_resort_clash, verify_bundle};
 use shared::http::problem::{Code, Problem};
 use shared::http::visit::Visit;
 use shared::limits::Limit;
@@ -59,6 +59,9 @@ pub async fn begin(
         }
         (LoginOutcome::IdentityKeyInUse, _) => {
             return Err(Problem::new(Code::IdentityKeyInUse));
+        }
+        (LoginOutcome::LastResortClash, _) => {
+            return Err(last_resort_clash("signalKeyBundle.kyberLastResortPreKey"));
         }
         (LoginOutcome::DeviceIdsExhausted, _) => {
             return Err(Problem::new(Code::DeviceIdsExhausted));

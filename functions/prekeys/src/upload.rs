@@ -3,8 +3,8 @@
 use domain::ids::EntryId;
 use domain::prekey::{IdentityKey, KyberPrekey, Prekey, SignedPrekey};
 use shared::app::App;
-use shared::http::keys::Unsigned;
-use shared::http::problem::{Code, FieldFault, Problem};
+use shared::http::keys::{Unsigned, last_resort_clash};
+use shared::http::problem::{Code, Problem};
 use shared::http::visit::Visit;
 use shared::signing::Identity;
 use shared::store::identities::Upload;
@@ -96,10 +96,6 @@ fn stored(upload: Upload, field: &str) -> Result<u32, Problem> {
         Upload::NoSession => Err(Problem::new(Code::SessionEnded)),
         // Never published, or changed since its signatures were checked.
         Upload::NoIdentity => Err(Problem::new(Code::IdentityKeyMissing)),
-        Upload::LastResortClash => Err(Problem::invalid(vec![FieldFault::new(
-            field,
-            "duplicate",
-            "a one-time Kyber key and the last resort are the same, or share an id",
-        )])),
+        Upload::LastResortClash => Err(last_resort_clash(field)),
     }
 }

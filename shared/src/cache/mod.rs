@@ -63,6 +63,9 @@ struct LimitArgs {
     interval: u64,
     burst: u32,
     own: bool,
+    /// How many the request counts for; one if not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<usize>,
 }
 
 impl LimitArgs {
@@ -76,6 +79,7 @@ impl LimitArgs {
             interval: (period / u64::from(rule.burst)).max(1),
             burst: rule.burst,
             own: limit.is_callers_own(),
+            cost: None,
         }
     }
 
@@ -127,6 +131,16 @@ impl<'a> Counting<'a> {
     /// Counts nothing.
     fn nothing(now: Timestamp, standing: &'a OnceLock<Standing>) -> Self {
         Self { now, limits: Vec::new(), shares: Vec::new(), open_on_outage: false, standing }
+    }
+
+    /// The same request, counted by one more limit, which it costs as much as it asks for.
+    #[must_use]
+    pub fn costing(mut self, config: &Config, limit: Limit, id: &str, cost: usize) -> Self {
+        if config.rate_limits && cost > 0 {
+            let limit = LimitArgs::new(limit, config).counting(id);
+            self.limits.push(LimitArgs { cost: Some(cost), ..limit });
+        }
+        self
     }
 
     /// The same request, which would besides have a share of each of these: one that is

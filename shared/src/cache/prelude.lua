@@ -19,7 +19,7 @@ local function take_limits(limits)
   local refusal
   for _, limit in ipairs(limits) do
     limit.before = math.max(tonumber(redis.call('GET', limit.key) or 0), now)
-    limit.after = limit.before + limit.interval
+    limit.after = limit.before + limit.interval * (limit.cost or 1)
     local wait = limit.after - now - limit.burst * limit.interval
     if wait > 0 and (not refusal or wait > refusal.wait) then
       refusal = { status = 'limited', limit = limit.name, wait = wait }

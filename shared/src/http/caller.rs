@@ -89,6 +89,7 @@ impl Reader {
             let network = visit.network();
             let counting = visit
                 .counting(app, &[(Limit::PublicPerAddress, &network)])
+                .costing(&app.config, Limit::BundlesPerAccount, &network, targets.len())
                 .sharing(&app.config, &of(&network));
             return match app.cache.check_access(None, &counting).await {
                 Ok(access) => Ok((None, access.shares)),
@@ -151,7 +152,10 @@ impl Claimed {
         let user = who.user.to_string();
         let limits: Vec<(Limit, &str)> =
             [Limit::BearerPerAccount].iter().chain(more).map(|limit| (*limit, &*user)).collect();
-        let counting = visit.counting(app, &limits).sharing(&app.config, shares);
+        let counting = visit
+            .counting(app, &limits)
+            .costing(&app.config, Limit::BundlesPerAccount, &user, shares.len())
+            .sharing(&app.config, shares);
         let (alive, shares) = match app.cache.check_access(Some(who.session), &counting).await {
             Ok(access) => match access.session {
                 Liveness::Alive => (true, access.shares),

@@ -207,6 +207,13 @@ pub fn verify_bundle(app: &App, keys: &DeviceKeys) -> Result<(), Problem> {
     unsigned.conclude()
 }
 
+/// A one-time Kyber key that is the last resort too, or has its id, as the store found.
+#[must_use]
+pub fn last_resort_clash(field: &str) -> Problem {
+    let detail = "a one-time Kyber key and the last resort are the same, or share an id";
+    Problem::invalid(vec![FieldFault::new(field, "duplicate", detail)])
+}
+
 /// Collects signatures that are not by the identity key.
 #[derive(Default)]
 pub struct Unsigned(Vec<FieldFault>);

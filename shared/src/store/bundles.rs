@@ -155,38 +155,50 @@ static TAKE_MISSED_CURVE: LazyLock<String> = LazyLock::new(|| take_missed(CURVE,
 static TAKE_MISSED_KYBER: LazyLock<String> =
     LazyLock::new(|| take_missed(KYBER, "c.public_key, c.signature"));
 
-/// Tells of devices that run low, each once for as often as enough was uploaded.
-/// $1 devices, $2 now, $3 the same in milliseconds.
+/// Tells of devices that run low, each once for as often as enough was uploaded. Waits for
+/// nobody: who holds the row of a device is uploading, or telling the same. What was counted
+/// must be of the row as it still is (`xmin`). $1 devices, $2 now, $3 the same in
+/// milliseconds.
 static TELL_LOW: LazyLock<String> = LazyLock::new(|| {
     let left = |Kind { table, .. }: Kind| {
         format!(
             "(SELECT count(*) FROM (
                 SELECT FROM auth.{table} k WHERE k.device_id = i.device_id AND NOT k.is_used
-                 LIMIT {LOW}) k)"
+                 LIMIT {LOW}) k) AS {table}"
         )
     };
-    let (curve, kyber) = (left(CURVE), left(KYBER));
     format!(
-        "WITH low AS (
+        "WITH counted AS MATERIALIZED (
+           SELECT i.device_id, i.xmin AS version, {curve}, {kyber}
+             FROM auth.identity_keys i WHERE i.device_id = ANY ($1)),
+         crossed AS MATERIALIZED (
+           SELECT c.* FROM counted c CROSS JOIN LATERAL (
+             SELECT FROM auth.identity_keys i
+              WHERE i.device_id = c.device_id AND i.xmin = c.version
+                AND (i.prekeys_ample AND c.prekeys < {LOW}
+                     OR i.kyber_prekeys_ample AND c.kyber_prekeys < {LOW})
+                FOR NO KEY UPDATE SKIP LOCKED) l),
+         low AS (
            UPDATE auth.identity_keys i SET
-             prekeys_ample = i.prekeys_ample AND {curve} >= {LOW},
-             kyber_prekeys_ample = i.kyber_prekeys_ample AND {kyber} >= {LOW}
-            WHERE i.device_id = ANY ($1)
-              AND (i.prekeys_ample AND {curve} < {LOW} OR i.kyber_prekeys_ample AND {kyber} < {LOW})
-           RETURNING i.user_id, i.device_id, {curve} AS prekeys, {kyber} AS kyber_prekeys)
+             prekeys_ample = i.prekeys_ample AND c.prekeys >= {LOW},
+             kyber_prekeys_ample = i.kyber_prekeys_ample AND c.kyber_prekeys >= {LOW}
+             FROM crossed c WHERE i.device_id = c.device_id
+           RETURNING i.user_id, i.device_id, c.prekeys, c.kyber_prekeys)
          INSERT INTO auth.outbox (user_id, topic, payload, created_at)
          SELECT user_id, 'prekeys.low', jsonb_build_object('userId', user_id,
                 'deviceId', device_id, 'availablePreKeys', prekeys,
                 'availableKyberPreKeys', kyber_prekeys, 'timestamp', $3::int8), $2
            FROM low
-         RETURNING 1"
+         RETURNING 1",
+        curve = left(CURVE),
+        kyber = left(KYBER),
     )
 });
 
-/// How often, and with which waits between, a statement is asked again that came too late for every
-/// key it saw: long enough for whoever holds them to be done.
-const AGAIN: usize = 40;
-const WAIT: Duration = Duration::from_millis(5);
+/// How often, and with which waits between, a statement is asked again that came too late for
+/// every key it saw: for as long as whoever holds them may take (the store's deadline).
+const AGAIN: usize = 200;
+const WAIT: Duration = Duration::from_millis(10);
 
 /// What the statement said besides the bundle.
 #[derive(Clone, Copy)]

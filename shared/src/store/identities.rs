@@ -19,7 +19,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::outbox::audit;
-use super::prekeys::{forget, publish_one_time};
+use super::prekeys::{forget, publish_one_time, retire};
 use super::{Param, Store, StoreError};
 use crate::audit::AuditEntry;
 use crate::clock::Chance;
@@ -90,7 +90,8 @@ pub(super) const IDENTITY_IN_USE: &str = "identity_keys_identity";
 static PUBLISH: LazyLock<String> = LazyLock::new(|| {
     format!(
         "WITH device AS (
-           SELECT id, user_id FROM auth.devices WHERE user_id = $1 AND device_fingerprint = $2),
+           SELECT id, id AS device_id, user_id FROM auth.devices
+            WHERE user_id = $1 AND device_fingerprint = $2),
          before AS (
            SELECT i.device_id, i.identity, i.registration_id
              FROM auth.identity_keys i JOIN device d ON d.id = i.device_id),
@@ -99,6 +100,7 @@ static PUBLISH: LazyLock<String> = LazyLock::new(|| {
             WHERE i.identity = $3 AND i.user_id = d.user_id AND i.device_id <> d.id
            RETURNING i.device_id),
          {forgotten},
+         {retired},
          published AS (
            INSERT INTO auth.identity_keys AS i (device_id, id, user_id, public_key, identity,
                   registration_id, created_at, updated_at)
@@ -124,7 +126,7 @@ static PUBLISH: LazyLock<String> = LazyLock::new(|| {
            DELETE FROM auth.kyber_last_resort_prekeys k USING before b
             WHERE k.device_id = b.device_id AND b.identity <> $3 AND $14 IS NULL),
          changed AS (
-           SELECT p.user_id, b.identity <> $3 AS another
+           SELECT p.user_id, b.identity <> $3 OR EXISTS (SELECT FROM moved) AS another
              FROM published p LEFT JOIN before b ON b.device_id = p.device_id
             WHERE b.device_id IS NULL OR b.identity <> $3
                OR $5 <> coalesce(b.registration_id, 0) OR EXISTS (SELECT FROM moved)),
@@ -135,6 +137,7 @@ static PUBLISH: LazyLock<String> = LazyLock::new(|| {
          {audit}
          SELECT 1 FROM published",
         forgotten = forget("moved"),
+        retired = retire("device", "$15"),
         audit = audit("cause", 18, 19, 7),
     )
 });
@@ -192,17 +195,21 @@ static REPLACE_LAST_RESORT: LazyLock<String> = LazyLock::new(|| {
         "WITH {UPLOADER},
          clash AS (
            SELECT FROM auth.kyber_prekeys
-            WHERE device_id = $1 AND (key_hash = $7 OR NOT is_used AND key_id = $6)),
+            WHERE device_id = $1 AND is_one_time
+              AND (key_hash = $7 OR NOT is_used AND key_id = $6)),
+         owner AS (SELECT * FROM found WHERE NOT EXISTS (SELECT FROM clash)),
+         {retired},
          seen AS (
            UPDATE auth.identity_keys i SET updated_at = $4 FROM found f
             WHERE i.device_id = f.device_id),
          last_resort AS (
            INSERT INTO auth.kyber_last_resort_prekeys (device_id, id, key_id, key_hash,
                   public_key, signature, created_at)
-           SELECT device_id, $5, $6, $7, $8, $9, $4 FROM found WHERE NOT EXISTS (SELECT FROM clash)
+           SELECT device_id, $5, $6, $7, $8, $9, $4 FROM owner
            {LAST_RESORT_REPLACES})
          SELECT EXISTS (SELECT FROM session), EXISTS (SELECT FROM found),
-                EXISTS (SELECT FROM clash), 1::int8"
+                EXISTS (SELECT FROM clash), 1::int8",
+        retired = retire("owner", "$7"),
     )
 });
 
@@ -214,6 +221,7 @@ static DELETE_KEYS: LazyLock<String> = LazyLock::new(|| {
             WHERE user_id = $1 AND ($2::uuid IS NULL OR device_id = $2)
            RETURNING device_id, user_id),
          {forgotten},
+         {retired},
          cause AS (SELECT DISTINCT user_id FROM gone),
          version AS (
            UPDATE auth.users_auth u SET device_list_version = device_list_version + 1
@@ -222,19 +230,21 @@ static DELETE_KEYS: LazyLock<String> = LazyLock::new(|| {
          SELECT EXISTS (SELECT FROM auth.devices
                          WHERE user_id = $1 AND ($2::uuid IS NULL OR id = $2))",
         forgotten = forget("gone"),
+        retired = retire("gone", "NULL::bytea"),
         audit = audit("cause", 4, 5, 3),
     )
 });
 
 /// Publishes the keys of a log-in, in its transaction, after the statement that wrote the
-/// device and without waiting for it: both statements do nothing where there is none.
+/// device and without waiting for it: both statements do nothing where there is none. False
+/// if the last resort clashes with a one-time key: the transaction must not go on.
 pub(super) async fn publish(
     client: &Object,
     user: UserId,
     fingerprint: &str,
     now: Timestamp,
     new: &NewKeys,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let NewKeys { keys, chance, audit } = new;
     let DeviceKeys { identity, signed, last_resort, .. } = keys;
     let row = || EntryId::new(now, &chance.bytes());

@@ -73,10 +73,12 @@ pub enum LoginOutcome {
     VerificationUsed,
     /// The account wants a second factor, which was not shown.
     SecondFactorRequired,
-    /// The device is new and no number is left for it.
+    /// The device needs a number to publish keys, and none is left.
     DeviceIdsExhausted,
     /// The identity key belongs to another user.
     IdentityKeyInUse,
+    /// The Kyber key of last resort is a one-time key too, or has the id of one.
+    LastResortClash,
 }
 
 const VERIFICATION_USED: &str = "sessions_verification_id_key";
@@ -286,7 +288,10 @@ async fn register(client: &Object, login: &NewLogin) -> Result<LoginOutcome, Sto
     begun_transaction?;
     if let Some(row) = rows?.first() {
         let begun = begun(row)?;
-        published?;
+        if !published? {
+            client.batch_execute("ROLLBACK").await?;
+            return Ok(LoginOutcome::LastResortClash);
+        }
         client.batch_execute("COMMIT").await?;
         return Ok(LoginOutcome::Begun(begun));
     }
@@ -326,18 +331,23 @@ async fn log_in(client: &Object, login: &NewLogin) -> Result<LoginOutcome, Store
         tokio::join!(client.query_typed(&LOGIN, &params), published(client, login, user));
     let rows = rows?;
     let row = rows.first().ok_or(StoreError::Shape)?;
-    if row.try_get(3)? {
+    // Without keys nobody needs to address the device; the log-in that brings some gets the
+    // number, or is refused.
+    if login.keys.is_some() && row.try_get(3)? {
         client.batch_execute("ROLLBACK").await?;
         return Ok(LoginOutcome::DeviceIdsExhausted);
     }
-    published?;
+    if !published? {
+        client.batch_execute("ROLLBACK").await?;
+        return Ok(LoginOutcome::LastResortClash);
+    }
     client.batch_execute("COMMIT").await?;
     Ok(LoginOutcome::Begun(begun(row)?))
 }
 
 /// The keys that came with a log-in, in two statements behind the one that writes the device.
-async fn published(client: &Object, login: &NewLogin, user: UserId) -> Result<(), StoreError> {
-    let Some(keys) = &login.keys else { return Ok(()) };
+async fn published(client: &Object, login: &NewLogin, user: UserId) -> Result<bool, StoreError> {
+    let Some(keys) = &login.keys else { return Ok(true) };
     let fingerprint = &login.details.fingerprint;
     // On the heap: few log-ins bring keys, and the others need not carry its state.
     Box::pin(publish(client, user, fingerprint, login.now, keys)).await

@@ -115,6 +115,22 @@ impl Kind {
     }
 }
 
+/// Keeps the hashes of the last-resort keys of the devices in a CTE (`device_id`), other than
+/// the one in parameter `but`: they were handed out too, and are no one-time keys ever after.
+/// One of them may become the last resort again.
+pub(super) fn retire(devices: &str, but: &str) -> String {
+    format!(
+        "retired AS (
+           INSERT INTO auth.kyber_prekeys AS k (device_id, key_hash, id, identity_id, position,
+                  is_one_time, is_used, created_at)
+           SELECT l.device_id, l.key_hash, l.id, l.id, 0, false, true, l.created_at
+             FROM auth.kyber_last_resort_prekeys l JOIN {devices} d ON d.device_id = l.device_id
+            WHERE l.key_hash IS DISTINCT FROM {but}
+           ON CONFLICT (device_id, key_hash) DO UPDATE SET
+             is_used = true, key_id = NULL, public_key = NULL, signature = NULL)"
+    )
+}
+
 /// Deletes the unused one-time keys of the devices in a CTE.
 pub(super) fn forget(devices: &str) -> String {
     let [curve, kyber] = [CURVE, KYBER].map(|Kind { table, .. }| {
@@ -139,8 +155,19 @@ static PUBLISH_ONE_TIME: LazyLock<String> = LazyLock::new(|| {
          {kyber},
          counted AS (
            UPDATE auth.identity_keys i SET {curve_counted}, {kyber_counted}
-             FROM owner o WHERE i.device_id = o.device_id)
-         SELECT 1",
+             FROM owner o WHERE i.device_id = o.device_id),
+         last_resort AS (
+           SELECT o.renewed, l.* FROM owner o
+             JOIN auth.kyber_last_resort_prekeys l ON l.device_id = o.device_id)
+         SELECT EXISTS (
+           SELECT FROM last_resort l
+            WHERE l.key_id = ANY ($11) OR l.key_hash = ANY ($10)
+               OR EXISTS ( -- among those that were handed out, or that stay
+                 SELECT FROM auth.kyber_prekeys k
+                  WHERE k.device_id = l.device_id AND k.is_one_time
+                    AND (k.is_used AND k.key_hash = l.key_hash
+                         OR NOT k.is_used AND NOT l.renewed AND cardinality($10) = 0
+                            AND (k.key_id = l.key_id OR k.key_hash = l.key_hash))))",
         curve = CURVE.replace(5, 4),
         kyber = KYBER.replace(9, 4),
         curve_counted = CURVE.counted(5),
@@ -268,14 +295,15 @@ impl<'a> Lists<'a> {
     }
 }
 
-/// The one-time keys of a log-in, in its transaction.
+/// The one-time keys of a log-in, in its transaction. False if one of them and the last
+/// resort are the same, or share an id: the transaction must not go on.
 pub(super) async fn publish_one_time(
     client: &Object,
     (user, fingerprint): (UserId, &str),
     (identity_row, now): (EntryId, Timestamp),
     chance: Chance,
     keys: &DeviceKeys,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let curve = Lists::curve(&keys.prekeys, now, chance);
     let kyber = Lists::kyber(&keys.kyber_prekeys, now, chance);
     let at = SystemTime::from(now);
@@ -287,8 +315,9 @@ pub(super) async fn publish_one_time(
     ];
     params.extend(curve.params(CURVE));
     params.extend(kyber.params(KYBER));
-    client.query_typed(&PUBLISH_ONE_TIME, &params).await?;
-    Ok(())
+    let rows = client.query_typed(&PUBLISH_ONE_TIME, &params).await?;
+    let clash: bool = rows.first().ok_or(StoreError::Shape)?.try_get(0)?;
+    Ok(!clash)
 }
 
 impl Store {

@@ -323,6 +323,10 @@ async fn numbers_count_up_and_rest_before_another_device_has_them() {
     assert_eq!(numbers, [1, 3, 5]);
     // In use again, it is not given out twice.
     log_in("web", 444).await.refused(409, "device_ids_exhausted");
+    // Without keys it needs no number.
+    let web = json!({ "verificationId": client.verified("login", BOB).await, "deviceId": "web" });
+    let _ = client.post("/auth/v1/login", web).await.expect(200);
+    log_in("web", 444).await.refused(409, "device_ids_exhausted");
     // A device that has a number comes back to it.
     let again = client.log_in_with(BOB, "tablet", tablet.keys.bundle(1..2, 1..2)).await;
     assert_eq!(again.device, tablet.session.device);

@@ -6,7 +6,7 @@ use local::stores::{Options, Redis};
 use serde_json::json;
 use std::time::Duration;
 use tests::Service;
-use tests::stores::Stores;
+use tests::stores::{Stores, connect};
 
 #[tokio::test]
 async fn one_caller_in_a_loop_leaves_keys_for_strangers() {
@@ -145,6 +145,41 @@ async fn running_low_is_told_once_at_each_crossing() {
     assert_eq!(take(1).await, 2);
     assert_eq!(take(1).await, 3);
     assert_eq!(low_news(&service).await[2]["availableKyberPreKeys"], 19);
+}
+
+/// Who tells does not wait for who uploads, and does not take its keys for missing.
+#[tokio::test]
+async fn a_device_that_is_just_uploading_is_told_afterwards() {
+    let service = unlimited().await;
+    let bob = Person::new(&service, BOB, 20, 0).await;
+    let alice = Person::new(&service, ALICE, 0, 0).await;
+    let holder = connect(&service.stores.database_url).await;
+    holder.batch_execute("BEGIN; SELECT FROM auth.identity_keys FOR UPDATE").await.unwrap();
+    assert_eq!(ids(&alice.fetch(&bob).await.expect(200).json()).0, Some(1));
+    assert_eq!(low_news(&service).await.len(), 0);
+    holder.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(ids(&alice.fetch(&bob).await.expect(200).json()).0, Some(2));
+    assert_eq!(low_news(&service).await[0]["availablePreKeys"], 18);
+}
+
+/// For each a share is remembered, whether it exists or not.
+#[tokio::test]
+async fn who_asks_for_thousands_is_refused() {
+    let service = Service::start().await;
+    let mallory = Person::new(&service, ALICE, 0, 0).await;
+    let path = format!("{KEYS}/bundles");
+    let body = |first: usize| {
+        let ids = (first..first + 50).map(|n| format!("0190a5d0-0000-7000-8000-{n:012}"));
+        json!({ "userIds": ids.collect::<Vec<_>>() })
+    };
+    for n in 0..20 {
+        mallory.client.post(&path, body(n * 50)).await.refused(404, "keys_not_found");
+    }
+    let reply = mallory.client.post(&path, body(1000)).await;
+    assert_eq!(reply.header("retry-after"), Some("30"));
+    reply.refused(429, "rate_limited");
+    service.advance(Duration::from_secs(30));
+    mallory.client.post(&path, body(1000)).await.refused(404, "keys_not_found");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -78,11 +78,12 @@ async fn a_key_once_handed_out_never_comes_back() {
     // What is left of the used ones is the hash alone.
     for (table, more) in [("prekeys", ""), ("kyber_prekeys", " AND signature IS NULL")] {
         let empty = format!(
-            "SELECT count(*) FROM auth.{table} WHERE is_used AND octet_length(key_hash) = 16
-               AND public_key IS NULL AND key_id IS NULL{more}"
+            "SELECT count(*) FROM auth.{table} WHERE is_one_time AND is_used AND
+               octet_length(key_hash) = 16 AND public_key IS NULL AND key_id IS NULL{more}"
         );
         assert_eq!(service.count(&empty).await, 4, "{table}");
-        assert_eq!(service.count(&format!("SELECT count(*) FROM auth.{table}")).await, 4);
+        let all = format!("SELECT count(*) FROM auth.{table} WHERE is_one_time");
+        assert_eq!(service.count(&all).await, 4);
     }
 }
 
@@ -173,6 +174,52 @@ async fn the_last_resort_is_never_one_of_the_one_time_keys() {
 }
 
 #[tokio::test]
+async fn a_log_in_brings_no_last_resort_that_waits_or_was_handed_out_as_a_one_time_key() {
+    let service = unlimited().await;
+    let phone = Person::new(&service, BOB, 1, 1).await;
+    let alice = Person::new(&service, ALICE, 0, 0).await;
+    let tablet = Person::device(&service, BOB, "tablet").await;
+    assert_eq!(ids(&alice.fetch(&tablet).await.expect(200).json()).1, Some(1));
+    let keys = &tablet.keys;
+    let log_in = async |last: Value, kyber: Vec<Value>| {
+        let mut bundle = keys.bundle(0..0, 0..0);
+        bundle["kyberLastResortPreKey"] = last;
+        bundle["kyberPreKeys"] = json!(kyber);
+        let id = service.client().verified("login", BOB).await;
+        let body = json!({ "verificationId": id, "deviceId": "tablet", "signalKeyBundle": bundle });
+        service.client().post("/auth/v1/login", body).await
+    };
+    let mut same_key = keys.kyber_prekey(2);
+    same_key["keyId"] = json!(5_000_000);
+    // The id of one that waits, the key itself, and one that was handed out.
+    for last in [keys.kyber_prekey(2), same_key, keys.kyber_prekey(1)] {
+        let reply = log_in(last, vec![]).await;
+        let field = "signalKeyBundle.kyberLastResortPreKey";
+        assert_eq!(reply.json()["errors"][0]["field"], field);
+        reply.refused(400, "validation_failed");
+    }
+    assert_eq!(ids(&alice.fetch(&tablet).await.expect(200).json()).1, Some(2));
+    assert_eq!(phone.version().await, 2);
+    // Those that it replaces itself are not in its way.
+    let _ = log_in(keys.kyber_prekey(9), keys.kyber_prekeys(40..42)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_former_last_resort_is_no_one_time_key_and_may_be_the_last_resort_again() {
+    let service = unlimited().await;
+    let bob = Person::new(&service, BOB, 1, 1).await;
+    let alice = Person::new(&service, ALICE, 0, 0).await;
+    let _ = bob.upload("kyber-last-resort", bob.keys.kyber_prekey(9)).await.expect(201);
+    let former = bob.keys.kyber_prekey(1_000_000);
+    let list = vec![former.clone(), bob.keys.kyber_prekey(20)];
+    assert_eq!(bob.upload_kyber(list).await.expect(201).json()["uploaded"], 1);
+    assert_eq!(ids(&alice.fetch(&bob).await.expect(200).json()).1, Some(20));
+    assert_eq!(ids(&alice.fetch(&bob).await.expect(200).json()).1, Some(9));
+    let _ = bob.upload("kyber-last-resort", former).await.expect(201);
+    assert_eq!(ids(&alice.fetch(&bob).await.expect(200).json()).1, LAST_RESORT);
+}
+
+#[tokio::test]
 async fn a_device_begins_with_its_identity_key() {
     let service = unlimited().await;
     let session = service.client().sign_up(BOB).await;
@@ -251,27 +298,6 @@ async fn a_session_that_ended_meanwhile_changes_nothing() {
     let bundle = alice.fetch(&bob).await.expect(200).json();
     assert_eq!(ids(&bundle), (Some(1), Some(1)));
     assert_eq!(bundle["signedPreKey"], bob.keys.signed_prekey(1));
-}
-
-/// A register or a log-in with keys: so many statements, one commit, no more trips.
-#[tokio::test]
-async fn keys_cost_a_log_in_no_round_trip() {
-    let service = unlimited().await;
-    let client = service.client();
-    let trips = async |purpose: &str, bundle: Option<Value>| {
-        let id = client.verified(purpose, BOB).await;
-        let before = service.app.store.round_trips();
-        let body = json!({
-            "verificationId": id, "deviceId": "phone-1", "signalKeyBundle": bundle,
-        });
-        let reply = client.post(&format!("/auth/v1/{purpose}"), body).await;
-        assert!(reply.status.is_success(), "{}", reply.json());
-        service.app.store.round_trips() - before
-    };
-    let keys = Keys::new();
-    assert_eq!(trips("register", Some(keys.bundle(1..101, 1..101))).await, 2);
-    assert_eq!(trips("login", None).await, 3);
-    assert_eq!(trips("login", Some(keys.bundle(1..101, 1..101))).await, 3);
 }
 
 #[tokio::test]

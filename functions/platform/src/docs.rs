@@ -23,7 +23,8 @@ refused. Texts are counted in Unicode scalars and hold no control characters.
 const INTRODUCTION_END: &str = "
 **Limits**: 429 and 503 carry `Retry-After`. `RateLimit-Limit`, `-Remaining` and `-Reset` tell \
 what is left to the caller's own address (public routes: 60 requests a minute, code requests: \
-10) or account (bearer routes: 300; uploads of keys: 100 an hour). A caller is given ten one-time \
+10) or account (bearer routes: 300; uploads of keys: 100 an hour; users and devices whose bundles are \
+asked for: 1,000 in ten minutes). A caller is given ten one-time \
 keys of a device, and ten of a user's devices in one call, at once, and then one in ten minutes: \
 beyond that bundles come without, which refuses nothing.
 

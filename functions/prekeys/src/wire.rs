@@ -276,8 +276,8 @@ pub struct Bundle {
     /// had its share.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pre_key: Option<BundlePrekey>,
-    /// A one-time Kyber key, else the one of last resort; absent only if the device never
-    /// uploaded one.
+    /// A one-time Kyber key, else the one of last resort; absent only if the device has none of
+    /// either, as a shipped client's may.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kyber_pre_key: Option<BundleSignedPrekey>,
 }
@@ -326,7 +326,8 @@ pub struct SeveralBundles {
 
 #[derive(Serialize, ToSchema)]
 pub struct DeviceDifferences {
-    /// Signal device ids that the sender does not know.
+    /// Signal device ids that the sender does not know. One whose bundle does not come has not
+    /// rotated its signed prekey for long, and is passed over.
     pub missing: Vec<i16>,
     /// Those that are no more.
     pub extra: Vec<i16>,

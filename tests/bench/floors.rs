@@ -115,7 +115,7 @@ impl Floors {
 /// The signed keys of a device, as the service reads them.
 struct Signed {
     identity: IdentityKey,
-    signed: SignedPrekey,
+    prekey: SignedPrekey,
     kyber: Vec<KyberPrekey>,
 }
 
@@ -133,7 +133,7 @@ impl Signed {
         });
         Self {
             identity: IdentityKey::parse(keys.identity()).expect("a key"),
-            signed: SignedPrekey {
+            prekey: SignedPrekey {
                 id: id(&signed).expect("an id"),
                 key: PublicKey::parse(text(&signed, "publicKey")).expect("a key"),
                 signature: signature(&signed),
@@ -149,7 +149,7 @@ impl Signed {
         let (public, message) = (key.verifying_key(), self.kyber[0].key.as_bytes());
         let signature = key.sign(message);
         let bare = || public.verify(message, &signature).expect("it is signed");
-        let fresh = || assert!(self.signed.is_signed_by(&self.identity.verifier()));
+        let fresh = || assert!(self.prekey.is_signed_by(&self.identity.verifier()));
         let mut verifier = self.identity.verifier();
         let mut next = self.kyber.iter().cycle().enumerate();
         let each = || {

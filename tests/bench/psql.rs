@@ -78,11 +78,11 @@ impl Psql {
             let sql = format!("EXPLAIN (ANALYZE, TIMING OFF) {statement}");
             let lines = self.client.simple_query(&sql).await.expect("a plan");
             let told = |what: &str| {
-                let texts = lines.iter().filter_map(|line| match line {
+                let mut texts = lines.iter().filter_map(|line| match line {
                     SimpleQueryMessage::Row(row) => row.get(0),
                     _ => None,
                 });
-                texts.filter_map(|text| milliseconds(text, what)).next().expect("a time")
+                texts.find_map(|text| milliseconds(text, what)).expect("a time")
             };
             times.push((told("Planning Time:"), told("Execution Time:")));
         }

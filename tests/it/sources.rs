@@ -30,14 +30,14 @@ pub fn names_in(folder: &str) -> Vec<String> {
 }
 
 /// The files below a folder that end so, with their paths from the root. Of our own: what npm
-/// installs may be on its way in.
+/// installs may be on its way in, what cargo-fuzz builds lies below its folder.
 pub fn files_below(folder: &str, ending: &str) -> Vec<PathBuf> {
     let root = local::paths::workspace();
     let (mut files, mut folders) = (Vec::new(), vec![root.join(folder)]);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("a folder").map(|entry| entry.unwrap().path()) {
             if entry.is_dir() {
-                if !entry.ends_with("node_modules") {
+                if !entry.ends_with("node_modules") && !entry.ends_with("target") {
                     folders.push(entry);
                 }
             } else if entry.to_string_lossy().ends_with(ending) {

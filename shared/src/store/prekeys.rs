@@ -75,7 +75,8 @@ impl Kind {
             .collect();
         format!(
             "{table}_new AS (
-               SELECT o.device_id, o.id AS identity_id, n.*, row_number() OVER (ORDER BY n.place) AS position
+               SELECT o.device_id, o.id AS identity_id, n.*,
+                      row_number() OVER (ORDER BY n.place) AS position
                  FROM owner o CROSS JOIN unnest({lists})
                       WITH ORDINALITY AS n (id, key_hash, key_id, {columns}, place)
                 WHERE NOT EXISTS (
@@ -93,7 +94,8 @@ impl Kind {
                  FROM {table}_new
                ON CONFLICT (device_id, key_hash) DO UPDATE SET
                  id = excluded.id, identity_id = excluded.identity_id,
-                 position = excluded.position, key_id = excluded.key_id, {replaced}, created_at = excluded.created_at
+                 position = excluded.position, key_id = excluded.key_id, {replaced},
+                 created_at = excluded.created_at
                WHERE NOT k.is_used
                RETURNING 1)",
             lists = lists.join(", "),

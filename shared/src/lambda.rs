@@ -10,7 +10,6 @@ use lambda_http::{Adapter, Error, Request, RequestExt as _};
 use std::convert::Infallible;
 use std::future::Future;
 use tower::{Service, ServiceExt as _, service_fn};
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 use crate::config::Config;
@@ -18,20 +17,20 @@ use crate::http::Peer;
 use crate::{http, telemetry};
 
 /// Runs a function until the sandbox ends.
-pub async fn run(group: OpenApiRouter<App>) -> Result<(), Error> {
+pub async fn run(group: Router<App>) -> Result<(), Error> {
     telemetry::init(std::io::stdout);
     serve(group, Config::from_env()?).await
 }
 
 /// Runs the function that takes phone numbers and sends codes.
-pub async fn run_sending(group: OpenApiRouter<App>) -> Result<(), Error> {
+pub async fn run_sending(group: Router<App>) -> Result<(), Error> {
     telemetry::init(std::io::stdout);
     // The patterns of phone numbers compile beside the wait for the first event.
     std::thread::spawn(PhoneNumber::warm);
     serve(group, Config::from_env()?.with_sender()?).await
 }
 
-async fn serve(group: OpenApiRouter<App>, config: Config) -> Result<(), Error> {
+async fn serve(group: Router<App>, config: Config) -> Result<(), Error> {
     lambda_http::run(service(http::serve(group, App::new(config)?))).await
 }
 

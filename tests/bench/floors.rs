@@ -24,7 +24,6 @@ use shared::signing::Identity;
 use std::collections::HashMap;
 use tests::Keys;
 use tower::ServiceExt as _;
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::directory::ids;
 use crate::figures::{Sample, cpu_of, cpu_of_async};
@@ -46,7 +45,7 @@ impl Floors {
     pub fn new(variables: &HashMap<String, String>) -> Self {
         let config = Config::from_lookup(|name| variables.get(name).cloned());
         let app = App::new(config.expect("a configuration")).expect("the parts");
-        let routes = OpenApiRouter::new()
+        let routes = Router::new()
             .route("/bench/access", get(check_access))
             .route("/bench/alive", get(alive));
         let router = shared::http::serve(routes, app.clone());

@@ -17,7 +17,6 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_postgres::types::Type;
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::CONNECTIONS;
 use crate::figures::process_cpu;
@@ -84,7 +83,7 @@ pub async fn serve() {
     let config = Config::from_env().expect("a configuration");
     let bare = Bare::connect(&config).await;
     let app = App::new(config).expect("the parts");
-    let access = OpenApiRouter::new().route("/bench/access", get(check_access));
+    let access = Router::new().route("/bench/access", get(check_access));
     let router = local::service::router(app.clone(), false)
         .merge(shared::http::serve(access, app))
         .merge(bare.router());

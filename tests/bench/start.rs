@@ -14,7 +14,6 @@ use std::collections::HashMap;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use tower::ServiceExt as _;
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::figures::{median, micros, process_cpu};
 
@@ -131,14 +130,14 @@ pub async fn start(function: &str) {
     watch.step("configuration, with keys");
     let app = App::new(config).expect("the parts");
     watch.step("parts");
-    let routes: OpenApiRouter<App> = match function {
+    let routes = match function {
         "verify" => verify::router(),
         "login" => login::router(),
         "tokens" => tokens::router(),
         "prekeys" => prekeys::router(),
         _ => platform::router(),
     };
-    watch.step("routes, with their OpenAPI");
+    watch.step("routes");
     let service = shared::http::serve(routes.route("/bench/alive", get(alive)), app);
     watch.step("layers");
     ask(service).await;

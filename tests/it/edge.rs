@@ -12,7 +12,6 @@ use std::time::Duration;
 use tests::contract::DOCUMENT;
 use tests::stores::Stores;
 use tests::{Client, Reply, Service};
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::sources::operations;
 
@@ -377,7 +376,7 @@ fn misbehaving() -> Service {
     let routes: Router<shared::app::App> = Router::new()
         .route("/panic", get(async || -> &'static str { panic!("the secret 123456") }))
         .route("/hang", get(std::future::pending::<&'static str>));
-    let router = shared::http::serve(OpenApiRouter::from(routes), service.app.clone());
+    let router = shared::http::serve(routes, service.app.clone());
     service.behind(router)
 }
 

@@ -11,4 +11,4 @@ mod flow;
 mod routes;
 mod wire;
 
-pub use routes::router;
+pub use routes::{document, router};

@@ -1,16 +1,14 @@
 //! The routes: extract, call one flow, answer.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Json, Router};
 use shared::app::App;
 use shared::http::body::Body;
 use shared::http::caller::Caller;
 use shared::http::problem::Problem;
 use shared::http::visit::Visit;
-use shared::problems;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
+use shared::{endpoints, problems};
 
 use domain::verification::Purpose;
 
@@ -24,12 +22,10 @@ problems!(LoginProblems: BODY, ANY, [VerificationInvalid, AccountNotFound, TwoFa
 problems!(LogoutProblems: BODY, BEARER, ANY, [DeviceForeign]);
 problems!(LogoutAllProblems: BEARER, ANY, []);
 
-pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(register_user))
-        .routes(routes!(login_user))
-        .routes(routes!(logout_session))
-        .routes(routes!(logout_all_sessions))
+endpoints!(register_user, login_user, logout_session, logout_all_sessions,);
+
+pub fn router() -> Router<App> {
+    endpoints()
 }
 
 /// Make an account for a confirmed number.

@@ -19,5 +19,5 @@ mod unknown;
 
 pub use docs::openapi;
 pub use inbox::dev_router;
-pub use routes::router;
+pub use routes::{document, router};
 pub use unknown::unknown_route;

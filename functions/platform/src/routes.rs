@@ -1,9 +1,9 @@
 //! The routes: extract, ask, answer.
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
 use serde::Serialize;
 use shared::app::App;
 use shared::http::caller::bearer;
@@ -11,13 +11,11 @@ use shared::http::problem::{Code, Problem};
 use shared::http::visit::Visit;
 use shared::limits::Limit;
 use shared::sealing::Sealing;
-use shared::{problems, telemetry};
+use shared::{endpoints, problems, telemetry};
 use std::future::Future;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::unknown::unknown_route;
 
@@ -35,15 +33,18 @@ const SWAGGER_POLICY: HeaderValue = HeaderValue::from_static(
 problems!(PublicProblems: ANY, []);
 problems!(MetricsProblems: ANY, [MetricsForbidden, NotFound]);
 
-pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(fetch_jwks))
-        .routes(routes!(show_swagger))
-        .routes(routes!(fetch_openapi))
-        .routes(routes!(check_health))
-        .routes(routes!(check_liveness))
-        .routes(routes!(check_readiness))
-        .routes(routes!(fetch_metrics))
+endpoints!(
+    fetch_jwks,
+    show_swagger,
+    fetch_openapi,
+    check_health,
+    check_liveness,
+    check_readiness,
+    fetch_metrics,
+);
+
+pub fn router() -> Router<App> {
+    endpoints()
         .route("/auth/swagger/", axum::routing::get(show_swagger))
         .route("/auth/swagger/{*file}", axum::routing::get(show_swagger_file))
         .fallback(unknown_route)
@@ -57,7 +58,7 @@ pub fn router() -> OpenApiRouter<App> {
     responses((status = 200, body = Jwks), PublicProblems))]
 async fn fetch_jwks(State(app): State<App>, visit: Visit) -> Result<Response, Problem> {
     visit.count_address(&app, Limit::PublicPerAddress).await?;
-    Ok(document("application/json", KEEP_FIVE_MINUTES, app.signing.jwks().to_owned()))
+    Ok(kept_page("application/json", KEEP_FIVE_MINUTES, app.signing.jwks().to_owned()))
 }
 
 /// The documentation, to read and to try.
@@ -100,7 +101,7 @@ fn swagger_file(name: &str) -> Result<(String, Vec<u8>), Problem> {
 }
 
 fn swagger_response((content_type, bytes): (String, Vec<u8>)) -> Response {
-    let mut response = document(&content_type, KEEP_AN_HOUR, bytes);
+    let mut response = kept_page(&content_type, KEEP_AN_HOUR, bytes);
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, SWAGGER_POLICY);
     response
 }
@@ -110,7 +111,7 @@ fn swagger_response((content_type, bytes): (String, Vec<u8>)) -> Response {
     responses((status = 200, body = serde_json::Value), PublicProblems))]
 async fn fetch_openapi(State(app): State<App>, visit: Visit) -> Result<Response, Problem> {
     visit.count_address(&app, Limit::PublicPerAddress).await?;
-    Ok(document("application/json", KEEP_FIVE_MINUTES, OPENAPI))
+    Ok(kept_page("application/json", KEEP_FIVE_MINUTES, OPENAPI))
 }
 
 /// Whether the stores answer.
@@ -184,10 +185,10 @@ async fn fetch_metrics(
     }
     let text = telemetry::render(&app.cache.metrics().await?);
     let no_store = HeaderValue::from_static("no-store");
-    Ok(document("text/plain; version=0.0.4; charset=utf-8", no_store, text))
+    Ok(kept_page("text/plain; version=0.0.4; charset=utf-8", no_store, text))
 }
 
-fn document(content_type: &str, keep: HeaderValue, body: impl Into<axum::body::Body>) -> Response {
+fn kept_page(content_type: &str, keep: HeaderValue, body: impl Into<axum::body::Body>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_str(content_type).ok()),
         (header::CACHE_CONTROL, Some(keep)),

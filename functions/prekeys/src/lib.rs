@@ -28,4 +28,4 @@ mod upkeep;
 mod upload;
 mod wire;
 
-pub use routes::router;
+pub use routes::{document, router};

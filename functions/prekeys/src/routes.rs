@@ -1,8 +1,8 @@
 //! The routes: extract, call one flow, answer.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Json, Router};
 use domain::ids::{DeviceId, UserId};
 use shared::app::App;
 use shared::http::body::Body;
@@ -10,9 +10,7 @@ use shared::http::caller::{Caller, PathIds, Reader, Uploader};
 use shared::http::keys::{KyberPrekeyWire, SignedPrekeyWire};
 use shared::http::problem::Problem;
 use shared::http::visit::Visit;
-use shared::problems;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
+use shared::{endpoints, problems};
 use uuid::Uuid;
 
 use crate::wire::{
@@ -32,23 +30,26 @@ problems!(KeysCheckProblems: BODY, BEARER, ANY, [SignedPrekeyMissing]);
 problems!(DeviceProblems: BEARER, ANY, [IdMalformed, DeviceNotFound]);
 problems!(OwnProblems: BEARER, ANY, [DeviceNotFound]);
 
-pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(upload_signed_prekey))
-        .routes(routes!(upload_prekeys))
-        .routes(routes!(upload_kyber_prekeys))
-        .routes(routes!(upload_kyber_last_resort))
-        .routes(routes!(list_key_devices))
-        .routes(routes!(fetch_prekey_bundle))
-        .routes(routes!(fetch_user_bundles))
-        .routes(routes!(fetch_bundles))
-        .routes(routes!(check_key_devices))
-        .routes(routes!(check_keys))
-        .routes(routes!(fetch_key_status))
-        .routes(routes!(fetch_key_recommendations))
-        .routes(routes!(fetch_key_health))
-        .routes(routes!(delete_device_keys))
-        .routes(routes!(delete_all_keys))
+endpoints!(
+    upload_signed_prekey,
+    upload_prekeys,
+    upload_kyber_prekeys,
+    upload_kyber_last_resort,
+    list_key_devices,
+    fetch_prekey_bundle,
+    fetch_user_bundles,
+    fetch_bundles,
+    check_key_devices,
+    check_keys,
+    fetch_key_status,
+    fetch_key_recommendations,
+    fetch_key_health,
+    delete_device_keys,
+    delete_all_keys,
+);
+
+pub fn router() -> Router<App> {
+    endpoints()
 }
 
 /// Rotate the signed prekey of this device.

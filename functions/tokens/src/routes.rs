@@ -1,16 +1,14 @@
 //! The routes: extract, call one flow, answer.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Json, Router};
 use shared::app::App;
 use shared::http::body::Body;
 use shared::http::caller::Caller;
 use shared::http::problem::Problem;
 use shared::http::visit::Visit;
-use shared::problems;
 use shared::signing::WS_TOKEN_TTL;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
+use shared::{endpoints, problems};
 
 use crate::flow;
 use crate::wire::{Refresh, RefreshRequest, Tokens, WsToken};
@@ -19,8 +17,10 @@ problems!(RefreshProblems: BODY, ANY,
     [TokenInvalid, TokenExpired, SessionEnded, RefreshReused, RefreshSuperseded]);
 problems!(WsTokenProblems: BEARER, ANY, []);
 
-pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(refresh_tokens)).routes(routes!(issue_ws_token))
+endpoints!(refresh_tokens, issue_ws_token,);
+
+pub fn router() -> Router<App> {
+    endpoints()
 }
 
 /// Exchange a refresh token for a new pair.

@@ -1,15 +1,13 @@
 //! The routes: extract, call one flow, answer.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Json, Router};
 use shared::app::App;
 use shared::http::body::Body;
 use shared::http::caller::PathId;
 use shared::http::problem::Problem;
 use shared::http::visit::Visit;
-use shared::problems;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
+use shared::{endpoints, problems};
 
 use domain::ids::VerificationId;
 use domain::verification::Purpose;
@@ -31,14 +29,17 @@ problems!(ConfirmProblems: BODY, ANY,
     [CodeIncorrect, CodeExpired, VerificationInvalid, TooManyAttempts, PhoneLocked]);
 problems!(FetchProblems: ANY, [IdMalformed, VerificationNotFound]);
 
-pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(start_registration_verification))
-        .routes(routes!(start_login_verification))
-        .routes(routes!(resend_verification))
-        .routes(routes!(fetch_verification))
-        .routes(routes!(confirm_registration_verification))
-        .routes(routes!(confirm_login_verification))
+endpoints!(
+    start_registration_verification,
+    start_login_verification,
+    resend_verification,
+    fetch_verification,
+    confirm_registration_verification,
+    confirm_login_verification,
+);
+
+pub fn router() -> Router<App> {
+    endpoints()
 }
 
 /// Start verifying a number for a new account.

@@ -16,26 +16,21 @@ use shared::http::Peer;
 use shared::sealing::new_pepper;
 use shared::signing::new_jwt_keys;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::instance::Variables;
 
 /// The routers of every function, as the gateway joins them.
-fn functions() -> OpenApiRouter<App> {
-    let (groups, document) = OpenApiRouter::new()
+fn functions() -> Router<App> {
+    // The gateway compares methods to the letter: what is no route goes to `platform`, a HEAD
+    // too, which axum would answer as a GET.
+    Router::new()
         .merge(verify::router())
         .merge(login::router())
         .merge(tokens::router())
         .merge(prekeys::router())
-        .split_for_parts();
-    // The gateway compares methods to the letter: what is no route goes to `platform`, a HEAD
-    // too, which axum would answer as a GET.
-    let groups = groups
         .method_not_allowed_fallback(platform::unknown_route)
-        .route_layer(from_fn(refuse_head));
-    let mut functions = OpenApiRouter::from(groups);
-    *functions.get_openapi_mut() = document;
-    functions.merge(platform::router())
+        .route_layer(from_fn(refuse_head))
+        .merge(platform::router())
 }
 
 async fn refuse_head(request: Request, next: Next) -> Response {
@@ -66,7 +61,12 @@ pub async fn keep_up(app: App) {
 /// The document that describes every function.
 #[must_use]
 pub fn openapi() -> OpenApi {
-    platform::openapi(functions().into_openapi())
+    let mut document = verify::document();
+    for group in [login::document(), tokens::document(), prekeys::document(), platform::document()]
+    {
+        document.merge(group);
+    }
+    platform::openapi(document)
 }
 
 /// The same, as it stands in infra/openapi.json.

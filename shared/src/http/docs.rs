@@ -1,5 +1,5 @@
-//! Refusals in the OpenAPI document: an operation names the codes it can answer, the
-//! responses follow.
+//! The OpenAPI document. A handler with `#[utoipa::path]` is route and operation at once;
+//! an operation names the codes it can answer, the responses follow.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,7 +7,15 @@ use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 
+use axum::handler::Handler;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use utoipa_axum::PathItemExt as _;
+
+#[doc(hidden)]
+pub use utoipa_axum;
+
 use super::problem::Code;
+use crate::app::App;
 
 /// What any route may answer.
 pub const ANY: &[Code] = &[Code::RateLimited, Code::Internal, Code::Unavailable];
@@ -68,6 +76,44 @@ macro_rules! problems {
                     &[$($crate::http::problem::Code::$code),*],
                 ])
             }
+        }
+    };
+}
+
+/// A handler behind the methods that its description names.
+pub fn method_router<P, H, T>(handler: H) -> MethodRouter<App>
+where
+    P: utoipa::Path,
+    H: Handler<T, App>,
+    T: 'static,
+{
+    let methods = P::methods().into_iter().map(|method| method.to_method_filter());
+    methods.reduce(MethodFilter::or).map_or_else(MethodRouter::new, |methods| on(methods, handler))
+}
+
+/// `endpoints!(fetch_bundles, …)` makes of a group's handlers `endpoints()`, which serves
+/// them, and `document()`, which describes them. A function that starts serves: to describe
+/// takes longer than all else that it does before its first answer.
+#[macro_export]
+macro_rules! endpoints {
+    ($($handler:ident),+ $(,)?) => {
+        fn endpoints() -> ::axum::Router<$crate::app::App> {
+            let router = ::axum::Router::new();
+            $(let router = $crate::http::docs::utoipa_axum::paste! {
+                router.route(
+                    &<[<__path_ $handler>] as ::utoipa::Path>::path(),
+                    $crate::http::docs::method_router::<[<__path_ $handler>], _, _>($handler),
+                )
+            };)+
+            router
+        }
+
+        /// The OpenAPI document of these endpoints alone.
+        #[must_use]
+        pub fn document() -> ::utoipa::openapi::OpenApi {
+            let router = $crate::http::docs::utoipa_axum::router::OpenApiRouter::<$crate::app::App>::new();
+            $(let router = router.routes($crate::http::docs::utoipa_axum::routes!($handler));)+
+            router.into_openapi()
         }
     };
 }

@@ -24,7 +24,6 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use std::time::{Duration, Instant};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 use crate::telemetry::Answered;
@@ -58,9 +57,8 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
 ];
 
 /// A group's routes with everything around them.
-pub fn serve(group: OpenApiRouter<App>, app: App) -> Router {
-    let (router, _) = group.split_for_parts();
-    let router = router
+pub fn serve(group: Router<App>, app: App) -> Router {
+    let router = group
         .with_state(app.clone())
         .layer(CatchPanicLayer::custom(|_| Problem::new(Code::Internal).into_response()));
     let router = match cors(&app.config.cors_origins) {

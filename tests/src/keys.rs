@@ -139,6 +139,12 @@ impl Default for Keys {
     }
 }
 
+/// A typed key without its type byte, in base64.
+#[must_use]
+pub fn raw(key: &[u8]) -> String {
+    BASE64.encode(&key[1..])
+}
+
 fn typed(of: u8, bytes: &[u8]) -> Vec<u8> {
     [&[of], bytes].concat()
 }

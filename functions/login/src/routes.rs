@@ -1,8 +1,8 @@
 //! The routes: extract, call one flow, answer.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::{Json, Router};
 use shared::app::App;
 use shared::http::body::Body;
 use shared::http::caller::Caller;
@@ -22,11 +22,7 @@ problems!(LoginProblems: BODY, ANY, [VerificationInvalid, AccountNotFound, TwoFa
 problems!(LogoutProblems: BODY, BEARER, ANY, [DeviceForeign]);
 problems!(LogoutAllProblems: BEARER, ANY, []);
 
-endpoints!(register_user, login_user, logout_session, logout_all_sessions,);
-
-pub fn router() -> Router<App> {
-    endpoints()
-}
+endpoints!(router: register_user, login_user, logout_session, logout_all_sessions);
 
 /// Make an account for a confirmed number.
 ///

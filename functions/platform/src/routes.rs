@@ -34,6 +34,7 @@ problems!(PublicProblems: ANY, []);
 problems!(MetricsProblems: ANY, [MetricsForbidden, NotFound]);
 
 endpoints!(
+    described:
     fetch_jwks,
     show_swagger,
     fetch_openapi,
@@ -44,7 +45,7 @@ endpoints!(
 );
 
 pub fn router() -> Router<App> {
-    endpoints()
+    described()
         .route("/auth/swagger/", axum::routing::get(show_swagger))
         .route("/auth/swagger/{*file}", axum::routing::get(show_swagger_file))
         .fallback(unknown_route)

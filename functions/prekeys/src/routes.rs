@@ -1,8 +1,8 @@
 //! The routes: extract, call one flow, answer.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::{Json, Router};
 use domain::ids::{DeviceId, UserId};
 use shared::app::App;
 use shared::http::body::Body;
@@ -31,6 +31,7 @@ problems!(DeviceProblems: BEARER, ANY, [IdMalformed, DeviceNotFound]);
 problems!(OwnProblems: BEARER, ANY, [DeviceNotFound]);
 
 endpoints!(
+    router:
     upload_signed_prekey,
     upload_prekeys,
     upload_kyber_prekeys,
@@ -47,10 +48,6 @@ endpoints!(
     delete_device_keys,
     delete_all_keys,
 );
-
-pub fn router() -> Router<App> {
-    endpoints()
-}
 
 /// Rotate the signed prekey of this device.
 ///

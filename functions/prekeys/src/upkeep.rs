@@ -5,6 +5,7 @@ use domain::prekey::lifecycle::{SignedState, is_low, recommended_upload};
 use domain::prekey::{self, SignalDeviceId, devices::difference};
 use shared::app::App;
 use shared::audit::{AuditEntry, SecurityEvent};
+use shared::clock::date_time;
 use shared::http::caller::Reader;
 use shared::http::problem::{Code, Problem};
 use shared::http::visit::Visit;
@@ -13,7 +14,6 @@ use shared::store::prekeys::KeyStatus;
 
 use crate::wire::{
     DeviceDifferences, KeyHealth, KeyStatusBody, KeysDigest, KnownDevices, Recommendations,
-    date_time,
 };
 
 const DAY_SECONDS: u64 = 24 * 3600;

@@ -1,6 +1,5 @@
 //! A device uploads keys: check whose signatures they are, store.
 
-use domain::ids::EntryId;
 use domain::prekey::{IdentityKey, KyberPrekey, Prekey, SignedPrekey};
 use shared::app::App;
 use shared::http::keys::{Unsigned, last_resort_clash};
@@ -22,8 +21,8 @@ pub async fn signed_prekey(
     let mut unsigned = Unsigned::default();
     unsigned.signed(app, &identity.verifier(), signed, "signature");
     unsigned.conclude()?;
-    let row = row(app, visit);
-    let upload = app.store.replace_signed_prekey(who, &identity, signed, row).await?;
+    let (now, chance) = (visit.now(), app.chance);
+    let upload = app.store.replace_signed_prekey(who, &identity, signed, now, chance).await?;
     stored(upload, "keyId")?;
     Ok(Uploaded { message: "The signed prekey is stored.", uploaded: None })
 }
@@ -39,8 +38,8 @@ pub async fn kyber_last_resort(
     let mut unsigned = Unsigned::default();
     unsigned.kyber(&identity.verifier(), last_resort, "signature");
     unsigned.conclude()?;
-    let row = row(app, visit);
-    let upload = app.store.replace_last_resort(who, &identity, last_resort, row).await?;
+    let (now, chance) = (visit.now(), app.chance);
+    let upload = app.store.replace_last_resort(who, &identity, last_resort, now, chance).await?;
     stored(upload, "keyId")?;
     Ok(Uploaded { message: "The last-resort prekey is stored.", uploaded: None })
 }
@@ -84,10 +83,6 @@ pub async fn kyber_prekeys(
 async fn identity(app: &App, who: Identity) -> Result<IdentityKey, Problem> {
     let identity = app.store.find_identity_key(who.device).await?;
     identity.ok_or_else(|| Problem::new(Code::IdentityKeyMissing))
-}
-
-fn row(app: &App, visit: &Visit) -> (domain::time::Timestamp, EntryId) {
-    (visit.now(), EntryId::new(visit.now(), &app.chance.bytes()))
 }
 
 fn stored(upload: Upload, field: &str) -> Result<u32, Problem> {

@@ -1,12 +1,8 @@
 //! Bodies as they stand on the wire, and their way into the domain.
 
-use base64::Engine as _;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use domain::ids::UserId;
 use domain::prekey::devices::Listed;
-use domain::prekey::{KyberPrekey, Prekey, RegistrationId, SignalDeviceId, SignedPrekey};
-use domain::time::Timestamp;
+use domain::prekey::{KyberPrekey, Prekey, RegistrationId, SignalDeviceId, SignedPrekey, decode};
 use serde::{Deserialize, Serialize};
 use shared::http::body::{Faults, Input, KEYS_BODY_LIMIT, Object, uuid};
 use shared::http::keys::{
@@ -14,8 +10,6 @@ use shared::http::keys::{
 };
 use shared::limits::Limit;
 use std::collections::HashSet;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -23,11 +17,6 @@ use uuid::Uuid;
 const MAX_USERS: usize = 50;
 /// Devices of a user that a sender can know.
 const MAX_DEVICES: usize = 127;
-
-const ANY_PADDING: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 pub struct SignedUpload(pub SignedPrekey);
 
@@ -206,7 +195,7 @@ impl Input for KeysDigest {
 
     fn check(wire: KeysCheckRequest, faults: &mut Faults) -> Option<Self> {
         let digest = faults.required("digest", wire.digest, |text| {
-            let bytes = ANY_PADDING.decode(text).ok();
+            let bytes = decode(&text).ok();
             bytes.and_then(|bytes| bytes.try_into().ok()).ok_or("is not base64 of 32 bytes")
         });
         digest.map(Self)
@@ -382,12 +371,4 @@ pub struct KeyHealth {
     /// In whole days; absent without a signed prekey.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed_prekey_age_days: Option<u64>,
-}
-
-/// A time as JSON has it (RFC 3339, UTC).
-pub fn date_time(at: Timestamp) -> String {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.millis()) * 1_000_000)
-        .ok()
-        .and_then(|at| at.format(&Rfc3339).ok())
-        .unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! The routes: extract, call one flow, answer.
 
+use axum::Json;
 use axum::extract::State;
-use axum::{Json, Router};
 use shared::app::App;
 use shared::http::body::Body;
 use shared::http::caller::Caller;
@@ -17,11 +17,7 @@ problems!(RefreshProblems: BODY, ANY,
     [TokenInvalid, TokenExpired, SessionEnded, RefreshReused, RefreshSuperseded]);
 problems!(WsTokenProblems: BEARER, ANY, []);
 
-endpoints!(refresh_tokens, issue_ws_token,);
-
-pub fn router() -> Router<App> {
-    endpoints()
-}
+endpoints!(router: refresh_tokens, issue_ws_token);
 
 /// Exchange a refresh token for a new pair.
 ///

@@ -1,7 +1,7 @@
 //! The routes: extract, call one flow, answer.
 
+use axum::Json;
 use axum::extract::State;
-use axum::{Json, Router};
 use shared::app::App;
 use shared::http::body::Body;
 use shared::http::caller::PathId;
@@ -30,6 +30,7 @@ problems!(ConfirmProblems: BODY, ANY,
 problems!(FetchProblems: ANY, [IdMalformed, VerificationNotFound]);
 
 endpoints!(
+    router:
     start_registration_verification,
     start_login_verification,
     resend_verification,
@@ -37,10 +38,6 @@ endpoints!(
     confirm_registration_verification,
     confirm_login_verification,
 );
-
-pub fn router() -> Router<App> {
-    endpoints()
-}
 
 /// Start verifying a number for a new account.
 ///

@@ -145,13 +145,7 @@ fn parse<W: DeserializeOwned>(text: &str) -> Result<W, Problem> {
 
 /// The path of a field within the object at `path`, which is `.` for the body itself.
 fn within(path: &str, field: &str) -> String {
-    if path == "." || path == field {
-        field.to_owned()
-    } else if path.ends_with(&format!(".{field}")) {
-        path.to_owned()
-    } else {
-        format!("{path}.{field}")
-    }
+    if path == "." { field.to_owned() } else { format!("{path}.{field}") }
 }
 
 /// A JSON object within a body. What serde derives would read a list into the same fields.

@@ -11,8 +11,8 @@ use super::body::uuid;
 use super::problem::{Code, Problem};
 use super::visit::Visit;
 use crate::app::App;
-use crate::cache::CacheError;
 use crate::cache::sessions::Liveness;
+use crate::cache::{CacheError, Counting};
 use crate::limits::Limit;
 use crate::signing::{Identity, TokenError};
 
@@ -82,23 +82,16 @@ impl Reader {
         visit: &Visit,
         targets: &[(Limit, Uuid)],
     ) -> Result<(Option<Identity>, Vec<bool>), Problem> {
-        let of = |reader: &str| -> Vec<(Limit, String)> {
-            targets.iter().map(|(limit, target)| (*limit, format!("{reader}:{target}"))).collect()
-        };
         let Some(claimed) = self.0 else {
             let network = visit.network();
-            let counting = visit
-                .counting(app, &[(Limit::PublicPerAddress, &network)])
-                .costing(&app.config, Limit::BundlesPerAccount, &network, targets.len())
-                .sharing(&app.config, &of(&network));
+            let counting = counting(app, visit, &[Limit::PublicPerAddress], &network, targets);
             return match app.cache.check_access(None, &counting).await {
                 Ok(access) => Ok((None, access.shares)),
                 Err(limited @ CacheError::Limited { .. }) => Err(limited.into()),
                 Err(error) => Ok((None, no_shares(&error, targets.len()))),
             };
         };
-        let shares = of(&claimed.0.user.to_string());
-        let (who, shares) = claimed.admit(app, visit, &[], &shares).await?;
+        let (who, shares) = claimed.admit(app, visit, &[], targets).await?;
         Ok((Some(who), shares))
     }
 
@@ -107,6 +100,24 @@ impl Reader {
     pub async fn refuse(self, app: &App, visit: &Visit, problem: Problem) -> Problem {
         self.admit(app, visit, &[]).await.err().unwrap_or(problem)
     }
+}
+
+/// What counts a request by an account or an address: its limits, what it costs to ask for
+/// these targets, and the share that it would have of each.
+fn counting<'v>(
+    app: &App,
+    visit: &'v Visit,
+    limits: &[Limit],
+    of: &str,
+    targets: &[(Limit, Uuid)],
+) -> Counting<'v> {
+    let limits: Vec<_> = limits.iter().map(|limit| (*limit, of)).collect();
+    let shares: Vec<_> =
+        targets.iter().map(|(limit, target)| (*limit, format!("{of}:{target}"))).collect();
+    visit
+        .counting(app, &limits)
+        .costing(&app.config, Limit::BundlesPerAccount, of, targets.len())
+        .sharing(&app.config, &shares)
 }
 
 /// Without Redis nobody knows who has had how many: bundles come without one-time keys.
@@ -146,16 +157,11 @@ impl Claimed {
         app: &App,
         visit: &Visit,
         more: &[Limit],
-        shares: &[(Limit, String)],
+        targets: &[(Limit, Uuid)],
     ) -> Result<(Identity, Vec<bool>), Problem> {
         let who = self.0;
-        let user = who.user.to_string();
-        let limits: Vec<(Limit, &str)> =
-            [Limit::BearerPerAccount].iter().chain(more).map(|limit| (*limit, &*user)).collect();
-        let counting = visit
-            .counting(app, &limits)
-            .costing(&app.config, Limit::BundlesPerAccount, &user, shares.len())
-            .sharing(&app.config, shares);
+        let limits = [&[Limit::BearerPerAccount], more].concat();
+        let counting = counting(app, visit, &limits, &who.user.to_string(), targets);
         let (alive, shares) = match app.cache.check_access(Some(who.session), &counting).await {
             Ok(access) => match access.session {
                 Liveness::Alive => (true, access.shares),
@@ -173,7 +179,7 @@ impl Claimed {
             Err(error) => {
                 tracing::warn!(error = %error, "asking the row of a session");
                 let alive = app.store.is_session_alive(who, visit.now()).await?;
-                (alive, no_shares(&error, shares.len()))
+                (alive, no_shares(&error, targets.len()))
             }
         };
         if alive { Ok((who, shares)) } else { Err(Problem::new(Code::SessionEnded)) }
@@ -205,14 +211,9 @@ impl FromRequestParts<App> for PathId {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let visit = Visit::of(&parts.extensions)?;
-        let params = RawPathParams::from_request_parts(parts, app).await;
-        let id = params
-            .ok()
-            .and_then(|params| params.iter().next().and_then(|(_, value)| uuid(value).ok()));
-        if let Some(id) = id {
-            return Ok(Self(id));
+        match PathIds::from_request_parts(parts, app).await {
+            Ok(PathIds([id])) => Ok(Self(id)),
+            Err(problem) => Err(visit.refuse_counted(app, Limit::PublicPerAddress, problem).await),
         }
-        let problem = Problem::new(Code::IdMalformed);
-        Err(visit.refuse_counted(app, Limit::PublicPerAddress, problem).await)
     }
 }

@@ -91,13 +91,13 @@ where
     methods.reduce(MethodFilter::or).map_or_else(MethodRouter::new, |methods| on(methods, handler))
 }
 
-/// `endpoints!(fetch_bundles, …)` makes of a group's handlers `endpoints()`, which serves
+/// `endpoints!(router: fetch_bundles, …)` makes of a group's handlers `router()`, which serves
 /// them, and `document()`, which describes them. A function that starts serves: to describe
 /// takes longer than all else that it does before its first answer.
 #[macro_export]
 macro_rules! endpoints {
-    ($($handler:ident),+ $(,)?) => {
-        fn endpoints() -> ::axum::Router<$crate::app::App> {
+    ($router:ident: $($handler:ident),+ $(,)?) => {
+        pub fn $router() -> ::axum::Router<$crate::app::App> {
             let router = ::axum::Router::new();
             $(let router = $crate::http::docs::utoipa_axum::paste! {
                 router.route(

@@ -139,11 +139,8 @@ impl SignalKeyBundleWire {
         let kyber_field = dotted(at, "kyberPreKeys");
         let kyber_prekeys =
             check_kyber_prekeys(self.kyber_pre_keys.unwrap_or_default(), &kyber_field, faults);
-        let last_resort = self
-            .kyber_last_resort_pre_key
-            .map(|Object(wire)| wire.check(&dotted(at, "kyberLastResortPreKey"), faults));
-        let last_resort = match last_resort {
-            Some(checked) => Some(checked?),
+        let last_resort = match self.kyber_last_resort_pre_key {
+            Some(Object(last)) => Some(last.check(&dotted(at, "kyberLastResortPreKey"), faults)?),
             None => None,
         };
         let (kyber_prekeys, prekeys) = (kyber_prekeys?, prekeys?);

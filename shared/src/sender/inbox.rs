@@ -3,12 +3,10 @@
 
 use serde_json::json;
 use std::sync::Arc;
-use std::time::SystemTime;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::{CodeSender, Message, SendError, Sending};
 use crate::cache::Cache;
+use crate::clock::date_time;
 
 pub(super) struct Inbox {
     cache: Arc<Cache>,
@@ -27,12 +25,11 @@ impl CodeSender for Inbox {
 
     fn send<'a>(&'a self, message: &'a Message) -> Sending<'a> {
         Box::pin(async move {
-            let at = OffsetDateTime::from(SystemTime::from(message.at));
             let line = json!({
                 "to": message.to.as_e164(),
                 "body": message.body.expose(),
                 "code": message.code.expose(),
-                "at": at.format(&Rfc3339).unwrap_or_default(),
+                "at": date_time(message.at),
             });
             let put = self.cache.put_inbox(&line.to_string()).await;
             put.map_err(|_| SendError::Unreachable(self.name()))

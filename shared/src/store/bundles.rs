@@ -138,6 +138,7 @@ pub fn take_statement() -> &'static str {
 /// identity keys $2: what is put into a bundle later must belong to the rest of it.
 fn take_missed(kind: Kind, columns: &str) -> String {
     let Kind { table, .. } = kind;
+    let missing = "unnest($1::uuid[], $2::uuid[]) AS t (device_id, identity_id)";
     format!(
         "WITH {take}
          SELECT t.device_id,
@@ -145,9 +146,9 @@ fn take_missed(kind: Kind, columns: &str) -> String {
                   SELECT FROM auth.{table} k WHERE k.device_id = t.device_id AND NOT k.is_used
                      AND k.identity_id = t.identity_id),
                 c.key_id, {columns}
-           FROM unnest($1::uuid[], $2::uuid[]) AS t (device_id, identity_id)
+           FROM {missing}
            LEFT JOIN {table}_taken c ON c.device_id = t.device_id",
-        take = kind.take("unnest($1::uuid[], $2::uuid[]) AS t (device_id, identity_id)"),
+        take = kind.take(missing),
     )
 }
 
@@ -270,39 +271,31 @@ impl Store {
             if attempt > 0 {
                 tokio::time::sleep(WAIT).await;
             }
-            for ((devices, identities), sql) in
-                [(curve, &TAKE_MISSED_CURVE), (kyber, &TAKE_MISSED_KYBER)]
-            {
-                if devices.is_empty() {
-                    continue;
-                }
-                let params: &[Param<'_>] =
-                    &[(&devices, Type::UUID_ARRAY), (&identities, Type::UUID_ARRAY)];
-                for row in self.rows(sql, params).await? {
-                    let device = DeviceId::from_uuid(row.try_get(0)?);
-                    let found = bundles.iter_mut().find(|(bundle, _)| bundle.device == device);
-                    let Some((bundle, missed)) = found else { continue };
-                    let (still, id): (bool, Option<i32>) = (row.try_get(1)?, row.try_get(2)?);
-                    if row.len() == 4 {
-                        missed.prekey = still;
-                        if let Some(id) = id {
-                            bundle.prekey = Some(StoredKey { id, key: row.try_get(3)? });
-                        }
-                    } else {
-                        missed.kyber_prekey = still;
-                        if let Some(id) = id {
-                            let key = KyberKey::from_stored(row.try_get(3)?);
-                            let signature = row.try_get(4)?;
-                            let last_resort = false;
-                            bundle.kyber_prekey =
-                                Some(StoredKyberKey { id, key, signature, last_resort });
-                        }
-                    }
-                }
+            for row in self.rows_of(&TAKE_MISSED_CURVE, &curve).await? {
+                let Some((bundle, missed)) = found(bundles, &row)? else { continue };
+                missed.prekey = row.try_get(1)?;
+                bundle.prekey = prekey(&row, 2)?;
+            }
+            for row in self.rows_of(&TAKE_MISSED_KYBER, &kyber).await? {
+                let Some((bundle, missed)) = found(bundles, &row)? else { continue };
+                missed.kyber_prekey = row.try_get(1)?;
+                bundle.kyber_prekey = kyber_prekey(&row, 2, false)?.or(bundle.kyber_prekey.take());
             }
         }
         tracing::warn!("one-time keys were held by others for too long");
         Ok(())
+    }
+
+    /// A statement on devices and their identity keys, if there are any.
+    async fn rows_of(
+        &self,
+        sql: &str,
+        (devices, identities): &(Vec<Uuid>, Vec<Uuid>),
+    ) -> Result<Vec<Row>, StoreError> {
+        if devices.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.rows(sql, &[(devices, Type::UUID_ARRAY), (identities, Type::UUID_ARRAY)]).await
     }
 
     /// The bundles are taken already: news that cannot be told now is told with the next.
@@ -329,19 +322,9 @@ fn read(row: &Row, now: Timestamp) -> Result<(StoredBundle, Missed), StoreError>
         }),
         None => None,
     };
-    let prekey = match row.try_get(10)? {
-        Some(id) => Some(StoredKey { id, key: row.try_get(11)? }),
-        None => None,
-    };
-    let kyber = |first, last_resort| -> Result<Option<StoredKyberKey>, StoreError> {
-        let Some(id) = row.try_get(first)? else { return Ok(None) };
-        let key = KyberKey::from_stored(row.try_get(first + 1)?);
-        let signature = row.try_get(first + 2)?;
-        Ok(Some(StoredKyberKey { id, key, signature, last_resort }))
-    };
-    let kyber_prekey = match kyber(12, false)? {
+    let kyber_prekey = match kyber_prekey(row, 12, false)? {
         Some(key) => Some(key),
-        None => kyber(15, true)?,
+        None => kyber_prekey(row, 15, true)?,
     };
     let bundle = StoredBundle {
         user: UserId::from_uuid(row.try_get(0)?),
@@ -351,9 +334,34 @@ fn read(row: &Row, now: Timestamp) -> Result<(StoredBundle, Missed), StoreError>
         registration: row.try_get::<_, Option<i32>>(4)?.map(RegistrationId::from_stored),
         identity: row.try_get(5)?,
         signed: signed.filter(|signed| SignedState::of(signed.expires_at, now).is_served()),
-        prekey,
+        prekey: prekey(row, 10)?,
         kyber_prekey,
     };
     let (prekey, kyber_prekey) = (row.try_get(18)?, row.try_get(19)?);
     Ok((bundle, Missed { identity: row.try_get(21)?, prekey, kyber_prekey }))
+}
+
+/// The bundle that a row's first column is about.
+fn found<'b>(
+    bundles: &'b mut [(StoredBundle, Missed)],
+    row: &Row,
+) -> Result<Option<&'b mut (StoredBundle, Missed)>, StoreError> {
+    let device = DeviceId::from_uuid(row.try_get(0)?);
+    Ok(bundles.iter_mut().find(|(bundle, _)| bundle.device == device))
+}
+
+/// The one-time key in the columns from `first` on, if one was had.
+fn prekey(row: &Row, first: usize) -> Result<Option<StoredKey>, StoreError> {
+    let Some(id) = row.try_get(first)? else { return Ok(None) };
+    Ok(Some(StoredKey { id, key: row.try_get(first + 1)? }))
+}
+
+fn kyber_prekey(
+    row: &Row,
+    first: usize,
+    last_resort: bool,
+) -> Result<Option<StoredKyberKey>, StoreError> {
+    let Some(id) = row.try_get(first)? else { return Ok(None) };
+    let key = KyberKey::from_stored(row.try_get(first + 1)?);
+    Ok(Some(StoredKyberKey { id, key, signature: row.try_get(first + 2)?, last_resort }))
 }

@@ -165,7 +165,7 @@ const LOCK_ACCOUNT_KEYS: &str = "WITH account AS MATERIALIZED (
 
 /// What an upload stands on: the session that asked lives, and the device has the identity
 /// key that signatures were checked with. A log-in may have come in between. $1 device,
-/// $2 session, $3 identity or null where no signature depends on it.
+/// $2 session, $3 identity or null where no signature depends on it; $4 is now.
 pub(super) const UPLOADER: &str = "session AS (
            SELECT FROM auth.sessions WHERE id = $2 AND revoked_at IS NULL),
          found AS (
@@ -173,7 +173,7 @@ pub(super) const UPLOADER: &str = "session AS (
             WHERE device_id = $1 AND ($3::bytea IS NULL OR identity = $3)
               AND EXISTS (SELECT FROM session))";
 
-/// [`UPLOADER`], $4 now, $5 row, $6-$8 key, $9 its expiry.
+/// [`UPLOADER`], $5 row, $6-$8 key, $9 its expiry.
 static ROTATE_SIGNED: LazyLock<String> = LazyLock::new(|| {
     format!(
         "WITH {UPLOADER},
@@ -189,7 +189,7 @@ static ROTATE_SIGNED: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// [`UPLOADER`], $4 now, $5 row, $6-$9 key.
+/// [`UPLOADER`], $5 row, $6-$9 key.
 static REPLACE_LAST_RESORT: LazyLock<String> = LazyLock::new(|| {
     format!(
         "WITH {UPLOADER},
@@ -303,16 +303,16 @@ impl Store {
         who: Identity,
         identity: &IdentityKey,
         signed: &SignedPrekey,
-        (now, row): (Timestamp, EntryId),
+        now: Timestamp,
+        chance: Chance,
     ) -> Result<Upload, StoreError> {
+        let row = EntryId::new(now, &chance.bytes());
         self.upload(
             who,
+            Some(identity),
+            now,
             &ROTATE_SIGNED,
             &[
-                (who.device.as_uuid(), Type::UUID),
-                (who.session.as_uuid(), Type::UUID),
-                (&identity.public().as_bytes().as_slice(), Type::BYTEA),
-                (&SystemTime::from(now), Type::TIMESTAMPTZ),
                 (row.as_uuid(), Type::UUID),
                 (&signed.id.get(), Type::INT4),
                 (&signed.key.as_str(), Type::TEXT),
@@ -329,16 +329,16 @@ impl Store {
         who: Identity,
         identity: &IdentityKey,
         last_resort: &KyberPrekey,
-        (now, row): (Timestamp, EntryId),
+        now: Timestamp,
+        chance: Chance,
     ) -> Result<Upload, StoreError> {
+        let row = EntryId::new(now, &chance.bytes());
         self.upload(
             who,
+            Some(identity),
+            now,
             &REPLACE_LAST_RESORT,
             &[
-                (who.device.as_uuid(), Type::UUID),
-                (who.session.as_uuid(), Type::UUID),
-                (&identity.public().as_bytes().as_slice(), Type::BYTEA),
-                (&SystemTime::from(now), Type::TIMESTAMPTZ),
                 (row.as_uuid(), Type::UUID),
                 (&last_resort.id.get(), Type::INT4),
                 (&last_resort.key.hash().as_slice(), Type::BYTEA),

@@ -177,7 +177,7 @@ static PUBLISH_ONE_TIME: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// One kind by its own route. [`UPLOADER`], $4 now, from $5 on the keys.
+/// One kind by its own route. [`UPLOADER`], from $5 on the keys.
 fn upload(kind: Kind, clash: &str) -> String {
     format!(
         "WITH {UPLOADER},
@@ -332,7 +332,7 @@ impl Store {
         chance: Chance,
     ) -> Result<Upload, StoreError> {
         let lists = Lists::curve(keys, now, chance);
-        self.upload_one_time(who, &UPLOAD_CURVE, None, now, lists.params(CURVE)).await
+        self.upload(who, None, now, &UPLOAD_CURVE, &lists.params(CURVE)).await
     }
 
     /// Replaces the unused one-time Kyber keys, whose signatures were checked with this
@@ -346,18 +346,20 @@ impl Store {
         chance: Chance,
     ) -> Result<Upload, StoreError> {
         let lists = Lists::kyber(keys, now, chance);
-        let identity = identity.public().as_bytes().as_slice();
-        self.upload_one_time(who, &UPLOAD_KYBER, Some(identity), now, lists.params(KYBER)).await
+        self.upload(who, Some(identity), now, &UPLOAD_KYBER, &lists.params(KYBER)).await
     }
 
-    async fn upload_one_time(
+    /// A statement that replaces keys, under the lock of the device's identity key: with the
+    /// parameters of [`UPLOADER`] and, from $5 on, its own.
+    pub(super) async fn upload(
         &self,
         who: Identity,
-        sql: &str,
-        identity: Option<&[u8]>,
+        identity: Option<&IdentityKey>,
         now: Timestamp,
-        keys: Vec<Param<'_>>,
+        sql: &str,
+        own: &[Param<'_>],
     ) -> Result<Upload, StoreError> {
+        let identity = identity.map(|key| key.public().as_bytes().as_slice());
         let now = SystemTime::from(now);
         let mut params: Vec<Param<'_>> = vec![
             (who.device.as_uuid(), Type::UUID),
@@ -365,20 +367,10 @@ impl Store {
             (&identity, Type::BYTEA),
             (&now, Type::TIMESTAMPTZ),
         ];
-        params.extend(keys);
-        self.upload(who, sql, &params).await
-    }
-
-    /// A statement that replaces keys, under the lock of the device's identity key.
-    pub(super) async fn upload(
-        &self,
-        who: Identity,
-        sql: &str,
-        params: &[Param<'_>],
-    ) -> Result<Upload, StoreError> {
+        params.extend_from_slice(own);
         let lock: &[Param<'_>] =
             &[(who.device.as_uuid(), Type::UUID), (who.user.as_uuid(), Type::UUID)];
-        let rows = self.locked((LOCK_IDENTITY, lock), (sql, params)).await?;
+        let rows = self.locked((LOCK_IDENTITY, lock), (sql, &params)).await?;
         let row = rows.first().ok_or(StoreError::Shape)?;
         Ok(if !row.try_get::<_, bool>(0)? {
             Upload::NoSession

@@ -3,6 +3,7 @@
 
 use super::{ALICE, BOB, CAROL, KEYS, LAST_RESORT, Person, ids, unlimited};
 use serde_json::{Value, json};
+use tests::keys::raw;
 use tests::{Keys, Service};
 
 #[tokio::test]
@@ -72,10 +73,7 @@ async fn keys_come_back_in_the_form_in_which_they_were_sent() {
     let keys = Keys::new();
     // Raw keys, and no padding anywhere: what is signed is the typed form all the same.
     let unpadded = |value: &Value| json!(value.as_str().unwrap().trim_end_matches('='));
-    let raw = |key: &[u8]| {
-        use base64::Engine as _;
-        json!(base64::engine::general_purpose::STANDARD_NO_PAD.encode(&key[1..]))
-    };
+    let raw = |key: &[u8]| json!(raw(key).trim_end_matches('='));
     let mut bundle = keys.bundle(1..2, 1..2);
     bundle["identityKey"] = raw(&keys.identity_bytes());
     bundle["signedPreKey"]["publicKey"] = raw(&keys.public_bytes("signed", 1));

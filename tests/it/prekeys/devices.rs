@@ -6,6 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
+use tests::keys::raw;
 use tests::race::{counts, tally, together};
 use tests::{Keys, Service};
 
@@ -109,13 +110,7 @@ async fn an_identity_key_belongs_to_one_user_and_moves_within() {
     let user = phone.session.user.clone();
     // Another user's, in whatever spelling.
     let mut stolen = phone.keys.bundle(1..2, 1..2);
-    stolen["identityKey"] = {
-        use base64::Engine as _;
-        json!(
-            base64::engine::general_purpose::STANDARD_NO_PAD
-                .encode(&phone.keys.identity_bytes()[1..])
-        )
-    };
+    stolen["identityKey"] = json!(raw(&phone.keys.identity_bytes()).trim_end_matches('='));
     let id = service.client().verified("login", ALICE).await;
     let body = json!({ "verificationId": id, "deviceId": "tablet", "signalKeyBundle": stolen });
     let path = "/auth/v1/login";

@@ -2,6 +2,7 @@
 
 use super::{ALICE, BOB, CAROL, KEYS, LAST_RESORT, Person, ids, unlimited};
 use serde_json::{Value, json};
+use tests::keys::raw;
 use tests::{Keys, Service, Session};
 
 #[tokio::test]
@@ -48,10 +49,7 @@ async fn a_key_once_handed_out_never_comes_back() {
     // Under another id it is the same key, and raw too.
     let mut other = bob.keys.prekey(1);
     other["keyId"] = json!(77);
-    let raw = {
-        use base64::Engine as _;
-        base64::engine::general_purpose::STANDARD.encode(&bob.keys.public_bytes("prekey", 1)[1..])
-    };
+    let raw = raw(&bob.keys.public_bytes("prekey", 1));
     let uploads = vec![json!({ "keyId": 78, "publicKey": raw }), bob.keys.prekey(2)];
     assert_eq!(bob.upload_prekeys(vec![other]).await.expect(201).json()["uploaded"], 0);
     assert_eq!(bob.upload_prekeys(uploads).await.expect(201).json()["uploaded"], 1);

@@ -40,7 +40,7 @@ pub enum KeyError {
 
 /// The standard alphabet, with all of its padding or none, and no bits left over: each
 /// byte string has two spellings.
-fn decode(text: &str) -> Result<Vec<u8>, KeyError> {
+pub fn decode(text: &str) -> Result<Vec<u8>, KeyError> {
     let engine = if text.ends_with('=') { &STANDARD } else { &STANDARD_NO_PAD };
     engine.decode(text).map_err(|_| KeyError::NotBase64)
 }

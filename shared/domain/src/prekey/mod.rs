@@ -19,7 +19,7 @@ mod numbers;
 mod tests;
 mod xeddsa;
 
-pub use keys::{IdentityKey, KeyError, KyberKey, PublicKey, Signature};
+pub use keys::{IdentityKey, KeyError, KyberKey, PublicKey, Signature, decode};
 pub use numbers::{
     KeyId, KeyIdError, RegistrationId, RegistrationIdError, SignalDeviceId, SignalDeviceIdError,
 };

@@ -4,20 +4,20 @@
 use std::sync::Arc;
 
 use crate::cache::Cache;
-use crate::clock::{Chance, Clock};
+use crate::clock::{Clock, Rng};
 use crate::config::Config;
 use crate::sealing::Sealing;
 use crate::sender::Senders;
-use crate::sender::challenge::Challenge;
-use crate::signing::Signing;
+use crate::sender::captcha::CaptchaVerifier;
 use crate::store::Store;
 use crate::telemetry::Metrics;
+use crate::tokens::Signing;
 use thiserror::Error;
 
 #[derive(Debug, Error)]
 pub enum StartError {
     #[error(transparent)]
-    Config(#[from] crate::config::ConfigFaults),
+    Config(#[from] crate::config::ConfigErrors),
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
     #[error(transparent)]
@@ -33,13 +33,13 @@ pub struct App(Arc<Parts>);
 pub struct Parts {
     pub config: Config,
     pub clock: Clock,
-    pub chance: Chance,
+    pub rng: Rng,
     pub store: Store,
     pub cache: Arc<Cache>,
     pub sealing: Sealing,
     pub signing: Signing,
     pub senders: Senders,
-    pub challenge: Challenge,
+    pub captcha: CaptchaVerifier,
     pub metrics: Arc<Metrics>,
 }
 
@@ -63,8 +63,8 @@ impl App {
             sealing: Sealing::new(&config.pepper)?,
             signing: Signing::new(&config),
             senders: Senders::new(&config, &cache),
-            challenge: Challenge::new(config.challenge.clone()),
-            chance: Chance,
+            captcha: CaptchaVerifier::new(config.captcha.clone()),
+            rng: Rng,
             clock,
             cache,
             metrics,

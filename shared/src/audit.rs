@@ -13,7 +13,7 @@ use domain::ids::SessionId;
 use domain::time::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::clock::Chance;
+use crate::clock::Rng;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecurityEvent {
@@ -59,9 +59,9 @@ impl AuditEntry {
         session: Option<SessionId>,
         address: &str,
         now: Timestamp,
-        chance: Chance,
+        rng: Rng,
     ) -> Self {
-        let salt = BASE64.encode(chance.bytes::<16>());
+        let salt = BASE64.encode(rng.bytes::<16>());
         let commitment = digest(&SHA256, format!("{salt}{address}").as_bytes());
         let mut entry = Map::new();
         entry.insert("event".into(), json!(event.name()));

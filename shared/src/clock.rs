@@ -51,9 +51,9 @@ impl Clock {
 
 /// The operating system's random source, through the one cryptography provider.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Chance;
+pub struct Rng;
 
-impl Chance {
+impl Rng {
     /// Uniform random bytes.
     ///
     /// # Panics
@@ -67,7 +67,7 @@ impl Chance {
     }
 
     #[must_use]
-    pub fn bits(self) -> u32 {
+    pub fn next_u32(self) -> u32 {
         u32::from_ne_bytes(self.bytes())
     }
 }

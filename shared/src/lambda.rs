@@ -13,7 +13,7 @@ use tower::{Service, ServiceExt as _, service_fn};
 
 use crate::app::App;
 use crate::config::Config;
-use crate::http::Peer;
+use crate::http::ClientConnection;
 use crate::{http, telemetry};
 
 /// Runs a function until the sandbox ends.
@@ -56,11 +56,11 @@ where
     Adapter::from(service)
 }
 
-fn peer(request: &Request) -> Option<Peer> {
+fn peer(request: &Request) -> Option<ClientConnection> {
     let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
         return None;
     };
     let address = context.http.source_ip.as_deref()?.parse().ok()?;
     let arrived = (context.time_epoch > 0).then(|| Timestamp::from_millis(context.time_epoch));
-    Some(Peer { address, arrived })
+    Some(ClientConnection { address, arrived })
 }

@@ -7,7 +7,7 @@
 //! | [`config`] | every environment variable, read once, all faults told together |
 //! | [`clock`] | time and chance, handed in |
 //! | [`sealing`] | keyed digests and sealed values, from the pepper |
-//! | [`signing`] | JWT keys, the one way to sign and to verify a token |
+//! | [`tokens`] | JWT keys, the one way to sign and to verify a token |
 //! | [`limits`] | every limit on how often, a line each |
 //! | [`audit`] | every security event ever recorded |
 //! | [`sender`] | how a code reaches a phone, and its words |
@@ -16,7 +16,7 @@
 //! | [`http`] | problems, bodies, callers, layers |
 //! | [`lambda`] | a router as a Lambda function |
 //! | [`telemetry`] | logs and metrics |
-//! | [`upkeep`] | what is done now and then, for nobody's request |
+//! | [`maintenance`] | what is done now and then, for nobody's request |
 
 pub mod app;
 pub mod audit;
@@ -26,9 +26,9 @@ pub mod config;
 pub mod http;
 pub mod lambda;
 pub mod limits;
+pub mod maintenance;
 pub mod sealing;
 pub mod sender;
-pub mod signing;
 pub mod store;
 pub mod telemetry;
-pub mod upkeep;
+pub mod tokens;

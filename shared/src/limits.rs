@@ -12,9 +12,9 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnOutage {
     /// The request goes on: what it does is safe without the limit.
-    Open,
+    FailOpen,
     /// The request is refused: it costs money.
-    Closed,
+    FailClosed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,9 +23,9 @@ pub enum Limit {
     PhonePerMinute,
     PhonePerHour,
     /// The same for callers who show a token of the account: strangers who use up the
-    /// common lane do not shut the owner out.
-    OwnerPerMinute,
-    OwnerPerHour,
+    /// common tier do not shut the owner out.
+    KnownDevicePerMinute,
+    KnownDevicePerHour,
     /// Codes to a number of `TEST_PHONE_NUMBERS`, which are never sent.
     TestPerMinute,
     TestPerHour,
@@ -65,8 +65,8 @@ impl Limit {
         match self {
             Self::PhonePerMinute => "phone_minute",
             Self::PhonePerHour => "phone_hour",
-            Self::OwnerPerMinute => "owner_minute",
-            Self::OwnerPerHour => "owner_hour",
+            Self::KnownDevicePerMinute => "known_device_minute",
+            Self::KnownDevicePerHour => "known_device_hour",
             Self::TestPerMinute => "test_minute",
             Self::TestPerHour => "test_hour",
             Self::SmsPerCountry => "sms_country",
@@ -86,25 +86,25 @@ impl Limit {
         const MINUTE: Duration = Duration::from_mins(1);
         const HOUR: Duration = Duration::from_hours(1);
         let (burst, period, on_outage) = match self {
-            Self::PhonePerMinute | Self::OwnerPerMinute => {
-                (config.sms_rate_limit_per_minute, MINUTE, OnOutage::Closed)
+            Self::PhonePerMinute | Self::KnownDevicePerMinute => {
+                (config.sms_rate_limit_per_minute, MINUTE, OnOutage::FailClosed)
             }
-            Self::PhonePerHour | Self::OwnerPerHour => {
-                (config.sms_rate_limit_per_hour, HOUR, OnOutage::Closed)
+            Self::PhonePerHour | Self::KnownDevicePerHour => {
+                (config.sms_rate_limit_per_hour, HOUR, OnOutage::FailClosed)
             }
-            Self::TestPerMinute => (20, MINUTE, OnOutage::Closed),
-            Self::TestPerHour => (100, HOUR, OnOutage::Closed),
-            Self::SmsPerCountry => (config.sms_budget_per_country, HOUR, OnOutage::Closed),
-            Self::SmsGlobal => (config.sms_budget_global, HOUR, OnOutage::Closed),
-            Self::SendPerAddress => (10, MINUTE, OnOutage::Closed),
-            Self::PublicPerAddress => (60, MINUTE, OnOutage::Open),
-            Self::BearerPerAccount => (300, MINUTE, OnOutage::Open),
-            Self::KeyUploadPerAccount => (100, HOUR, OnOutage::Open),
-            Self::BundlesPerAccount => (1000, Duration::from_mins(10), OnOutage::Open),
+            Self::TestPerMinute => (20, MINUTE, OnOutage::FailClosed),
+            Self::TestPerHour => (100, HOUR, OnOutage::FailClosed),
+            Self::SmsPerCountry => (config.sms_budget_per_country, HOUR, OnOutage::FailClosed),
+            Self::SmsGlobal => (config.sms_budget_global, HOUR, OnOutage::FailClosed),
+            Self::SendPerAddress => (10, MINUTE, OnOutage::FailClosed),
+            Self::PublicPerAddress => (60, MINUTE, OnOutage::FailOpen),
+            Self::BearerPerAccount => (300, MINUTE, OnOutage::FailOpen),
+            Self::KeyUploadPerAccount => (100, HOUR, OnOutage::FailOpen),
+            Self::BundlesPerAccount => (1000, Duration::from_mins(10), OnOutage::FailOpen),
             Self::OneTimeKeysPerDevice | Self::OneTimeKeysPerUser => {
                 let burst = config.one_time_keys_burst;
                 // However many at once, one comes back every ten minutes.
-                (burst, Duration::from_mins(10) * burst, OnOutage::Closed)
+                (burst, Duration::from_mins(10) * burst, OnOutage::FailClosed)
             }
         };
         Rule { burst, period, on_outage }
@@ -126,7 +126,7 @@ impl Limit {
 
 /// What is left of a limit after a request was counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct RateLimitStatus {
     pub limit: u32,
     pub remaining: u32,
     /// Until the bucket is full again.

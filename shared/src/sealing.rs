@@ -10,11 +10,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::ids::VerificationId;
 use domain::phone::PhoneNumber;
-use domain::secret::Secret;
 use domain::verification::{Code, Purpose};
+use secrecy::{ExposeSecret as _, SecretSlice};
 use thiserror::Error;
 
-use crate::clock::Chance;
+use crate::clock::Rng;
 
 /// A pepper of fewer bytes is refused.
 pub const MIN_PEPPER: usize = 32;
@@ -36,12 +36,12 @@ pub struct Sealing {
 }
 
 impl Sealing {
-    pub fn new(pepper: &Secret<Vec<u8>>) -> Result<Self, SealingError> {
-        if pepper.expose().len() < MIN_PEPPER {
+    pub fn new(pepper: &SecretSlice<u8>) -> Result<Self, SealingError> {
+        if pepper.expose_secret().len() < MIN_PEPPER {
             return Err(SealingError::Pepper);
         }
         let extracted =
-            hkdf::Salt::new(hkdf::HKDF_SHA256, b"auth-service").extract(pepper.expose());
+            hkdf::Salt::new(hkdf::HKDF_SHA256, b"auth-service").extract(pepper.expose_secret());
         let key = |name: &str| -> Result<[u8; 32], SealingError> {
             let mut key = [0; 32];
             extracted
@@ -99,8 +99,8 @@ impl Sealing {
     /// Seals `plain` under the identity of what it belongs to (AES-256-GCM, random
     /// nonce in front): moved to another record it does not open.
     #[must_use]
-    pub fn seal(&self, plain: &str, owner: &VerificationId, chance: Chance) -> String {
-        let nonce: [u8; NONCE_LEN] = chance.bytes();
+    pub fn seal(&self, plain: &str, owner: &VerificationId, rng: Rng) -> String {
+        let nonce: [u8; NONCE_LEN] = rng.bytes();
         let mut sealed = plain.as_bytes().to_vec();
         let tag = self.seal.seal_in_place_separate_tag(
             Nonce::assume_unique_for_key(nonce),
@@ -131,7 +131,7 @@ impl Sealing {
 /// A new pepper, as the variable `PEPPER` takes it.
 #[must_use]
 pub fn new_pepper() -> String {
-    base64::engine::general_purpose::STANDARD.encode(Chance.bytes::<32>())
+    base64::engine::general_purpose::STANDARD.encode(Rng.bytes::<32>())
 }
 
 #[cfg(test)]
@@ -139,16 +139,16 @@ mod tests {
     use super::*;
 
     fn sealing() -> Sealing {
-        Sealing::new(&Secret::new(vec![7; 32])).unwrap()
+        Sealing::new(&SecretSlice::from(vec![7; 32])).unwrap()
     }
 
     #[test]
     fn a_sealed_number_opens_for_its_owner_alone() {
         let (a, b) = (VerificationId::new([1; 16]), VerificationId::new([2; 16]));
-        let sealed = sealing().seal("+33612345678", &a, Chance);
+        let sealed = sealing().seal("+33612345678", &a, Rng);
         assert_eq!(sealing().open(&sealed, &a).unwrap(), "+33612345678");
         assert!(sealing().open(&sealed, &b).is_err());
-        let other = Sealing::new(&Secret::new(vec![8; 32])).unwrap();
+        let other = Sealing::new(&SecretSlice::from(vec![8; 32])).unwrap();
         assert!(other.open(&sealed, &a).is_err());
         for broken in ["", "AAAA", &sealed[..sealed.len() - 2], "!"] {
             assert!(sealing().open(broken, &a).is_err());
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_short_pepper_is_refused() {
-        assert!(Sealing::new(&Secret::new(vec![7; 31])).is_err());
+        assert!(Sealing::new(&SecretSlice::from(vec![7; 31])).is_err());
     }
 
     #[test]

@@ -37,20 +37,20 @@ where
 /// One answered request, as log and metrics tell it. The route is the template, never the
 /// path, which may hold a capability.
 #[derive(Debug)]
-pub struct Answered<'a> {
+pub struct RequestLog<'a> {
     pub request_id: &'a str,
     pub method: &'static str,
     pub route: &'a str,
     pub status: u16,
     pub code: Option<&'static str>,
-    pub took: Duration,
+    pub elapsed: Duration,
     pub at: Timestamp,
 }
 
-impl Answered<'_> {
+impl RequestLog<'_> {
     /// Leaves the request's line.
     pub fn log(&self, function: Option<&str>) {
-        let millis = self.took.as_secs_f64() * 1000.0;
+        let millis = self.elapsed.as_secs_f64() * 1000.0;
         let Some(function) = function else {
             tracing::info!(
                 request_id = self.request_id,
@@ -157,8 +157,8 @@ impl Metrics {
     }
 
     /// Counts a request and its latency.
-    pub fn request(&self, answered: &Answered<'_>) {
-        let micros = i64::try_from(answered.took.as_micros()).unwrap_or(i64::MAX);
+    pub fn request(&self, answered: &RequestLog<'_>) {
+        let micros = i64::try_from(answered.elapsed.as_micros()).unwrap_or(i64::MAX);
         let mut pending = self.pending();
         let routes = &mut pending.routes;
         let requests = match routes.get_mut(answered.route) {
@@ -276,14 +276,14 @@ fn micros(bound: &str) -> u64 {
 mod tests {
     use super::*;
 
-    fn answered(millis: u64) -> Answered<'static> {
-        Answered {
+    fn answered(millis: u64) -> RequestLog<'static> {
+        RequestLog {
             request_id: "r",
             method: "GET",
             route: "/auth/v1/health",
             status: 200,
             code: None,
-            took: Duration::from_millis(millis),
+            elapsed: Duration::from_millis(millis),
             at: Timestamp::from_millis(0),
         }
     }
@@ -326,7 +326,7 @@ mod tests {
     fn buckets_go_up_route_by_route_and_end_in_infinity() {
         let metrics = Metrics::default();
         metrics.request(&answered(7));
-        metrics.request(&Answered { route: "/auth/v1/health/live", ..answered(70_000) });
+        metrics.request(&RequestLog { route: "/auth/v1/health/live", ..answered(70_000) });
         let text = render(&metrics.take_all());
         let parts: Vec<&str> = text
             .lines()

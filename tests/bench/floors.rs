@@ -14,13 +14,13 @@ use domain::phone::PhoneNumber;
 use domain::prekey::{
     IdentityKey, KeyId, KyberKey, KyberPrekey, PublicKey, Signature, SignedPrekey,
 };
+use domain::principal::Principal;
 use domain::session::Rotation;
 use ed25519_dalek::{Signer as _, SigningKey, Verifier as _};
 use http::{Request, header};
 use serde_json::Value;
 use shared::app::App;
 use shared::config::Config;
-use shared::signing::Identity;
 use std::collections::HashMap;
 use tests::Keys;
 use tower::ServiceExt as _;
@@ -63,16 +63,16 @@ impl Floors {
         let verify = || key.verify_sig(&message, signature.as_ref()).expect("it is signed");
 
         let (signing, now) = (&self.app.signing, self.app.clock.now());
-        let chance = self.app.chance;
+        let rng = self.app.rng;
         // New each time: its copy in Redis lives a minute.
-        let who = Identity {
-            user: UserId::new(now, &chance.bytes()),
-            session: SessionId::new(now, &chance.bytes()),
-            device: DeviceId::new(now, &chance.bytes()),
+        let principal = Principal {
+            user: UserId::new(now, &rng.bytes()),
+            session: SessionId::new(now, &rng.bytes()),
+            device: DeviceId::new(now, &rng.bytes()),
         };
         let rotation = Rotation::first(now);
-        let issue_access = || signing.access(who, now, chance).expect("a token");
-        let issue_refresh = || signing.refresh(who, &rotation, now).expect("a token");
+        let issue_access = || signing.access(principal, now, rng).expect("a token");
+        let issue_refresh = || signing.refresh(principal, &rotation, now).expect("a token");
         let (access, refresh) = (issue_access(), issue_refresh());
         let [ed25519, fresh, list] = self.signed.round();
         vec![
@@ -87,13 +87,13 @@ impl Floors {
             ("check", list),
             ("parse_phone", cpu_of(TIMES, || PhoneNumber::parse("+33 6 12 34 56 78").is_ok())),
             ("edge_inside", self.inside("/bench/alive", &access).await),
-            ("access_inside", self.access_inside(who, &access).await),
+            ("access_inside", self.access_inside(principal, &access).await),
         ]
     }
 
     /// The access check, its copy of the session in Redis.
-    async fn access_inside(&self, who: Identity, access: &str) -> Sample {
-        self.app.cache.mark_alive(who.session).await.expect("Redis answers");
+    async fn access_inside(&self, principal: Principal, access: &str) -> Sample {
+        self.app.cache.cache_session(principal.session).await.expect("Redis answers");
         self.inside("/bench/access", access).await
     }
 

@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
+use secrecy::ExposeSecret as _;
 use shared::app::App;
 use shared::config::Config;
 use shared::http::caller::Caller;
@@ -96,7 +97,13 @@ pub async fn serve() {
         }
         std::process::exit(0);
     });
-    local::gateway::serve(listener, router, local::service::set_peer, std::future::pending()).await;
+    local::gateway::serve(
+        listener,
+        router,
+        local::service::set_client_connection,
+        std::future::pending(),
+    )
+    .await;
 }
 
 /// `VmHWM` of this process.
@@ -125,14 +132,14 @@ impl Bare {
     async fn connect(config: &Config) -> Self {
         let mut postgres = Vec::new();
         for _ in 0..CONNECTIONS[0] {
-            postgres.push(tests::stores::connect(config.database_url.expose()).await);
+            postgres.push(tests::stores::connect(config.database_url.expose_secret()).await);
         }
         let table = format!(
             "CREATE TABLE bench (id int PRIMARY KEY, n int NOT NULL);
              INSERT INTO bench SELECT id, 0 FROM generate_series(0, {ROWS} - 1) AS id"
         );
         postgres[0].batch_execute(&table).await.expect("a table");
-        let client = redis::Client::open(config.redis_url.expose().as_str()).expect("an address");
+        let client = redis::Client::open(config.redis_url.expose_secret()).expect("an address");
         let mut redis = client.get_multiplexed_async_connection().await.expect("a connection");
         let script = redis::Script::new("return 1");
         script.load_async(&mut redis).await.expect("a script");

@@ -5,11 +5,11 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use domain::phone::PhoneNumber;
-use domain::secret::Secret;
 use http::Request;
+use secrecy::SecretString;
 use shared::app::App;
 use shared::config::Config;
-use shared::signing::KeySet;
+use shared::tokens::KeySet;
 use std::collections::HashMap;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -147,7 +147,7 @@ pub async fn start(function: &str) {
     // What the first requests find cold, and a part of a step above.
     let _ = std::hint::black_box(PhoneNumber::parse("+33612345678"));
     watch.step(PHONE);
-    let keys = Secret::new(std::env::var("JWT_KEYS").unwrap_or_default());
+    let keys = SecretString::from(std::env::var("JWT_KEYS").unwrap_or_default());
     let _ = std::hint::black_box(KeySet::parse(&keys));
     watch.step(KEYS);
 }

@@ -27,7 +27,7 @@ fn token(reply: Reply) -> String {
 }
 
 /// The place of a refresh token in its session.
-fn place(token: &str) -> (i64, i64) {
+fn position(token: &str) -> (i64, i64) {
     let claims = claims(token);
     (claims["gen"].as_i64().unwrap(), claims["fork"].as_i64().unwrap())
 }
@@ -120,7 +120,7 @@ async fn within_ten_seconds_a_repeat_gets_the_very_same_token() {
     assert_eq!(row(&after), row(&before));
     service.advance(MOMENT);
     assert_eq!(
-        place(&token(client.refresh(&session.refresh).await)),
+        position(&token(client.refresh(&session.refresh).await)),
         (1, 1),
         "ten seconds are over"
     );
@@ -136,14 +136,14 @@ async fn later_repeats_fork_until_one_of_the_forks_is_used() {
         let mut forks = Vec::new();
         for number in 0..3 {
             let fork = token(client.refresh(&session.refresh).await);
-            assert_eq!(place(&fork), (1, number));
+            assert_eq!(position(&fork), (1, number));
             assert_eq!(claims(&fork)["iat"], service.now().seconds());
             forks.push(fork);
             service.advance(WINDOW);
         }
         let next = client.refresh(&forks[used]).await.expect(200);
         let next = Session::from_reply(&next);
-        assert_eq!(place(&next.refresh), (2, 0));
+        assert_eq!(position(&next.refresh), (2, 0));
 
         // Its siblings and its parent are worth nothing: at once without harm, later theft.
         let before = state(&service).await;
@@ -171,12 +171,12 @@ async fn forks_end_at_a_hundred_and_the_last_comes_again() {
     for number in 1..100 {
         service.advance(WINDOW);
         last = token(client.refresh(&session.refresh).await);
-        assert_eq!(place(&last), (1, number));
+        assert_eq!(position(&last), (1, number));
     }
     service.advance(WINDOW);
     let again = token(client.refresh(&session.refresh).await);
     assert_eq!(claims(&again), claims(&last));
-    assert_eq!(place(&token(client.refresh(&again).await)), (2, 0));
+    assert_eq!(position(&token(client.refresh(&again).await)), (2, 0));
     assert_eq!(reuse_events(&service).await, 0);
 }
 
@@ -275,7 +275,7 @@ async fn an_expired_token_changes_nothing() {
     let before = state(&service).await;
     client.refresh(&session.refresh).await.refused(401, "token_expired");
     assert_eq!(state(&service).await, before);
-    assert_eq!(place(&token(client.refresh(&two).await)), (3, 0));
+    assert_eq!(position(&token(client.refresh(&two).await)), (3, 0));
 }
 
 #[tokio::test]
@@ -345,7 +345,7 @@ async fn eight_parallel_refreshes_of_one_token_have_one_successor() {
         assert_eq!(tally(&replies), counts([("200", 8)]), "round {round}");
         let mut successors: Vec<_> = replies.into_iter().map(token).collect();
         newest = successors.pop().unwrap();
-        assert_eq!(place(&newest), (round, 0));
+        assert_eq!(position(&newest), (round, 0));
         for other in successors {
             assert_eq!(claims(&other), claims(&newest), "round {round}");
         }

@@ -179,7 +179,7 @@ async fn the_hot_copy_lives_a_minute_and_its_tombstone_twenty() {
 
     // An access check that had found the row alive a moment before comes too late.
     let id = domain::ids::SessionId::from_uuid(sid(&session).parse().unwrap());
-    service.app.cache.mark_alive(id).await.unwrap();
+    service.app.cache.cache_session(id).await.unwrap();
     assert_eq!(life(&mut redis).await.0.as_deref(), Some("ended"));
     client.ws_token(&session.access).await.refused(401, "session_ended");
 }

@@ -5,7 +5,7 @@
 //! | [`request`] | answers, spellings, switches, the words of the message |
 //! | [`confirm`] | the lives of code and record, wrong codes, binding, misfits |
 //! | [`resend`] | new codes for a running verification |
-//! | [`limits`] | how often one may ask, in which lane |
+//! | [`limits`] | how often one may ask, in which tier |
 //! | [`races`] | all of it at once, over two sandboxes |
 //! | [`secrecy`] | what nobody learns: who has an account, numbers and codes in Redis |
 

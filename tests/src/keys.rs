@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
-use shared::clock::Chance;
+use shared::clock::Rng;
 use std::ops::Range;
 
 const KYBER_PRIME: u16 = 3329;
@@ -22,7 +22,7 @@ impl Keys {
     /// Keys that nobody else has.
     #[must_use]
     pub fn new() -> Self {
-        let seed: [u8; 32] = Chance.bytes();
+        let seed: [u8; 32] = Rng.bytes();
         Self { seed, registration: 1 + u32::from(u16::from_le_bytes([seed[0], seed[1]])) % 16380 }
     }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use shared::app::App;
 use shared::clock::Clock;
 use shared::config::Config;
-use shared::http::Peer;
+use shared::http::ClientConnection;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, SystemTime};
@@ -175,7 +175,7 @@ impl Service {
     /// # Panics
     /// If the answer cannot be read.
     pub async fn send_unchecked(&self, mut request: Request<Body>, address: IpAddr) -> Reply {
-        request.extensions_mut().insert(Peer { address, arrived: None });
+        request.extensions_mut().insert(ClientConnection { address, arrived: None });
         let response = self.router.clone().oneshot(request).await.expect("routers are infallible");
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("a body").to_bytes().to_vec();
@@ -240,7 +240,7 @@ impl Service {
 pub async fn listen(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let peer = local::service::set_peer;
+    let peer = local::service::set_client_connection;
     tokio::spawn(local::gateway::serve(listener, router, peer, std::future::pending()));
     url
 }

@@ -3,32 +3,32 @@
 use domain::device::{Fingerprint, derive};
 use domain::ids::{DeviceId, EntryId, SessionId, UserId};
 use domain::phone::PhoneNumber;
+use domain::principal::Principal;
 use domain::session::Rotation;
 use domain::verification::Purpose;
 use shared::app::App;
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::cache::verifications::Verification;
+use shared::http::context::RequestContext;
 use shared::http::keys::{last_resort_clash, verify_bundle};
 use shared::http::problem::{Code, Problem};
-use shared::http::visit::Visit;
 use shared::limits::Limit;
 use shared::sealing::Sealing;
-use shared::signing::Identity;
 use shared::store::identities::NewKeys;
-use shared::store::logins::{Begun, DeviceDetails, LoginOutcome, NewLogin};
+use shared::store::logins::{DeviceDetails, LoginCompleted, LoginOutcome, NewLogin};
 
 use crate::wire::{Credentials, Tokens};
 
 /// Begins a session from a confirmed verification: the account's first, or one more.
-pub async fn begin(
+pub async fn complete_login(
     app: &App,
-    visit: &Visit,
+    context: &RequestContext,
     purpose: Purpose,
     credentials: Credentials,
 ) -> Result<Tokens, Problem> {
-    let network = visit.network();
-    let counting = visit.counting(app, &[(Limit::PublicPerAddress, &network)]);
-    let found = app.cache.find_verification(&credentials.verification, &counting).await?;
+    let network = context.network();
+    let rate_limit_check = context.rate_limit_check(app, &[(Limit::PublicPerAddress, &network)]);
+    let found = app.cache.find_verification(&credentials.verification, &rate_limit_check).await?;
     let verification = usable(app, found, purpose, &credentials)
         .ok_or_else(|| Problem::new(Code::VerificationInvalid))?;
     if let Some(keys) = &credentials.keys {
@@ -38,13 +38,13 @@ pub async fn begin(
     let phone =
         PhoneNumber::from_stored(phone).map_err(|_| Problem::new(Code::VerificationInvalid))?;
 
-    let login = new_login(app, visit, purpose, phone, credentials);
+    let login = new_login(app, context, purpose, phone, credentials);
     let outcome = match purpose {
         Purpose::Register => app.store.register(&login).await?,
         Purpose::Login => app.store.log_in(&login).await?,
     };
-    let begun = match (outcome, purpose) {
-        (LoginOutcome::Begun(begun), _) => begun,
+    let completed = match (outcome, purpose) {
+        (LoginOutcome::Completed(completed), _) => completed,
         (LoginOutcome::VerificationUsed, _) => {
             return Err(Problem::new(Code::VerificationInvalid));
         }
@@ -68,41 +68,45 @@ pub async fn begin(
         }
     };
     // The session stands; what Redis misses of it is made up for by the row.
-    let settled = app.cache.settle_login(login.session, &begun.ended, &login.verification).await;
-    if let Err(error) = settled {
+    let cached = app.cache.cache_login(login.session, &completed.ended, &login.verification).await;
+    if let Err(error) = cached {
         tracing::warn!(error = %error, "a login is not told to redis");
     }
     app.metrics.count(match purpose {
         Purpose::Register => "auth_registrations_total",
         Purpose::Login => "auth_logins_total",
     });
-    tokens(app, &login, &begun)
+    tokens(app, &login, &completed)
 }
 
 /// Ends the session of this device, or of another device of the same user.
 pub async fn logout(
     app: &App,
-    visit: &Visit,
-    who: Identity,
+    context: &RequestContext,
+    principal: Principal,
     device: Option<DeviceId>,
 ) -> Result<(), Problem> {
-    let audit = entry(app, visit, SecurityEvent::SessionEnded, who.session);
+    let audit = entry(app, context, SecurityEvent::SessionEnded, principal.session);
     let ended = match device {
-        None => Some(app.store.end_session(who, visit.now(), &audit).await?),
+        None => Some(app.store.end_session(principal, context.now(), &audit).await?),
         Some(device) => {
-            app.store.end_device_sessions(who.user, device, visit.now(), &audit).await?
+            app.store.end_device_sessions(principal.user, device, context.now(), &audit).await?
         }
     };
     let ended = ended.ok_or_else(|| Problem::new(Code::DeviceForeign))?;
-    bury(app, &ended).await;
+    write_tombstones(app, &ended).await;
     Ok(())
 }
 
 /// Ends every session of the user.
-pub async fn logout_all(app: &App, visit: &Visit, who: Identity) -> Result<(), Problem> {
-    let audit = entry(app, visit, SecurityEvent::AllSessionsEnded, who.session);
-    let ended = app.store.end_all_sessions(who.user, visit.now(), &audit).await?;
-    bury(app, &ended).await;
+pub async fn logout_all(
+    app: &App,
+    context: &RequestContext,
+    principal: Principal,
+) -> Result<(), Problem> {
+    let audit = entry(app, context, SecurityEvent::AllSessionsEnded, principal.session);
+    let ended = app.store.end_all_sessions(principal.user, context.now(), &audit).await?;
+    write_tombstones(app, &ended).await;
     Ok(())
 }
 
@@ -125,15 +129,15 @@ fn usable(
 
 fn new_login(
     app: &App,
-    visit: &Visit,
+    context: &RequestContext,
     purpose: Purpose,
     phone: PhoneNumber,
     credentials: Credentials,
 ) -> NewLogin {
-    let (now, chance) = (visit.now(), app.chance);
-    let session = SessionId::new(now, &chance.bytes());
+    let (now, rng) = (context.now(), app.rng);
+    let session = SessionId::new(now, &rng.bytes());
     let fingerprint = credentials.device.map_or_else(
-        || uuid::Builder::from_random_bytes(chance.bytes()).into_uuid().to_string(),
+        || uuid::Builder::from_random_bytes(rng.bytes()).into_uuid().to_string(),
         |device| device.as_str().to_owned(),
     );
     let event = match purpose {
@@ -143,15 +147,15 @@ fn new_login(
     NewLogin {
         phone,
         verification: credentials.verification,
-        user: UserId::new(now, &chance.bytes()),
-        device: DeviceId::new(now, &chance.bytes()),
+        user: UserId::new(now, &rng.bytes()),
+        device: DeviceId::new(now, &rng.bytes()),
         session,
-        history: EntryId::new(now, &chance.bytes()),
+        history: EntryId::new(now, &rng.bytes()),
         details: DeviceDetails {
             fingerprint,
             name: credentials.device_name,
             kind: credentials.device_type,
-            derived: derive(visit.user_agent()),
+            derived: derive(context.user_agent()),
             model: credentials.model,
             os_version: credentials.os_version,
             app_version: credentials.app_version,
@@ -160,34 +164,40 @@ fn new_login(
         },
         keys: credentials.keys.map(|keys| NewKeys {
             keys,
-            chance,
-            audit: entry(app, visit, SecurityEvent::IdentityKeyChanged, session),
+            rng,
+            audit: entry(app, context, SecurityEvent::IdentityKeyChanged, session),
         }),
-        address: visit.address(),
+        address: context.address(),
         now,
-        audit: entry(app, visit, event, session),
+        audit: entry(app, context, event, session),
     }
 }
 
-fn tokens(app: &App, login: &NewLogin, begun: &Begun) -> Result<Tokens, Problem> {
-    let who = Identity { user: begun.user, session: login.session, device: begun.device };
+fn tokens(app: &App, login: &NewLogin, completed: &LoginCompleted) -> Result<Tokens, Problem> {
+    let principal =
+        Principal { user: completed.user, session: login.session, device: completed.device };
     let rotation = Rotation::first(login.now);
     Ok(Tokens {
-        access_token: app.signing.access(who, login.now, app.chance)?,
-        refresh_token: app.signing.refresh(who, &rotation, login.now)?,
-        user_id: *begun.user.as_uuid(),
-        device_id: *begun.device.as_uuid(),
+        access_token: app.signing.access(principal, login.now, app.rng)?,
+        refresh_token: app.signing.refresh(principal, &rotation, login.now)?,
+        user_id: *completed.user.as_uuid(),
+        device_id: *completed.device.as_uuid(),
     })
 }
 
-fn entry(app: &App, visit: &Visit, event: SecurityEvent, session: SessionId) -> AuditEntry {
-    AuditEntry::new(event, Some(session), &visit.address(), visit.now(), app.chance)
+fn entry(
+    app: &App,
+    context: &RequestContext,
+    event: SecurityEvent,
+    session: SessionId,
+) -> AuditEntry {
+    AuditEntry::new(event, Some(session), &context.address(), context.now(), app.rng)
 }
 
 /// Makes the ends known to the very next request. Where Redis cannot be told, its copies
 /// die within a minute.
-async fn bury(app: &App, ended: &[SessionId]) {
-    if let Err(error) = app.cache.bury(ended).await {
+async fn write_tombstones(app: &App, ended: &[SessionId]) {
+    if let Err(error) = app.cache.write_tombstones(ended).await {
         tracing::error!(error = %error, "ended sessions may be believed for a minute");
     }
 }

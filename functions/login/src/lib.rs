@@ -3,7 +3,7 @@
 //! | route | operation |
 //! |---|---|
 //! | `POST /auth/v1/register` | make an account from a confirmed verification |
-//! | `POST /auth/v1/login` | begin a session of an existing account |
+//! | `POST /auth/v1/login` | complete_login a session of an existing account |
 //! | `POST /auth/v1/logout` | end the session of this, or another own, device |
 //! | `POST /auth/v1/logout/all` | end every session |
 

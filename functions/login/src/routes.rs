@@ -4,10 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use shared::app::App;
-use shared::http::body::Body;
+use shared::http::body::ValidatedJson;
 use shared::http::caller::Caller;
+use shared::http::context::RequestContext;
 use shared::http::problem::Problem;
-use shared::http::visit::Visit;
 use shared::{endpoints, problems};
 
 use domain::verification::Purpose;
@@ -33,10 +33,10 @@ endpoints!(router: register_user, login_user, logout_session, logout_all_session
     responses((status = 201, body = Tokens), RegisterProblems))]
 async fn register_user(
     State(app): State<App>,
-    visit: Visit,
-    Body(credentials): Body<Credentials>,
+    context: RequestContext,
+    ValidatedJson(credentials): ValidatedJson<Credentials>,
 ) -> Result<(StatusCode, Json<Tokens>), Problem> {
-    let tokens = flow::begin(&app, &visit, Purpose::Register, credentials).await?;
+    let tokens = flow::complete_login(&app, &context, Purpose::Register, credentials).await?;
     Ok((StatusCode::CREATED, Json(tokens)))
 }
 
@@ -48,10 +48,10 @@ async fn register_user(
     responses((status = 200, body = Tokens), LoginProblems))]
 async fn login_user(
     State(app): State<App>,
-    visit: Visit,
-    Body(credentials): Body<Credentials>,
+    context: RequestContext,
+    ValidatedJson(credentials): ValidatedJson<Credentials>,
 ) -> Result<Json<Tokens>, Problem> {
-    flow::begin(&app, &visit, Purpose::Login, credentials).await.map(Json)
+    flow::complete_login(&app, &context, Purpose::Login, credentials).await.map(Json)
 }
 
 /// End the session of this device, or of another own device.
@@ -60,11 +60,11 @@ async fn login_user(
     responses((status = 204, description = "Ended, for the very next request."), LogoutProblems))]
 async fn logout_session(
     State(app): State<App>,
-    visit: Visit,
-    Caller(who): Caller,
-    Body(logout): Body<Logout>,
+    context: RequestContext,
+    Caller(principal): Caller,
+    ValidatedJson(logout): ValidatedJson<Logout>,
 ) -> Result<StatusCode, Problem> {
-    flow::logout(&app, &visit, who, logout.device).await?;
+    flow::logout(&app, &context, principal, logout.device).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -73,9 +73,9 @@ async fn logout_session(
     responses((status = 204, description = "Ended, for the very next request."), LogoutAllProblems))]
 async fn logout_all_sessions(
     State(app): State<App>,
-    visit: Visit,
-    Caller(who): Caller,
+    context: RequestContext,
+    Caller(principal): Caller,
 ) -> Result<StatusCode, Problem> {
-    flow::logout_all(&app, &visit, who).await?;
+    flow::logout_all(&app, &context, principal).await?;
     Ok(StatusCode::NO_CONTENT)
 }

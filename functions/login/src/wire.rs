@@ -6,7 +6,7 @@ use domain::device::{
 use domain::ids::{DeviceId, VerificationId};
 use domain::text::bounded;
 use serde::{Deserialize, Serialize};
-use shared::http::body::{Faults, Input, KEYS_BODY_LIMIT, Object, uuid};
+use shared::http::body::{JsonObject, KEYS_BODY_LIMIT, Validate, ValidationErrors, uuid};
 use shared::http::keys::SignalKeyBundleWire;
 use shared::limits::Limit;
 use shared::store::identities::DeviceKeys;
@@ -42,7 +42,7 @@ pub struct LoginRequest {
     /// The device's public keys. They replace those that it had; one-time keys that were
     /// handed out before are passed over.
     #[schema(value_type = Option<SignalKeyBundleWire>)]
-    signal_key_bundle: Option<Object<SignalKeyBundleWire>>,
+    signal_key_bundle: Option<JsonObject<SignalKeyBundleWire>>,
 }
 
 #[derive(ToSchema)]
@@ -69,25 +69,25 @@ pub struct Credentials {
     pub keys: Option<DeviceKeys>,
 }
 
-impl Input for Credentials {
+impl Validate for Credentials {
     type Wire = LoginRequest;
     const COUNTED: Option<Limit> = Some(Limit::PublicPerAddress);
     const LIMIT: usize = KEYS_BODY_LIMIT;
 
-    fn check(wire: LoginRequest, faults: &mut Faults) -> Option<Self> {
-        let mut text = |field, value, max| faults.optional(field, value, |v| bounded(v, max));
+    fn validate(wire: LoginRequest, errors: &mut ValidationErrors) -> Option<Self> {
+        let mut text = |field, value, max| errors.optional(field, value, |v| bounded(v, max));
         let device_name = text("deviceName", wire.device_name, MAX_NAME);
         let model = text("model", wire.model, MAX_MODEL);
         let os_version = text("osVersion", wire.os_version, MAX_OS_VERSION);
         let app_version = text("appVersion", wire.app_version, MAX_APP_VERSION);
         let fcm_token = text("fcmToken", wire.fcm_token, MAX_PUSH_TOKEN);
         let apns_token = text("apnsToken", wire.apns_token, MAX_PUSH_TOKEN);
-        let device = faults.optional("deviceId", wire.device_id, Fingerprint::parse);
+        let device = errors.optional("deviceId", wire.device_id, Fingerprint::parse);
         let device_type =
-            faults.optional("deviceType", wire.device_type, |t| DeviceType::parse(&t));
-        let verification = faults.required("verificationId", wire.verification_id, |id| uuid(&id));
+            errors.optional("deviceType", wire.device_type, |t| DeviceType::parse(&t));
+        let verification = errors.required("verificationId", wire.verification_id, |id| uuid(&id));
         let keys = match wire.signal_key_bundle {
-            Some(Object(bundle)) => Some(bundle.check("signalKeyBundle", faults)?),
+            Some(JsonObject(bundle)) => Some(bundle.check("signalKeyBundle", errors)?),
             None => None,
         };
         Some(Self {
@@ -117,12 +117,12 @@ pub struct Logout {
     pub device: Option<DeviceId>,
 }
 
-impl Input for Logout {
+impl Validate for Logout {
     type Wire = LogoutRequest;
     const COUNTED: Option<Limit> = None;
 
-    fn check(wire: LogoutRequest, faults: &mut Faults) -> Option<Self> {
-        let device = faults.optional("deviceId", wire.device_id, |id| uuid(&id));
+    fn validate(wire: LogoutRequest, errors: &mut ValidationErrors) -> Option<Self> {
+        let device = errors.optional("deviceId", wire.device_id, |id| uuid(&id));
         Some(Self { device: device.map(DeviceId::from_uuid) })
     }
 }

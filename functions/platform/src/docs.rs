@@ -1,7 +1,7 @@
 //! What the OpenAPI document says beside its operations.
 
 use axum::http::StatusCode;
-use shared::http::problem::{FieldFault, MessageBody, ProblemBody, code_table};
+use shared::http::problem::{FieldError, MessageBody, ProblemBody, code_table};
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
@@ -52,7 +52,7 @@ pub fn openapi(mut document: OpenApi) -> OpenApi {
     };
     let common = ComponentsBuilder::new()
         .schema_from::<ProblemBody>()
-        .schema_from::<FieldFault>()
+        .schema_from::<FieldError>()
         .schema_from::<MessageBody>()
         .security_scheme("bearer", scheme("An access token."))
         .security_scheme("metrics", scheme("The metrics token."))

@@ -4,11 +4,12 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
+use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use shared::app::App;
 use shared::http::caller::bearer;
+use shared::http::context::RequestContext;
 use shared::http::problem::{Code, Problem};
-use shared::http::visit::Visit;
 use shared::limits::Limit;
 use shared::sealing::Sealing;
 use shared::{endpoints, problems, telemetry};
@@ -57,16 +58,19 @@ pub fn router() -> Router<App> {
 /// token has died: fetch again at most every five minutes, also for an unknown `kid`.
 #[utoipa::path(get, path = "/auth/.well-known/jwks.json", tag = "platform",
     responses((status = 200, body = Jwks), PublicProblems))]
-async fn fetch_jwks(State(app): State<App>, visit: Visit) -> Result<Response, Problem> {
-    visit.count_address(&app, Limit::PublicPerAddress).await?;
+async fn fetch_jwks(State(app): State<App>, context: RequestContext) -> Result<Response, Problem> {
+    context.count_address(&app, Limit::PublicPerAddress).await?;
     Ok(kept_page("application/json", KEEP_FIVE_MINUTES, app.signing.jwks().to_owned()))
 }
 
 /// The documentation, to read and to try.
 #[utoipa::path(get, path = "/auth/swagger", tag = "platform",
     responses((status = 200, body = String, content_type = "text/html"), PublicProblems))]
-async fn show_swagger(State(app): State<App>, visit: Visit) -> Result<Response, Problem> {
-    visit.count_address(&app, Limit::PublicPerAddress).await?;
+async fn show_swagger(
+    State(app): State<App>,
+    context: RequestContext,
+) -> Result<Response, Problem> {
+    context.count_address(&app, Limit::PublicPerAddress).await?;
     let mut page = swagger_file("index.html")?;
     // The page names its files relatively, and the address has no slash at its end.
     let html = String::from_utf8_lossy(&page.1).replacen(
@@ -80,10 +84,10 @@ async fn show_swagger(State(app): State<App>, visit: Visit) -> Result<Response, 
 
 async fn show_swagger_file(
     State(app): State<App>,
-    visit: Visit,
+    context: RequestContext,
     file: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Response, Problem> {
-    visit.count_address(&app, Limit::PublicPerAddress).await?;
+    context.count_address(&app, Limit::PublicPerAddress).await?;
     let Path(file) = file.map_err(|_| Problem::new(Code::NotFound))?;
     swagger_file(&file).map(swagger_response)
 }
@@ -110,8 +114,11 @@ fn swagger_response((content_type, bytes): (String, Vec<u8>)) -> Response {
 /// The documentation, as OpenAPI 3.1.
 #[utoipa::path(get, path = "/auth/swagger-json", tag = "platform",
     responses((status = 200, body = serde_json::Value), PublicProblems))]
-async fn fetch_openapi(State(app): State<App>, visit: Visit) -> Result<Response, Problem> {
-    visit.count_address(&app, Limit::PublicPerAddress).await?;
+async fn fetch_openapi(
+    State(app): State<App>,
+    context: RequestContext,
+) -> Result<Response, Problem> {
+    context.count_address(&app, Limit::PublicPerAddress).await?;
     Ok(kept_page("application/json", KEEP_FIVE_MINUTES, OPENAPI))
 }
 
@@ -168,10 +175,10 @@ async fn probe(app: &App) -> (Up, Up) {
     responses((status = 200, body = String, content_type = "text/plain"), MetricsProblems))]
 async fn fetch_metrics(
     State(app): State<App>,
-    visit: Visit,
+    context: RequestContext,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    visit.count_address(&app, Limit::PublicPerAddress).await?;
+    context.count_address(&app, Limit::PublicPerAddress).await?;
     if !app.config.metrics_enabled {
         return Err(Problem::new(Code::NotFound));
     }
@@ -180,7 +187,7 @@ async fn fetch_metrics(
         return Err(Problem::new(Code::NotFound));
     }
     if let Some(token) = &app.config.metrics_token
-        && !Sealing::same(bearer(&headers).unwrap_or_default(), token.expose())
+        && !Sealing::same(bearer(&headers).unwrap_or_default(), token.expose_secret())
     {
         return Err(Problem::new(Code::MetricsForbidden));
     }

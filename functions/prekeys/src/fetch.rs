@@ -4,9 +4,9 @@
 use domain::ids::{DeviceId, UserId};
 use domain::prekey::RegistrationId;
 use shared::app::App;
-use shared::http::caller::Reader;
+use shared::http::caller::DirectoryCaller;
+use shared::http::context::RequestContext;
 use shared::http::problem::{Code, Problem};
-use shared::http::visit::Visit;
 use shared::limits::Limit;
 use shared::store::bundles::{StoredBundle, StoredKey, StoredSignedKey, Target};
 
@@ -18,15 +18,15 @@ use crate::wire::{
 /// The bundle of one device.
 pub async fn device_bundle(
     app: &App,
-    visit: &Visit,
-    reader: Reader,
+    context: &RequestContext,
+    caller: DirectoryCaller,
     user: UserId,
     device: DeviceId,
 ) -> Result<DeviceBundle, Problem> {
     let limit = (Limit::OneTimeKeysPerDevice, *device.as_uuid());
-    let (_, shares) = reader.admit(app, visit, &[limit]).await?;
-    let target = Target { user, one_time: shares == [true] };
-    let stored = app.store.take_bundles(&[target], Some(device), None, visit.now()).await?;
+    let (_, quotas) = caller.authorize(app, context, &[limit]).await?;
+    let target = Target { user, one_time: quotas == [true] };
+    let stored = app.store.take_bundles(&[target], Some(device), None, context.now()).await?;
     let stored = stored.into_iter().next().ok_or_else(|| Problem::new(Code::KeysNotFound))?;
     let version = stored.device_list_version;
     let bundle = bundle(app, stored).ok_or_else(|| Problem::new(Code::KeysExpired))?;
@@ -46,17 +46,17 @@ pub async fn device_bundle(
 /// The bundles of all devices of each of these users, but the one that asks.
 pub async fn bundles(
     app: &App,
-    visit: &Visit,
-    reader: Reader,
+    context: &RequestContext,
+    caller: DirectoryCaller,
     users: &[UserId],
 ) -> Result<SeveralBundles, Problem> {
     let limits: Vec<_> =
         users.iter().map(|user| (Limit::OneTimeKeysPerUser, *user.as_uuid())).collect();
-    let (who, shares) = reader.admit(app, visit, &limits).await?;
+    let (principal, quotas) = caller.authorize(app, context, &limits).await?;
     let targets: Vec<_> =
-        users.iter().zip(shares).map(|(user, one_time)| Target { user: *user, one_time }).collect();
-    let own = who.map(|who| who.device);
-    let stored = app.store.take_bundles(&targets, None, own, visit.now()).await?;
+        users.iter().zip(quotas).map(|(user, one_time)| Target { user: *user, one_time }).collect();
+    let own = principal.map(|principal| principal.device);
+    let stored = app.store.take_bundles(&targets, None, own, context.now()).await?;
     let refusal = if stored.is_empty() { Code::KeysNotFound } else { Code::KeysExpired };
     let mut by_user: Vec<UserBundles> = Vec::new();
     for stored in stored {
@@ -77,22 +77,22 @@ pub async fn bundles(
 /// The same of one user.
 pub async fn user_bundles(
     app: &App,
-    visit: &Visit,
-    reader: Reader,
+    context: &RequestContext,
+    caller: DirectoryCaller,
     user: UserId,
 ) -> Result<UserBundles, Problem> {
-    let SeveralBundles { users } = bundles(app, visit, reader, &[user]).await?;
+    let SeveralBundles { users } = bundles(app, context, caller, &[user]).await?;
     users.into_iter().next().ok_or_else(|| Problem::new(Code::KeysNotFound))
 }
 
 /// The devices of a user that have keys.
 pub async fn devices(
     app: &App,
-    visit: &Visit,
-    reader: Reader,
+    context: &RequestContext,
+    caller: DirectoryCaller,
     user: UserId,
 ) -> Result<KeyDevices, Problem> {
-    let _ = reader.admit(app, visit, &[]).await?;
+    let _ = caller.authorize(app, context, &[]).await?;
     let list = app.store.find_device_list(user).await?;
     let list = list.ok_or_else(|| Problem::new(Code::UserNotFound))?;
     let devices: Vec<KeyDevice> = list

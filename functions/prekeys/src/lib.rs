@@ -20,11 +20,11 @@
 //! | `DELETE /auth/v1/signal/keys` | take the keys of all own devices out |
 //!
 //! Uploads are in `upload.rs`, fetching in `fetch.rs`, what a device asks of itself in
-//! `upkeep.rs`.
+//! `maintenance.rs`.
 
 mod fetch;
+mod maintenance;
 mod routes;
-mod upkeep;
 mod upload;
 mod wire;
 

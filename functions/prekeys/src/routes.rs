@@ -5,11 +5,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::ids::{DeviceId, UserId};
 use shared::app::App;
-use shared::http::body::Body;
-use shared::http::caller::{Caller, PathIds, Reader, Uploader};
+use shared::http::body::ValidatedJson;
+use shared::http::caller::{Caller, DirectoryCaller, KeyUploadCaller, PathIds};
+use shared::http::context::RequestContext;
 use shared::http::keys::{KyberPrekeyWire, SignedPrekeyWire};
 use shared::http::problem::Problem;
-use shared::http::visit::Visit;
 use shared::{endpoints, problems};
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ use crate::wire::{
     KyberPrekeysRequest, LastResortUpload, Prekeys, PrekeysRequest, Recommendations,
     SeveralBundles, SignedUpload, Uploaded, UserBundles, Users,
 };
-use crate::{fetch, upkeep, upload};
+use crate::{fetch, maintenance, upload};
 
 problems!(UploadProblems: BODY, BEARER, ANY, [IdentityKeyMissing, KeyInvalid]);
 problems!(ListProblems: BEARER, ANY, [IdMalformed, UserNotFound]);
@@ -58,11 +58,11 @@ endpoints!(
     responses((status = 201, body = Uploaded), UploadProblems))]
 async fn upload_signed_prekey(
     State(app): State<App>,
-    visit: Visit,
-    Uploader(who): Uploader,
-    Body(SignedUpload(signed)): Body<SignedUpload>,
+    context: RequestContext,
+    KeyUploadCaller(principal): KeyUploadCaller,
+    ValidatedJson(SignedUpload(signed)): ValidatedJson<SignedUpload>,
 ) -> Result<(StatusCode, Json<Uploaded>), Problem> {
-    created(upload::signed_prekey(&app, &visit, who, &signed).await)
+    created(upload::signed_prekey(&app, &context, principal, &signed).await)
 }
 
 /// Replace the one-time keys of this device that wait.
@@ -74,11 +74,11 @@ async fn upload_signed_prekey(
     responses((status = 201, body = Uploaded), UploadProblems))]
 async fn upload_prekeys(
     State(app): State<App>,
-    visit: Visit,
-    Uploader(who): Uploader,
-    Body(Prekeys(keys)): Body<Prekeys>,
+    context: RequestContext,
+    KeyUploadCaller(principal): KeyUploadCaller,
+    ValidatedJson(Prekeys(keys)): ValidatedJson<Prekeys>,
 ) -> Result<(StatusCode, Json<Uploaded>), Problem> {
-    created(upload::prekeys(&app, &visit, who, &keys).await)
+    created(upload::prekeys(&app, &context, principal, &keys).await)
 }
 
 /// Replace the one-time Kyber keys of this device that wait.
@@ -90,11 +90,11 @@ async fn upload_prekeys(
     responses((status = 201, body = Uploaded), UploadProblems))]
 async fn upload_kyber_prekeys(
     State(app): State<App>,
-    visit: Visit,
-    Uploader(who): Uploader,
-    Body(KyberPrekeys(keys)): Body<KyberPrekeys>,
+    context: RequestContext,
+    KeyUploadCaller(principal): KeyUploadCaller,
+    ValidatedJson(KyberPrekeys(keys)): ValidatedJson<KyberPrekeys>,
 ) -> Result<(StatusCode, Json<Uploaded>), Problem> {
-    created(upload::kyber_prekeys(&app, &visit, who, &keys).await)
+    created(upload::kyber_prekeys(&app, &context, principal, &keys).await)
 }
 
 /// Replace the Kyber key of last resort of this device.
@@ -105,11 +105,11 @@ async fn upload_kyber_prekeys(
     responses((status = 201, body = Uploaded), UploadProblems))]
 async fn upload_kyber_last_resort(
     State(app): State<App>,
-    visit: Visit,
-    Uploader(who): Uploader,
-    Body(LastResortUpload(key)): Body<LastResortUpload>,
+    context: RequestContext,
+    KeyUploadCaller(principal): KeyUploadCaller,
+    ValidatedJson(LastResortUpload(key)): ValidatedJson<LastResortUpload>,
 ) -> Result<(StatusCode, Json<Uploaded>), Problem> {
-    created(upload::kyber_last_resort(&app, &visit, who, &key).await)
+    created(upload::kyber_last_resort(&app, &context, principal, &key).await)
 }
 
 /// List the devices of a user that others encrypt for.
@@ -118,12 +118,12 @@ async fn upload_kyber_last_resort(
     responses((status = 200, body = KeyDevices), ListProblems))]
 async fn list_key_devices(
     State(app): State<App>,
-    visit: Visit,
-    reader: Reader,
+    context: RequestContext,
+    caller: DirectoryCaller,
     ids: Result<PathIds<1>, Problem>,
 ) -> Result<Json<KeyDevices>, Problem> {
-    let [user] = known(&app, &visit, reader, ids).await?;
-    fetch::devices(&app, &visit, reader, UserId::from_uuid(user)).await.map(Json)
+    let [user] = known(&app, &context, caller, ids).await?;
+    fetch::devices(&app, &context, caller, UserId::from_uuid(user)).await.map(Json)
 }
 
 /// Fetch the bundle of one device.
@@ -137,13 +137,13 @@ async fn list_key_devices(
     responses((status = 200, body = DeviceBundle), FetchProblems))]
 async fn fetch_prekey_bundle(
     State(app): State<App>,
-    visit: Visit,
-    reader: Reader,
+    context: RequestContext,
+    caller: DirectoryCaller,
     ids: Result<PathIds<2>, Problem>,
 ) -> Result<Json<DeviceBundle>, Problem> {
-    let [user, device] = known(&app, &visit, reader, ids).await?;
+    let [user, device] = known(&app, &context, caller, ids).await?;
     let (user, device) = (UserId::from_uuid(user), DeviceId::from_uuid(device));
-    fetch::device_bundle(&app, &visit, reader, user, device).await.map(Json)
+    fetch::device_bundle(&app, &context, caller, user, device).await.map(Json)
 }
 
 /// Fetch the bundles of all devices of a user.
@@ -155,12 +155,12 @@ async fn fetch_prekey_bundle(
     responses((status = 200, body = UserBundles), FetchProblems))]
 async fn fetch_user_bundles(
     State(app): State<App>,
-    visit: Visit,
-    reader: Reader,
+    context: RequestContext,
+    caller: DirectoryCaller,
     ids: Result<PathIds<1>, Problem>,
 ) -> Result<Json<UserBundles>, Problem> {
-    let [user] = known(&app, &visit, reader, ids).await?;
-    fetch::user_bundles(&app, &visit, reader, UserId::from_uuid(user)).await.map(Json)
+    let [user] = known(&app, &context, caller, ids).await?;
+    fetch::user_bundles(&app, &context, caller, UserId::from_uuid(user)).await.map(Json)
 }
 
 /// Fetch the bundles of all devices of several users.
@@ -171,13 +171,15 @@ async fn fetch_user_bundles(
     responses((status = 200, body = SeveralBundles), FetchManyProblems))]
 async fn fetch_bundles(
     State(app): State<App>,
-    visit: Visit,
-    reader: Reader,
-    users: Result<Body<Users>, Problem>,
+    context: RequestContext,
+    caller: DirectoryCaller,
+    users: Result<ValidatedJson<Users>, Problem>,
 ) -> Result<Json<SeveralBundles>, Problem> {
     match users {
-        Ok(Body(Users(users))) => fetch::bundles(&app, &visit, reader, &users).await.map(Json),
-        Err(problem) => Err(reader.refuse(&app, &visit, problem).await),
+        Ok(ValidatedJson(Users(users))) => {
+            fetch::bundles(&app, &context, caller, &users).await.map(Json)
+        }
+        Err(problem) => Err(caller.refuse(&app, &context, problem).await),
     }
 }
 
@@ -187,10 +189,10 @@ async fn fetch_bundles(
     responses((status = 200, body = DeviceDifferences), DevicesCheckProblems))]
 async fn check_key_devices(
     State(app): State<App>,
-    Caller(who): Caller,
-    Body(known): Body<KnownDevices>,
+    Caller(principal): Caller,
+    ValidatedJson(known): ValidatedJson<KnownDevices>,
 ) -> Result<Json<DeviceDifferences>, Problem> {
-    upkeep::check_devices(&app, who, &known).await.map(Json)
+    maintenance::check_devices(&app, principal, &known).await.map(Json)
 }
 
 /// Compare the lasting keys of this device with those it believes to have published.
@@ -199,10 +201,10 @@ async fn check_key_devices(
     responses((status = 200, body = KeysMatch), KeysCheckProblems))]
 async fn check_keys(
     State(app): State<App>,
-    Caller(who): Caller,
-    Body(digest): Body<KeysDigest>,
+    Caller(principal): Caller,
+    ValidatedJson(digest): ValidatedJson<KeysDigest>,
 ) -> Result<Json<KeysMatch>, Problem> {
-    let r#match = upkeep::check_keys(&app, who, &digest).await?;
+    let r#match = maintenance::check_keys(&app, principal, &digest).await?;
     Ok(Json(KeysMatch { r#match }))
 }
 
@@ -213,13 +215,13 @@ async fn check_keys(
     responses((status = 200, body = KeyStatusBody), DeviceProblems))]
 async fn fetch_key_status(
     State(app): State<App>,
-    visit: Visit,
-    reader: Reader,
+    context: RequestContext,
+    caller: DirectoryCaller,
     ids: Result<PathIds<2>, Problem>,
 ) -> Result<Json<KeyStatusBody>, Problem> {
-    let [user, device] = known(&app, &visit, reader, ids).await?;
+    let [user, device] = known(&app, &context, caller, ids).await?;
     let (user, device) = (UserId::from_uuid(user), DeviceId::from_uuid(device));
-    upkeep::status(&app, &visit, reader, user, device).await.map(Json)
+    maintenance::status(&app, &context, caller, user, device).await.map(Json)
 }
 
 /// Tell what this device should upload.
@@ -228,10 +230,10 @@ async fn fetch_key_status(
     responses((status = 200, body = Recommendations), OwnProblems))]
 async fn fetch_key_recommendations(
     State(app): State<App>,
-    visit: Visit,
-    Caller(who): Caller,
+    context: RequestContext,
+    Caller(principal): Caller,
 ) -> Result<Json<Recommendations>, Problem> {
-    upkeep::recommendations(&app, &visit, who).await.map(Json)
+    maintenance::recommendations(&app, &context, principal).await.map(Json)
 }
 
 /// Tell how this device's keys are, as shipped clients ask it.
@@ -240,10 +242,10 @@ async fn fetch_key_recommendations(
     responses((status = 200, body = KeyHealth), OwnProblems))]
 async fn fetch_key_health(
     State(app): State<App>,
-    visit: Visit,
-    reader: Reader,
+    context: RequestContext,
+    caller: DirectoryCaller,
 ) -> Result<Json<KeyHealth>, Problem> {
-    upkeep::health(&app, &visit, reader).await.map(Json)
+    maintenance::health(&app, &context, caller).await.map(Json)
 }
 
 /// Take the keys of an own device out of the directory. The device stays.
@@ -252,11 +254,11 @@ async fn fetch_key_health(
     responses((status = 204, description = "Nobody is given them any more."), DeviceProblems))]
 async fn delete_device_keys(
     State(app): State<App>,
-    visit: Visit,
-    Caller(who): Caller,
+    context: RequestContext,
+    Caller(principal): Caller,
     PathIds([device]): PathIds<1>,
 ) -> Result<StatusCode, Problem> {
-    upkeep::delete_keys(&app, &visit, who, Some(DeviceId::from_uuid(device))).await?;
+    maintenance::delete_keys(&app, &context, principal, Some(DeviceId::from_uuid(device))).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -266,10 +268,10 @@ async fn delete_device_keys(
     responses((status = 204, description = "Nobody is given them any more."), OwnProblems))]
 async fn delete_all_keys(
     State(app): State<App>,
-    visit: Visit,
-    Caller(who): Caller,
+    context: RequestContext,
+    Caller(principal): Caller,
 ) -> Result<StatusCode, Problem> {
-    upkeep::delete_keys(&app, &visit, who, None).await?;
+    maintenance::delete_keys(&app, &context, principal, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -280,12 +282,12 @@ fn created(uploaded: Result<Uploaded, Problem>) -> Result<(StatusCode, Json<Uplo
 /// The ids of a path; a malformed one is told only to who may ask.
 async fn known<const N: usize>(
     app: &App,
-    visit: &Visit,
-    reader: Reader,
+    context: &RequestContext,
+    caller: DirectoryCaller,
     ids: Result<PathIds<N>, Problem>,
 ) -> Result<[Uuid; N], Problem> {
     match ids {
         Ok(PathIds(ids)) => Ok(ids),
-        Err(problem) => Err(reader.refuse(app, visit, problem).await),
+        Err(problem) => Err(caller.refuse(app, context, problem).await),
     }
 }

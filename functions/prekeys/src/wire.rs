@@ -1,10 +1,10 @@
 //! Bodies as they stand on the wire, and their way into the domain.
 
 use domain::ids::UserId;
-use domain::prekey::devices::Listed;
+use domain::prekey::devices::DirectoryDevice;
 use domain::prekey::{KyberPrekey, Prekey, RegistrationId, SignalDeviceId, SignedPrekey, decode};
 use serde::{Deserialize, Serialize};
-use shared::http::body::{Faults, Input, KEYS_BODY_LIMIT, Object, uuid};
+use shared::http::body::{JsonObject, KEYS_BODY_LIMIT, Validate, ValidationErrors, uuid};
 use shared::http::keys::{
     KyberPrekeyWire, PrekeyWire, SignedPrekeyWire, check_kyber_prekeys, check_prekeys,
 };
@@ -20,25 +20,25 @@ const MAX_DEVICES: usize = 127;
 
 pub struct SignedUpload(pub SignedPrekey);
 
-impl Input for SignedUpload {
+impl Validate for SignedUpload {
     type Wire = SignedPrekeyWire;
     const COUNTED: Option<Limit> = None;
     const LIMIT: usize = KEYS_BODY_LIMIT;
 
-    fn check(wire: SignedPrekeyWire, faults: &mut Faults) -> Option<Self> {
-        wire.check("", faults).map(Self)
+    fn validate(wire: SignedPrekeyWire, errors: &mut ValidationErrors) -> Option<Self> {
+        wire.check("", errors).map(Self)
     }
 }
 
 pub struct LastResortUpload(pub KyberPrekey);
 
-impl Input for LastResortUpload {
+impl Validate for LastResortUpload {
     type Wire = KyberPrekeyWire;
     const COUNTED: Option<Limit> = None;
     const LIMIT: usize = KEYS_BODY_LIMIT;
 
-    fn check(wire: KyberPrekeyWire, faults: &mut Faults) -> Option<Self> {
-        wire.check("", faults).map(Self)
+    fn validate(wire: KyberPrekeyWire, errors: &mut ValidationErrors) -> Option<Self> {
+        wire.check("", errors).map(Self)
     }
 }
 
@@ -47,22 +47,22 @@ impl Input for LastResortUpload {
 pub struct PrekeysRequest {
     /// Handed out in this order. They replace those that wait; none leaves them as they are.
     #[schema(required, value_type = Vec<PrekeyWire>, max_items = 200)]
-    pre_keys: Option<Vec<Object<PrekeyWire>>>,
+    pre_keys: Option<Vec<JsonObject<PrekeyWire>>>,
 }
 
 pub struct Prekeys(pub Vec<Prekey>);
 
-impl Input for Prekeys {
+impl Validate for Prekeys {
     type Wire = PrekeysRequest;
     const COUNTED: Option<Limit> = None;
     const LIMIT: usize = KEYS_BODY_LIMIT;
 
-    fn check(wire: PrekeysRequest, faults: &mut Faults) -> Option<Self> {
+    fn validate(wire: PrekeysRequest, errors: &mut ValidationErrors) -> Option<Self> {
         let Some(keys) = wire.pre_keys else {
-            faults.add("preKeys", "required", "is required");
+            errors.add("preKeys", "required", "is required");
             return None;
         };
-        check_prekeys(keys, "preKeys", faults).map(Self)
+        check_prekeys(keys, "preKeys", errors).map(Self)
     }
 }
 
@@ -71,22 +71,22 @@ impl Input for Prekeys {
 pub struct KyberPrekeysRequest {
     /// Handed out in this order. They replace those that wait; none leaves them as they are.
     #[schema(required, value_type = Vec<KyberPrekeyWire>, max_items = 200)]
-    kyber_pre_keys: Option<Vec<Object<KyberPrekeyWire>>>,
+    kyber_pre_keys: Option<Vec<JsonObject<KyberPrekeyWire>>>,
 }
 
 pub struct KyberPrekeys(pub Vec<KyberPrekey>);
 
-impl Input for KyberPrekeys {
+impl Validate for KyberPrekeys {
     type Wire = KyberPrekeysRequest;
     const COUNTED: Option<Limit> = None;
     const LIMIT: usize = KEYS_BODY_LIMIT;
 
-    fn check(wire: KyberPrekeysRequest, faults: &mut Faults) -> Option<Self> {
+    fn validate(wire: KyberPrekeysRequest, errors: &mut ValidationErrors) -> Option<Self> {
         let Some(keys) = wire.kyber_pre_keys else {
-            faults.add("kyberPreKeys", "required", "is required");
+            errors.add("kyberPreKeys", "required", "is required");
             return None;
         };
-        check_kyber_prekeys(keys, "kyberPreKeys", faults).map(Self)
+        check_kyber_prekeys(keys, "kyberPreKeys", errors).map(Self)
     }
 }
 
@@ -100,12 +100,12 @@ pub struct BundlesRequest {
 
 pub struct Users(pub Vec<UserId>);
 
-impl Input for Users {
+impl Validate for Users {
     type Wire = BundlesRequest;
     const COUNTED: Option<Limit> = None;
 
-    fn check(wire: BundlesRequest, faults: &mut Faults) -> Option<Self> {
-        let ids = faults.required("userIds", wire.user_ids, |ids| {
+    fn validate(wire: BundlesRequest, errors: &mut ValidationErrors) -> Option<Self> {
+        let ids = errors.required("userIds", wire.user_ids, |ids| {
             if (1..=MAX_USERS).contains(&ids.len()) {
                 Ok(ids)
             } else {
@@ -114,7 +114,7 @@ impl Input for Users {
         })?;
         let mut users = Vec::with_capacity(ids.len());
         for (n, id) in ids.into_iter().enumerate() {
-            let id = faults.optional(&format!("userIds[{n}]"), Some(id), |id| uuid(&id));
+            let id = errors.optional(&format!("userIds[{n}]"), Some(id), |id| uuid(&id));
             let user = id.map(UserId::from_uuid);
             users.extend(user.filter(|user| !users.contains(user)));
         }
@@ -129,7 +129,7 @@ pub struct DevicesCheckRequest {
     user_id: Option<String>,
     /// The devices that the sender encrypts for.
     #[schema(required, value_type = Vec<KnownDeviceWire>, max_items = 127)]
-    devices: Option<Vec<Object<KnownDeviceWire>>>,
+    devices: Option<Vec<JsonObject<KnownDeviceWire>>>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -145,33 +145,33 @@ pub struct KnownDeviceWire {
 
 pub struct KnownDevices {
     pub user: UserId,
-    pub devices: Vec<Listed>,
+    pub devices: Vec<DirectoryDevice>,
 }
 
-impl Input for KnownDevices {
+impl Validate for KnownDevices {
     type Wire = DevicesCheckRequest;
     const COUNTED: Option<Limit> = None;
 
-    fn check(wire: DevicesCheckRequest, faults: &mut Faults) -> Option<Self> {
-        let user = faults.required("userId", wire.user_id, |id| uuid(&id));
-        let wires = faults.required("devices", wire.devices, |devices| {
+    fn validate(wire: DevicesCheckRequest, errors: &mut ValidationErrors) -> Option<Self> {
+        let user = errors.required("userId", wire.user_id, |id| uuid(&id));
+        let wires = errors.required("devices", wire.devices, |devices| {
             if devices.len() <= MAX_DEVICES { Ok(devices) } else { Err("must hold at most 127") }
         })?;
         let mut seen = HashSet::new();
         let mut devices = Vec::with_capacity(wires.len());
-        for (n, Object(wire)) in wires.into_iter().enumerate() {
+        for (n, JsonObject(wire)) in wires.into_iter().enumerate() {
             let field = format!("devices[{n}].signalDeviceId");
-            let id = faults.required(&field, wire.signal_device_id, SignalDeviceId::new);
-            let registration = faults.optional(
+            let id = errors.required(&field, wire.signal_device_id, SignalDeviceId::new);
+            let registration = errors.optional(
                 &format!("devices[{n}].registrationId"),
                 wire.registration_id,
                 RegistrationId::new,
             );
             let Some(id) = id else { continue };
             if !seen.insert(id) {
-                faults.add(&field, "duplicate", "is given twice");
+                errors.add(&field, "duplicate", "is given twice");
             }
-            devices.push(Listed { id, registration });
+            devices.push(DirectoryDevice { id, registration });
         }
         Some(Self { user: UserId::from_uuid(user?), devices })
     }
@@ -189,12 +189,12 @@ pub struct KeysCheckRequest {
 
 pub struct KeysDigest(pub [u8; 32]);
 
-impl Input for KeysDigest {
+impl Validate for KeysDigest {
     type Wire = KeysCheckRequest;
     const COUNTED: Option<Limit> = None;
 
-    fn check(wire: KeysCheckRequest, faults: &mut Faults) -> Option<Self> {
-        let digest = faults.required("digest", wire.digest, |text| {
+    fn validate(wire: KeysCheckRequest, errors: &mut ValidationErrors) -> Option<Self> {
+        let digest = errors.required("digest", wire.digest, |text| {
             let bytes = decode(&text).ok();
             bytes.and_then(|bytes| bytes.try_into().ok()).ok_or("is not base64 of 32 bytes")
         });

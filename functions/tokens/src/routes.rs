@@ -3,11 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 use shared::app::App;
-use shared::http::body::Body;
+use shared::http::body::ValidatedJson;
 use shared::http::caller::Caller;
+use shared::http::context::RequestContext;
 use shared::http::problem::Problem;
-use shared::http::visit::Visit;
-use shared::signing::WS_TOKEN_TTL;
+use shared::tokens::WS_TOKEN_TTL;
 use shared::{endpoints, problems};
 
 use crate::flow;
@@ -19,7 +19,7 @@ problems!(WsTokenProblems: BEARER, ANY, []);
 
 endpoints!(router: refresh_tokens, issue_ws_token);
 
-/// Exchange a refresh token for a new pair.
+/// RotationOutcome a refresh token for a new pair.
 ///
 /// A token is exchanged once. Repeated within 10 seconds, because a reply was lost, the
 /// same successor comes again; later, an equally good one, until one of them is used. A
@@ -32,10 +32,10 @@ endpoints!(router: refresh_tokens, issue_ws_token);
     responses((status = 200, body = Tokens), RefreshProblems))]
 async fn refresh_tokens(
     State(app): State<App>,
-    visit: Visit,
-    Body(refresh): Body<Refresh>,
+    context: RequestContext,
+    ValidatedJson(refresh): ValidatedJson<Refresh>,
 ) -> Result<Json<Tokens>, Problem> {
-    flow::refresh(&app, &visit, &refresh.token).await.map(Json)
+    flow::refresh(&app, &context, &refresh.token).await.map(Json)
 }
 
 /// A token that opens one web socket at another service.
@@ -45,9 +45,9 @@ async fn refresh_tokens(
     responses((status = 200, body = WsToken), WsTokenProblems))]
 async fn issue_ws_token(
     State(app): State<App>,
-    visit: Visit,
-    Caller(who): Caller,
+    context: RequestContext,
+    Caller(principal): Caller,
 ) -> Result<Json<WsToken>, Problem> {
-    let ws_token = app.signing.web_socket(who, visit.now(), app.chance)?;
+    let ws_token = app.signing.web_socket(principal, context.now(), app.rng)?;
     Ok(Json(WsToken { ws_token, expires_in: WS_TOKEN_TTL.as_secs() }))
 }

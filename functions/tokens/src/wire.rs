@@ -1,8 +1,8 @@
 //! Bodies as they stand on the wire, and their way into the domain.
 
-use domain::secret::Secret;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use shared::http::body::{Faults, Input};
+use shared::http::body::{Validate, ValidationErrors};
 use shared::limits::Limit;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -15,17 +15,17 @@ pub struct RefreshRequest {
 }
 
 pub struct Refresh {
-    pub token: Secret<String>,
+    pub token: SecretString,
 }
 
-impl Input for Refresh {
+impl Validate for Refresh {
     type Wire = RefreshRequest;
     const COUNTED: Option<Limit> = Some(Limit::PublicPerAddress);
 
-    fn check(wire: RefreshRequest, faults: &mut Faults) -> Option<Self> {
+    fn validate(wire: RefreshRequest, errors: &mut ValidationErrors) -> Option<Self> {
         // Whether it is a token at all is for the key to say: any other string is 401.
-        let token = faults.required("refreshToken", wire.refresh_token, |t| {
-            Ok::<_, std::convert::Infallible>(Secret::new(t))
+        let token = errors.required("refreshToken", wire.refresh_token, |t| {
+            Ok::<_, std::convert::Infallible>(SecretString::from(t))
         });
         Some(Self { token: token? })
     }

@@ -3,10 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use shared::app::App;
-use shared::http::body::Body;
+use shared::http::body::ValidatedJson;
 use shared::http::caller::PathId;
+use shared::http::context::RequestContext;
 use shared::http::problem::Problem;
-use shared::http::visit::Visit;
 use shared::{endpoints, problems};
 
 use domain::ids::VerificationId;
@@ -48,10 +48,10 @@ endpoints!(
     responses((status = 200, body = Started), StartRegistrationProblems))]
 async fn start_registration_verification(
     State(app): State<App>,
-    visit: Visit,
-    Body(start): Body<Start>,
+    context: RequestContext,
+    ValidatedJson(start): ValidatedJson<Start>,
 ) -> Result<Json<Started>, Problem> {
-    flow::start(&app, &visit, Purpose::Register, start).await.map(Json)
+    flow::start(&app, &context, Purpose::Register, start).await.map(Json)
 }
 
 /// Start verifying a number for a login.
@@ -63,10 +63,10 @@ async fn start_registration_verification(
     responses((status = 200, body = Started), StartLoginProblems))]
 async fn start_login_verification(
     State(app): State<App>,
-    visit: Visit,
-    Body(start): Body<Start>,
+    context: RequestContext,
+    ValidatedJson(start): ValidatedJson<Start>,
 ) -> Result<Json<Started>, Problem> {
-    flow::start(&app, &visit, Purpose::Login, start).await.map(Json)
+    flow::start(&app, &context, Purpose::Login, start).await.map(Json)
 }
 
 /// Send another code for a running verification.
@@ -79,11 +79,11 @@ async fn start_login_verification(
     responses((status = 200, body = Started), ResendProblems))]
 async fn resend_verification(
     State(app): State<App>,
-    visit: Visit,
+    context: RequestContext,
     PathId(id): PathId,
-    Body(resend): Body<Resend>,
+    ValidatedJson(resend): ValidatedJson<Resend>,
 ) -> Result<Json<Started>, Problem> {
-    flow::resend(&app, &visit, VerificationId::from_uuid(id), resend).await.map(Json)
+    flow::resend(&app, &context, VerificationId::from_uuid(id), resend).await.map(Json)
 }
 
 /// Where a verification stands.
@@ -92,10 +92,10 @@ async fn resend_verification(
     responses((status = 200, body = VerificationState), FetchProblems))]
 async fn fetch_verification(
     State(app): State<App>,
-    visit: Visit,
+    context: RequestContext,
     PathId(id): PathId,
 ) -> Result<Json<VerificationState>, Problem> {
-    flow::fetch(&app, &visit, VerificationId::from_uuid(id)).await.map(Json)
+    flow::fetch(&app, &context, VerificationId::from_uuid(id)).await.map(Json)
 }
 
 /// Prove a number for a new account with the code it received.
@@ -107,10 +107,10 @@ async fn fetch_verification(
     responses((status = 200, body = RegistrationConfirmed), ConfirmProblems))]
 async fn confirm_registration_verification(
     State(app): State<App>,
-    visit: Visit,
-    Body(confirmation): Body<Confirmation>,
+    context: RequestContext,
+    ValidatedJson(confirmation): ValidatedJson<Confirmation>,
 ) -> Result<Json<RegistrationConfirmed>, Problem> {
-    flow::confirm(&app, &visit, Purpose::Register, confirmation).await?;
+    flow::confirm(&app, &context, Purpose::Register, confirmation).await?;
     Ok(Json(RegistrationConfirmed { verified: true }))
 }
 
@@ -123,9 +123,9 @@ async fn confirm_registration_verification(
     responses((status = 200, body = LoginConfirmed), ConfirmProblems))]
 async fn confirm_login_verification(
     State(app): State<App>,
-    visit: Visit,
-    Body(confirmation): Body<Confirmation>,
+    context: RequestContext,
+    ValidatedJson(confirmation): ValidatedJson<Confirmation>,
 ) -> Result<Json<LoginConfirmed>, Problem> {
-    let requires_2fa = flow::confirm(&app, &visit, Purpose::Login, confirmation).await?;
+    let requires_2fa = flow::confirm(&app, &context, Purpose::Login, confirmation).await?;
     Ok(Json(LoginConfirmed { verified: true, requires_2fa }))
 }

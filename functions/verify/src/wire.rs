@@ -3,11 +3,11 @@
 use domain::device::Fingerprint;
 use domain::ids::VerificationId;
 use domain::phone::PhoneNumber;
-use domain::secret::Secret;
 use domain::text::bounded;
 use domain::verification::Code;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use shared::http::body::{Faults, Input, uuid};
+use shared::http::body::{Validate, ValidationErrors, uuid};
 use shared::limits::Limit;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -37,20 +37,20 @@ pub struct StartRequest {
 pub struct Start {
     pub phone: PhoneNumber,
     pub device: Option<Fingerprint>,
-    pub previous_token: Option<Secret<String>>,
-    pub challenge: Option<Secret<String>>,
+    pub previous_token: Option<SecretString>,
+    pub challenge: Option<SecretString>,
 }
 
-impl Input for Start {
+impl Validate for Start {
     type Wire = StartRequest;
     const COUNTED: Option<Limit> = Some(Limit::SendPerAddress);
 
-    fn check(wire: StartRequest, faults: &mut Faults) -> Option<Self> {
-        let phone = faults.required("phoneNumber", wire.phone_number, |p| PhoneNumber::parse(&p));
-        let device = faults.optional("deviceId", wire.device_id, Fingerprint::parse);
+    fn validate(wire: StartRequest, errors: &mut ValidationErrors) -> Option<Self> {
+        let phone = errors.required("phoneNumber", wire.phone_number, |p| PhoneNumber::parse(&p));
+        let device = errors.optional("deviceId", wire.device_id, Fingerprint::parse);
         // A text that could be a token; one that is none shows nobody, and is no fault.
         let mut secret = |field, value| {
-            faults.optional(field, value, |text| bounded(text, MAX_TOKEN).map(Secret::new))
+            errors.optional(field, value, |text| bounded(text, MAX_TOKEN).map(SecretString::from))
         };
         let previous_token = secret("previousToken", wire.previous_token);
         let challenge = secret("challenge", wire.challenge);
@@ -70,12 +70,12 @@ pub struct Resend {
     pub device: Option<Fingerprint>,
 }
 
-impl Input for Resend {
+impl Validate for Resend {
     type Wire = ResendRequest;
     const COUNTED: Option<Limit> = Some(Limit::SendPerAddress);
 
-    fn check(wire: ResendRequest, faults: &mut Faults) -> Option<Self> {
-        let device = faults.optional("deviceId", wire.device_id, Fingerprint::parse);
+    fn validate(wire: ResendRequest, errors: &mut ValidationErrors) -> Option<Self> {
+        let device = errors.optional("deviceId", wire.device_id, Fingerprint::parse);
         Some(Self { device })
     }
 }
@@ -99,14 +99,14 @@ pub struct Confirmation {
     pub device: Option<Fingerprint>,
 }
 
-impl Input for Confirmation {
+impl Validate for Confirmation {
     type Wire = ConfirmRequest;
     const COUNTED: Option<Limit> = Some(Limit::PublicPerAddress);
 
-    fn check(wire: ConfirmRequest, faults: &mut Faults) -> Option<Self> {
-        let id = faults.required("verificationId", wire.verification_id, |id| uuid(&id));
-        let code = faults.required("code", wire.code, |code| Code::parse(&code));
-        let device = faults.optional("deviceId", wire.device_id, Fingerprint::parse);
+    fn validate(wire: ConfirmRequest, errors: &mut ValidationErrors) -> Option<Self> {
+        let id = errors.required("verificationId", wire.verification_id, |id| uuid(&id));
+        let code = errors.required("code", wire.code, |code| Code::parse(&code));
+        let device = errors.optional("deviceId", wire.device_id, Fingerprint::parse);
         Some(Self { id: VerificationId::from_uuid(id?), code: code?, device })
     }
 }

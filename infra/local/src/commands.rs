@@ -25,7 +25,7 @@ const LOG_TAIL: u64 = 16 * 1024;
 pub fn down(port: u16) -> Result<(), Error> {
     let instance = Instance::at(port);
     let pid = match instance.running()? {
-        Running::No => return say(&format!("nothing runs on port {port}\n")),
+        Running::No => return print(&format!("nothing runs on port {port}\n")),
         Running::Ready(state) => Some(state.pid),
         Running::Starting { pid } => pid,
     };
@@ -42,14 +42,14 @@ pub fn down(port: u16) -> Result<(), Error> {
         }
         thread::sleep(LOOK_PAUSE);
     }
-    say(&format!("stopped what ran on port {port}\n"))
+    print(&format!("stopped what ran on port {port}\n"))
 }
 
 /// Tells addresses and process ids; false if nothing runs.
 pub fn status(port: u16, json: bool) -> Result<bool, Error> {
     let running = Instance::at(port).running()?;
     let text = if json { status_json(port, &running)? } else { status_text(port, &running) };
-    say(&text)?;
+    print(&text)?;
     Ok(!matches!(running, Running::No))
 }
 
@@ -171,12 +171,12 @@ pub fn shell(port: u16, arguments: &[String]) -> Result<(), Error> {
 pub fn environment(port: u16) -> Result<(), Error> {
     let state = ready(port)?;
     let variables = instance::read_environment(&state.folder)?;
-    say(&exports(&variables.ok_or(Error::NotRunning { port })?))
+    print(&exports(&variables.ok_or(Error::NotRunning { port })?))
 }
 
 /// Prints new keys for a shell.
 pub fn new_keys() -> Result<(), Error> {
-    say(&exports(&service::new_keys()))
+    print(&exports(&service::new_keys()))
 }
 
 fn exports(variables: &Variables) -> String {
@@ -192,21 +192,21 @@ pub fn openapi() -> Result<(), Error> {
     let file = paths::workspace().join("infra/openapi.json");
     fs::write(&file, service::openapi_json())
         .map_err(|source| Error::File { file: file.clone(), source })?;
-    say(&format!("wrote {}\n", file.display()))
+    print(&format!("wrote {}\n", file.display()))
 }
 
 pub async fn migrate_run(port: u16) -> Result<(), Error> {
     let applied = migrations::run(&database(port)?).await?;
     if applied.is_empty() {
-        return say("nothing is pending\n");
+        return print("nothing is pending\n");
     }
-    applied.iter().try_for_each(|migration| say(&format!("applied {migration}\n")))
+    applied.iter().try_for_each(|migration| print(&format!("applied {migration}\n")))
 }
 
 pub async fn migrate_revert(port: u16) -> Result<(), Error> {
     match migrations::revert(&database(port)?).await? {
-        Some(migration) => say(&format!("reverted {migration}\n")),
-        None => say("nothing is applied\n"),
+        Some(migration) => print(&format!("reverted {migration}\n")),
+        None => print("nothing is applied\n"),
     }
 }
 
@@ -216,14 +216,14 @@ pub async fn migrate_status(port: u16) -> Result<(), Error> {
             Some(when) => format!("applied {when}"),
             None => "pending".to_owned(),
         };
-        say(&format!("{migration}  {when}\n"))?;
+        print(&format!("{migration}  {when}\n"))?;
     }
     Ok(())
 }
 
 pub fn migrate_new(name: &str) -> Result<(), Error> {
     let files = migrations::create(name)?;
-    files.iter().try_for_each(|file| say(&format!("wrote {}\n", file.display())))
+    files.iter().try_for_each(|file| print(&format!("wrote {}\n", file.display())))
 }
 
 /// The database to migrate: what the environment says, else the instance's.
@@ -241,6 +241,6 @@ fn ready(port: u16) -> Result<State, Error> {
     }
 }
 
-fn say(text: &str) -> Result<(), Error> {
+fn print(text: &str) -> Result<(), Error> {
     io::stdout().lock().write_all(text.as_bytes()).map_err(Error::Output)
 }

@@ -35,16 +35,16 @@ pub async fn serve(
     peer: fn(&mut Request, IpAddr),
     stop: impl Future<Output = ()>,
 ) {
-    let seats = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let permit = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let open = GracefulShutdown::new();
     tokio::pin!(stop);
     loop {
         let accepted = async {
             // Never closed; if it were, a connection without a seat is still one.
-            let seat = Arc::clone(&seats).acquire_owned().await.ok();
-            (seat, listener.accept().await)
+            let permit = Arc::clone(&permit).acquire_owned().await.ok();
+            (permit, listener.accept().await)
         };
-        let (seat, accepted) = tokio::select! {
+        let (permit, accepted) = tokio::select! {
             () = &mut stop => break,
             accepted = accepted => accepted,
         };
@@ -56,7 +56,7 @@ pub async fn serve(
         tokio::spawn(async move {
             // A connection that breaks is the peer's affair.
             let _ = connection.await;
-            drop(seat);
+            drop(permit);
         });
     }
     drop(listener);

@@ -83,7 +83,7 @@ pub struct Instance {
 }
 
 /// Held by the process that runs the instance.
-pub struct Claim {
+pub struct InstanceLock {
     _lock: File,
 }
 
@@ -108,7 +108,7 @@ impl Instance {
     }
 
     /// Becomes the one process that runs this instance.
-    pub fn claim(&self) -> Result<Claim, InstanceError> {
+    pub fn claim(&self) -> Result<InstanceLock, InstanceError> {
         let file = self.lock_file();
         let failed = |source| InstanceError::File { file: file.clone(), source };
         fs::create_dir_all(&self.folder).map_err(failed)?;
@@ -131,10 +131,10 @@ impl Instance {
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
             }
         }
-        self.forget()?;
+        self.remove_state()?;
         lock.set_len(0).map_err(failed)?;
         write!(lock, "{}", std::process::id()).map_err(failed)?;
-        Ok(Claim { _lock: lock })
+        Ok(InstanceLock { _lock: lock })
     }
 
     fn claimant(&self) -> Option<u32> {
@@ -161,13 +161,13 @@ impl Instance {
     }
 
     /// Lets the other commands find this instance.
-    pub fn tell(&self, state: &State) -> Result<(), InstanceError> {
+    pub fn write_state(&self, state: &State) -> Result<(), InstanceError> {
         // An address from the environment may hold a password.
         write_private(&self.state_file(), state)
     }
 
     /// Removes what was told.
-    pub fn forget(&self) -> Result<(), InstanceError> {
+    pub fn remove_state(&self) -> Result<(), InstanceError> {
         let file = self.state_file();
         match fs::remove_file(&file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

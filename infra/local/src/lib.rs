@@ -28,7 +28,7 @@ pub use service::{openapi, openapi_json};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
-    Config(#[from] shared::config::ConfigFaults),
+    Config(#[from] shared::config::ConfigErrors),
     #[error(transparent)]
     Start(#[from] shared::app::StartError),
     #[error(transparent)]

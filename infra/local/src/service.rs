@@ -11,10 +11,10 @@ use axum::http::Method;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use shared::app::App;
-use shared::config::{Config, ConfigFaults};
-use shared::http::Peer;
+use shared::config::{Config, ConfigErrors};
+use shared::http::ClientConnection;
 use shared::sealing::new_pepper;
-use shared::signing::new_jwt_keys;
+use shared::tokens::new_jwt_keys;
 use utoipa::openapi::OpenApi;
 
 use crate::instance::Variables;
@@ -48,10 +48,10 @@ pub fn router(app: App, is_local: bool) -> Router {
 }
 
 /// Does now and then what operators have invoked on a schedule; until it is dropped.
-pub async fn keep_up(app: App) {
+pub async fn run_maintenance(app: App) {
     const EVERY: Duration = Duration::from_mins(1);
     loop {
-        if let Err(error) = shared::upkeep::clean_up_keys(&app, app.clock.now()).await {
+        if let Err(error) = shared::maintenance::clean_up_keys(&app, app.clock.now()).await {
             tracing::warn!(error = %error, "old keys are not cleaned up");
         }
         tokio::time::sleep(EVERY).await;
@@ -81,7 +81,7 @@ pub fn openapi_json() -> String {
 }
 
 /// Reads the configuration: what the environment says, else what is given here.
-pub fn config(defaults: &Variables) -> Result<Config, ConfigFaults> {
+pub fn config(defaults: &Variables) -> Result<Config, ConfigErrors> {
     Config::from_lookup(|name| variable(name).or_else(|| defaults.get(name).cloned()))
 }
 
@@ -100,8 +100,8 @@ pub fn new_keys() -> Variables {
 }
 
 /// Puts the caller's address where the layers look for it.
-pub fn set_peer(request: &mut Request, address: IpAddr) {
-    request.extensions_mut().insert(Peer { address, arrived: None });
+pub fn set_client_connection(request: &mut Request, address: IpAddr) {
+    request.extensions_mut().insert(ClientConnection { address, arrived: None });
 }
 
 /// Sends the service's logs to this file.

@@ -1,5 +1,6 @@
 //! `cargo local up`: stores, keys, migrations and the gateway, until told to stop.
 
+use secrecy::ExposeSecret as _;
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
@@ -49,16 +50,16 @@ pub async fn up(port: u16, ephemeral: bool) -> Result<(), Error> {
     let Started { config, folder, stores, state } = started;
     let is_local = config.is_local();
     let app = App::new(config)?;
-    let upkeep = tokio::spawn(service::keep_up(app.clone()));
+    let maintenance = tokio::spawn(service::run_maintenance(app.clone()));
     let router = service::router(app, is_local);
-    instance.tell(&state)?;
+    instance.write_state(&state)?;
     announce(&state, is_local);
 
-    gateway::serve(listener, router, service::set_peer, stop).await;
+    gateway::serve(listener, router, service::set_client_connection, stop).await;
 
     progress("stopping");
-    upkeep.abort();
-    instance.forget()?;
+    maintenance.abort();
+    instance.remove_state()?;
     tokio::task::spawn_blocking(move || drop(stores)).await?;
     drop(folder);
     drop(claim);
@@ -113,7 +114,7 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
     let own_postgres = DATABASE_VARIABLES.iter().all(|name| service::variable(name).is_none());
     let own_redis = service::variable("REDIS_URL").is_none();
 
-    // Faults are told before minutes of installing, with addresses that stand in.
+    // ValidationErrors are told before minutes of installing, with addresses that stand in.
     let mut trial = defaults.clone();
     for (name, value) in NOT_YET {
         if name != "DATABASE_URL" || own_postgres {
@@ -136,7 +137,7 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
         defaults.insert("REDIS_URL".to_owned(), redis.url(0));
     }
     let config = service::config(&defaults)?;
-    for migration in migrations::run(config.database_url.expose()).await? {
+    for migration in migrations::run(config.database_url.expose_secret()).await? {
         progress(&format!("applied {migration}"));
     }
 
@@ -155,7 +156,7 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
         .collect();
     for (name, value) in [("DATABASE_URL", &config.database_url), ("REDIS_URL", &config.redis_url)]
     {
-        environment.insert(name.to_owned(), value.expose().clone());
+        environment.insert(name.to_owned(), value.expose_secret().to_owned());
     }
     instance::write_environment(folder.path(), &environment)?;
 
@@ -167,8 +168,8 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
         ephemeral,
         folder: folder.path().to_owned(),
         log,
-        database_url: config.database_url.expose().clone(),
-        redis_url: config.redis_url.expose().clone(),
+        database_url: config.database_url.expose_secret().to_owned(),
+        redis_url: config.redis_url.expose_secret().to_owned(),
         psql: stores.postgres.as_ref().and_then(Postgres::psql),
         postgres: stores.postgres.as_ref().map(|server| StoreState {
             port: server.port(),

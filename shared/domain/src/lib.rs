@@ -6,11 +6,11 @@
 //! |---|---|
 //! | [`time`] | milliseconds since the Unix epoch, handed in everywhere |
 //! | [`ids`] | typed identifiers |
-//! | [`secret`] | values that never print |
 //! | [`text`] | lengths and characters of free text |
 //! | [`phone`] | which strings are phone numbers |
 //! | [`verification`] | codes, purposes, lives and waits |
 //! | [`session`] | which refresh token may be exchanged |
+//! | [`principal`] | who a verified token speaks for |
 //! | [`device`] | what a client says of its device |
 //! | [`prekey`] | Signal's keys: which are taken, whose signatures hold, how long they serve |
 
@@ -18,7 +18,7 @@ pub mod device;
 pub mod ids;
 pub mod phone;
 pub mod prekey;
-pub mod secret;
+pub mod principal;
 pub mod session;
 pub mod text;
 pub mod time;

@@ -12,9 +12,9 @@ use crate::time::Timestamp;
 use std::time::Duration;
 
 /// A refresh token, and the idle life of a session.
-pub const REFRESH_LIFE: Duration = Duration::from_hours(30 * 24);
+pub const REFRESH_TTL: Duration = Duration::from_hours(30 * 24);
 /// A session ends this long after its log-in, however often it is refreshed.
-pub const SESSION_LIFE: Duration = Duration::from_hours(90 * 24);
+pub const SESSION_TTL: Duration = Duration::from_hours(90 * 24);
 /// A client that repeats itself within this time gets the same answer.
 pub const REPEAT_WINDOW: Duration = Duration::from_secs(10);
 /// Forks of one generation; from then on the last is given again.
@@ -38,13 +38,13 @@ pub struct Rotation {
 
 /// What a refresh token says of its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct TokenPosition {
     pub generation: i32,
     pub fork: i32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exchange {
+pub enum RotationOutcome {
     /// The session goes on as told, with the token of [`Rotation::newest`].
     Issued(Rotation),
     /// Another tab was quicker: no token, nothing changes.
@@ -62,45 +62,46 @@ impl Rotation {
 
     /// The newest token.
     #[must_use]
-    pub const fn newest(&self) -> Place {
-        Place { generation: self.generation, fork: self.forks - 1 }
+    pub const fn newest(&self) -> TokenPosition {
+        TokenPosition { generation: self.generation, fork: self.forks - 1 }
     }
 }
 
 /// When the token issued at `issued_at` of a session begun at `auth_time` expires.
 #[must_use]
 pub fn expires_at(issued_at: Timestamp, auth_time: Timestamp) -> Timestamp {
-    (issued_at + REFRESH_LIFE).min(auth_time + SESSION_LIFE)
+    (issued_at + REFRESH_TTL).min(auth_time + SESSION_TTL)
 }
 
 /// Exchanges the token at `place` at the time `now`.
 #[must_use]
-pub fn exchange(row: Rotation, place: Place, now: Timestamp) -> Exchange {
+pub fn exchange(row: Rotation, position: TokenPosition, now: Timestamp) -> RotationOutcome {
     let of_this_generation =
-        place.generation == row.generation && (0..row.forks).contains(&place.fork);
+        position.generation == row.generation && (0..row.forks).contains(&position.fork);
     if of_this_generation {
-        return Exchange::Issued(Rotation {
+        return RotationOutcome::Issued(Rotation {
             generation: row.generation + 1,
             forks: 1,
-            used_fork: Some(place.fork),
+            used_fork: Some(position.fork),
             issued_at: now,
             rotated_at: now,
         });
     }
-    let is_parent = place.generation == row.generation - 1 && row.used_fork == Some(place.fork);
+    let is_parent =
+        position.generation == row.generation - 1 && row.used_fork == Some(position.fork);
     if is_parent {
         let repeated = now < row.issued_at + REPEAT_WINDOW;
         if repeated || row.forks >= MAX_FORKS {
-            return Exchange::Issued(row);
+            return RotationOutcome::Issued(row);
         }
-        return Exchange::Issued(Rotation { forks: row.forks + 1, issued_at: now, ..row });
+        return RotationOutcome::Issued(Rotation { forks: row.forks + 1, issued_at: now, ..row });
     }
-    let recently_spent = place.generation >= 0
-        && place.fork >= 0
-        && place.generation < row.generation
-        && place.generation >= row.generation - SUPERSEDED_GENERATIONS
+    let recently_spent = position.generation >= 0
+        && position.fork >= 0
+        && position.generation < row.generation
+        && position.generation >= row.generation - SUPERSEDED_GENERATIONS
         && now < row.rotated_at + REPEAT_WINDOW;
-    if recently_spent { Exchange::Superseded } else { Exchange::Reused }
+    if recently_spent { RotationOutcome::Superseded } else { RotationOutcome::Reused }
 }
 
 #[cfg(test)]
@@ -113,20 +114,20 @@ mod tests {
         T0 + Duration::from_secs(seconds)
     }
 
-    fn issued(outcome: Exchange) -> Rotation {
+    fn issued(outcome: RotationOutcome) -> Rotation {
         match outcome {
-            Exchange::Issued(rotation) => rotation,
+            RotationOutcome::Issued(rotation) => rotation,
             other => panic!("{other:?}"),
         }
     }
 
-    fn place(generation: i32, fork: i32) -> Place {
-        Place { generation, fork }
+    fn position(generation: i32, fork: i32) -> TokenPosition {
+        TokenPosition { generation, fork }
     }
 
     #[test]
     fn the_newest_token_rotates() {
-        let row = issued(exchange(Rotation::first(T0), place(0, 0), at(5)));
+        let row = issued(exchange(Rotation::first(T0), position(0, 0), at(5)));
         assert_eq!(
             row,
             Rotation {
@@ -137,45 +138,45 @@ mod tests {
                 rotated_at: at(5)
             }
         );
-        assert_eq!(row.newest(), place(1, 0));
+        assert_eq!(row.newest(), position(1, 0));
     }
 
     #[test]
     fn a_repeat_within_the_window_gets_the_same_token() {
-        let row = issued(exchange(Rotation::first(T0), place(0, 0), at(5)));
-        assert_eq!(exchange(row, place(0, 0), at(14)), Exchange::Issued(row));
+        let row = issued(exchange(Rotation::first(T0), position(0, 0), at(5)));
+        assert_eq!(exchange(row, position(0, 0), at(14)), RotationOutcome::Issued(row));
     }
 
     #[test]
     fn a_later_repeat_forks_and_any_fork_goes_on() {
-        let row = issued(exchange(Rotation::first(T0), place(0, 0), at(0)));
-        let row = issued(exchange(row, place(0, 0), at(60)));
-        assert_eq!((row.newest(), row.issued_at, row.rotated_at), (place(1, 1), at(60), at(0)));
+        let row = issued(exchange(Rotation::first(T0), position(0, 0), at(0)));
+        let row = issued(exchange(row, position(0, 0), at(60)));
+        assert_eq!((row.newest(), row.issued_at, row.rotated_at), (position(1, 1), at(60), at(0)));
         for fork in 0..2 {
-            let next = issued(exchange(row, place(1, fork), at(100)));
+            let next = issued(exchange(row, position(1, fork), at(100)));
             assert_eq!((next.generation, next.forks, next.used_fork), (2, 1, Some(fork)));
             // Its sibling is worth nothing: superseded at once, theft later.
-            assert_eq!(exchange(next, place(1, 1 - fork), at(101)), Exchange::Superseded);
-            assert_eq!(exchange(next, place(1, 1 - fork), at(111)), Exchange::Reused);
+            assert_eq!(exchange(next, position(1, 1 - fork), at(101)), RotationOutcome::Superseded);
+            assert_eq!(exchange(next, position(1, 1 - fork), at(111)), RotationOutcome::Reused);
         }
     }
 
     #[test]
     fn forks_end_at_a_hundred() {
-        let mut row = issued(exchange(Rotation::first(T0), place(0, 0), at(0)));
+        let mut row = issued(exchange(Rotation::first(T0), position(0, 0), at(0)));
         for n in 1..200 {
-            row = issued(exchange(row, place(0, 0), at(n * 60)));
+            row = issued(exchange(row, position(0, 0), at(n * 60)));
         }
-        assert_eq!(row.newest(), place(1, 99));
+        assert_eq!(row.newest(), position(1, 99));
         assert_eq!(row.issued_at, at(99 * 60));
     }
 
     #[test]
     fn a_token_whose_successor_was_used_never_yields_again() {
-        let one = issued(exchange(Rotation::first(T0), place(0, 0), at(0)));
-        let two = issued(exchange(one, place(1, 0), at(1)));
-        assert_eq!(exchange(two, place(0, 0), at(2)), Exchange::Superseded);
-        assert_eq!(exchange(two, place(0, 0), at(11)), Exchange::Reused);
+        let one = issued(exchange(Rotation::first(T0), position(0, 0), at(0)));
+        let two = issued(exchange(one, position(1, 0), at(1)));
+        assert_eq!(exchange(two, position(0, 0), at(2)), RotationOutcome::Superseded);
+        assert_eq!(exchange(two, position(0, 0), at(11)), RotationOutcome::Reused);
     }
 
     #[test]
@@ -187,22 +188,22 @@ mod tests {
             issued_at: T0,
             rotated_at: T0,
         };
-        assert_eq!(exchange(row, place(12, 0), at(1)), Exchange::Superseded);
-        assert_eq!(exchange(row, place(11, 0), at(1)), Exchange::Reused);
+        assert_eq!(exchange(row, position(12, 0), at(1)), RotationOutcome::Superseded);
+        assert_eq!(exchange(row, position(11, 0), at(1)), RotationOutcome::Reused);
     }
 
     #[test]
     fn tokens_that_were_never_made_end_the_session() {
         let row = Rotation::first(T0);
         for bad in [
-            place(0, 1),
-            place(1, 0),
-            place(-1, 0),
-            place(0, -1),
-            place(i32::MAX, 0),
-            place(i32::MIN, 0),
+            position(0, 1),
+            position(1, 0),
+            position(-1, 0),
+            position(0, -1),
+            position(i32::MAX, 0),
+            position(i32::MIN, 0),
         ] {
-            assert_eq!(exchange(row, bad, at(1)), Exchange::Reused, "{bad:?}");
+            assert_eq!(exchange(row, bad, at(1)), RotationOutcome::Reused, "{bad:?}");
         }
     }
 

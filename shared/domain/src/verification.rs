@@ -4,18 +4,18 @@
 //! decided here are the numbers that those scripts are given.
 
 use crate::ids::VerificationId;
-use crate::secret::Secret;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::time::Duration;
 use thiserror::Error;
 
 /// Wrong codes that are evaluated per verification; the next try is refused unseen.
 pub const MAX_ATTEMPTS: u32 = 5;
 /// The record ends this long after its request, whatever is resent.
-pub const RECORD_LIFE: Duration = Duration::from_mins(15);
+pub const RECORD_TTL: Duration = Duration::from_mins(15);
 /// A code dies after this (NIST SP 800-63B-4 §3.1.3.2: at most 10 minutes).
-pub const CODE_LIFE: Duration = Duration::from_mins(10);
+pub const CODE_TTL: Duration = Duration::from_mins(10);
 /// A confirmed verification waits this long to be used.
-pub const CONFIRMED_LIFE: Duration = Duration::from_mins(5);
+pub const CONFIRMED_TTL: Duration = Duration::from_mins(5);
 /// Waits before the first, the second and every further resend.
 pub const RESEND_WAITS: [Duration; 3] =
     [Duration::from_secs(30), Duration::from_mins(1), Duration::from_mins(2)];
@@ -37,11 +37,11 @@ impl Breaker {
     pub const WINDOW: Duration = Duration::from_hours(1);
     pub const MIN_SENDS: u32 = 50;
     /// One confirmed code out of this many is the least.
-    pub const LEAST_CONFIRMED_OF: u32 = 5;
-    pub const RIPE_AFTER: Duration = Duration::from_mins(2);
+    pub const MIN_CONFIRMED_RATIO: u32 = 5;
+    pub const MATURE_AFTER: Duration = Duration::from_mins(2);
     pub const PAUSE: Duration = Duration::from_mins(30);
     /// Sends that are tried after a pause, before it ends or begins again.
-    pub const TRIALS: u32 = 10;
+    pub const HALF_OPEN_PROBES: u32 = 10;
     /// Sends of a block of numbers from which on it may be what caused it.
     pub const MIN_BLOCK_SENDS: u32 = 5;
 }
@@ -76,7 +76,7 @@ pub struct CodeError;
 
 /// Six decimal digits, uniform over 000000–999999.
 #[derive(Clone, Debug)]
-pub struct Code(Secret<String>);
+pub struct Code(SecretString);
 
 impl Code {
     const RANGE: u32 = 1_000_000;
@@ -88,14 +88,14 @@ impl Code {
         loop {
             let bits = random();
             if bits < LIMIT {
-                return Self(Secret::new(format!("{:06}", bits % Self::RANGE)));
+                return Self(SecretString::from(format!("{:06}", bits % Self::RANGE)));
             }
         }
     }
 
     pub fn parse(input: &str) -> Result<Self, CodeError> {
         if input.len() == 6 && input.bytes().all(|b| b.is_ascii_digit()) {
-            Ok(Self(Secret::new(input.to_owned())))
+            Ok(Self(SecretString::from(input.to_owned())))
         } else {
             Err(CodeError)
         }
@@ -103,7 +103,7 @@ impl Code {
 
     #[must_use]
     pub fn digits(&self) -> &str {
-        self.0.expose()
+        self.0.expose_secret()
     }
 
     /// The bytes that the server's key authenticates in place of the code: a digest

@@ -1,28 +1,28 @@
 -- The breaker of a country: SMS that nobody enters are what fraud lives on. First the
 -- blocks of numbers that cause it pause, then the whole country, then a few sends are
--- tried. The owners' lane passes.
--- args.breaker: window, min_sends, least_confirmed_of, ripe_after, pause, trials,
+-- tried. The owners' tier passes.
+-- args.breaker: window, min_sends, min_confirmed_ratio, mature_after, pause, half_open_probes,
 -- min_block_sends (times in ms).
 --
 -- rate_limit:breaker:{country}: s:{minute} and c:{minute}, codes sent in that minute and
--- how many of them were confirmed; paused_until, trials_left, trials_confirmed,
--- trials_until. rate_limit:breaker_blocks:{country}: s:, c: and p: (paused until), each
+-- how many of them were confirmed; paused_until, half_open_probes_left, half_open_probes_confirmed,
+-- half_open_probes_until. rate_limit:breaker_blocks:{country}: s:, c: and p: (paused until), each
 -- with a block's digest.
 
 local MINUTE = 60 * 1000
 local tripped = false -- told with the answer: an alarm
-local BREAKER_LIFE = 3 * 3600 * 1000
+local BREAKER_TTL = 3 * 3600 * 1000
 
 local function breaker_keys(country)
   return 'rate_limit:breaker:' .. country, 'rate_limit:breaker_blocks:' .. country
 end
 
 local function bad(sends, confirmed)
-  return confirmed * args.breaker.least_confirmed_of < sends
+  return confirmed * args.breaker.min_confirmed_ratio < sends
 end
 
 -- Sends and confirmations of the window that have had their time; older ones go.
-local function ripe_counts(key)
+local function matured_counts(key)
   local sends, confirmed = 0, 0
   local flat = redis.call('HGETALL', key)
   for i = 1, #flat, 2 do
@@ -31,9 +31,9 @@ local function ripe_counts(key)
       local age = now - tonumber(minute) * MINUTE
       if age > args.breaker.window then
         redis.call('HDEL', key, flat[i])
-      elseif kind == 's' and age >= args.breaker.ripe_after then
+      elseif kind == 's' and age >= args.breaker.mature_after then
         sends = sends + tonumber(flat[i + 1])
-      elseif kind == 'c' and age >= args.breaker.ripe_after then
+      elseif kind == 'c' and age >= args.breaker.mature_after then
         confirmed = confirmed + tonumber(flat[i + 1])
       end
     end
@@ -76,32 +76,32 @@ local function pause_blocks(key, blocks, sends, confirmed)
 end
 
 local function pause_country(key, blocks)
-  write(key, { paused_until = now + args.breaker.pause, trials_left = args.breaker.trials,
-    trials_confirmed = 0, trials_until = 0 })
+  write(key, { paused_until = now + args.breaker.pause, half_open_probes_left = args.breaker.half_open_probes,
+    half_open_probes_confirmed = 0, half_open_probes_until = 0 })
   forget_counts(key)
   forget_counts(blocks)
-  redis.call('PEXPIRE', key, BREAKER_LIFE)
+  redis.call('PEXPIRE', key, BREAKER_TTL)
 end
 
 -- The refusal of one more send, or nothing.
 local function breaker_refusal(country, block)
   local key, blocks = breaker_keys(country)
-  local state = read(key, { 'paused_until', 'trials_left', 'trials_confirmed', 'trials_until' })
+  local state = read(key, { 'paused_until', 'half_open_probes_left', 'half_open_probes_confirmed', 'half_open_probes_until' })
   local paused_until = tonumber(state.paused_until or 0)
   if paused_until > 0 and paused_until <= now then
-    if tonumber(state.trials_confirmed) * args.breaker.least_confirmed_of >= args.breaker.trials then
-      redis.call('HDEL', key, 'paused_until', 'trials_left', 'trials_confirmed', 'trials_until')
+    if tonumber(state.half_open_probes_confirmed) * args.breaker.min_confirmed_ratio >= args.breaker.half_open_probes then
+      redis.call('HDEL', key, 'paused_until', 'half_open_probes_left', 'half_open_probes_confirmed', 'half_open_probes_until')
       paused_until = 0
-    elseif tonumber(state.trials_left) > 0 then
+    elseif tonumber(state.half_open_probes_left) > 0 then
       return nil
-    elseif tonumber(state.trials_until) > now then
-      paused_until = tonumber(state.trials_until)
+    elseif tonumber(state.half_open_probes_until) > now then
+      paused_until = tonumber(state.half_open_probes_until)
     else
       pause_country(key, blocks)
       paused_until, tripped = now + args.breaker.pause, true
     end
   elseif paused_until == 0 then
-    local sends, confirmed = ripe_counts(key)
+    local sends, confirmed = matured_counts(key)
     if sends >= args.breaker.min_sends and bad(sends, confirmed) then
       tripped = true
       if not pause_blocks(key, blocks, sends, confirmed) then
@@ -124,10 +124,10 @@ local function breaker_sent(country, block)
   redis.call('HINCRBY', key, 's:' .. minute, 1)
   redis.call('HINCRBY', blocks, 's:' .. block, 1)
   local trial = redis.call('HEXISTS', key, 'paused_until') == 1
-  if trial and redis.call('HINCRBY', key, 'trials_left', -1) == 0 then
-    redis.call('HSET', key, 'trials_until', now + args.breaker.ripe_after)
+  if trial and redis.call('HINCRBY', key, 'half_open_probes_left', -1) == 0 then
+    redis.call('HSET', key, 'half_open_probes_until', now + args.breaker.mature_after)
   end
-  redis.call('PEXPIRE', key, BREAKER_LIFE)
+  redis.call('PEXPIRE', key, BREAKER_TTL)
   redis.call('PEXPIRE', blocks, args.breaker.window)
   return minute, trial and 1 or 0
 end
@@ -144,9 +144,9 @@ local function breaker_count(record, kind, by)
   end
   if record.trial == '1' and redis.call('HEXISTS', key, 'paused_until') == 1 then
     if kind == 'c' then
-      redis.call('HINCRBY', key, 'trials_confirmed', by)
+      redis.call('HINCRBY', key, 'half_open_probes_confirmed', by)
     else
-      redis.call('HINCRBY', key, 'trials_left', 1)
+      redis.call('HINCRBY', key, 'half_open_probes_left', 1)
     end
   end
 end

@@ -5,4 +5,4 @@ local refusal = take_limits(args.limits)
 if refusal then return refusal end
 local status = KEYS[1] and redis.call('GET', KEYS[1]) or 'unknown'
 -- An ended session gets nothing, and takes nothing from those that live.
-return answer({ status = status, shares = status ~= 'ended' and take_shares() or nil })
+return answer({ status = status, quotas = status ~= 'ended' and take_quotas() or nil })

@@ -1,12 +1,12 @@
 -- Compares a code. Counting and comparing are this one step: of any number of parallel
 -- guesses exactly as many are evaluated as may be.
 -- KEYS[1]: verification:{id}. args: purpose, device, code_mac, max_attempts,
--- confirmed_life (ms), lock.
+-- confirmed_ttl (ms), lock.
 local refusal = take_limits(args.limits)
 if refusal then return refusal end
 
 local record = read(KEYS[1], { 'purpose', 'device', 'expires_at', 'attempts', 'code_mac',
-  'code_expires_at', 'verified', 'requires_2fa', 'lane', 'phone_key', 'phone', 'country', 'block',
+  'code_expires_at', 'verified', 'requires_2fa', 'tier', 'phone_key', 'phone', 'country', 'block',
   'sent_minute', 'trial' })
 local expires_at = tonumber(record.expires_at or 0)
 -- Asked for without a device, a verification is bound to none.
@@ -27,12 +27,12 @@ end
 if record.code_mac ~= args.code_mac then
   redis.call('HINCRBY', KEYS[1], 'attempts', 1)
   return answer({ status = 'incorrect', attempts_left = args.max_attempts - attempts - 1,
-    locked = note_wrong(record), phone = record.phone })
+    locked = record_failure(record), phone = record.phone })
 end
 if not verified then
-  write(KEYS[1], { verified = 1, expires_at = now + args.confirmed_life })
-  redis.call('PEXPIRE', KEYS[1], args.confirmed_life)
-  note_right(record)
+  write(KEYS[1], { verified = 1, expires_at = now + args.confirmed_ttl })
+  redis.call('PEXPIRE', KEYS[1], args.confirmed_ttl)
+  record_success(record)
   breaker_count(record, 'c', 1)
 end
 return answer({ status = 'confirmed', requires_2fa = record.requires_2fa == '1' })

@@ -1,12 +1,12 @@
 -- The lock of a number: how many wrong codes are evaluated for it, over all of its
--- verifications. Apart for each lane, so that strangers do not lock the owner out.
+-- verifications. Apart for each tier, so that strangers do not lock the owner out.
 -- args.lock: per_hour, per_day, streak, per_day_in_streak.
 
 local HOUR, DAY = 3600 * 1000, 24 * 3600 * 1000
-local STREAK_LIFE = 90 * DAY
+local STREAK_TTL = 90 * DAY
 
 local function lock_keys(record)
-  local id = record.lane .. ':' .. record.phone_key
+  local id = record.tier .. ':' .. record.phone_key
   return 'rate_limit:wrong_codes:' .. id, 'rate_limit:wrong_streak:' .. id
 end
 
@@ -30,18 +30,18 @@ local function lock_wait(record)
 end
 
 -- Notes a wrong code. True if it was the one that locks.
-local function note_wrong(record)
+local function record_failure(record)
   local log, streak = lock_keys(record)
   redis.call('LPUSH', log, now)
   redis.call('LTRIM', log, 0, args.lock.per_day - 1)
   redis.call('PEXPIRE', log, DAY)
   redis.call('INCR', streak)
-  redis.call('PEXPIRE', streak, STREAK_LIFE)
+  redis.call('PEXPIRE', streak, STREAK_TTL)
   return lock_wait(record) ~= nil
 end
 
 -- Notes a right code: the streak ends.
-local function note_right(record)
+local function record_success(record)
   local _, streak = lock_keys(record)
   redis.call('UNLINK', streak)
 end

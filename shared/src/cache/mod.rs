@@ -14,6 +14,7 @@ pub mod verifications;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Pipeline, Script, Value};
+use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,14 +23,14 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::config::Config;
-use crate::limits::{Limit, OnOutage, Standing};
+use crate::limits::{Limit, OnOutage, RateLimitStatus};
 use crate::telemetry::Metrics;
 use domain::time::Timestamp;
 
 /// Redis answers within this or counts as down.
 const DEADLINE: Duration = Duration::from_millis(250);
 const METRICS_KEY: &str = "metrics";
-const METRICS_LIFE_SECONDS: i64 = 7 * 24 * 3600;
+const METRICS_TTL_SECONDS: i64 = 7 * 24 * 3600;
 const INBOX_KEY: &str = "inbox";
 
 #[derive(Debug, Error)]
@@ -37,11 +38,11 @@ pub enum CacheError {
     #[error("a limit refused")]
     Limited { limit: String, wait: Duration },
     #[error("redis did not answer in time")]
-    Deadline,
+    Timeout,
     #[error("redis failed: {}", .0.code().unwrap_or("connection lost"))]
     Redis(#[source] redis::RedisError),
     #[error("redis holds something of another shape")]
-    Shape,
+    UnexpectedData,
 }
 
 impl From<redis::RedisError> for CacheError {
@@ -84,7 +85,7 @@ impl LimitArgs {
     }
 
     /// Counts this id.
-    fn counting(mut self, id: &str) -> Self {
+    fn rate_limit_check(mut self, id: &str) -> Self {
         self.key = Some(format!("rate_limit:{}:{id}", self.name));
         self
     }
@@ -97,47 +98,47 @@ impl LimitArgs {
 }
 
 /// What counts a request: its limits, and where the caller's own standing goes.
-pub struct Counting<'a> {
+pub struct RateLimitCheck<'a> {
     now: Timestamp,
     limits: Vec<LimitArgs>,
-    shares: Vec<LimitArgs>,
-    open_on_outage: bool,
-    standing: &'a OnceLock<Standing>,
+    quotas: Vec<LimitArgs>,
+    fail_open: bool,
+    rate_limit_status: &'a OnceLock<RateLimitStatus>,
 }
 
-impl<'a> Counting<'a> {
+impl<'a> RateLimitCheck<'a> {
     #[must_use]
     pub fn new(
         config: &Config,
         now: Timestamp,
         limits: &[(Limit, &str)],
-        standing: &'a OnceLock<Standing>,
+        rate_limit_status: &'a OnceLock<RateLimitStatus>,
     ) -> Self {
         let limits = if config.rate_limits { limits } else { &[] };
         Self {
             now,
             limits: limits
                 .iter()
-                .map(|(limit, id)| LimitArgs::new(*limit, config).counting(id))
+                .map(|(limit, id)| LimitArgs::new(*limit, config).rate_limit_check(id))
                 .collect(),
-            shares: Vec::new(),
-            open_on_outage: limits
+            quotas: Vec::new(),
+            fail_open: limits
                 .iter()
-                .all(|(limit, _)| limit.rule(config).on_outage == OnOutage::Open),
-            standing,
+                .all(|(limit, _)| limit.rule(config).on_outage == OnOutage::FailOpen),
+            rate_limit_status,
         }
     }
 
     /// Counts nothing.
-    fn nothing(now: Timestamp, standing: &'a OnceLock<Standing>) -> Self {
-        Self { now, limits: Vec::new(), shares: Vec::new(), open_on_outage: false, standing }
+    fn nothing(now: Timestamp, rate_limit_status: &'a OnceLock<RateLimitStatus>) -> Self {
+        Self { now, limits: Vec::new(), quotas: Vec::new(), fail_open: false, rate_limit_status }
     }
 
     /// The same request, counted by one more limit, which it costs as much as it asks for.
     #[must_use]
-    pub fn costing(mut self, config: &Config, limit: Limit, id: &str, cost: usize) -> Self {
+    pub fn with_cost(mut self, config: &Config, limit: Limit, id: &str, cost: usize) -> Self {
         if config.rate_limits && cost > 0 {
-            let limit = LimitArgs::new(limit, config).counting(id);
+            let limit = LimitArgs::new(limit, config).rate_limit_check(id);
             self.limits.push(LimitArgs { cost: Some(cost), ..limit });
         }
         self
@@ -146,23 +147,24 @@ impl<'a> Counting<'a> {
     /// The same request, which would besides have a share of each of these: one that is
     /// used up refuses nothing but itself. They hold for load tests too.
     #[must_use]
-    pub fn sharing(self, config: &Config, shares: &[(Limit, String)]) -> Self {
-        let shares = shares.iter().map(|(limit, of)| LimitArgs::new(*limit, config).counting(of));
-        Self { shares: shares.collect(), ..self }
+    pub fn with_quotas(self, config: &Config, quotas: &[(Limit, String)]) -> Self {
+        let quotas =
+            quotas.iter().map(|(limit, of)| LimitArgs::new(*limit, config).rate_limit_check(of));
+        Self { quotas: quotas.collect(), ..self }
     }
 
     /// The same request, counted by more; `id` tells what each `of` stands for.
     fn and(&self, more: Vec<LimitArgs>, id: impl Fn(&str) -> String) -> Self {
         let more = more.into_iter().map(|limit| {
             let of = id(limit.of.unwrap_or_default());
-            limit.counting(&of)
+            limit.rate_limit_check(&of)
         });
         Self {
             now: self.now,
             limits: self.limits.iter().cloned().chain(more).collect(),
-            shares: Vec::new(),
-            open_on_outage: false,
-            standing: self.standing,
+            quotas: Vec::new(),
+            fail_open: false,
+            rate_limit_status: self.rate_limit_status,
         }
     }
 }
@@ -172,13 +174,13 @@ struct Args<'a, T> {
     now: i64,
     limits: &'a [LimitArgs],
     #[serde(skip_serializing_if = "<[LimitArgs]>::is_empty")]
-    shares: &'a [LimitArgs],
+    quotas: &'a [LimitArgs],
     #[serde(flatten)]
     own: T,
 }
 
 #[derive(Deserialize)]
-struct StandingReply {
+struct RateLimitStatusReply {
     limit: u32,
     remaining: u32,
     reset: u64,
@@ -194,7 +196,7 @@ struct Lua {
     repeatable: bool,
 }
 
-/// The prelude, what a script shares with others, and itself.
+/// The prelude, what a script quotas with others, and itself.
 macro_rules! lua {
     (once $($file:literal),+) => { $crate::cache::lua!(@ false, $($file),+) };
     (repeatable $($file:literal),+) => { $crate::cache::lua!(@ true, $($file),+) };
@@ -222,7 +224,7 @@ impl Cache {
     /// Prepares the connection; it is made with the first command, and again whenever it
     /// was lost.
     pub fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, CacheError> {
-        let client = redis::Client::open(config.redis_url.expose().as_str())?;
+        let client = redis::Client::open(config.redis_url.expose_secret())?;
         let manager_config = ConnectionManagerConfig::new()
             .set_number_of_retries(1)
             .set_min_delay(Duration::from_millis(10))
@@ -271,7 +273,7 @@ impl Cache {
         };
         match tokio::time::timeout(DEADLINE, exchange).await {
             Ok(values) => Ok(values?),
-            Err(_) => Err(CacheError::Deadline),
+            Err(_) => Err(CacheError::Timeout),
         }
     }
 
@@ -280,12 +282,12 @@ impl Cache {
         &self,
         script: &Lua,
         key: Option<&str>,
-        counting: &Counting<'_>,
+        rate_limit_check: &RateLimitCheck<'_>,
         own: T,
     ) -> Result<R, CacheError> {
-        let (limits, shares) = (&counting.limits, &counting.shares);
-        let args = Args { now: counting.now.millis(), limits, shares, own };
-        let args = serde_json::to_string(&args).map_err(|_| CacheError::Shape)?;
+        let (limits, quotas) = (&rate_limit_check.limits, &rate_limit_check.quotas);
+        let args = Args { now: rate_limit_check.now.millis(), limits, quotas, own };
+        let args = serde_json::to_string(&args).map_err(|_| CacheError::UnexpectedData)?;
         let mut pipe = redis::pipe();
         let call = |pipe: &mut Pipeline| {
             pipe.cmd("EVALSHA").arg(script.script.get_hash()).arg(usize::from(key.is_some()));
@@ -297,7 +299,7 @@ impl Cache {
         call(&mut pipe);
         // A code is compared, or made and sent, once for each request.
         let repeatable = script.repeatable;
-        let flushed = self.metrics.take_due(counting.now);
+        let flushed = self.metrics.take_due(rate_limit_check.now);
         add_metrics(&mut pipe, &flushed);
         let script = &script.script;
         let values = match self.exchange(&pipe, repeatable).await {
@@ -315,16 +317,17 @@ impl Cache {
             }
             Ok(values) => values,
         };
-        let reply = values.into_iter().next().ok_or(CacheError::Shape)?;
-        let reply: String = redis::from_redis_value(reply).map_err(|_| CacheError::Shape)?;
-        self.read_reply(&reply, counting)
+        let reply = values.into_iter().next().ok_or(CacheError::UnexpectedData)?;
+        let reply: String =
+            redis::from_redis_value(reply).map_err(|_| CacheError::UnexpectedData)?;
+        self.read_reply(&reply, rate_limit_check)
     }
 
     /// What every reply holds; then what it is about.
     fn read_reply<R: DeserializeOwned>(
         &self,
         reply: &str,
-        counting: &Counting<'_>,
+        rate_limit_check: &RateLimitCheck<'_>,
     ) -> Result<R, CacheError> {
         #[derive(Deserialize)]
         struct Limits {
@@ -335,12 +338,13 @@ impl Cache {
             wait: f64,
             #[serde(default)]
             tripped: bool,
-            standing: Option<StandingReply>,
+            rate_limit_status: Option<RateLimitStatusReply>,
         }
-        let limits: Limits = serde_json::from_str(reply).map_err(|_| CacheError::Shape)?;
-        if let Some(StandingReply { limit, remaining, reset }) = limits.standing {
+        let limits: Limits = serde_json::from_str(reply).map_err(|_| CacheError::UnexpectedData)?;
+        if let Some(RateLimitStatusReply { limit, remaining, reset }) = limits.rate_limit_status {
             let reset = Duration::from_millis(reset);
-            let _ = counting.standing.set(Standing { limit, remaining, reset });
+            let _ =
+                rate_limit_check.rate_limit_status.set(RateLimitStatus { limit, remaining, reset });
         }
         if limits.tripped {
             self.metrics.count("auth_sms_breaker_trips_total");
@@ -350,20 +354,23 @@ impl Cache {
             let wait = Duration::try_from_secs_f64(limits.wait / 1000.0).unwrap_or_default();
             return Err(CacheError::Limited { limit: limits.limit, wait });
         }
-        serde_json::from_str(reply).map_err(|_| CacheError::Shape)
+        serde_json::from_str(reply).map_err(|_| CacheError::UnexpectedData)
     }
 
     /// Counts a request that needs nothing else of Redis.
-    pub async fn take_limits(&self, counting: &Counting<'_>) -> Result<(), CacheError> {
+    pub async fn take_limits(
+        &self,
+        rate_limit_check: &RateLimitCheck<'_>,
+    ) -> Result<(), CacheError> {
         #[derive(Deserialize)]
         struct Taken {}
-        if counting.limits.is_empty() {
+        if rate_limit_check.limits.is_empty() {
             return Ok(());
         }
-        match self.run(&TAKE_LIMITS, None, counting, Nothing {}).await {
+        match self.run(&TAKE_LIMITS, None, rate_limit_check, Nothing {}).await {
             Ok(Taken {}) => Ok(()),
             Err(limited @ CacheError::Limited { .. }) => Err(limited),
-            Err(error) if counting.open_on_outage => {
+            Err(error) if rate_limit_check.fail_open => {
                 tracing::warn!(error = %error, "limits are not counted");
                 Ok(())
             }
@@ -379,8 +386,8 @@ impl Cache {
         pipe.cmd("HGETALL").arg(METRICS_KEY);
         match self.send(&pipe).await {
             Ok(values) => {
-                let all = values.into_iter().next_back().ok_or(CacheError::Shape)?;
-                redis::from_redis_value(all).map_err(|_| CacheError::Shape)
+                let all = values.into_iter().next_back().ok_or(CacheError::UnexpectedData)?;
+                redis::from_redis_value(all).map_err(|_| CacheError::UnexpectedData)
             }
             Err(error) => {
                 self.metrics.put_back(flushed);
@@ -395,7 +402,7 @@ impl Cache {
         for (series, value) in gauges {
             pipe.cmd("HSET").arg(METRICS_KEY).arg(*series).arg(*value).ignore();
         }
-        pipe.cmd("EXPIRE").arg(METRICS_KEY).arg(METRICS_LIFE_SECONDS).ignore();
+        pipe.cmd("EXPIRE").arg(METRICS_KEY).arg(METRICS_TTL_SECONDS).ignore();
         self.send(&pipe).await.map(drop)
     }
 
@@ -413,8 +420,8 @@ impl Cache {
         let mut pipe = redis::pipe();
         pipe.cmd("LRANGE").arg(INBOX_KEY).arg(0).arg(-1);
         let values = self.send(&pipe).await?;
-        let list = values.into_iter().next().ok_or(CacheError::Shape)?;
-        redis::from_redis_value(list).map_err(|_| CacheError::Shape)
+        let list = values.into_iter().next().ok_or(CacheError::UnexpectedData)?;
+        redis::from_redis_value(list).map_err(|_| CacheError::UnexpectedData)
     }
 }
 
@@ -423,6 +430,6 @@ fn add_metrics(pipe: &mut Pipeline, flushed: &[(String, i64)]) {
         pipe.cmd("HINCRBY").arg(METRICS_KEY).arg(series).arg(by).ignore();
     }
     if !flushed.is_empty() {
-        pipe.cmd("EXPIRE").arg(METRICS_KEY).arg(METRICS_LIFE_SECONDS).ignore();
+        pipe.cmd("EXPIRE").arg(METRICS_KEY).arg(METRICS_TTL_SECONDS).ignore();
     }
 }

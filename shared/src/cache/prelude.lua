@@ -6,10 +6,10 @@ local args = cjson.decode(ARGV[1])
 local now = args.now
 -- Longer than clocks differ: a bucket is not forgotten while some sandbox still counts it.
 local margin = 60000
-local standing -- of the limit that counts the caller itself; told with every answer
+local rate_limit_status -- of the limit that counts the caller itself; told with every answer
 
 local function answer(reply)
-  reply.standing = standing
+  reply.rate_limit_status = rate_limit_status
   return cjson.encode(reply)
 end
 
@@ -32,22 +32,22 @@ local function take_limits(limits)
     end
     if limit.own then
       local missing = full_at - now
-      standing = { limit = limit.burst, reset = missing,
+      rate_limit_status = { limit = limit.burst, reset = missing,
                    remaining = math.max(math.floor(limit.burst - missing / limit.interval), 0) }
     end
   end
   return refusal and answer(refusal)
 end
 
--- What the request would have a share of (`args.shares`): each is taken by itself where its
+-- What the request would have a quota of (`args.quotas`): each is taken by itself where its
 -- bucket has one left. Gives a list of yes and no, or nothing if nothing was asked for.
-local function take_shares()
+local function take_quotas()
   local taken
-  for i, share in ipairs(args.shares or {}) do
-    local full_at = math.max(tonumber(redis.call('GET', share.key) or 0), now) + share.interval
+  for i, quota in ipairs(args.quotas or {}) do
+    local full_at = math.max(tonumber(redis.call('GET', quota.key) or 0), now) + quota.interval
     taken = taken or {}
-    taken[i] = full_at - now <= share.burst * share.interval
-    if taken[i] then redis.call('SET', share.key, full_at, 'PX', full_at - now + margin) end
+    taken[i] = full_at - now <= quota.burst * quota.interval
+    if taken[i] then redis.call('SET', quota.key, full_at, 'PX', full_at - now + margin) end
   end
   return taken
 end

@@ -7,12 +7,12 @@ use serde::Deserialize;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::{Cache, CacheError, Counting, Lua, Nothing, lua};
+use super::{Cache, CacheError, Lua, Nothing, RateLimitCheck, lua};
 
 /// How long a copy may be believed.
-const HOT: Duration = Duration::from_mins(1);
+const SESSION_CACHE_TTL: Duration = Duration::from_mins(1);
 /// A tombstone outlives every access token.
-const TOMBSTONE: Duration = Duration::from_mins(20);
+const TOMBSTONE_TTL: Duration = Duration::from_mins(20);
 
 static CHECK_ACCESS: LazyLock<Lua> = lua!(repeatable "check_access.lua");
 
@@ -20,60 +20,60 @@ static CHECK_ACCESS: LazyLock<Lua> = lua!(repeatable "check_access.lua");
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Access {
     #[serde(rename = "status")]
-    pub session: Liveness,
-    /// Which of the shares that were asked for it has.
+    pub session: CachedSessionState,
+    /// Which of the quotas that were asked for it has.
     #[serde(default)]
-    pub shares: Vec<bool>,
+    pub quotas: Vec<bool>,
 }
 
 /// What Redis knows of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Liveness {
+pub enum CachedSessionState {
     Alive,
     Ended,
     Unknown,
 }
 
 impl Cache {
-    /// Counts a caller's request, takes its shares, and reads the hot copy of its session
+    /// Counts a caller's request, takes its quotas, and reads the hot copy of its session
     /// if it has one, in one round trip.
     pub async fn check_access(
         &self,
         session: Option<SessionId>,
-        counting: &Counting<'_>,
+        rate_limit_check: &RateLimitCheck<'_>,
     ) -> Result<Access, CacheError> {
-        self.run(&CHECK_ACCESS, session.map(key).as_deref(), counting, Nothing {}).await
+        self.run(&CHECK_ACCESS, session.map(key).as_deref(), rate_limit_check, Nothing {}).await
     }
 
     /// Makes the hot copy of a live row, unless a tombstone (or a copy) is there.
-    pub async fn mark_alive(&self, session: SessionId) -> Result<(), CacheError> {
+    pub async fn cache_session(&self, session: SessionId) -> Result<(), CacheError> {
         let mut pipe = redis::pipe();
-        mark_alive(&mut pipe, session);
+        cache_session(&mut pipe, session);
         self.send(&pipe).await.map(drop)
     }
 
     /// Overwrites hot copies with tombstones: the very next request sees them.
-    pub async fn bury(&self, ended: &[SessionId]) -> Result<(), CacheError> {
+    pub async fn write_tombstones(&self, ended: &[SessionId]) -> Result<(), CacheError> {
         if ended.is_empty() {
             return Ok(());
         }
         let mut pipe = redis::pipe();
-        bury(&mut pipe, ended);
+        write_tombstones(&mut pipe, ended);
         self.send(&pipe).await.map(drop)
     }
 
     /// What a log-in leaves: its own hot copy, tombstones for the sessions it replaced,
     /// and no verification.
-    pub async fn settle_login(
+    pub async fn cache_login(
         &self,
         begun: SessionId,
         ended: &[SessionId],
         used: &VerificationId,
     ) -> Result<(), CacheError> {
         let mut pipe = redis::pipe();
-        bury(&mut pipe, ended);
-        mark_alive(&mut pipe, begun);
+        write_tombstones(&mut pipe, ended);
+        cache_session(&mut pipe, begun);
         pipe.cmd("UNLINK").arg(super::verifications::key(used)).ignore();
         self.send(&pipe).await.map(drop)
     }
@@ -87,12 +87,23 @@ fn millis(life: Duration) -> u64 {
     u64::try_from(life.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn mark_alive(pipe: &mut redis::Pipeline, session: SessionId) {
-    pipe.cmd("SET").arg(key(session)).arg("alive").arg("NX").arg("PX").arg(millis(HOT)).ignore();
+fn cache_session(pipe: &mut redis::Pipeline, session: SessionId) {
+    pipe.cmd("SET")
+        .arg(key(session))
+        .arg("alive")
+        .arg("NX")
+        .arg("PX")
+        .arg(millis(SESSION_CACHE_TTL))
+        .ignore();
 }
 
-fn bury(pipe: &mut redis::Pipeline, ended: &[SessionId]) {
+fn write_tombstones(pipe: &mut redis::Pipeline, ended: &[SessionId]) {
     for session in ended {
-        pipe.cmd("SET").arg(key(*session)).arg("ended").arg("PX").arg(millis(TOMBSTONE)).ignore();
+        pipe.cmd("SET")
+            .arg(key(*session))
+            .arg("ended")
+            .arg("PX")
+            .arg(millis(TOMBSTONE_TTL))
+            .ignore();
     }
 }

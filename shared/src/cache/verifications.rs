@@ -4,15 +4,15 @@
 use domain::ids::VerificationId;
 use domain::time::Timestamp;
 use domain::verification::{
-    Breaker, CODE_LIFE, CONFIRMED_LIFE, LONG_STREAK, MAX_ATTEMPTS, Purpose, RECORD_LIFE,
-    RESEND_WAITS, WRONG_PER_DAY, WRONG_PER_DAY_IN_STREAK, WRONG_PER_HOUR,
+    Breaker, CODE_TTL, CONFIRMED_TTL, LONG_STREAK, MAX_ATTEMPTS, Purpose, RECORD_TTL, RESEND_WAITS,
+    WRONG_PER_DAY, WRONG_PER_DAY_IN_STREAK, WRONG_PER_HOUR,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::{Cache, CacheError, Counting, LimitArgs, Lua, Nothing, lua};
+use super::{Cache, CacheError, LimitArgs, Lua, Nothing, RateLimitCheck, lua};
 use crate::config::Config;
 use crate::limits::Limit;
 
@@ -29,40 +29,40 @@ pub(super) fn key(id: &VerificationId) -> String {
 /// Whose limits count a verification: everybody's, those of callers who have shown a
 /// token of the account, or those of a number that is never sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
-    Common,
-    Owner,
+pub enum RateLimitTier {
+    Default,
+    KnownDevice,
     Test,
 }
 
-impl Lane {
-    const ALL: [Self; 3] = [Self::Common, Self::Owner, Self::Test];
+impl RateLimitTier {
+    const ALL: [Self; 3] = [Self::Default, Self::KnownDevice, Self::Test];
 
     const fn as_str(self) -> &'static str {
         match self {
-            Self::Common => "phone",
-            Self::Owner => "owner",
+            Self::Default => "phone",
+            Self::KnownDevice => "known_device",
             Self::Test => "test",
         }
     }
 
     fn from_stored(stored: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|lane| lane.as_str() == stored)
+        Self::ALL.into_iter().find(|tier| tier.as_str() == stored)
     }
 
     /// The limits of one more code, each with the field of the record that it counts.
     const fn limits(self) -> &'static [(Limit, &'static str)] {
         match self {
-            Self::Common => &[
+            Self::Default => &[
                 (Limit::PhonePerMinute, "phone_key"),
                 (Limit::PhonePerHour, "phone_key"),
                 (Limit::SmsPerCountry, "country"),
                 (Limit::SmsGlobal, "all"),
             ],
             // Strangers who used up a country's budget do not shut its owners out.
-            Self::Owner => &[
-                (Limit::OwnerPerMinute, "phone_key"),
-                (Limit::OwnerPerHour, "phone_key"),
+            Self::KnownDevice => &[
+                (Limit::KnownDevicePerMinute, "phone_key"),
+                (Limit::KnownDevicePerHour, "phone_key"),
                 (Limit::SmsGlobal, "all"),
             ],
             Self::Test => &[(Limit::TestPerMinute, "phone_key"), (Limit::TestPerHour, "phone_key")],
@@ -86,10 +86,10 @@ impl Lane {
 struct BreakerArgs {
     window: i64,
     min_sends: u32,
-    least_confirmed_of: u32,
-    ripe_after: i64,
+    min_confirmed_ratio: u32,
+    mature_after: i64,
     pause: i64,
-    trials: u32,
+    half_open_probes: u32,
     min_block_sends: u32,
 }
 
@@ -98,10 +98,10 @@ impl BreakerArgs {
         Self {
             window: millis(Breaker::WINDOW),
             min_sends: Breaker::MIN_SENDS,
-            least_confirmed_of: Breaker::LEAST_CONFIRMED_OF,
-            ripe_after: millis(Breaker::RIPE_AFTER),
+            min_confirmed_ratio: Breaker::MIN_CONFIRMED_RATIO,
+            mature_after: millis(Breaker::MATURE_AFTER),
             pause: millis(Breaker::PAUSE),
-            trials: Breaker::TRIALS,
+            half_open_probes: Breaker::HALF_OPEN_PROBES,
             min_block_sends: Breaker::MIN_BLOCK_SENDS,
         }
     }
@@ -120,7 +120,7 @@ struct LockArgs {
 #[derive(Debug)]
 pub struct NewVerification {
     pub purpose: Purpose,
-    pub lane: Lane,
+    pub tier: RateLimitTier,
     pub phone_key: String,
     /// Whose budget pays, and a digest of the block of numbers that it is of.
     pub country: String,
@@ -158,7 +158,7 @@ pub struct Resent {
     pub purpose: Purpose,
     pub sealed_phone: String,
     pub known: bool,
-    pub lane: Lane,
+    pub tier: RateLimitTier,
     pub progress: Progress,
 }
 
@@ -195,7 +195,7 @@ pub enum ConfirmOutcome {
 #[derive(Serialize)]
 struct StoredRecord<'a> {
     purpose: &'static str,
-    lane: &'static str,
+    tier: &'static str,
     phone_key: &'a str,
     country: &'a str,
     block: &'a str,
@@ -222,7 +222,7 @@ impl Cache {
         &self,
         id: &VerificationId,
         new: &NewVerification,
-        counting: &Counting<'_>,
+        rate_limit_check: &RateLimitCheck<'_>,
         config: &Config,
     ) -> Result<Progress, CacheError> {
         #[derive(Serialize)]
@@ -233,16 +233,16 @@ impl Cache {
         }
         #[derive(Deserialize)]
         struct Started {}
-        let now = counting.now;
+        let now = rate_limit_check.now;
         let wait = if config.rate_limits { RESEND_WAITS[0] } else { Duration::ZERO };
         let progress = Progress {
-            code_expires_at: now + CODE_LIFE,
+            code_expires_at: now + CODE_TTL,
             resend_at: now + wait,
             attempts_left: MAX_ATTEMPTS,
         };
         let record = StoredRecord {
             purpose: new.purpose.as_str(),
-            lane: new.lane.as_str(),
+            tier: new.tier.as_str(),
             phone_key: &new.phone_key,
             country: &new.country,
             block: &new.block,
@@ -250,7 +250,7 @@ impl Cache {
             device: &new.device,
             code_mac: &new.code_mac,
             code_expires_at: progress.code_expires_at.millis(),
-            expires_at: (now + RECORD_LIFE).millis(),
+            expires_at: (now + RECORD_TTL).millis(),
             resend_at: progress.resend_at.millis(),
             known: new.known.into(),
             requires_2fa: new.requires_second_factor.into(),
@@ -258,14 +258,14 @@ impl Cache {
             sends: 1,
             verified: 0,
         };
-        let breaks = config.rate_limits && new.lane == Lane::Common;
+        let breaks = config.rate_limits && new.tier == RateLimitTier::Default;
         let start = Start { record, breaker: breaks.then(BreakerArgs::new) };
-        let counting = counting.and(new.lane.args(config), |of| match of {
+        let rate_limit_check = rate_limit_check.and(new.tier.args(config), |of| match of {
             "phone_key" => new.phone_key.clone(),
             "country" => new.country.clone(),
             other => other.to_owned(),
         });
-        let Started {} = self.run(&START, Some(&key(id)), &counting, start).await?;
+        let Started {} = self.run(&START, Some(&key(id)), &rate_limit_check, start).await?;
         Ok(progress)
     }
 
@@ -273,7 +273,7 @@ impl Cache {
     pub async fn find_verification(
         &self,
         id: &VerificationId,
-        counting: &Counting<'_>,
+        rate_limit_check: &RateLimitCheck<'_>,
     ) -> Result<Option<Verification>, CacheError> {
         #[derive(Deserialize)]
         #[serde(tag = "status", rename_all = "snake_case")]
@@ -293,15 +293,16 @@ impl Cache {
             attempts: String,
             verified: String,
         }
-        let record = match self.run(&READ, Some(&key(id)), counting, Nothing {}).await? {
+        let record = match self.run(&READ, Some(&key(id)), rate_limit_check, Nothing {}).await? {
             Found::Ok { record } => record,
             Found::Missing => return Ok(None),
         };
-        let time =
-            |text: &str| text.parse().map(Timestamp::from_millis).map_err(|_| CacheError::Shape);
-        let attempts: u32 = record.attempts.parse().map_err(|_| CacheError::Shape)?;
+        let time = |text: &str| {
+            text.parse().map(Timestamp::from_millis).map_err(|_| CacheError::UnexpectedData)
+        };
+        let attempts: u32 = record.attempts.parse().map_err(|_| CacheError::UnexpectedData)?;
         Ok(Some(Verification {
-            purpose: Purpose::from_stored(&record.purpose).ok_or(CacheError::Shape)?,
+            purpose: Purpose::from_stored(&record.purpose).ok_or(CacheError::UnexpectedData)?,
             verified: record.verified == "1",
             expires_at: time(&record.expires_at)?,
             progress: Progress {
@@ -321,7 +322,7 @@ impl Cache {
         purpose: Purpose,
         device: &str,
         code_mac: &str,
-        counting: &Counting<'_>,
+        rate_limit_check: &RateLimitCheck<'_>,
     ) -> Result<ConfirmOutcome, CacheError> {
         #[derive(Serialize)]
         struct Confirm<'a> {
@@ -329,7 +330,7 @@ impl Cache {
             device: &'a str,
             code_mac: &'a str,
             max_attempts: u32,
-            confirmed_life: i64,
+            confirmed_ttl: i64,
             lock: LockArgs,
         }
         let confirm = Confirm {
@@ -337,7 +338,7 @@ impl Cache {
             device,
             code_mac,
             max_attempts: MAX_ATTEMPTS,
-            confirmed_life: millis(CONFIRMED_LIFE),
+            confirmed_ttl: millis(CONFIRMED_TTL),
             lock: LockArgs {
                 per_hour: WRONG_PER_HOUR,
                 per_day: WRONG_PER_DAY,
@@ -345,7 +346,7 @@ impl Cache {
                 per_day_in_streak: WRONG_PER_DAY_IN_STREAK,
             },
         };
-        self.run(&CONFIRM, Some(&key(id)), counting, confirm).await
+        self.run(&CONFIRM, Some(&key(id)), rate_limit_check, confirm).await
     }
 
     /// Puts a new code in the place of the last. `code_macs` holds its digest for each
@@ -355,18 +356,18 @@ impl Cache {
         id: &VerificationId,
         device: &str,
         code_macs: [(Purpose, String); 2],
-        counting: &Counting<'_>,
+        rate_limit_check: &RateLimitCheck<'_>,
         config: &Config,
     ) -> Result<ResendOutcome, CacheError> {
         #[derive(Serialize)]
         struct Resend<'a> {
             device: &'a str,
             code_macs: HashMap<&'static str, String>,
-            code_life: i64,
+            code_ttl: i64,
             max_attempts: u32,
             waits: [i64; RESEND_WAITS.len() - 1],
             waiting: bool,
-            lanes: HashMap<&'static str, Vec<LimitArgs>>,
+            tiers: HashMap<&'static str, Vec<LimitArgs>>,
             #[serde(skip_serializing_if = "Option::is_none")]
             breaker: Option<BreakerArgs>,
         }
@@ -377,7 +378,7 @@ impl Cache {
                 purpose: String,
                 phone: String,
                 known: bool,
-                lane: String,
+                tier: String,
                 code_expires_at: i64,
                 resend_at: i64,
                 attempts_left: u32,
@@ -393,14 +394,14 @@ impl Cache {
         let resend = Resend {
             device,
             code_macs: code_macs.into_iter().map(|(p, mac)| (p.as_str(), mac)).collect(),
-            code_life: millis(CODE_LIFE),
+            code_ttl: millis(CODE_TTL),
             max_attempts: MAX_ATTEMPTS,
             waits: [millis(RESEND_WAITS[1]), millis(RESEND_WAITS[2])],
             waiting: config.rate_limits,
-            lanes: Lane::ALL.map(|lane| (lane.as_str(), lane.args(config))).into(),
+            tiers: RateLimitTier::ALL.map(|tier| (tier.as_str(), tier.args(config))).into(),
             breaker: config.rate_limits.then(BreakerArgs::new),
         };
-        Ok(match self.run(&RESEND, Some(&key(id)), counting, resend).await? {
+        Ok(match self.run(&RESEND, Some(&key(id)), rate_limit_check, resend).await? {
             Reply::Invalid => ResendOutcome::Invalid,
             Reply::TooManyAttempts { wait } => {
                 ResendOutcome::TooManyAttempts { wait: Duration::from_millis(wait) }
@@ -412,15 +413,15 @@ impl Cache {
                 purpose,
                 phone,
                 known,
-                lane,
+                tier,
                 code_expires_at,
                 resend_at,
                 attempts_left,
             } => ResendOutcome::Resent(Resent {
-                purpose: Purpose::from_stored(&purpose).ok_or(CacheError::Shape)?,
+                purpose: Purpose::from_stored(&purpose).ok_or(CacheError::UnexpectedData)?,
                 sealed_phone: phone,
                 known,
-                lane: Lane::from_stored(&lane).ok_or(CacheError::Shape)?,
+                tier: RateLimitTier::from_stored(&tier).ok_or(CacheError::UnexpectedData)?,
                 progress: Progress {
                     code_expires_at: Timestamp::from_millis(code_expires_at),
                     resend_at: Timestamp::from_millis(resend_at),
@@ -447,10 +448,11 @@ impl Cache {
         #[derive(Deserialize)]
         struct Withdrawn {}
         let uncounted = std::sync::OnceLock::new();
-        let counting = Counting::nothing(now, &uncounted);
-        let budgets = Lane::ALL.map(|lane| (lane.as_str(), lane.budgets(config))).into();
-        let Withdrawn {} =
-            self.run(&WITHDRAW, Some(&key(id)), &counting, Withdraw { code_mac, budgets }).await?;
+        let rate_limit_check = RateLimitCheck::nothing(now, &uncounted);
+        let budgets = RateLimitTier::ALL.map(|tier| (tier.as_str(), tier.budgets(config))).into();
+        let Withdrawn {} = self
+            .run(&WITHDRAW, Some(&key(id)), &rate_limit_check, Withdraw { code_mac, budgets })
+            .await?;
         Ok(())
     }
 }

@@ -6,15 +6,15 @@ mod reader;
 mod tests;
 
 use domain::phone::PhoneNumber;
-use domain::secret::Secret;
 use domain::verification::Code;
+use secrecy::{SecretSlice, SecretString};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::signing::KeySet;
-use reader::Reader;
+use crate::tokens::KeySet;
+use reader::EnvReader;
 
 /// Where the service runs; only `local` has defaults that are not safe elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub enum SenderConfig {
 #[derive(Clone, Debug)]
 pub struct TwilioConfig {
     pub account_sid: String,
-    pub auth_token: Secret<String>,
+    pub auth_token: SecretString,
     pub from: String,
     /// `https://api.twilio.com` but in tests.
     pub base_url: String,
@@ -46,7 +46,7 @@ pub struct TwilioConfig {
 #[derive(Clone, Debug)]
 pub struct VonageConfig {
     pub api_key: String,
-    pub api_secret: Secret<String>,
+    pub api_secret: SecretString,
     pub from: String,
     /// `https://rest.nexmo.com` but in tests.
     pub base_url: String,
@@ -54,9 +54,9 @@ pub struct VonageConfig {
 
 /// The service that tells people from programs before an SMS is paid for.
 #[derive(Clone, Debug)]
-pub struct ChallengeConfig {
+pub struct CaptchaConfig {
     pub url: String,
-    pub secret: Option<Secret<String>>,
+    pub secret: Option<SecretString>,
 }
 
 #[derive(Clone, Debug)]
@@ -65,17 +65,17 @@ pub struct Config {
     pub stage: Stage,
     /// The Lambda function this is, if it is one.
     pub function_name: Option<String>,
-    pub database_url: Secret<String>,
+    pub database_url: SecretString,
     /// Extra certificate authorities for Postgres, PEM: RDS signs with its own.
     pub database_ca: Option<String>,
     /// Connections kept: one in a Lambda sandbox, which serves one request at a time.
     pub database_pool: usize,
-    pub redis_url: Secret<String>,
+    pub redis_url: SecretString,
     pub jwt_keys: Arc<KeySet>,
     pub jwt_issuer: String,
     pub jwt_audience: String,
     pub access_token_ttl: Duration,
-    pub pepper: Secret<Vec<u8>>,
+    pub pepper: SecretSlice<u8>,
     pub cors_origins: Vec<String>,
     /// None in a function that never sends: it is not given the sender's secrets.
     pub sender: Option<SenderConfig>,
@@ -91,55 +91,55 @@ pub struct Config {
     pub one_time_keys_burst: u32,
     /// Numbers that are never sent to, with their fixed codes: for reviewers of app stores.
     pub test_numbers: HashMap<PhoneNumber, Code>,
-    pub challenge: Option<ChallengeConfig>,
+    pub captcha: Option<CaptchaConfig>,
     /// False lifts the limits on how often one may ask, for load tests.
     pub rate_limits: bool,
     pub demo_mode: bool,
     pub legacy_clients: bool,
     pub metrics_enabled: bool,
-    pub metrics_token: Option<Secret<String>>,
+    pub metrics_token: Option<SecretString>,
 }
 
 /// One variable and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigFault {
+pub struct ConfigError {
     pub variable: &'static str,
     pub fault: &'static str,
 }
 
 /// Everything that is wrong, at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigFaults(pub Vec<ConfigFault>);
+pub struct ConfigErrors(pub Vec<ConfigError>);
 
-impl fmt::Display for ConfigFaults {
+impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("configuration: ")?;
-        for (n, ConfigFault { variable, fault }) in self.0.iter().enumerate() {
+        for (n, ConfigError { variable, fault }) in self.0.iter().enumerate() {
             write!(f, "{}{variable} {fault}", if n == 0 { "" } else { "; " })?;
         }
         Ok(())
     }
 }
 
-impl std::error::Error for ConfigFaults {}
+impl std::error::Error for ConfigErrors {}
 
 impl Config {
     /// Reads the process's environment.
-    pub fn from_env() -> Result<Self, ConfigFaults> {
+    pub fn from_env() -> Result<Self, ConfigErrors> {
         Self::from_lookup(|name| std::env::var(name).ok())
     }
 
     /// Reads variables through `lookup`; an empty one counts as absent.
-    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigFaults> {
-        let mut read = Reader { lookup: &lookup, faults: Vec::new() };
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
+        let mut read = EnvReader { lookup: &lookup, faults: Vec::new() };
         let stage = read.stage();
         let config = Self {
             stage,
             function_name: read.optional("AWS_LAMBDA_FUNCTION_NAME"),
-            database_url: Secret::new(read.database_url()),
+            database_url: SecretString::from(read.database_url()),
             database_ca: read.optional("DATABASE_CA"),
             database_pool: read.number("DATABASE_POOL", read.default_pool(), 1, 100),
-            redis_url: Secret::new(read.store_url("REDIS_URL", &["redis", "rediss"])),
+            redis_url: SecretString::from(read.store_url("REDIS_URL", &["redis", "rediss"])),
             jwt_keys: read.jwt_keys(),
             jwt_issuer: read.text("JWT_ISSUER", "whispr-auth"),
             jwt_audience: read.text("JWT_AUDIENCE", "whispr"),
@@ -157,24 +157,24 @@ impl Config {
             sms_budget_global: read.number("SMS_BUDGET_GLOBAL", 5000, 1, 1_000_000),
             one_time_keys_burst: read.number("ONE_TIME_KEYS_BURST", 10, 1, 1_000_000),
             test_numbers: read.test_numbers(),
-            challenge: read.challenge(),
+            captcha: read.captcha(),
             rate_limits: read.flag("RATE_LIMITS", true),
             demo_mode: read.flag("DEMO_MODE", false),
             legacy_clients: read.flag("LEGACY_CLIENTS", false),
             metrics_enabled: read.flag("METRICS_ENABLED", true),
-            metrics_token: read.optional("METRICS_TOKEN").map(Secret::new),
+            metrics_token: read.optional("METRICS_TOKEN").map(SecretString::from),
         };
         read.check_audiences(&config);
         read.check_stage(&config);
-        if read.faults.is_empty() { Ok(config) } else { Err(ConfigFaults(read.faults)) }
+        if read.faults.is_empty() { Ok(config) } else { Err(ConfigErrors(read.faults)) }
     }
 
     /// The same, if it names a sender.
-    pub fn with_sender(self) -> Result<Self, ConfigFaults> {
+    pub fn with_sender(self) -> Result<Self, ConfigErrors> {
         if self.sender.is_some() {
             return Ok(self);
         }
-        Err(ConfigFaults(vec![ConfigFault { variable: "SMS_SENDER", fault: "is not set" }]))
+        Err(ConfigErrors(vec![ConfigError { variable: "SMS_SENDER", fault: "is not set" }]))
     }
 
     /// Whether the local gateway's own pages are served.

@@ -3,25 +3,23 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::phone::PhoneNumber;
-use domain::secret::Secret;
 use domain::verification::Code;
+use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio_postgres::config::SslMode;
 
-use super::{
-    ChallengeConfig, Config, ConfigFault, SenderConfig, Stage, TwilioConfig, VonageConfig,
-};
-use crate::signing::{KeySet, new_jwt_keys};
+use super::{CaptchaConfig, Config, ConfigError, SenderConfig, Stage, TwilioConfig, VonageConfig};
+use crate::tokens::{KeySet, new_jwt_keys};
 
-pub(super) struct Reader<'a> {
+pub(super) struct EnvReader<'a> {
     pub(super) lookup: &'a dyn Fn(&str) -> Option<String>,
-    pub(super) faults: Vec<ConfigFault>,
+    pub(super) faults: Vec<ConfigError>,
 }
 
-impl Reader<'_> {
+impl EnvReader<'_> {
     pub(super) fn fault(&mut self, variable: &'static str, fault: &'static str) {
-        self.faults.push(ConfigFault { variable, fault });
+        self.faults.push(ConfigError { variable, fault });
     }
 
     pub(super) fn optional(&self, name: &str) -> Option<String> {
@@ -118,24 +116,24 @@ impl Reader<'_> {
     }
 
     pub(super) fn jwt_keys(&mut self) -> Arc<KeySet> {
-        let keys = Secret::new(self.required("JWT_KEYS"));
+        let keys = SecretString::from(self.required("JWT_KEYS"));
         let parsed = KeySet::parse(&keys).or_else(|_| {
-            if !keys.expose().is_empty() {
+            if !keys.expose_secret().is_empty() {
                 self.fault("JWT_KEYS", "must be as `cargo local keys new` prints it");
             }
             // Never used: the fault refuses the start, once the others are known too.
-            KeySet::parse(&Secret::new(new_jwt_keys()))
+            KeySet::parse(&SecretString::from(new_jwt_keys()))
         });
         Arc::new(parsed.expect("keys made here parse"))
     }
 
-    pub(super) fn pepper(&mut self) -> Secret<Vec<u8>> {
+    pub(super) fn pepper(&mut self) -> SecretSlice<u8> {
         let pepper = self.required("PEPPER");
         let bytes = BASE64.decode(&pepper).unwrap_or_default();
         if !pepper.is_empty() && bytes.len() < crate::sealing::MIN_PEPPER {
             self.fault("PEPPER", "must be the base64 of at least 32 random bytes");
         }
-        Secret::new(bytes)
+        SecretSlice::from(bytes)
     }
 
     pub(super) fn origins(&mut self) -> Vec<String> {
@@ -166,13 +164,13 @@ impl Reader<'_> {
             "inbox" => Some(SenderConfig::Inbox),
             "twilio" => Some(SenderConfig::Twilio(TwilioConfig {
                 account_sid: self.required("TWILIO_ACCOUNT_SID"),
-                auth_token: Secret::new(self.required("TWILIO_AUTH_TOKEN")),
+                auth_token: SecretString::from(self.required("TWILIO_AUTH_TOKEN")),
                 from: self.required("TWILIO_FROM"),
                 base_url: self.text("TWILIO_API_URL", "https://api.twilio.com"),
             })),
             "vonage" => Some(SenderConfig::Vonage(VonageConfig {
                 api_key: self.required("VONAGE_API_KEY"),
-                api_secret: Secret::new(self.required("VONAGE_API_SECRET")),
+                api_secret: SecretString::from(self.required("VONAGE_API_SECRET")),
                 from: self.required("VONAGE_FROM"),
                 base_url: self.text("VONAGE_API_URL", "https://rest.nexmo.com"),
             })),
@@ -199,13 +197,13 @@ impl Reader<'_> {
         })
     }
 
-    pub(super) fn challenge(&mut self) -> Option<ChallengeConfig> {
+    pub(super) fn captcha(&mut self) -> Option<CaptchaConfig> {
         let url = self.optional("SMS_CHALLENGE_URL")?;
         if !is_url(&url, &["http", "https"]) {
             self.fault("SMS_CHALLENGE_URL", "is not a web address");
         }
-        let secret = self.optional("SMS_CHALLENGE_SECRET").map(Secret::new);
-        Some(ChallengeConfig { url, secret })
+        let secret = self.optional("SMS_CHALLENGE_SECRET").map(SecretString::from);
+        Some(CaptchaConfig { url, secret })
     }
 
     /// A refresh token must never pass for an access token, whatever is configured.
@@ -236,11 +234,12 @@ impl Reader<'_> {
         if config.sender_fallback.as_ref().is_some_and(inbox) {
             self.fault("SMS_FALLBACK", "must send for real in production");
         }
-        let plain_redis = config.redis_url.expose().starts_with("redis:");
+        let plain_redis = config.redis_url.expose_secret().starts_with("redis:");
         if plain_redis {
             self.fault("REDIS_URL", "must be encrypted (rediss://) in production");
         }
-        let database: Option<tokio_postgres::Config> = config.database_url.expose().parse().ok();
+        let database: Option<tokio_postgres::Config> =
+            config.database_url.expose_secret().parse().ok();
         if database.is_some_and(|database| database.get_ssl_mode() != SslMode::Require) {
             self.fault("DATABASE_URL", "must be encrypted (sslmode=require) in production");
         }

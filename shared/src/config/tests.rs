@@ -1,9 +1,10 @@
 //! What is read, and what is refused.
 
 use super::*;
-use crate::signing::new_jwt_keys;
+use crate::tokens::new_jwt_keys;
+use secrecy::ExposeSecret as _;
 
-fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigFaults> {
+fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
     let keys = new_jwt_keys();
     Config::from_lookup(|name| {
         let value = variables.iter().find(|(n, _)| *n == name).map(|(_, value)| *value)?;
@@ -24,7 +25,7 @@ fn with(more: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static st
     more.iter().chain(GOOD.iter()).copied().collect()
 }
 
-fn names(result: Result<Config, ConfigFaults>) -> Vec<&'static str> {
+fn names(result: Result<Config, ConfigErrors>) -> Vec<&'static str> {
     result.err().map_or_else(Vec::new, |f| f.0.into_iter().map(|f| f.variable).collect())
 }
 
@@ -112,7 +113,7 @@ fn the_database_may_be_told_in_parts() {
     .chain(GOOD.iter().copied().filter(|(name, _)| *name != "DATABASE_URL"))
     .collect();
     let url = read(&parts).unwrap().database_url;
-    assert_eq!(url.expose(), "postgres://me:p%40ss%2Fword@db:5432/auth?sslmode=require");
+    assert_eq!(url.expose_secret(), "postgres://me:p%40ss%2Fword@db:5432/auth?sslmode=require");
 }
 
 #[test]

@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer};
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
 
-use super::problem::{Code, FieldFault, Problem};
-use super::visit::Visit;
+use super::context::RequestContext;
+use super::problem::{Code, FieldError, Problem};
 use crate::app::App;
 use crate::limits::Limit;
 
@@ -25,7 +25,7 @@ const DROPPED: usize = 1024 * 1024;
 const MAX_DEPTH: usize = 32;
 
 /// A request body: how it stands on the wire, and how it is checked.
-pub trait Input: Sized + Send {
+pub trait Validate: Sized + Send {
     type Wire: DeserializeOwned;
     /// On a public route, the limit of the address. The flow counts it together with its
     /// own work; a body that never reaches the flow is counted at the door.
@@ -33,21 +33,21 @@ pub trait Input: Sized + Send {
     /// The largest body in bytes.
     const LIMIT: usize = BODY_LIMIT;
 
-    fn check(wire: Self::Wire, faults: &mut Faults) -> Option<Self>;
+    fn validate(wire: Self::Wire, errors: &mut ValidationErrors) -> Option<Self>;
 }
 
 /// A checked body.
-pub struct Body<T>(pub T);
+pub struct ValidatedJson<T>(pub T);
 
-impl<T: Input> FromRequest<App> for Body<T> {
+impl<T: Validate> FromRequest<App> for ValidatedJson<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let visit = Visit::of(request.extensions())?;
+        let context = RequestContext::of(request.extensions())?;
         match read(request).await {
             Ok(value) => Ok(Self(value)),
             Err(problem) => match T::COUNTED {
-                Some(limit) => Err(visit.refuse_counted(app, limit, problem).await),
+                Some(limit) => Err(context.refuse_counted(app, limit, problem).await),
                 None => Err(problem),
             },
         }
@@ -55,7 +55,7 @@ impl<T: Input> FromRequest<App> for Body<T> {
 }
 
 /// Reads and checks a body, whoever asks.
-pub async fn read<T: Input>(request: Request) -> Result<T, Problem> {
+pub async fn read<T: Validate>(request: Request) -> Result<T, Problem> {
     let is_json = request.headers().get(header::CONTENT_TYPE).map(|value| {
         let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
         let essence = essence.trim().to_ascii_lowercase();
@@ -71,13 +71,13 @@ pub async fn read<T: Input>(request: Request) -> Result<T, Problem> {
     if !text.trim_ascii_start().starts_with('{') || depth(text) > MAX_DEPTH {
         return Err(Problem::new(Code::BodyMalformed));
     }
-    let mut faults = Faults::default();
-    let value = T::check(parse(text)?, &mut faults);
+    let mut errors = ValidationErrors::default();
+    let value = T::validate(parse(text)?, &mut errors);
     match value {
-        Some(value) if faults.fields.is_empty() && faults.keys.is_empty() => Ok(value),
+        Some(value) if errors.fields.is_empty() && errors.keys.is_empty() => Ok(value),
         // What is wrong with the request's form comes before what is wrong with a key.
-        _ if faults.fields.is_empty() => Err(Problem::with_errors(Code::KeyInvalid, faults.keys)),
-        _ => Err(Problem::invalid(faults.fields)),
+        _ if errors.fields.is_empty() => Err(Problem::with_errors(Code::KeyInvalid, errors.keys)),
+        _ => Err(Problem::invalid(errors.fields)),
     }
 }
 
@@ -137,7 +137,7 @@ fn parse<W: DeserializeOwned>(text: &str) -> Result<W, Problem> {
             Some(field) => (within(&path, field), "duplicate", "must be given once"),
             None => (path, "wrong_type", "is of the wrong type"),
         };
-        Problem::invalid(vec![FieldFault::new(&field, code, detail)])
+        Problem::invalid(vec![FieldError::new(&field, code, detail)])
     })?;
     deserializer.end().map_err(|_| Problem::new(Code::BodyMalformed))?;
     Ok(wire)
@@ -150,39 +150,39 @@ fn within(path: &str, field: &str) -> String {
 
 /// A JSON object within a body. What serde derives would read a list into the same fields.
 #[derive(Debug)]
-pub struct Object<T>(pub T);
+pub struct JsonObject<T>(pub T);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for JsonObject<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-            type Value = Object<T>;
+        struct JsonObjectVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for JsonObjectVisitor<T> {
+            type Value = JsonObject<T>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+                T::deserialize(MapAccessDeserializer::new(map)).map(JsonObject)
             }
         }
-        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+        deserializer.deserialize_map(JsonObjectVisitor(PhantomData))
     }
 }
 
 /// Collects what is wrong with a body's fields, all at once.
 #[derive(Debug, Default)]
-pub struct Faults {
-    fields: Vec<FieldFault>,
-    keys: Vec<FieldFault>,
+pub struct ValidationErrors {
+    fields: Vec<FieldError>,
+    keys: Vec<FieldError>,
 }
 
-impl Faults {
+impl ValidationErrors {
     pub fn add(&mut self, field: &str, code: &'static str, detail: impl Display) {
-        self.fields.push(FieldFault::new(field, code, detail));
+        self.fields.push(FieldError::new(field, code, detail));
     }
 
     /// A field in good form that holds no usable key or signature.
     pub fn add_key(&mut self, field: &str, detail: impl Display) {
-        self.keys.push(FieldFault::new(field, "invalid", detail));
+        self.keys.push(FieldError::new(field, "invalid", detail));
     }
 
     /// A field that must be there.

@@ -13,8 +13,8 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use utoipa::ToSchema;
 
-use super::body::{Faults, Object};
-use super::problem::{Code, FieldFault, Problem};
+use super::body::{JsonObject, ValidationErrors};
+use super::problem::{Code, FieldError, Problem};
 use crate::app::App;
 use crate::store::identities::DeviceKeys;
 
@@ -74,73 +74,75 @@ pub struct SignalKeyBundleWire {
     #[schema(minimum = 1, maximum = 16380)]
     registration_id: Option<i64>,
     #[schema(required, value_type = SignedPrekeyWire)]
-    signed_pre_key: Option<Object<SignedPrekeyWire>>,
+    signed_pre_key: Option<JsonObject<SignedPrekeyWire>>,
     /// One-time keys, handed out in this order. They replace those that wait; none leaves
     /// them as they are.
     #[schema(required, value_type = Vec<PrekeyWire>, max_items = 200)]
-    pre_keys: Option<Vec<Object<PrekeyWire>>>,
+    pre_keys: Option<Vec<JsonObject<PrekeyWire>>>,
     /// One-time Kyber keys, in the same way.
     #[schema(value_type = Option<Vec<KyberPrekeyWire>>, max_items = 200)]
-    kyber_pre_keys: Option<Vec<Object<KyberPrekeyWire>>>,
+    kyber_pre_keys: Option<Vec<JsonObject<KyberPrekeyWire>>>,
     /// Handed out when no one-time Kyber key is left. Required, unless the service is set
     /// up for clients that have none.
     #[schema(value_type = Option<KyberPrekeyWire>)]
-    kyber_last_resort_pre_key: Option<Object<KyberPrekeyWire>>,
+    kyber_last_resort_pre_key: Option<JsonObject<KyberPrekeyWire>>,
 }
 
 impl PrekeyWire {
-    fn check(self, at: &str, faults: &mut Faults) -> Option<Prekey> {
-        let id = key_id(self.key_id, at, faults);
-        let key = key(self.public_key, &dotted(at, "publicKey"), faults, PublicKey::parse);
+    fn check(self, at: &str, errors: &mut ValidationErrors) -> Option<Prekey> {
+        let id = key_id(self.key_id, at, errors);
+        let key = key(self.public_key, &dotted(at, "publicKey"), errors, PublicKey::parse);
         Some(Prekey { id: id?, key: key? })
     }
 }
 
 impl SignedPrekeyWire {
     /// Checks the key of a body that is nothing else, or of the field `at`.
-    pub fn check(self, at: &str, faults: &mut Faults) -> Option<SignedPrekey> {
-        let id = key_id(self.key_id, at, faults);
-        let public = key(self.public_key, &dotted(at, "publicKey"), faults, PublicKey::parse);
-        let signature = key(self.signature, &dotted(at, "signature"), faults, Signature::parse);
+    pub fn check(self, at: &str, errors: &mut ValidationErrors) -> Option<SignedPrekey> {
+        let id = key_id(self.key_id, at, errors);
+        let public = key(self.public_key, &dotted(at, "publicKey"), errors, PublicKey::parse);
+        let signature = key(self.signature, &dotted(at, "signature"), errors, Signature::parse);
         Some(SignedPrekey { id: id?, key: public?, signature: signature? })
     }
 }
 
 impl KyberPrekeyWire {
     /// Checks the key of a body that is nothing else, or of the field `at`.
-    pub fn check(self, at: &str, faults: &mut Faults) -> Option<KyberPrekey> {
-        let id = key_id(self.key_id, at, faults);
+    pub fn check(self, at: &str, errors: &mut ValidationErrors) -> Option<KyberPrekey> {
+        let id = key_id(self.key_id, at, errors);
         let parse = |text: String| KyberKey::parse(&text);
-        let public = key(self.public_key, &dotted(at, "publicKey"), faults, parse);
-        let signature = key(self.signature, &dotted(at, "signature"), faults, Signature::parse);
+        let public = key(self.public_key, &dotted(at, "publicKey"), errors, parse);
+        let signature = key(self.signature, &dotted(at, "signature"), errors, Signature::parse);
         Some(KyberPrekey { id: id?, key: public?, signature: signature? })
     }
 }
 
 impl SignalKeyBundleWire {
-    pub fn check(self, at: &str, faults: &mut Faults) -> Option<DeviceKeys> {
+    pub fn check(self, at: &str, errors: &mut ValidationErrors) -> Option<DeviceKeys> {
         let identity =
-            key(self.identity_key, &dotted(at, "identityKey"), faults, IdentityKey::parse);
-        let registration = faults.optional(
+            key(self.identity_key, &dotted(at, "identityKey"), errors, IdentityKey::parse);
+        let registration = errors.optional(
             &dotted(at, "registrationId"),
             self.registration_id,
             RegistrationId::new,
         );
         let field = dotted(at, "signedPreKey");
         let signed = match self.signed_pre_key {
-            Some(Object(signed)) => signed.check(&field, faults),
-            None => missing(&field, faults),
+            Some(JsonObject(signed)) => signed.check(&field, errors),
+            None => missing(&field, errors),
         };
         let field = dotted(at, "preKeys");
         let prekeys = match self.pre_keys {
-            Some(prekeys) => check_prekeys(prekeys, &field, faults),
-            None => missing(&field, faults),
+            Some(prekeys) => check_prekeys(prekeys, &field, errors),
+            None => missing(&field, errors),
         };
         let kyber_field = dotted(at, "kyberPreKeys");
         let kyber_prekeys =
-            check_kyber_prekeys(self.kyber_pre_keys.unwrap_or_default(), &kyber_field, faults);
+            check_kyber_prekeys(self.kyber_pre_keys.unwrap_or_default(), &kyber_field, errors);
         let last_resort = match self.kyber_last_resort_pre_key {
-            Some(Object(last)) => Some(last.check(&dotted(at, "kyberLastResortPreKey"), faults)?),
+            Some(JsonObject(last)) => {
+                Some(last.check(&dotted(at, "kyberLastResortPreKey"), errors)?)
+            }
             None => None,
         };
         let (kyber_prekeys, prekeys) = (kyber_prekeys?, prekeys?);
@@ -148,7 +150,7 @@ impl SignalKeyBundleWire {
             for (n, one) in kyber_prekeys.iter().enumerate() {
                 if one.id == last.id || one.key == last.key {
                     let field = format!("{kyber_field}[{n}]");
-                    faults.add(&field, "duplicate", "is the last-resort key, or has its id");
+                    errors.add(&field, "duplicate", "is the last-resort key, or has its id");
                 }
             }
         }
@@ -159,23 +161,23 @@ impl SignalKeyBundleWire {
 
 /// A list of one-time keys.
 pub fn check_prekeys(
-    wires: Vec<Object<PrekeyWire>>,
+    wires: Vec<JsonObject<PrekeyWire>>,
     at: &str,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Option<Vec<Prekey>> {
-    let keys = list(wires, at, faults, PrekeyWire::check)?;
-    once(&keys, at, faults, |key| key.id, |key| key.key.hash());
+    let keys = list(wires, at, errors, PrekeyWire::check)?;
+    once(&keys, at, errors, |key| key.id, |key| key.key.hash());
     Some(keys)
 }
 
 /// A list of one-time Kyber keys.
 pub fn check_kyber_prekeys(
-    wires: Vec<Object<KyberPrekeyWire>>,
+    wires: Vec<JsonObject<KyberPrekeyWire>>,
     at: &str,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Option<Vec<KyberPrekey>> {
-    let keys = list(wires, at, faults, KyberPrekeyWire::check)?;
-    once(&keys, at, faults, |key| key.id, |key| key.key.hash());
+    let keys = list(wires, at, errors, KyberPrekeyWire::check)?;
+    once(&keys, at, errors, |key| key.id, |key| key.key.hash());
     Some(keys)
 }
 
@@ -189,33 +191,33 @@ pub fn verify_bundle(app: &App, keys: &DeviceKeys) -> Result<(), Problem> {
         ];
         let missing = required.iter().filter(|(_, missing)| *missing);
         let errors: Vec<_> =
-            missing.map(|(field, _)| FieldFault::new(field, "required", "is required")).collect();
+            missing.map(|(field, _)| FieldError::new(field, "required", "is required")).collect();
         if !errors.is_empty() {
             return Err(Problem::with_errors(Code::KyberLastResortRequired, errors));
         }
     }
     let verifier = keys.identity.verifier();
-    let mut unsigned = Unsigned::default();
-    unsigned.signed(app, &verifier, &keys.signed, "signalKeyBundle.signedPreKey.signature");
-    unsigned.kyber_list(&verifier, &keys.kyber_prekeys, "signalKeyBundle.kyberPreKeys");
+    let mut signature_errors = SignatureErrors::default();
+    signature_errors.signed(app, &verifier, &keys.signed, "signalKeyBundle.signedPreKey.signature");
+    signature_errors.kyber_list(&verifier, &keys.kyber_prekeys, "signalKeyBundle.kyberPreKeys");
     if let Some(last) = &keys.last_resort {
-        unsigned.kyber(&verifier, last, "signalKeyBundle.kyberLastResortPreKey.signature");
+        signature_errors.kyber(&verifier, last, "signalKeyBundle.kyberLastResortPreKey.signature");
     }
-    unsigned.conclude()
+    signature_errors.into_result()
 }
 
 /// A one-time Kyber key that is the last resort too, or has its id, as the store found.
 #[must_use]
 pub fn last_resort_clash(field: &str) -> Problem {
     let detail = "a one-time Kyber key and the last resort are the same, or share an id";
-    Problem::invalid(vec![FieldFault::new(field, "duplicate", detail)])
+    Problem::invalid(vec![FieldError::new(field, "duplicate", detail)])
 }
 
 /// Collects signatures that are not by the identity key.
 #[derive(Default)]
-pub struct Unsigned(Vec<FieldFault>);
+pub struct SignatureErrors(Vec<FieldError>);
 
-impl Unsigned {
+impl SignatureErrors {
     /// Shipped clients sign in their own way: with `LEGACY_CLIENTS` it is only written down.
     pub fn signed(&mut self, app: &App, verifier: &Verifier, key: &SignedPrekey, field: &str) {
         if key.is_signed_by(verifier) {
@@ -242,10 +244,10 @@ impl Unsigned {
     }
 
     fn add(&mut self, field: &str) {
-        self.0.push(FieldFault::new(field, "invalid", "is not by the identity key"));
+        self.0.push(FieldError::new(field, "invalid", "is not by the identity key"));
     }
 
-    pub fn conclude(self) -> Result<(), Problem> {
+    pub fn into_result(self) -> Result<(), Problem> {
         if self.0.is_empty() {
             return Ok(());
         }
@@ -257,26 +259,26 @@ fn dotted(at: &str, field: &str) -> String {
     if at.is_empty() { field.to_owned() } else { format!("{at}.{field}") }
 }
 
-fn missing<T>(field: &str, faults: &mut Faults) -> Option<T> {
-    faults.add(field, "required", "is required");
+fn missing<T>(field: &str, errors: &mut ValidationErrors) -> Option<T> {
+    errors.add(field, "required", "is required");
     None
 }
 
-fn key_id(value: Option<i64>, at: &str, faults: &mut Faults) -> Option<KeyId> {
-    faults.required(&dotted(at, "keyId"), value, KeyId::new)
+fn key_id(value: Option<i64>, at: &str, errors: &mut ValidationErrors) -> Option<KeyId> {
+    errors.required(&dotted(at, "keyId"), value, KeyId::new)
 }
 
 fn key<T>(
     value: Option<String>,
     field: &str,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
     parse: impl FnOnce(String) -> Result<T, KeyError>,
 ) -> Option<T> {
-    let Some(value) = value else { return missing(field, faults) };
+    let Some(value) = value else { return missing(field, errors) };
     match parse(value) {
         Ok(key) => Some(key),
         Err(error) => {
-            faults.add_key(field, error);
+            errors.add_key(field, error);
             None
         }
     }
@@ -284,18 +286,18 @@ fn key<T>(
 
 /// Every element, so that all faults are told at once.
 fn list<W, T>(
-    wires: Vec<Object<W>>,
+    wires: Vec<JsonObject<W>>,
     at: &str,
-    faults: &mut Faults,
-    check: impl Fn(W, &str, &mut Faults) -> Option<T>,
+    errors: &mut ValidationErrors,
+    check: impl Fn(W, &str, &mut ValidationErrors) -> Option<T>,
 ) -> Option<Vec<T>> {
     if wires.len() > MAX_KEYS {
-        faults.add(at, "too_many", format!("must hold at most {MAX_KEYS} keys"));
+        errors.add(at, "too_many", format!("must hold at most {MAX_KEYS} keys"));
         return None;
     }
     let checked = wires.into_iter().enumerate();
     let checked: Vec<Option<T>> =
-        checked.map(|(n, Object(wire))| check(wire, &format!("{at}[{n}]"), faults)).collect();
+        checked.map(|(n, JsonObject(wire))| check(wire, &format!("{at}[{n}]"), errors)).collect();
     checked.into_iter().collect()
 }
 
@@ -303,17 +305,17 @@ fn list<W, T>(
 fn once<T, I: Eq + Hash>(
     keys: &[T],
     at: &str,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
     id: impl Fn(&T) -> I,
     hash: impl Fn(&T) -> [u8; 16],
 ) {
     let (mut ids, mut hashes) = (HashSet::new(), HashSet::new());
     for (n, key) in keys.iter().enumerate() {
         if !ids.insert(id(key)) {
-            faults.add(&format!("{at}[{n}].keyId"), "duplicate", "is given twice");
+            errors.add(&format!("{at}[{n}].keyId"), "duplicate", "is given twice");
         }
         if !hashes.insert(hash(key)) {
-            faults.add(&format!("{at}[{n}].publicKey"), "duplicate", "is given twice");
+            errors.add(&format!("{at}[{n}].publicKey"), "duplicate", "is given twice");
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | [`visit`] | a request as the edge sees it: address, time, id |
+//! | [`context`] | a request as the edge sees it: address, time, id |
 //! | [`body`] | the one door for bodies |
 //! | [`keys`] | Signal keys in a body |
 //! | [`caller`] | who is calling |
@@ -11,10 +11,10 @@
 
 pub mod body;
 pub mod caller;
+pub mod context;
 pub mod docs;
 pub mod keys;
 pub mod problem;
-pub mod visit;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
@@ -26,11 +26,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::app::App;
-use crate::telemetry::Answered;
+use crate::telemetry::RequestLog;
+use context::RequestContext;
 use problem::{Code, Problem};
-use visit::Visit;
 
-pub use visit::Peer;
+pub use context::ClientConnection;
 
 /// A request takes no longer than this.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -89,9 +89,9 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
 /// its one line in the log.
 async fn edge(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let peer = request.extensions().get::<Peer>().copied();
-    let visit = Visit::new(&app, peer, request.headers());
-    request.extensions_mut().insert(visit.clone());
+    let peer = request.extensions().get::<ClientConnection>().copied();
+    let context = RequestContext::new(&app, peer, request.headers());
+    request.extensions_mut().insert(context.clone());
     let method = known_method(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
 
@@ -99,30 +99,30 @@ async fn edge(State(app): State<App>, mut request: Request, next: Next) -> Respo
         Ok(response) => response,
         Err(_) => Problem::retry(Code::Unavailable, DEADLINE).into_response(),
     };
-    let (response, code) = finish(response, &visit);
+    let (response, code) = finish(response, &context);
 
-    let answered = Answered {
-        request_id: visit.request_id(),
+    let log = RequestLog {
+        request_id: context.request_id(),
         method,
         route: route.as_ref().map_or("unknown", MatchedPath::as_str),
         status: response.status().as_u16(),
         code: code.map(Code::as_str),
-        took: started.elapsed(),
-        at: visit.now(),
+        elapsed: started.elapsed(),
+        at: context.now(),
     };
-    answered.log(app.config.function_name.as_deref());
+    log.log(app.config.function_name.as_deref());
     if app.config.metrics_enabled {
-        app.metrics.request(&answered);
+        app.metrics.request(&log);
     }
     response
 }
 
 /// Writes the body of a refusal and the headers of every answer.
-fn finish(mut response: Response, visit: &Visit) -> (Response, Option<Code>) {
+fn finish(mut response: Response, context: &RequestContext) -> (Response, Option<Code>) {
     let problem =
         response.extensions_mut().remove::<Problem>().or_else(|| routers_refusal(&response));
     if let Some(problem) = &problem {
-        let mut rendered = problem.render(visit.request_id());
+        let mut rendered = problem.render(context.request_id());
         for (name, value) in response.headers() {
             let of_the_empty_body = name == header::CONTENT_LENGTH || name == header::CONTENT_TYPE;
             if !of_the_empty_body && !rendered.headers().contains_key(name) {
@@ -135,12 +135,12 @@ fn finish(mut response: Response, visit: &Visit) -> (Response, Option<Code>) {
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(value);
     }
-    if let Ok(id) = HeaderValue::from_str(visit.request_id()) {
+    if let Ok(id) = HeaderValue::from_str(context.request_id()) {
         headers.insert(REQUEST_ID, id);
     }
-    if let Some(standing) = visit.standing() {
-        let reset = standing.reset.as_millis().div_ceil(1000);
-        let values = [standing.limit.into(), standing.remaining.into(), reset];
+    if let Some(rate_limit_status) = context.rate_limit_status() {
+        let reset = rate_limit_status.reset.as_millis().div_ceil(1000);
+        let values = [rate_limit_status.limit.into(), rate_limit_status.remaining.into(), reset];
         for (name, value) in LIMIT_HEADERS.into_iter().zip(values) {
             headers.insert(name, HeaderValue::from(u64::try_from(value).unwrap_or(u64::MAX)));
         }

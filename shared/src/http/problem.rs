@@ -15,9 +15,9 @@ use utoipa::ToSchema;
 use crate::cache::CacheError;
 use crate::sealing::SealingError;
 use crate::sender::SendError;
-use crate::sender::challenge::ChallengeError;
-use crate::signing::TokenError;
+use crate::sender::captcha::CaptchaError;
 use crate::store::StoreError;
+use crate::tokens::TokenError;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $status:literal, $detail:literal;)*) => {
@@ -94,7 +94,7 @@ codes! {
 
 /// A field and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FieldFault {
+pub struct FieldError {
     /// Dotted path of the field.
     #[schema(example = "phoneNumber")]
     pub field: String,
@@ -104,7 +104,7 @@ pub struct FieldFault {
     pub detail: String,
 }
 
-impl FieldFault {
+impl FieldError {
     #[must_use]
     pub fn new(field: &str, code: &'static str, detail: impl std::fmt::Display) -> Self {
         Self { field: field.to_owned(), code, detail: detail.to_string() }
@@ -116,7 +116,7 @@ impl FieldFault {
 pub struct Problem {
     pub code: Code,
     detail: Cow<'static, str>,
-    errors: Vec<FieldFault>,
+    errors: Vec<FieldError>,
     attempts_left: Option<u32>,
     retry_after: Option<u64>,
     /// Methods for the `Allow` header of a 405.
@@ -149,7 +149,7 @@ pub struct ProblemBody {
     /// The status again.
     status_code: u16,
     /// On a validation failure, `key_invalid` and `kyber_last_resort_required`: each field.
-    errors: Option<Vec<FieldFault>>,
+    errors: Option<Vec<FieldError>>,
     /// On `code_incorrect`: tries left before the verification is locked.
     attempts_left: Option<u32>,
     /// On 429 and 503, as the `Retry-After` header: seconds to wait.
@@ -179,13 +179,13 @@ impl Problem {
     }
 
     #[must_use]
-    pub fn invalid(errors: Vec<FieldFault>) -> Self {
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
         Self::with_errors(Code::ValidationFailed, errors)
     }
 
     /// A refusal for the sake of certain fields; each is named.
     #[must_use]
-    pub fn with_errors(code: Code, errors: Vec<FieldFault>) -> Self {
+    pub fn with_errors(code: Code, errors: Vec<FieldError>) -> Self {
         Self { errors, ..Self::new(code) }
     }
 
@@ -295,11 +295,11 @@ fn internal(error: &dyn std::error::Error) -> Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::Shape => internal(&error),
+            StoreError::UnexpectedData => internal(&error),
             StoreError::Statement(cause) if cause.as_db_error().is_some_and(is_our_fault) => {
                 internal(&error)
             }
-            StoreError::Unreachable(_) | StoreError::Deadline | StoreError::Statement(_) => {
+            StoreError::Unreachable(_) | StoreError::Timeout | StoreError::Statement(_) => {
                 unavailable(&error)
             }
         }
@@ -322,8 +322,8 @@ impl From<CacheError> for Problem {
                     if limit.starts_with("sms_") { Code::SmsPaused } else { Code::RateLimited };
                 Self::retry(code, *wait)
             }
-            CacheError::Shape => internal(&error),
-            CacheError::Deadline | CacheError::Redis(_) => unavailable(&error),
+            CacheError::UnexpectedData => internal(&error),
+            CacheError::Timeout | CacheError::Redis(_) => unavailable(&error),
         }
     }
 }
@@ -345,11 +345,11 @@ impl From<SendError> for Problem {
     }
 }
 
-impl From<ChallengeError> for Problem {
-    fn from(error: ChallengeError) -> Self {
+impl From<CaptchaError> for Problem {
+    fn from(error: CaptchaError) -> Self {
         match error {
-            ChallengeError::Refused => Self::new(Code::ChallengeRefused),
-            ChallengeError::Unreachable => unavailable(&error),
+            CaptchaError::Refused => Self::new(Code::ChallengeRefused),
+            CaptchaError::Unreachable => unavailable(&error),
         }
     }
 }
@@ -359,7 +359,7 @@ impl From<TokenError> for Problem {
         match error {
             TokenError::Invalid => Self::new(Code::TokenInvalid),
             TokenError::Expired => Self::new(Code::TokenExpired),
-            TokenError::Unsigned => internal(&error),
+            TokenError::SigningFailed => internal(&error),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The sender of a laptop: messages are kept in Redis, and the local gateway shows them
 //! at `/dev/inbox`.
 
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -27,8 +28,8 @@ impl CodeSender for Inbox {
         Box::pin(async move {
             let line = json!({
                 "to": message.to.as_e164(),
-                "body": message.body.expose(),
-                "code": message.code.expose(),
+                "body": message.body.expose_secret(),
+                "code": message.code.expose_secret(),
                 "at": date_time(message.at),
             });
             let put = self.cache.put_inbox(&line.to_string()).await;

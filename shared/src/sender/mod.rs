@@ -1,14 +1,14 @@
 //! How a code reaches a phone: one sender, and one that is tried once when it fails.
 
-pub mod challenge;
+pub mod captcha;
 mod inbox;
 pub mod text;
 mod twilio;
 mod vonage;
 
 use domain::phone::PhoneNumber;
-use domain::secret::Secret;
 use domain::time::Timestamp;
+use secrecy::SecretString;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -22,8 +22,8 @@ use crate::config::{Config, SenderConfig};
 #[derive(Debug)]
 pub struct Message {
     pub to: PhoneNumber,
-    pub body: Secret<String>,
-    pub code: Secret<String>,
+    pub body: SecretString,
+    pub code: SecretString,
     pub at: Timestamp,
 }
 

@@ -2,7 +2,7 @@
 //! in which a message of 160 characters is one SMS.
 
 use crate::config::Config;
-use domain::verification::{CODE_LIFE, Code, Purpose};
+use domain::verification::{CODE_TTL, Code, Purpose};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
@@ -47,7 +47,7 @@ pub fn body(
     purpose: Purpose,
     known: bool,
 ) -> String {
-    let (brand, digits, minutes) = (&config.sms_brand, code.digits(), CODE_LIFE.as_secs() / 60);
+    let (brand, digits, minutes) = (&config.sms_brand, code.digits(), CODE_TTL.as_secs() / 60);
     let no_account = purpose == Purpose::Login && !known;
     let mut body = match language {
         Language::English => {

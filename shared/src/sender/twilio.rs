@@ -3,6 +3,7 @@
 
 use super::{CodeSender, HttpClient, Message, SendError, Sending};
 use crate::config::TwilioConfig;
+use secrecy::ExposeSecret as _;
 
 pub(super) struct Twilio {
     config: TwilioConfig,
@@ -27,7 +28,7 @@ impl CodeSender for Twilio {
             let form = [
                 ("To", message.to.as_e164()),
                 ("From", from.as_str()),
-                ("Body", message.body.expose().as_str()),
+                ("Body", message.body.expose_secret()),
             ];
             let unreachable = SendError::Unreachable(self.name());
             let response = self
@@ -35,7 +36,7 @@ impl CodeSender for Twilio {
                 .get()
                 .ok_or(unreachable)?
                 .post(url)
-                .basic_auth(account_sid, Some(auth_token.expose()))
+                .basic_auth(account_sid, Some(auth_token.expose_secret()))
                 .form(&form)
                 .send()
                 .await

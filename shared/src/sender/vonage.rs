@@ -1,6 +1,7 @@
 //! Vonage's SMS API: `POST /sms/json` with key, secret, from, to and text. It answers 200
 //! whatever happens; the status of the one message tells.
 
+use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -40,11 +41,11 @@ impl CodeSender for Vonage {
             let unreachable = SendError::Unreachable(self.name());
             let body = json!({
                 "api_key": api_key,
-                "api_secret": api_secret.expose(),
+                "api_secret": api_secret.expose_secret(),
                 "from": from,
                 // Without the plus, as Vonage writes numbers.
                 "to": message.to.as_e164().trim_start_matches('+'),
-                "text": message.body.expose(),
+                "text": message.body.expose_secret(),
             });
             let client = self.client.get().ok_or(unreachable)?;
             let response = client.post(format!("{base_url}/sms/json")).json(&body).send().await;

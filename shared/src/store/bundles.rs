@@ -17,7 +17,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::prekeys::{CURVE, KYBER, Kind};
+use super::prekeys::{EC, KYBER, OneTimeKeyKind};
 use super::{Param, Store, StoreError};
 
 /// A user whose bundles are wanted.
@@ -73,13 +73,13 @@ pub struct StoredBundle {
 /// not have to bring into an order: it takes longer than the execution.
 static TAKE: LazyLock<String> = LazyLock::new(|| {
     let takers = "(SELECT device_id, identity_id FROM target WHERE may_take) t";
-    let low = |Kind { table, .. }: Kind| {
+    let low = |OneTimeKeyKind { table, .. }: OneTimeKeyKind| {
         format!(
             "t.may_take AND t.{table}_ample
                AND t.{table}_uploaded - coalesce({table}.position, t.{table}_uploaded) < {LOW}"
         )
     };
-    let missed = |Kind { table, .. }: Kind| {
+    let missed = |OneTimeKeyKind { table, .. }: OneTimeKeyKind| {
         format!(
             "t.may_take AND {table}.key_id IS NULL AND EXISTS (
                SELECT FROM auth.{table} k WHERE k.device_id = t.device_id AND NOT k.is_used
@@ -118,11 +118,11 @@ static TAKE: LazyLock<String> = LazyLock::new(|| {
              SELECT k.key_id, k.public_key, k.signature FROM auth.kyber_last_resort_prekeys k
               WHERE k.device_id = t.device_id AND kyber_prekeys.key_id IS NULL
              OFFSET 0) l ON true",
-        curve = CURVE.take(takers),
+        curve = EC.take(takers),
         kyber = KYBER.take(takers),
-        curve_missed = missed(CURVE),
+        curve_missed = missed(EC),
         kyber_missed = missed(KYBER),
-        curve_low = low(CURVE),
+        curve_low = low(EC),
         kyber_low = low(KYBER),
     )
 });
@@ -136,8 +136,8 @@ pub fn take_statement() -> &'static str {
 
 /// The same for one kind, of the devices $1 alone, and only as long as they have the
 /// identity keys $2: what is put into a bundle later must belong to the rest of it.
-fn take_missed(kind: Kind, columns: &str) -> String {
-    let Kind { table, .. } = kind;
+fn take_missed(kind: OneTimeKeyKind, columns: &str) -> String {
+    let OneTimeKeyKind { table, .. } = kind;
     let missing = "unnest($1::uuid[], $2::uuid[]) AS t (device_id, identity_id)";
     format!(
         "WITH {take}
@@ -152,7 +152,7 @@ fn take_missed(kind: Kind, columns: &str) -> String {
     )
 }
 
-static TAKE_MISSED_CURVE: LazyLock<String> = LazyLock::new(|| take_missed(CURVE, "c.public_key"));
+static TAKE_MISSED_EC: LazyLock<String> = LazyLock::new(|| take_missed(EC, "c.public_key"));
 static TAKE_MISSED_KYBER: LazyLock<String> =
     LazyLock::new(|| take_missed(KYBER, "c.public_key, c.signature"));
 
@@ -160,8 +160,8 @@ static TAKE_MISSED_KYBER: LazyLock<String> =
 /// nobody: who holds the row of a device is uploading, or telling the same. What was counted
 /// must be of the row as it still is (`xmin`). $1 devices, $2 now, $3 the same in
 /// milliseconds.
-static TELL_LOW: LazyLock<String> = LazyLock::new(|| {
-    let left = |Kind { table, .. }: Kind| {
+static EMIT_PREKEYS_LOW: LazyLock<String> = LazyLock::new(|| {
+    let left = |OneTimeKeyKind { table, .. }: OneTimeKeyKind| {
         format!(
             "(SELECT count(*) FROM (
                 SELECT FROM auth.{table} k WHERE k.device_id = i.device_id AND NOT k.is_used
@@ -191,7 +191,7 @@ static TELL_LOW: LazyLock<String> = LazyLock::new(|| {
                 'availableKyberPreKeys', kyber_prekeys, 'timestamp', $3::int8), $2
            FROM low
          RETURNING 1",
-        curve = left(CURVE),
+        curve = left(EC),
         kyber = left(KYBER),
     )
 });
@@ -249,7 +249,7 @@ impl Store {
             tracing::warn!(error = %error, "one-time keys may be missing from an answer");
         }
         if !low.is_empty() {
-            self.tell_low(&low, now).await;
+            self.emit_prekeys_low(&low, now).await;
         }
         let mut bundles: Vec<_> = bundles.into_iter().map(|(bundle, _)| bundle).collect();
         bundles.sort_by_key(|bundle| (bundle.user, bundle.signal_device_id));
@@ -271,7 +271,7 @@ impl Store {
             if attempt > 0 {
                 tokio::time::sleep(WAIT).await;
             }
-            for row in self.rows_of(&TAKE_MISSED_CURVE, &curve).await? {
+            for row in self.rows_of(&TAKE_MISSED_EC, &curve).await? {
                 let Some((bundle, missed)) = found(bundles, &row)? else { continue };
                 missed.prekey = row.try_get(1)?;
                 bundle.prekey = prekey(&row, 2)?;
@@ -299,14 +299,14 @@ impl Store {
     }
 
     /// The bundles are taken already: news that cannot be told now is told with the next.
-    async fn tell_low(&self, devices: &[Uuid], now: Timestamp) {
+    async fn emit_prekeys_low(&self, devices: &[Uuid], now: Timestamp) {
         let devices = devices.to_vec();
         let params: &[Param<'_>] = &[
             (&devices, Type::UUID_ARRAY),
             (&SystemTime::from(now), Type::TIMESTAMPTZ),
             (&now.millis(), Type::INT8),
         ];
-        if let Err(error) = self.rows(&TELL_LOW, params).await {
+        if let Err(error) = self.rows(&EMIT_PREKEYS_LOW, params).await {
             tracing::warn!(error = %error, "nobody is told yet that a device runs low");
         }
     }

@@ -6,7 +6,7 @@
 
 use deadpool_postgres::Object;
 use domain::ids::{DeviceId, EntryId, UserId};
-use domain::prekey::devices::Listed;
+use domain::prekey::devices::DirectoryDevice;
 use domain::prekey::lifecycle::signed_expires_at;
 use domain::prekey::{
     IdentityKey, KeyId, KyberKey, KyberPrekey, Prekey, PublicKey, RegistrationId, SignalDeviceId,
@@ -19,11 +19,11 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::outbox::audit;
-use super::prekeys::{forget, publish_one_time, retire};
+use super::prekeys::{archive_last_resort, delete_unused, publish_one_time};
 use super::{Param, Store, StoreError};
 use crate::audit::AuditEntry;
-use crate::clock::Chance;
-use crate::signing::Identity;
+use crate::clock::Rng;
+use domain::principal::Principal;
 
 /// All keys of a device, as a log-in brings them.
 #[derive(Debug)]
@@ -41,28 +41,28 @@ pub struct DeviceKeys {
 pub struct NewKeys {
     pub keys: DeviceKeys,
     /// Makes the ids of their rows.
-    pub chance: Chance,
+    pub rng: Rng,
     /// Recorded if the device had another identity key before.
     pub audit: AuditEntry,
 }
 
 /// A device as the directory lists it.
 #[derive(Clone, Copy, Debug)]
-pub struct ListedDevice {
+pub struct DeviceRow {
     pub device: DeviceId,
-    pub listed: Listed,
+    pub listed: DirectoryDevice,
 }
 
 /// The devices of a user that others encrypt to.
 #[derive(Debug)]
 pub struct DeviceList {
     pub version: i64,
-    pub devices: Vec<ListedDevice>,
+    pub devices: Vec<DeviceRow>,
 }
 
 /// The lasting keys of a device, as a client compares them with its own.
 #[derive(Debug)]
-pub struct LastingKeys {
+pub struct PublishedKeys {
     pub identity: PublicKey,
     pub signed: Option<(KeyId, PublicKey)>,
     pub last_resort: Option<(KeyId, KyberKey)>,
@@ -99,8 +99,8 @@ static PUBLISH: LazyLock<String> = LazyLock::new(|| {
            DELETE FROM auth.identity_keys i USING device d
             WHERE i.identity = $3 AND i.user_id = d.user_id AND i.device_id <> d.id
            RETURNING i.device_id),
-         {forgotten},
-         {retired},
+         {deleted_unused},
+         {archived},
          published AS (
            INSERT INTO auth.identity_keys AS i (device_id, id, user_id, public_key, identity,
                   registration_id, created_at, updated_at)
@@ -136,8 +136,8 @@ static PUBLISH: LazyLock<String> = LazyLock::new(|| {
          cause AS (SELECT user_id FROM changed WHERE another),
          {audit}
          SELECT 1 FROM published",
-        forgotten = forget("moved"),
-        retired = retire("device", "$15"),
+        deleted_unused = delete_unused("moved"),
+        archived = archive_last_resort("device", "$15"),
         audit = audit("cause", 18, 19, 7),
     )
 });
@@ -198,7 +198,7 @@ static REPLACE_LAST_RESORT: LazyLock<String> = LazyLock::new(|| {
             WHERE device_id = $1 AND is_one_time
               AND (key_hash = $7 OR NOT is_used AND key_id = $6)),
          owner AS (SELECT * FROM found WHERE NOT EXISTS (SELECT FROM clash)),
-         {retired},
+         {archived},
          seen AS (
            UPDATE auth.identity_keys i SET updated_at = $4 FROM found f
             WHERE i.device_id = f.device_id),
@@ -209,7 +209,7 @@ static REPLACE_LAST_RESORT: LazyLock<String> = LazyLock::new(|| {
            {LAST_RESORT_REPLACES})
          SELECT EXISTS (SELECT FROM session), EXISTS (SELECT FROM found),
                 EXISTS (SELECT FROM clash), 1::int8",
-        retired = retire("owner", "$7"),
+        archived = archive_last_resort("owner", "$7"),
     )
 });
 
@@ -220,8 +220,8 @@ static DELETE_KEYS: LazyLock<String> = LazyLock::new(|| {
            DELETE FROM auth.identity_keys
             WHERE user_id = $1 AND ($2::uuid IS NULL OR device_id = $2)
            RETURNING device_id, user_id),
-         {forgotten},
-         {retired},
+         {deleted_unused},
+         {archived},
          cause AS (SELECT DISTINCT user_id FROM gone),
          version AS (
            UPDATE auth.users_auth u SET device_list_version = device_list_version + 1
@@ -229,8 +229,8 @@ static DELETE_KEYS: LazyLock<String> = LazyLock::new(|| {
          {audit}
          SELECT EXISTS (SELECT FROM auth.devices
                          WHERE user_id = $1 AND ($2::uuid IS NULL OR id = $2))",
-        forgotten = forget("gone"),
-        retired = retire("gone", "NULL::bytea"),
+        deleted_unused = delete_unused("gone"),
+        archived = archive_last_resort("gone", "NULL::bytea"),
         audit = audit("cause", 4, 5, 3),
     )
 });
@@ -245,9 +245,9 @@ pub(super) async fn publish(
     now: Timestamp,
     new: &NewKeys,
 ) -> Result<bool, StoreError> {
-    let NewKeys { keys, chance, audit } = new;
+    let NewKeys { keys, rng, audit } = new;
     let DeviceKeys { identity, signed, last_resort, .. } = keys;
-    let row = || EntryId::new(now, &chance.bytes());
+    let row = || EntryId::new(now, &rng.bytes());
     let identity_row = row();
     let last_resort = last_resort.as_ref();
     let lasting = async {
@@ -278,8 +278,7 @@ pub(super) async fn publish(
             )
             .await
     };
-    let one_time =
-        publish_one_time(client, (user, fingerprint), (identity_row, now), *chance, keys);
+    let one_time = publish_one_time(client, (user, fingerprint), (identity_row, now), *rng, keys);
     let (lasting, one_time) = tokio::join!(lasting, one_time);
     lasting?;
     one_time
@@ -300,15 +299,15 @@ impl Store {
     /// this identity key.
     pub async fn replace_signed_prekey(
         &self,
-        who: Identity,
+        principal: Principal,
         identity: &IdentityKey,
         signed: &SignedPrekey,
         now: Timestamp,
-        chance: Chance,
+        rng: Rng,
     ) -> Result<Upload, StoreError> {
-        let row = EntryId::new(now, &chance.bytes());
+        let row = EntryId::new(now, &rng.bytes());
         self.upload(
-            who,
+            principal,
             Some(identity),
             now,
             &ROTATE_SIGNED,
@@ -326,15 +325,15 @@ impl Store {
     /// Replaces the Kyber prekey of last resort in the same way.
     pub async fn replace_last_resort(
         &self,
-        who: Identity,
+        principal: Principal,
         identity: &IdentityKey,
         last_resort: &KyberPrekey,
         now: Timestamp,
-        chance: Chance,
+        rng: Rng,
     ) -> Result<Upload, StoreError> {
-        let row = EntryId::new(now, &chance.bytes());
+        let row = EntryId::new(now, &rng.bytes());
         self.upload(
-            who,
+            principal,
             Some(identity),
             now,
             &REPLACE_LAST_RESORT,
@@ -367,7 +366,7 @@ impl Store {
             (&audit.personal, Type::JSONB),
         ];
         let rows = self.locked((LOCK_ACCOUNT_KEYS, &params[..2]), (&DELETE_KEYS, params)).await?;
-        Ok(rows.first().ok_or(StoreError::Shape)?.try_get(0)?)
+        Ok(rows.first().ok_or(StoreError::UnexpectedData)?.try_get(0)?)
     }
 
     /// The devices of a user that have keys; `None` if there is no such user.
@@ -386,9 +385,9 @@ impl Store {
         let mut list = DeviceList { version: first.try_get(0)?, devices: Vec::new() };
         for row in &rows {
             let Some(device) = row.try_get::<_, Option<Uuid>>(1)? else { continue };
-            list.devices.push(ListedDevice {
+            list.devices.push(DeviceRow {
                 device: DeviceId::from_uuid(device),
-                listed: Listed {
+                listed: DirectoryDevice {
                     id: SignalDeviceId::from_stored(row.try_get(2)?),
                     registration: row
                         .try_get::<_, Option<i32>>(3)?
@@ -400,10 +399,10 @@ impl Store {
     }
 
     /// The lasting keys of a device.
-    pub async fn find_lasting_keys(
+    pub async fn find_published_keys(
         &self,
         device: DeviceId,
-    ) -> Result<Option<LastingKeys>, StoreError> {
+    ) -> Result<Option<PublishedKeys>, StoreError> {
         let rows = self
             .rows(
                 "SELECT i.public_key, s.key_id, s.public_key, k.key_id, k.public_key
@@ -416,7 +415,7 @@ impl Store {
             .await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let (signed, last_resort) = (row.try_get(1)?, row.try_get(3)?);
-        Ok(Some(LastingKeys {
+        Ok(Some(PublishedKeys {
             identity: public_key(row.try_get(0)?)?,
             signed: match signed {
                 Some(id) => Some((KeyId::from_stored(id), public_key(row.try_get(2)?)?)),
@@ -432,5 +431,5 @@ impl Store {
 
 /// A stored key was checked when it came.
 fn public_key(text: String) -> Result<PublicKey, StoreError> {
-    PublicKey::parse(text).map_err(|_| StoreError::Shape)
+    PublicKey::parse(text).map_err(|_| StoreError::UnexpectedData)
 }

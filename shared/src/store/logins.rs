@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::identities::{IDENTITY_IN_USE, NewKeys, publish};
 use super::outbox::{audit, sessions_ended};
-use super::{Param, Store, StoreError, in_time};
+use super::{Param, Store, StoreError, with_timeout};
 use crate::audit::AuditEntry;
 
 /// What the client said of its device.
@@ -57,7 +57,7 @@ pub struct NewLogin {
 
 /// A session begun.
 #[derive(Debug)]
-pub struct Begun {
+pub struct LoginCompleted {
     pub user: UserId,
     pub device: DeviceId,
     /// Earlier sessions of the same device, ended by this one.
@@ -66,7 +66,7 @@ pub struct Begun {
 
 #[derive(Debug)]
 pub enum LoginOutcome {
-    Begun(Begun),
+    Completed(LoginCompleted),
     /// The number has an account already (register) or none (login).
     WrongAccount,
     /// Another request consumed the verification first.
@@ -238,7 +238,7 @@ impl Store {
     /// keys, one commit.
     pub async fn register(&self, login: &NewLogin) -> Result<LoginOutcome, StoreError> {
         self.round_trips.fetch_add(2, Ordering::Relaxed);
-        concluded(in_time(async {
+        map_constraint(with_timeout(async {
             let connection = self.connection().await?;
             let outcome = register(connection.client()?, login).await?;
             connection.finish();
@@ -251,7 +251,7 @@ impl Store {
     /// commit.
     pub async fn log_in(&self, login: &NewLogin) -> Result<LoginOutcome, StoreError> {
         self.round_trips.fetch_add(3, Ordering::Relaxed);
-        concluded(in_time(async {
+        map_constraint(with_timeout(async {
             let connection = self.connection().await?;
             let outcome = log_in(connection.client()?, login).await?;
             connection.finish();
@@ -263,7 +263,7 @@ impl Store {
 
 /// A unique constraint says that the verification was used, or whose the identity key is;
 /// the connection of the broken transaction has closed.
-async fn concluded(
+async fn map_constraint(
     transaction: impl Future<Output = Result<LoginOutcome, StoreError>>,
 ) -> Result<LoginOutcome, StoreError> {
     let outcome = transaction.await;
@@ -280,20 +280,20 @@ async fn register(client: &Object, login: &NewLogin) -> Result<LoginOutcome, Sto
     let mut params = login.params(&login.user, &derived);
     params.push((&phone, Type::TEXT));
     // All are on their way before the first is answered.
-    let (begun_transaction, rows, published) = tokio::join!(
+    let (begin, rows, published) = tokio::join!(
         client.batch_execute("BEGIN"),
         client.query_typed(&REGISTER, &params),
         published(client, login, login.user),
     );
-    begun_transaction?;
+    begin?;
     if let Some(row) = rows?.first() {
-        let begun = begun(row)?;
+        let completed = completed(row)?;
         if !published? {
             client.batch_execute("ROLLBACK").await?;
             return Ok(LoginOutcome::LastResortClash);
         }
         client.batch_execute("COMMIT").await?;
-        return Ok(LoginOutcome::Begun(begun));
+        return Ok(LoginOutcome::Completed(completed));
     }
     // Nothing was written. Which refusal it is changes nothing any more, so it may be asked
     // afterwards: a request repeated after success is told apart from a number that someone
@@ -310,9 +310,9 @@ async fn log_in(client: &Object, login: &NewLogin) -> Result<LoginOutcome, Store
     let derived = login.derived();
     let phone = login.phone.as_e164();
     let lock = [(&phone as &(dyn ToSql + Sync), Type::TEXT), (&derived.now, Type::TIMESTAMPTZ)];
-    let (begun_transaction, account) =
+    let (begin, account) =
         tokio::join!(client.batch_execute("BEGIN"), client.query_typed(LOCK_ACCOUNT, &lock));
-    begun_transaction?;
+    begin?;
     let account = account?;
     let Some(account) = account.first() else {
         client.batch_execute("ROLLBACK").await?;
@@ -330,7 +330,7 @@ async fn log_in(client: &Object, login: &NewLogin) -> Result<LoginOutcome, Store
     let (rows, published) =
         tokio::join!(client.query_typed(&LOGIN, &params), published(client, login, user));
     let rows = rows?;
-    let row = rows.first().ok_or(StoreError::Shape)?;
+    let row = rows.first().ok_or(StoreError::UnexpectedData)?;
     // Without keys nobody needs to address the device; the log-in that brings some gets the
     // number, or is refused.
     if login.keys.is_some() && row.try_get(3)? {
@@ -342,7 +342,7 @@ async fn log_in(client: &Object, login: &NewLogin) -> Result<LoginOutcome, Store
         return Ok(LoginOutcome::LastResortClash);
     }
     client.batch_execute("COMMIT").await?;
-    Ok(LoginOutcome::Begun(begun(row)?))
+    Ok(LoginOutcome::Completed(completed(row)?))
 }
 
 /// The keys that came with a log-in, in two statements behind the one that writes the device.
@@ -353,9 +353,9 @@ async fn published(client: &Object, login: &NewLogin, user: UserId) -> Result<bo
     Box::pin(publish(client, user, fingerprint, login.now, keys)).await
 }
 
-fn begun(row: &Row) -> Result<Begun, StoreError> {
+fn completed(row: &Row) -> Result<LoginCompleted, StoreError> {
     let ended: Vec<Uuid> = row.try_get(2)?;
-    Ok(Begun {
+    Ok(LoginCompleted {
         user: UserId::from_uuid(row.try_get(0)?),
         device: DeviceId::from_uuid(row.try_get(1)?),
         ended: ended.into_iter().map(SessionId::from_uuid).collect(),

@@ -25,6 +25,7 @@ pub mod users;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use secrecy::ExposeSecret as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -48,11 +49,11 @@ pub enum StoreError {
     #[error("postgres cannot be reached: {0}")]
     Unreachable(&'static str),
     #[error("postgres did not answer in time")]
-    Deadline,
+    Timeout,
     #[error("postgres refused a statement: {}", state(.0))]
     Statement(#[source] tokio_postgres::Error),
     #[error("a row is not of the expected shape")]
-    Shape,
+    UnexpectedData,
 }
 
 fn state(error: &tokio_postgres::Error) -> String {
@@ -92,7 +93,7 @@ impl Store {
     pub fn new(config: &Config) -> Result<Self, StoreError> {
         let mut postgres: tokio_postgres::Config = config
             .database_url
-            .expose()
+            .expose_secret()
             .parse()
             .map_err(|_| StoreError::Unreachable("DATABASE_URL is not understood"))?;
         postgres.connect_timeout(DEADLINE).application_name("auth");
@@ -125,10 +126,10 @@ impl Store {
         self.rows("SELECT 1", &[]).await.map(drop)
     }
 
-    async fn connection(&self) -> Result<Unfinished, StoreError> {
+    async fn connection(&self) -> Result<ConnectionGuard, StoreError> {
         match self.pool.get().await {
-            Ok(client) => Ok(Unfinished(Some(client))),
-            Err(deadpool_postgres::PoolError::Timeout(_)) => Err(StoreError::Deadline),
+            Ok(client) => Ok(ConnectionGuard(Some(client))),
+            Err(deadpool_postgres::PoolError::Timeout(_)) => Err(StoreError::Timeout),
             Err(_) => Err(StoreError::Unreachable("no connection")),
         }
     }
@@ -163,7 +164,7 @@ impl Store {
         (lock, lock_params): (&str, &[Param<'_>]),
         (sql, params): (&str, &[Param<'_>]),
     ) -> Result<Vec<Row>, StoreError> {
-        in_time(async {
+        with_timeout(async {
             let connection = self.connection().await?;
             self.round_trips.fetch_add(1, Ordering::Relaxed);
             let client = connection.client()?;
@@ -188,7 +189,9 @@ impl Store {
 
 /// Gives up what takes too long, waiting for a connection included; a connection that is
 /// at work closes with it.
-async fn in_time<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+async fn with_timeout<T>(
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
     within(DEADLINE, work).await
 }
 
@@ -196,16 +199,16 @@ async fn within<T>(
     deadline: Duration,
     work: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    tokio::time::timeout(deadline, work).await.unwrap_or(Err(StoreError::Deadline))
+    tokio::time::timeout(deadline, work).await.unwrap_or(Err(StoreError::Timeout))
 }
 
 /// A checked-out connection that is closed, not returned, when dropped unfinished: the
 /// server then rolls back whatever was open.
-pub(crate) struct Unfinished(Option<Object>);
+pub(crate) struct ConnectionGuard(Option<Object>);
 
-impl Unfinished {
+impl ConnectionGuard {
     pub(crate) fn client(&self) -> Result<&Object, StoreError> {
-        self.0.as_ref().ok_or(StoreError::Shape)
+        self.0.as_ref().ok_or(StoreError::UnexpectedData)
     }
 
     /// Returns the connection to the pool.
@@ -214,7 +217,7 @@ impl Unfinished {
     }
 }
 
-impl Drop for Unfinished {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         if let Some(client) = self.0.take() {
             drop(Object::take(client));

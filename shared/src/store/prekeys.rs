@@ -1,5 +1,5 @@
 //! `prekeys`, `kyber_prekeys`: one-time keys, from their upload until [`super::bundles`]
-//! hands them out. Both kinds are treated alike; a [`Kind`] is a table and its columns.
+//! hands them out. Both kinds are treated alike; a [`OneTimeKeyKind`] is a table and its columns.
 //!
 //! A device's keys are replaced under the lock of its identity key, by a statement that
 //! begins after the lock is held: of two uploads the later one's keys stay, all of them and
@@ -16,22 +16,25 @@ use uuid::Uuid;
 
 use super::identities::{DeviceKeys, LOCK_IDENTITY, UPLOADER, Upload};
 use super::{Param, Store, StoreError};
-use crate::clock::Chance;
-use crate::signing::Identity;
+use crate::clock::Rng;
+use domain::principal::Principal;
 
 /// A kind of one-time key: its table, and what of it is specific.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Kind {
+pub(super) struct OneTimeKeyKind {
     pub(super) table: &'static str,
     /// What a row holds besides its key id, and loses when it is handed out.
     columns: &'static [(&'static str, &'static str)],
 }
 
-pub(super) const CURVE: Kind = Kind { table: "prekeys", columns: &[("public_key", "text")] };
-pub(super) const KYBER: Kind =
-    Kind { table: "kyber_prekeys", columns: &[("public_key", "bytea"), ("signature", "text")] };
+pub(super) const EC: OneTimeKeyKind =
+    OneTimeKeyKind { table: "prekeys", columns: &[("public_key", "text")] };
+pub(super) const KYBER: OneTimeKeyKind = OneTimeKeyKind {
+    table: "kyber_prekeys",
+    columns: &[("public_key", "bytea"), ("signature", "text")],
+};
 
-impl Kind {
+impl OneTimeKeyKind {
     /// The columns with something before each, joined by commas.
     fn listed(self, each: impl Fn(&str) -> String) -> String {
         let columns: Vec<_> = self.columns.iter().map(|(name, _)| each(name)).collect();
@@ -120,9 +123,9 @@ impl Kind {
 /// Keeps the hashes of the last-resort keys of the devices in a CTE (`device_id`), other than
 /// the one in parameter `but`: they were handed out too, and are no one-time keys ever after.
 /// One of them may become the last resort again.
-pub(super) fn retire(devices: &str, but: &str) -> String {
+pub(super) fn archive_last_resort(devices: &str, but: &str) -> String {
     format!(
-        "retired AS (
+        "archived AS (
            INSERT INTO auth.kyber_prekeys AS k (device_id, key_hash, id, identity_id, position,
                   is_one_time, is_used, created_at)
            SELECT l.device_id, l.key_hash, l.id, l.id, 0, false, true, l.created_at
@@ -134,10 +137,10 @@ pub(super) fn retire(devices: &str, but: &str) -> String {
 }
 
 /// Deletes the unused one-time keys of the devices in a CTE.
-pub(super) fn forget(devices: &str) -> String {
-    let [curve, kyber] = [CURVE, KYBER].map(|Kind { table, .. }| {
+pub(super) fn delete_unused(devices: &str) -> String {
+    let [curve, kyber] = [EC, KYBER].map(|OneTimeKeyKind { table, .. }| {
         format!(
-            "{table}_forgotten AS (
+            "{table}_deleted AS (
                DELETE FROM auth.{table} k USING {devices} d
                 WHERE k.device_id = d.device_id AND NOT k.is_used)"
         )
@@ -170,15 +173,15 @@ static PUBLISH_ONE_TIME: LazyLock<String> = LazyLock::new(|| {
                     AND (k.is_used AND k.key_hash = l.key_hash
                          OR NOT k.is_used AND NOT l.renewed AND cardinality($10) = 0
                             AND (k.key_id = l.key_id OR k.key_hash = l.key_hash))))",
-        curve = CURVE.replace(5, 4),
+        curve = EC.replace(5, 4),
         kyber = KYBER.replace(9, 4),
-        curve_counted = CURVE.counted(5),
+        curve_counted = EC.counted(5),
         kyber_counted = KYBER.counted(9),
     )
 });
 
 /// One kind by its own route. [`UPLOADER`], from $5 on the keys.
-fn upload(kind: Kind, clash: &str) -> String {
+fn upload(kind: OneTimeKeyKind, clash: &str) -> String {
     format!(
         "WITH {UPLOADER},
          clash AS ({clash}),
@@ -195,7 +198,7 @@ fn upload(kind: Kind, clash: &str) -> String {
     )
 }
 
-static UPLOAD_CURVE: LazyLock<String> = LazyLock::new(|| upload(CURVE, "SELECT WHERE false"));
+static UPLOAD_EC: LazyLock<String> = LazyLock::new(|| upload(EC, "SELECT WHERE false"));
 static UPLOAD_KYBER: LazyLock<String> = LazyLock::new(|| {
     upload(
         KYBER,
@@ -213,13 +216,13 @@ static CLEAN_UP: LazyLock<String> = LazyLock::new(|| {
             WHERE s.expires_at <= $1 AND i.updated_at <= $2
             ORDER BY s.expires_at LIMIT $3 FOR UPDATE SKIP LOCKED),
          signed AS (DELETE FROM auth.signed_prekeys s USING dead d WHERE s.device_id = d.device_id),
-         {forgotten}
+         {deleted_unused}
          SELECT count(*) FROM dead",
-        forgotten = forget("dead"),
+        deleted_unused = delete_unused("dead"),
     )
 });
 
-const FIGURES: &str = "SELECT
+const STATS: &str = "SELECT
        (SELECT count(*) FROM auth.prekeys WHERE NOT is_used),
        (SELECT count(*) FROM auth.kyber_prekeys WHERE NOT is_used),
        count(*), count(*) FILTER (WHERE waiting < $1), count(*) FILTER (WHERE waiting = 0)
@@ -241,7 +244,7 @@ pub struct KeyStatus {
 
 /// The fleet's supply.
 #[derive(Clone, Copy, Debug)]
-pub struct KeyFigures {
+pub struct KeyStats {
     pub prekeys: i64,
     pub kyber_prekeys: i64,
     pub devices: i64,
@@ -260,10 +263,10 @@ struct Lists<'a> {
 }
 
 impl<'a> Lists<'a> {
-    fn curve(keys: &'a [Prekey], now: Timestamp, chance: Chance) -> Self {
+    fn curve(keys: &'a [Prekey], now: Timestamp, rng: Rng) -> Self {
         let mut lists = Self::default();
         for Prekey { id, key } in keys {
-            lists.rows.push(*EntryId::new(now, &chance.bytes()).as_uuid());
+            lists.rows.push(*EntryId::new(now, &rng.bytes()).as_uuid());
             lists.hashes.push(key.hash().to_vec());
             lists.ids.push(id.get());
             lists.texts.push(key.as_str());
@@ -271,10 +274,10 @@ impl<'a> Lists<'a> {
         lists
     }
 
-    fn kyber(keys: &'a [KyberPrekey], now: Timestamp, chance: Chance) -> Self {
+    fn kyber(keys: &'a [KyberPrekey], now: Timestamp, rng: Rng) -> Self {
         let mut lists = Self::default();
         for KyberPrekey { id, key, signature } in keys {
-            lists.rows.push(*EntryId::new(now, &chance.bytes()).as_uuid());
+            lists.rows.push(*EntryId::new(now, &rng.bytes()).as_uuid());
             lists.hashes.push(key.hash().to_vec());
             lists.ids.push(id.get());
             lists.bytes.push(key.as_bytes());
@@ -283,7 +286,7 @@ impl<'a> Lists<'a> {
         lists
     }
 
-    fn params(&self, kind: Kind) -> Vec<Param<'_>> {
+    fn params(&self, kind: OneTimeKeyKind) -> Vec<Param<'_>> {
         let mut params: Vec<Param<'_>> = vec![
             (&self.rows, Type::UUID_ARRAY),
             (&self.hashes, Type::BYTEA_ARRAY),
@@ -303,11 +306,11 @@ pub(super) async fn publish_one_time(
     client: &Object,
     (user, fingerprint): (UserId, &str),
     (identity_row, now): (EntryId, Timestamp),
-    chance: Chance,
+    rng: Rng,
     keys: &DeviceKeys,
 ) -> Result<bool, StoreError> {
-    let curve = Lists::curve(&keys.prekeys, now, chance);
-    let kyber = Lists::kyber(&keys.kyber_prekeys, now, chance);
+    let curve = Lists::curve(&keys.prekeys, now, rng);
+    let kyber = Lists::kyber(&keys.kyber_prekeys, now, rng);
     let at = SystemTime::from(now);
     let mut params: Vec<Param<'_>> = vec![
         (user.as_uuid(), Type::UUID),
@@ -315,10 +318,10 @@ pub(super) async fn publish_one_time(
         (identity_row.as_uuid(), Type::UUID),
         (&at, Type::TIMESTAMPTZ),
     ];
-    params.extend(curve.params(CURVE));
+    params.extend(curve.params(EC));
     params.extend(kyber.params(KYBER));
     let rows = client.query_typed(&PUBLISH_ONE_TIME, &params).await?;
-    let clash: bool = rows.first().ok_or(StoreError::Shape)?.try_get(0)?;
+    let clash: bool = rows.first().ok_or(StoreError::UnexpectedData)?.try_get(0)?;
     Ok(!clash)
 }
 
@@ -326,34 +329,34 @@ impl Store {
     /// Replaces the unused one-time keys of the caller's device.
     pub async fn replace_prekeys(
         &self,
-        who: Identity,
+        principal: Principal,
         keys: &[Prekey],
         now: Timestamp,
-        chance: Chance,
+        rng: Rng,
     ) -> Result<Upload, StoreError> {
-        let lists = Lists::curve(keys, now, chance);
-        self.upload(who, None, now, &UPLOAD_CURVE, &lists.params(CURVE)).await
+        let lists = Lists::curve(keys, now, rng);
+        self.upload(principal, None, now, &UPLOAD_EC, &lists.params(EC)).await
     }
 
     /// Replaces the unused one-time Kyber keys, whose signatures were checked with this
     /// identity key.
     pub async fn replace_kyber_prekeys(
         &self,
-        who: Identity,
+        principal: Principal,
         identity: &IdentityKey,
         keys: &[KyberPrekey],
         now: Timestamp,
-        chance: Chance,
+        rng: Rng,
     ) -> Result<Upload, StoreError> {
-        let lists = Lists::kyber(keys, now, chance);
-        self.upload(who, Some(identity), now, &UPLOAD_KYBER, &lists.params(KYBER)).await
+        let lists = Lists::kyber(keys, now, rng);
+        self.upload(principal, Some(identity), now, &UPLOAD_KYBER, &lists.params(KYBER)).await
     }
 
     /// A statement that replaces keys, under the lock of the device's identity key: with the
     /// parameters of [`UPLOADER`] and, from $5 on, its own.
     pub(super) async fn upload(
         &self,
-        who: Identity,
+        principal: Principal,
         identity: Option<&IdentityKey>,
         now: Timestamp,
         sql: &str,
@@ -362,16 +365,16 @@ impl Store {
         let identity = identity.map(|key| key.public().as_bytes().as_slice());
         let now = SystemTime::from(now);
         let mut params: Vec<Param<'_>> = vec![
-            (who.device.as_uuid(), Type::UUID),
-            (who.session.as_uuid(), Type::UUID),
+            (principal.device.as_uuid(), Type::UUID),
+            (principal.session.as_uuid(), Type::UUID),
             (&identity, Type::BYTEA),
             (&now, Type::TIMESTAMPTZ),
         ];
         params.extend_from_slice(own);
         let lock: &[Param<'_>] =
-            &[(who.device.as_uuid(), Type::UUID), (who.user.as_uuid(), Type::UUID)];
+            &[(principal.device.as_uuid(), Type::UUID), (principal.user.as_uuid(), Type::UUID)];
         let rows = self.locked((LOCK_IDENTITY, lock), (sql, &params)).await?;
-        let row = rows.first().ok_or(StoreError::Shape)?;
+        let row = rows.first().ok_or(StoreError::UnexpectedData)?;
         Ok(if !row.try_get::<_, bool>(0)? {
             Upload::NoSession
         } else if !row.try_get::<_, bool>(1)? {
@@ -402,7 +405,7 @@ impl Store {
             .await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let count = |column| -> Result<u32, StoreError> {
-            u32::try_from(row.try_get::<_, i64>(column)?).map_err(|_| StoreError::Shape)
+            u32::try_from(row.try_get::<_, i64>(column)?).map_err(|_| StoreError::UnexpectedData)
         };
         let at = |column| -> Result<Option<Timestamp>, StoreError> {
             Ok(row.try_get::<_, Option<SystemTime>>(column)?.map(Timestamp::from))
@@ -432,16 +435,16 @@ impl Store {
                 ],
             )
             .await?;
-        Ok(rows.first().ok_or(StoreError::Shape)?.try_get(0)?)
+        Ok(rows.first().ok_or(StoreError::UnexpectedData)?.try_get(0)?)
     }
 
     /// Counts the fleet's keys: reads every device's, for operators now and then.
-    pub async fn key_figures(&self) -> Result<KeyFigures, StoreError> {
+    pub async fn key_stats(&self) -> Result<KeyStats, StoreError> {
         const DEADLINE: Duration = Duration::from_mins(1);
         let low = i64::from(LOW);
-        let rows = self.rows_within(DEADLINE, FIGURES, &[(&low, Type::INT8)]).await?;
-        let row = rows.first().ok_or(StoreError::Shape)?;
-        Ok(KeyFigures {
+        let rows = self.rows_within(DEADLINE, STATS, &[(&low, Type::INT8)]).await?;
+        let row = rows.first().ok_or(StoreError::UnexpectedData)?;
+        Ok(KeyStats {
             prekeys: row.try_get(0)?,
             kyber_prekeys: row.try_get(1)?,
             devices: row.try_get(2)?,

@@ -3,8 +3,8 @@
 
 use domain::ids::{DeviceId, SessionId, UserId};
 use domain::session::{
-    Exchange, MAX_FORKS, Place, REFRESH_LIFE, REPEAT_WINDOW, Rotation, SESSION_LIFE,
-    SUPERSEDED_GENERATIONS,
+    MAX_FORKS, REFRESH_TTL, REPEAT_WINDOW, Rotation, RotationOutcome, SESSION_TTL,
+    SUPERSEDED_GENERATIONS, TokenPosition,
 };
 use domain::time::Timestamp;
 use std::sync::LazyLock;
@@ -16,12 +16,12 @@ use uuid::Uuid;
 use super::outbox::{audit, sessions_ended};
 use super::{Store, StoreError};
 use crate::audit::AuditEntry;
-use crate::signing::Identity;
+use domain::principal::Principal;
 
 /// A session as refresh left it.
 #[derive(Clone, Copy, Debug)]
-pub struct Exchanged {
-    pub outcome: Exchange,
+pub struct RotatedSession {
+    pub outcome: RotationOutcome,
     pub auth_time: Timestamp,
 }
 
@@ -38,9 +38,9 @@ static EXCHANGE: LazyLock<String> = LazyLock::new(|| {
           AND $3 >= s.generation - {SUPERSEDED_GENERATIONS} AND $5 < s.rotated_at + {window})"
     );
     let reused = format!("(NOT {newest} AND NOT {parent} AND NOT {recent})");
-    let (idle, whole) = (REFRESH_LIFE.as_secs(), SESSION_LIFE.as_secs());
+    let (idle, whole) = (REFRESH_TTL.as_secs(), SESSION_TTL.as_secs());
     format!(
-        "WITH turned AS (
+        "WITH rotated AS (
            UPDATE auth.sessions AS s SET
              generation = CASE WHEN {newest} THEN s.generation + 1 ELSE s.generation END,
              forks = CASE WHEN {newest} THEN 1 WHEN {forked} THEN s.forks + 1 ELSE s.forks END,
@@ -58,14 +58,14 @@ static EXCHANGE: LazyLock<String> = LazyLock::new(|| {
                      -- of the row as it is now: the token was exchanged for its newest
                      {parent} AS issued, s.revoked_at IS NOT NULL AS reused),
          seen AS (
-           UPDATE auth.devices AS d SET last_active = $5 FROM turned
-            WHERE d.id = turned.device_id AND turned.issued),
-         stolen AS (SELECT id, user_id FROM turned WHERE reused),
+           UPDATE auth.devices AS d SET last_active = $5 FROM rotated
+            WHERE d.id = rotated.device_id AND rotated.issued),
+         reused_session AS (SELECT id, user_id FROM rotated WHERE reused),
          {news},
          {audit}
-         SELECT generation, forks, used_fork, issued_at, rotated_at, auth_time, issued, reused FROM turned",
-        news = sessions_ended("stolen", 5),
-        audit = audit("stolen", 6, 7, 5),
+         SELECT generation, forks, used_fork, issued_at, rotated_at, auth_time, issued, reused FROM rotated",
+        news = sessions_ended("reused_session", 5),
+        audit = audit("reused_session", 6, 7, 5),
     )
 });
 
@@ -108,20 +108,20 @@ impl Store {
     /// recorded only if the exchange finds a theft.
     pub async fn exchange_refresh_token(
         &self,
-        who: Identity,
-        place: Place,
+        principal: Principal,
+        position: TokenPosition,
         now: Timestamp,
         audit: &AuditEntry,
-    ) -> Result<Option<Exchanged>, StoreError> {
+    ) -> Result<Option<RotatedSession>, StoreError> {
         let now = SystemTime::from(now);
         let rows = self
             .rows(
                 &EXCHANGE,
                 &[
-                    (who.session.as_uuid(), Type::UUID),
-                    (who.user.as_uuid(), Type::UUID),
-                    (&place.generation, Type::INT4),
-                    (&place.fork, Type::INT4),
+                    (principal.session.as_uuid(), Type::UUID),
+                    (principal.user.as_uuid(), Type::UUID),
+                    (&position.generation, Type::INT4),
+                    (&position.fork, Type::INT4),
                     (&now, Type::TIMESTAMPTZ),
                     (&audit.entry, Type::TEXT),
                     (&audit.personal, Type::JSONB),
@@ -134,7 +134,7 @@ impl Store {
     /// Whether a session is alive, asked of the row itself.
     pub async fn is_session_alive(
         &self,
-        who: Identity,
+        principal: Principal,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let rows = self
@@ -142,8 +142,8 @@ impl Store {
                 "SELECT 1 FROM auth.sessions
                   WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > $3",
                 &[
-                    (who.session.as_uuid(), Type::UUID),
-                    (who.user.as_uuid(), Type::UUID),
+                    (principal.session.as_uuid(), Type::UUID),
+                    (principal.user.as_uuid(), Type::UUID),
                     (&SystemTime::from(now), Type::TIMESTAMPTZ),
                 ],
             )
@@ -154,12 +154,13 @@ impl Store {
     /// Ends one session of a user. Gives the sessions that this call ended.
     pub async fn end_session(
         &self,
-        who: Identity,
+        principal: Principal,
         now: Timestamp,
         audit: &AuditEntry,
     ) -> Result<Vec<SessionId>, StoreError> {
-        let rows =
-            self.end(&END_SESSION, who.user, now, audit, Some(who.session.as_uuid())).await?;
+        let rows = self
+            .end(&END_SESSION, principal.user, now, audit, Some(principal.session.as_uuid()))
+            .await?;
         ended(rows.first())
     }
 
@@ -172,7 +173,7 @@ impl Store {
         audit: &AuditEntry,
     ) -> Result<Option<Vec<SessionId>>, StoreError> {
         let rows = self.end(&END_DEVICE, user, now, audit, Some(device.as_uuid())).await?;
-        let row = rows.first().ok_or(StoreError::Shape)?;
+        let row = rows.first().ok_or(StoreError::UnexpectedData)?;
         if !row.try_get::<_, bool>(1)? {
             return Ok(None);
         }
@@ -213,11 +214,11 @@ impl Store {
 }
 
 fn ended(row: Option<&Row>) -> Result<Vec<SessionId>, StoreError> {
-    let ids: Vec<Uuid> = row.ok_or(StoreError::Shape)?.try_get(0)?;
+    let ids: Vec<Uuid> = row.ok_or(StoreError::UnexpectedData)?.try_get(0)?;
     Ok(ids.into_iter().map(SessionId::from_uuid).collect())
 }
 
-fn exchanged(row: &Row) -> Result<Exchanged, StoreError> {
+fn exchanged(row: &Row) -> Result<RotatedSession, StoreError> {
     let at = |column| row.try_get::<_, SystemTime>(column).map(Timestamp::from);
     let rotation = Rotation {
         generation: row.try_get(0)?,
@@ -228,9 +229,9 @@ fn exchanged(row: &Row) -> Result<Exchanged, StoreError> {
     };
     let (issued, reused) = (row.try_get(6)?, row.try_get(7)?);
     let outcome = match (issued, reused) {
-        (true, _) => Exchange::Issued(rotation),
-        (false, true) => Exchange::Reused,
-        (false, false) => Exchange::Superseded,
+        (true, _) => RotationOutcome::Issued(rotation),
+        (false, true) => RotationOutcome::Reused,
+        (false, false) => RotationOutcome::Superseded,
     };
-    Ok(Exchanged { outcome, auth_time: at(5)? })
+    Ok(RotatedSession { outcome, auth_time: at(5)? })
 }

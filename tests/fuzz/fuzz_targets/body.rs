@@ -6,7 +6,7 @@ use axum::extract::Request;
 use domain::phone::PhoneNumber;
 use libfuzzer_sys::fuzz_target;
 use serde::Deserialize;
-use shared::http::body::{Faults, Input, read};
+use shared::http::body::{ValidationErrors, Validate, read};
 use shared::limits::Limit;
 
 #[derive(Deserialize)]
@@ -18,12 +18,12 @@ struct Wire {
 
 struct Checked;
 
-impl Input for Checked {
+impl Validate for Checked {
     type Wire = Wire;
     const COUNTED: Option<Limit> = None;
 
-    fn check(wire: Wire, faults: &mut Faults) -> Option<Self> {
-        faults.required("phoneNumber", wire.phone_number, |p| PhoneNumber::parse(&p))?;
+    fn validate(wire: Wire, errors: &mut ValidationErrors) -> Option<Self> {
+        errors.required("phoneNumber", wire.phone_number, |p| PhoneNumber::parse(&p))?;
         wire.count.map(|_| Self)
     }
 }

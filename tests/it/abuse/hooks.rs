@@ -19,7 +19,7 @@ async fn serve(path: &str, route: axum::routing::MethodRouter) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = axum::Router::new().route(path, route);
-    let peer = local::service::set_peer;
+    let peer = local::service::set_client_connection;
     tokio::spawn(local::gateway::serve(listener, router, peer, std::future::pending()));
     url
 }

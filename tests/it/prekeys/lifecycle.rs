@@ -238,7 +238,7 @@ async fn upkeep_tells_the_fleets_figures() {
     let bob = Person::new(&service, BOB, 25, 3).await;
     let alice = Person::new(&service, ALICE, 0, 0).await;
     let _ = alice.fetch(&bob).await.expect(200);
-    let cleaned = shared::upkeep::clean_up_keys(&service.app, service.now()).await.unwrap();
+    let cleaned = shared::maintenance::clean_up_keys(&service.app, service.now()).await.unwrap();
     assert_eq!(cleaned, 0);
     let text = service.client().get("/metrics").await.expect(200).body;
     let text = String::from_utf8(text).unwrap();

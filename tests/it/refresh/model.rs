@@ -4,7 +4,7 @@
 //! The service is whatever exchanges a token: here the pure function, in [`super::sql`]
 //! the statement over a real row.
 
-use domain::session::{Exchange, Place, Rotation, exchange};
+use domain::session::{Rotation, RotationOutcome, TokenPosition, exchange};
 use domain::time::Timestamp;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ const EXCUSED: i32 = 8;
 /// One session, as the server keeps it.
 pub(super) trait Server {
     /// What becomes of a token; `None` once the session has ended.
-    fn exchange(&mut self, token: Place, now: Timestamp) -> Option<Exchange>;
+    fn exchange(&mut self, token: TokenPosition, now: Timestamp) -> Option<RotationOutcome>;
     /// The owner logs out.
     fn log_out(&mut self, now: Timestamp);
 }
@@ -33,12 +33,12 @@ impl Pure {
 }
 
 impl Server for Pure {
-    fn exchange(&mut self, token: Place, now: Timestamp) -> Option<Exchange> {
+    fn exchange(&mut self, token: TokenPosition, now: Timestamp) -> Option<RotationOutcome> {
         let outcome = exchange(self.0?, token, now);
         match outcome {
-            Exchange::Issued(row) => self.0 = Some(row),
-            Exchange::Superseded => {}
-            Exchange::Reused => self.0 = None,
+            RotationOutcome::Issued(row) => self.0 = Some(row),
+            RotationOutcome::Superseded => {}
+            RotationOutcome::Reused => self.0 = None,
         }
         Some(outcome)
     }
@@ -54,18 +54,18 @@ pub(super) struct Watched<S> {
     pub(super) now: Timestamp,
     /// Of each generation, the fork that has yielded tokens, and the newest token seen of it.
     exchanged: BTreeMap<i32, i32>,
-    newest: Place,
+    newest: TokenPosition,
 }
 
 impl<S: Server> Watched<S> {
     pub(super) fn new(server: S) -> Self {
-        let newest = Place { generation: 0, fork: 0 };
+        let newest = TokenPosition { generation: 0, fork: 0 };
         Self { server, now: BEGINNING, exchanged: BTreeMap::new(), newest }
     }
 
-    fn exchange(&mut self, token: Place) -> Option<Exchange> {
+    fn exchange(&mut self, token: TokenPosition) -> Option<RotationOutcome> {
         let outcome = self.server.exchange(token, self.now);
-        if let Some(Exchange::Issued(row)) = outcome {
+        if let Some(RotationOutcome::Issued(row)) = outcome {
             let fork = *self.exchanged.entry(token.generation).or_insert(token.fork);
             assert_eq!(fork, token.fork, "two forks of generation {}", token.generation);
             let successor = token.generation + 1;
@@ -80,7 +80,7 @@ impl<S: Server> Watched<S> {
     }
 
     /// How many generations a token lies behind the newest.
-    fn behind(&self, token: Place) -> i32 {
+    fn behind(&self, token: TokenPosition) -> i32 {
         self.newest.generation - token.generation
     }
 }
@@ -88,14 +88,14 @@ impl<S: Server> Watched<S> {
 /// A request on its way, or the reply to it.
 #[derive(Clone, Copy, Debug)]
 struct Sent {
-    token: Place,
+    token: TokenPosition,
     at: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Answered {
-    to: Place,
-    with: Place,
+    to: TokenPosition,
+    with: TokenPosition,
 }
 
 /// What may happen next. An index picks one of what is on its way.
@@ -153,7 +153,7 @@ fn pick<T: Copy>(list: &mut Vec<T>, index: prop::sample::Index, keep: bool) -> O
 /// Gives how many tokens it came to store.
 pub(super) fn honest_client<S: Server>(server: S, steps: &[Step]) -> usize {
     let mut server = Watched::new(server);
-    let mut stored = Place { generation: 0, fork: 0 };
+    let mut stored = TokenPosition { generation: 0, fork: 0 };
     let (mut requests, mut replies) = (Vec::<Sent>::new(), Vec::<Answered>::new());
     let mut advanced = 0;
     for step in steps {
@@ -170,10 +170,10 @@ pub(super) fn honest_client<S: Server>(server: S, steps: &[Step]) -> usize {
                     continue;
                 }
                 match server.exchange(request.token) {
-                    Some(Exchange::Issued(row)) => {
+                    Some(RotationOutcome::Issued(row)) => {
                         replies.push(Answered { to: request.token, with: row.newest() });
                     }
-                    Some(Exchange::Superseded) => {}
+                    Some(RotationOutcome::Superseded) => {}
                     outcome => {
                         panic!("signed out: {outcome:?} for {request:?} at {:?}", server.now)
                     }
@@ -194,7 +194,10 @@ pub(super) fn honest_client<S: Server>(server: S, steps: &[Step]) -> usize {
     }
     // Whatever happened, the stored token still works.
     let outcome = server.exchange(stored);
-    assert!(matches!(outcome, Some(Exchange::Issued(_))), "signed out at the end: {outcome:?}");
+    assert!(
+        matches!(outcome, Some(RotationOutcome::Issued(_))),
+        "signed out at the end: {outcome:?}"
+    );
     advanced
 }
 
@@ -202,13 +205,13 @@ pub(super) fn honest_client<S: Server>(server: S, steps: &[Step]) -> usize {
 /// holds the first token: nothing that arrives later yields a token, and nothing is theft.
 pub(super) fn logout<S: Server>(server: S, before: &[Step], after: &[Step]) {
     let mut server = Watched::new(server);
-    let mut stored = Place { generation: 0, fork: 0 };
+    let mut stored = TokenPosition { generation: 0, fork: 0 };
     let mut under_way = vec![stored];
     for step in before {
         match step {
             Step::Send => under_way.push(stored),
             Step::Arrive { .. } => {
-                if let Some(Exchange::Issued(row)) = server.exchange(stored) {
+                if let Some(RotationOutcome::Issued(row)) = server.exchange(stored) {
                     stored = row.newest();
                 }
             }
@@ -253,10 +256,10 @@ pub(super) fn turns(most: usize) -> impl Strategy<Value = Vec<Turn>> {
 /// client does. Not both go on: once both have come to use what they were given, it ends.
 pub(super) fn thief<S: Server>(server: S, before: usize, turns: &[Turn]) {
     let mut server = Watched::new(server);
-    let mut stored = Place { generation: 0, fork: 0 };
+    let mut stored = TokenPosition { generation: 0, fork: 0 };
     for _ in 0..before {
         server.now = server.now + WINDOW;
-        if let Some(Exchange::Issued(row)) = server.exchange(stored) {
+        if let Some(RotationOutcome::Issued(row)) = server.exchange(stored) {
             stored = row.newest();
         }
     }
@@ -270,7 +273,7 @@ pub(super) fn thief<S: Server>(server: S, before: usize, turns: &[Turn]) {
         let holder = usize::from(*thief);
         let token = holders[holder];
         match server.exchange(token) {
-            Some(Exchange::Issued(row)) => {
+            Some(RotationOutcome::Issued(row)) => {
                 assert!(!ended, "a dead session issued a token");
                 // A token of its own, that only this holder was ever given, is used.
                 used[holder] |= token != stored;
@@ -279,8 +282,8 @@ pub(super) fn thief<S: Server>(server: S, before: usize, turns: &[Turn]) {
                     holders[holder] = row.newest();
                 }
             }
-            Some(Exchange::Superseded) => panic!("excused more than ten seconds later"),
-            Some(Exchange::Reused) => ended = true,
+            Some(RotationOutcome::Superseded) => panic!("excused more than ten seconds later"),
+            Some(RotationOutcome::Reused) => ended = true,
             None => assert!(ended),
         }
     }
@@ -321,7 +324,7 @@ proptest! {
         for (back, fork, wait) in tokens {
             server.now = server.now + wait;
             let generation = server.newest.generation + 1 - back;
-            server.exchange(Place { generation, fork });
+            server.exchange(TokenPosition { generation, fork });
         }
     }
 }
@@ -343,16 +346,16 @@ fn the_model_s_runs_reach_far() {
 /// its sender has refreshed twice by another tab looks like a thief's.
 #[test]
 fn a_request_that_is_overtaken_twice_and_ten_seconds_late_ends_the_session() {
-    let late = Place { generation: 0, fork: 0 };
+    let late = TokenPosition { generation: 0, fork: 0 };
     for (wait, ends) in [(Duration::from_millis(9_999), false), (WINDOW, true)] {
         let mut server = Watched::new(Pure::new());
         let mut stored = late;
         for _ in 0..2 {
-            let Some(Exchange::Issued(row)) = server.exchange(stored) else { panic!() };
+            let Some(RotationOutcome::Issued(row)) = server.exchange(stored) else { panic!() };
             stored = row.newest();
         }
         server.now = server.now + wait;
         let outcome = server.exchange(late).unwrap();
-        assert_eq!(outcome == Exchange::Reused, ends, "{outcome:?}");
+        assert_eq!(outcome == RotationOutcome::Reused, ends, "{outcome:?}");
     }
 }

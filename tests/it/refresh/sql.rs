@@ -3,13 +3,13 @@
 
 use super::model::{self, BEGINNING, Pure, Server};
 use domain::ids::{DeviceId, SessionId, UserId};
-use domain::session::{Exchange, MAX_FORKS, Place, Rotation, exchange, expires_at};
+use domain::principal::Principal;
+use domain::session::{MAX_FORKS, Rotation, RotationOutcome, TokenPosition, exchange, expires_at};
 use domain::time::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use shared::audit::{AuditEntry, SecurityEvent};
-use shared::clock::Chance;
-use shared::signing::Identity;
+use shared::clock::Rng;
 use std::time::{Duration, SystemTime};
 use tests::Service;
 use tests::stores::connect;
@@ -19,7 +19,7 @@ use tokio::runtime::{Handle, Runtime};
 /// One session's row, and the store that turns it.
 struct Row {
     service: Service,
-    who: Identity,
+    principal: Principal,
     look: tokio_postgres::Client,
 }
 
@@ -36,13 +36,13 @@ impl Row {
         let service = Service::start().await;
         let session = service.client().sign_up(super::PHONE).await;
         let id = |name: &str| claims(&session.access)[name].as_str().unwrap().parse().unwrap();
-        let who = Identity {
+        let principal = Principal {
             user: UserId::from_uuid(id("sub")),
             session: SessionId::from_uuid(id("sid")),
             device: DeviceId::from_uuid(id("deviceId")),
         };
         let look = connect(&service.stores.database_url).await;
-        Self { service, who, look }
+        Self { service, principal, look }
     }
 
     /// As a log-in at `auth_time` would have left it, but for the rotation.
@@ -93,18 +93,18 @@ impl Row {
         }
     }
 
-    async fn exchange(&self, token: Place, now: Timestamp) -> Option<Exchange> {
+    async fn exchange(&self, token: TokenPosition, now: Timestamp) -> Option<RotationOutcome> {
         let event = SecurityEvent::RefreshTokenReused;
-        let audit = AuditEntry::new(event, Some(self.who.session), "203.0.113.7", now, Chance);
+        let audit = AuditEntry::new(event, Some(self.principal.session), "203.0.113.7", now, Rng);
         let store = &self.service.app.store;
-        let exchanged = store.exchange_refresh_token(self.who, token, now, &audit).await;
+        let exchanged = store.exchange_refresh_token(self.principal, token, now, &audit).await;
         exchanged.expect("the statement runs").map(|exchanged| exchanged.outcome)
     }
 
     async fn log_out(&self, now: Timestamp) {
         let event = SecurityEvent::SessionEnded;
-        let audit = AuditEntry::new(event, Some(self.who.session), "203.0.113.7", now, Chance);
-        let ended = self.service.app.store.end_session(self.who, now, &audit).await;
+        let audit = AuditEntry::new(event, Some(self.principal.session), "203.0.113.7", now, Rng);
+        let ended = self.service.app.store.end_session(self.principal, now, &audit).await;
         assert_eq!(ended.expect("the statement runs").len(), 1);
     }
 }
@@ -182,21 +182,21 @@ fn the_statement_and_the_pure_function_say_the_same() {
             let is_parent = generation == row.generation - 1;
             let near = if is_parent { row.used_fork.unwrap_or(0) } else { row.forks - 1 };
             let fork = fork.map_or(i32::MAX, |by| near.saturating_sub(by));
-            let place = Place { generation, fork };
+            let position = TokenPosition { generation, fork };
 
-            let outcome = runtime.block_on(store.exchange(place, now));
-            let expected = (now < expires).then(|| exchange(row, place, now));
-            assert_eq!(outcome, expected, "{place:?} of {row:?} at {now:?}");
+            let outcome = runtime.block_on(store.exchange(position, now));
+            let expected = (now < expires).then(|| exchange(row, position, now));
+            assert_eq!(outcome, expected, "{position:?} of {row:?} at {now:?}");
             let mut ended = None;
             match expected {
-                Some(Exchange::Issued(next)) => {
+                Some(RotationOutcome::Issued(next)) => {
                     if next != row {
                         expires = expires_at(next.issued_at, auth_time);
                     }
                     row = next;
                 }
-                Some(Exchange::Reused) => ended = Some((now, "refresh_reused".to_owned())),
-                Some(Exchange::Superseded) | None => {}
+                Some(RotationOutcome::Reused) => ended = Some((now, "refresh_reused".to_owned())),
+                Some(RotationOutcome::Superseded) | None => {}
             }
             let over = ended.is_some() || expected.is_none();
             let seen = runtime.block_on(store.seen());
@@ -224,7 +224,7 @@ impl<'a> Statement<'a> {
 }
 
 impl Server for Statement<'_> {
-    fn exchange(&mut self, token: Place, now: Timestamp) -> Option<Exchange> {
+    fn exchange(&mut self, token: TokenPosition, now: Timestamp) -> Option<RotationOutcome> {
         // Age is not what the model is about: the row never grows old.
         let life = "UPDATE auth.sessions SET expires_at = 'infinity' WHERE revoked_at IS NULL";
         self.runtime.block_on(self.row.look.execute(life, &[])).unwrap();

@@ -1,4 +1,4 @@
-//! How often one may ask for codes: per number, per address, and the owner's own lane.
+//! How often one may ask for codes: per number, per address, and the owner's own tier.
 
 use super::{OTHER_PHONE, PHONE, SHORT, address, ask, just_before, keys, phone, resend, status};
 use serde_json::json;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 /// A device on either list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct DirectoryDevice {
     pub id: SignalDeviceId,
     pub registration: Option<RegistrationId>,
 }
@@ -26,12 +26,12 @@ pub struct DeviceDifference {
 /// is taken to be the same.
 #[must_use]
 pub fn difference(
-    stored: &[Listed],
-    given: &[Listed],
+    stored: &[DirectoryDevice],
+    given: &[DirectoryDevice],
     own: Option<SignalDeviceId>,
 ) -> DeviceDifference {
-    let is_on = |list: &[Listed], id| list.iter().any(|device| device.id == id);
-    let is_stale = |given: &Listed| {
+    let is_on = |list: &[DirectoryDevice], id| list.iter().any(|device| device.id == id);
+    let is_stale = |given: &DirectoryDevice| {
         stored.iter().filter(|stored| stored.id == given.id).any(|stored| {
             matches!((stored.registration, given.registration), (Some(a), Some(b)) if a != b)
         })
@@ -45,9 +45,9 @@ pub fn difference(
 
 /// Ids of those that match, in order and once each, however often a client names them.
 fn ids(
-    list: &[Listed],
+    list: &[DirectoryDevice],
     own: Option<SignalDeviceId>,
-    matches: impl Fn(&Listed) -> bool,
+    matches: impl Fn(&DirectoryDevice) -> bool,
 ) -> Vec<SignalDeviceId> {
     let others = list.iter().filter(|device| Some(device.id) != own);
     let found: BTreeSet<_> =
@@ -64,8 +64,8 @@ mod tests {
     }
 
     /// Device ids with registration ids, 0 for one that is not told.
-    fn list(devices: &[(i16, i32)]) -> Vec<Listed> {
-        let listed = |&(number, registration)| Listed {
+    fn list(devices: &[(i16, i32)]) -> Vec<DirectoryDevice> {
+        let listed = |&(number, registration)| DirectoryDevice {
             id: id(number),
             registration: RegistrationId::new(i64::from(registration)).ok(),
         };

@@ -1,6 +1,6 @@
 //! When a device's keys run low or out of date. Pure: the counts and the time are handed in.
 
-use super::{LOW, RECOMMENDED, ROTATE_BEFORE, SIGNED_GRACE, SIGNED_LIFE};
+use super::{LOW, RECOMMENDED, ROTATE_BEFORE, SIGNED_GRACE, SIGNED_TTL};
 use crate::time::Timestamp;
 
 /// Whether a device with this many unused one-time keys should upload more.
@@ -18,7 +18,7 @@ pub const fn recommended_upload(available: u32) -> u32 {
 /// When a signed prekey uploaded now ceases to be active.
 #[must_use]
 pub fn signed_expires_at(now: Timestamp) -> Timestamp {
-    now + SIGNED_LIFE
+    now + SIGNED_TTL
 }
 
 /// The age of a signed prekey.

@@ -35,7 +35,7 @@ pub const LOW: u32 = 20;
 /// Unused one-time keys that a device is advised to have.
 pub const RECOMMENDED: u32 = 100;
 /// A signed prekey is active this long after its upload.
-pub const SIGNED_LIFE: Duration = Duration::from_hours(7 * 24);
+pub const SIGNED_TTL: Duration = Duration::from_hours(7 * 24);
 /// And is still handed out this long after that: better an old key than no conversation.
 pub const SIGNED_GRACE: Duration = Duration::from_hours(30 * 24);
 /// A client is asked for the next one when less than this is left.

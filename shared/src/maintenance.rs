@@ -22,17 +22,17 @@ pub async fn clean_up_keys(app: &App, now: Timestamp) -> Result<i64, StoreError>
             break;
         }
     }
-    let figures = app.store.key_figures().await?;
+    let stats = app.store.key_stats().await?;
     let gauges = [
-        ("auth_prekeys_unused", figures.prekeys),
-        ("auth_kyber_prekeys_unused", figures.kyber_prekeys),
-        ("auth_key_devices", figures.devices),
-        ("auth_key_devices_low", figures.devices_low),
-        ("auth_key_devices_empty", figures.devices_empty),
+        ("auth_prekeys_unused", stats.prekeys),
+        ("auth_kyber_prekeys_unused", stats.kyber_prekeys),
+        ("auth_key_devices", stats.devices),
+        ("auth_key_devices_low", stats.devices_low),
+        ("auth_key_devices_empty", stats.devices_empty),
         ("auth_key_cleanup_timestamp_seconds", now.seconds()),
     ];
     if let Err(error) = app.cache.set_gauges(&gauges).await {
-        tracing::warn!(error = %error, "the fleet's figures are not told");
+        tracing::warn!(error = %error, "the fleet's stats are not told");
     }
     Ok(cleaned)
 }

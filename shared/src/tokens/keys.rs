@@ -5,12 +5,12 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD as BASE64};
-use domain::secret::Secret;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use p256::SecretKey;
 use p256::pkcs8::EncodePrivateKey as _;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
+use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -18,14 +18,14 @@ use std::fmt;
 use thiserror::Error;
 
 use super::TokenError;
-use crate::clock::Chance;
+use crate::clock::Rng;
 
 /// A longer string is no token of ours and is not looked at.
 const MAX_TOKEN: usize = 4096;
 #[derive(Debug, Error)]
 pub enum KeyError {
     #[error("is not a JSON object with \"current\" and, if any, \"next\" and \"previous\" keys")]
-    Shape,
+    Malformed,
     #[error("holds a key that is no P-256 private key (PEM, or base64 of PKCS#8)")]
     Key,
 }
@@ -63,10 +63,10 @@ impl fmt::Debug for KeySet {
 fn parse_key(text: &str) -> Result<EcdsaKeyPair, KeyError> {
     if text.contains("-----BEGIN") {
         let der = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| KeyError::Key)?;
-        return key_pair(Secret::new(der).expose().secret_der());
+        return key_pair(SecretSlice::from(der.secret_der().to_vec()).expose_secret());
     }
     let der = STANDARD.decode(text.trim()).map_err(|_| KeyError::Key)?;
-    key_pair(Secret::new(der).expose())
+    key_pair(SecretSlice::from(der).expose_secret())
 }
 
 fn key_pair(der: &[u8]) -> Result<EcdsaKeyPair, KeyError> {
@@ -91,9 +91,9 @@ fn thumbprint(x: &str, y: &str) -> String {
 }
 
 impl KeySet {
-    pub fn parse(stored: &Secret<String>) -> Result<Self, KeyError> {
+    pub fn parse(stored: &SecretString) -> Result<Self, KeyError> {
         let stored: StoredKeys =
-            serde_json::from_str(stored.expose()).map_err(|_| KeyError::Shape)?;
+            serde_json::from_str(stored.expose_secret()).map_err(|_| KeyError::Malformed)?;
         let pair = parse_key(&stored.current)?;
         let next = stored.next.as_deref().map(parse_key).transpose()?;
         let previous = stored.previous.as_deref().map(parse_key).transpose()?;
@@ -123,12 +123,12 @@ impl KeySet {
         claims: &C,
     ) -> Result<String, TokenError> {
         let header = json!({ "alg": "ES256", "kid": self.kid, "typ": kind }).to_string();
-        let claims = serde_json::to_vec(claims).map_err(|_| TokenError::Unsigned)?;
+        let claims = serde_json::to_vec(claims).map_err(|_| TokenError::SigningFailed)?;
         let mut token = format!("{}.{}", BASE64.encode(header), BASE64.encode(claims));
         let signature = self
             .pair
             .sign(&SystemRandom::new(), token.as_bytes())
-            .map_err(|_| TokenError::Unsigned)?;
+            .map_err(|_| TokenError::SigningFailed)?;
         token.push('.');
         token.push_str(&BASE64.encode(signature));
         Ok(token)
@@ -194,8 +194,8 @@ pub(super) trait Claims: DeserializeOwned + Clone {
 pub fn new_jwt_keys() -> String {
     // Of 2^256 values only a sliver is out of range: draw again then.
     let key = loop {
-        let bytes = Secret::new(Chance.bytes::<32>());
-        if let Ok(key) = SecretKey::from_slice(bytes.expose())
+        let bytes = SecretSlice::from(Rng.bytes::<32>().to_vec());
+        if let Ok(key) = SecretKey::from_slice(bytes.expose_secret())
             && let Ok(der) = key.to_pkcs8_der()
         {
             break STANDARD.encode(der.as_bytes());
@@ -226,7 +226,7 @@ mod tests {
         let sec1 = key.to_sec1_pem(p256::pkcs8::LineEnding::LF).unwrap().to_string();
         let parse = |key: &str| {
             let set = json!({ "current": key, "next": base64 }).to_string();
-            KeySet::parse(&Secret::new(set))
+            KeySet::parse(&SecretString::from(set))
         };
         let kid = parse(base64).unwrap().kid;
         for text in [pkcs8, sec1] {
@@ -236,7 +236,7 @@ mod tests {
         let other = EcdsaKeyPair::generate_pkcs8(other, &SystemRandom::new()).unwrap();
         assert!(parse(&STANDARD.encode(other.as_ref())).is_err(), "a key of another curve");
         for bad in ["", "{}", "[]", r#"{"current":""}"#, r#"{"current":"AAAA"}"#] {
-            assert!(KeySet::parse(&Secret::new(bad.to_owned())).is_err(), "{bad}");
+            assert!(KeySet::parse(&SecretString::from(bad.to_owned())).is_err(), "{bad}");
         }
     }
 }

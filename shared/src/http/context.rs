@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use super::problem::{Code, Problem};
 use crate::app::App;
-use crate::cache::{CacheError, Counting};
-use crate::limits::{Limit, Standing};
+use crate::cache::{CacheError, RateLimitCheck};
+use crate::limits::{Limit, RateLimitStatus};
 use crate::sender::text::Language;
 
 /// What the gateway says of the connection: set by the Lambda and the local edge, never
 /// read from a header.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer {
+pub struct ClientConnection {
     pub address: IpAddr,
     /// Arrival at the gateway, where it tells.
     pub arrived: Option<Timestamp>,
@@ -26,7 +26,7 @@ pub struct Peer {
 
 /// One request.
 #[derive(Clone, Debug)]
-pub struct Visit(Arc<Inner>);
+pub struct RequestContext(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -35,15 +35,15 @@ struct Inner {
     now: Timestamp,
     user_agent: String,
     language: Language,
-    standing: OnceLock<Standing>,
+    rate_limit_status: OnceLock<RateLimitStatus>,
 }
 
 /// How far the gateway's clock may be from ours before it is not believed.
 const CLOCK_SKEW: Duration = Duration::from_mins(1);
 const MAX_REQUEST_ID: usize = 64;
 
-impl Visit {
-    pub(super) fn new(app: &App, peer: Option<Peer>, headers: &HeaderMap) -> Self {
+impl RequestContext {
+    pub(super) fn new(app: &App, peer: Option<ClientConnection>, headers: &HeaderMap) -> Self {
         let ours = app.clock.now();
         let now = peer
             .and_then(|peer| peer.arrived)
@@ -56,7 +56,7 @@ impl Visit {
         let request_id = if well_formed {
             given.to_owned()
         } else {
-            uuid::Builder::from_random_bytes(app.chance.bytes()).into_uuid().to_string()
+            uuid::Builder::from_random_bytes(app.rng.bytes()).into_uuid().to_string()
         };
         Self(Arc::new(Inner {
             request_id,
@@ -65,7 +65,7 @@ impl Visit {
             now,
             user_agent: text(header::USER_AGENT).to_owned(),
             language: Language::preferred(text(header::ACCEPT_LANGUAGE)),
-            standing: OnceLock::new(),
+            rate_limit_status: OnceLock::new(),
         }))
     }
 
@@ -114,19 +114,19 @@ impl Visit {
 
     /// What the limits left the caller, once they were counted.
     #[must_use]
-    pub fn standing(&self) -> Option<Standing> {
-        self.0.standing.get().copied()
+    pub fn rate_limit_status(&self) -> Option<RateLimitStatus> {
+        self.0.rate_limit_status.get().copied()
     }
 
     /// The limits that count this request, each with what it counts.
     #[must_use]
-    pub fn counting(&self, app: &App, limits: &[(Limit, &str)]) -> Counting<'_> {
-        Counting::new(&app.config, self.now(), limits, &self.0.standing)
+    pub fn rate_limit_check(&self, app: &App, limits: &[(Limit, &str)]) -> RateLimitCheck<'_> {
+        RateLimitCheck::new(&app.config, self.now(), limits, &self.0.rate_limit_status)
     }
 
     /// Counts the caller's address alone.
     pub async fn count_address(&self, app: &App, limit: Limit) -> Result<(), CacheError> {
-        app.cache.take_limits(&self.counting(app, &[(limit, &self.network())])).await
+        app.cache.take_limits(&self.rate_limit_check(app, &[(limit, &self.network())])).await
     }
 
     /// A request refused before its flow: still counted, and over the limit it is that
@@ -139,7 +139,7 @@ impl Visit {
     }
 }
 
-impl FromRequestParts<App> for Visit {
+impl FromRequestParts<App> for RequestContext {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {

@@ -3,13 +3,13 @@
 use domain::ids::{DeviceId, UserId};
 use domain::prekey::lifecycle::{SignedState, is_low, recommended_upload};
 use domain::prekey::{self, SignalDeviceId, devices::difference};
+use domain::principal::Principal;
 use shared::app::App;
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::clock::date_time;
-use shared::http::caller::Reader;
+use shared::http::caller::DirectoryCaller;
+use shared::http::context::RequestContext;
 use shared::http::problem::{Code, Problem};
-use shared::http::visit::Visit;
-use shared::signing::Identity;
 use shared::store::prekeys::KeyStatus;
 
 use crate::wire::{
@@ -21,18 +21,18 @@ const DAY_SECONDS: u64 = 24 * 3600;
 /// What a device has left: one of the caller's own.
 pub async fn status(
     app: &App,
-    visit: &Visit,
-    reader: Reader,
+    context: &RequestContext,
+    caller: DirectoryCaller,
     user: UserId,
     device: DeviceId,
 ) -> Result<KeyStatusBody, Problem> {
-    let (who, _) = reader.admit(app, visit, &[]).await?;
-    let own = who.is_none_or(|who| who.user == user);
+    let (principal, _) = caller.authorize(app, context, &[]).await?;
+    let own = principal.is_none_or(|principal| principal.user == user);
     let status = if own { app.store.find_key_status(user, device).await? } else { None };
     let status = status.ok_or_else(|| Problem::new(Code::DeviceNotFound))?;
     let active = status
         .signed
-        .is_some_and(|(_, expires_at)| SignedState::of(expires_at, visit.now()).is_active());
+        .is_some_and(|(_, expires_at)| SignedState::of(expires_at, context.now()).is_active());
     Ok(KeyStatusBody {
         user_id: *user.as_uuid(),
         available_pre_keys: status.prekeys,
@@ -47,13 +47,13 @@ pub async fn status(
 /// What the caller's device should upload.
 pub async fn recommendations(
     app: &App,
-    visit: &Visit,
-    who: Identity,
+    context: &RequestContext,
+    principal: Principal,
 ) -> Result<Recommendations, Problem> {
-    let status = own_status(app, who).await?;
+    let status = own_status(app, principal).await?;
     Ok(Recommendations {
         needs_pre_key_replenishment: is_low(status.prekeys),
-        needs_signed_pre_key_rotation: needs_rotation(&status, visit),
+        needs_signed_pre_key_rotation: needs_rotation(&status, context),
         available_pre_keys: status.prekeys,
         recommended_pre_key_upload: recommended_upload(status.prekeys),
         signed_pre_key_expires_at: status.signed.map(|(_, expires_at)| date_time(expires_at)),
@@ -61,10 +61,14 @@ pub async fn recommendations(
 }
 
 /// The same, as shipped clients ask it; without a device where the caller has none.
-pub async fn health(app: &App, visit: &Visit, reader: Reader) -> Result<KeyHealth, Problem> {
-    let (who, _) = reader.admit(app, visit, &[]).await?;
-    let timestamp = date_time(visit.now());
-    let Some(who) = who else {
+pub async fn health(
+    app: &App,
+    context: &RequestContext,
+    caller: DirectoryCaller,
+) -> Result<KeyHealth, Problem> {
+    let (principal, _) = caller.authorize(app, context, &[]).await?;
+    let timestamp = date_time(context.now());
+    let Some(principal) = principal else {
         return Ok(KeyHealth {
             status: "healthy",
             timestamp,
@@ -73,9 +77,9 @@ pub async fn health(app: &App, visit: &Visit, reader: Reader) -> Result<KeyHealt
             signed_prekey_age_days: None,
         });
     };
-    let status = own_status(app, who).await?;
+    let status = own_status(app, principal).await?;
     let low = is_low(status.prekeys);
-    let degraded = low || needs_rotation(&status, visit);
+    let degraded = low || needs_rotation(&status, context);
     Ok(KeyHealth {
         status: if degraded { "degraded" } else { "healthy" },
         timestamp,
@@ -83,13 +87,17 @@ pub async fn health(app: &App, visit: &Visit, reader: Reader) -> Result<KeyHealt
         prekeys_remaining: Some(status.prekeys),
         signed_prekey_age_days: status
             .signed
-            .map(|(came, _)| visit.now().since(came).as_secs() / DAY_SECONDS),
+            .map(|(came, _)| context.now().since(came).as_secs() / DAY_SECONDS),
     })
 }
 
 /// Whether the lasting keys of the caller's device are those that it believes.
-pub async fn check_keys(app: &App, who: Identity, digest: &KeysDigest) -> Result<bool, Problem> {
-    let keys = app.store.find_lasting_keys(who.device).await?;
+pub async fn check_keys(
+    app: &App,
+    principal: Principal,
+    digest: &KeysDigest,
+) -> Result<bool, Problem> {
+    let keys = app.store.find_published_keys(principal.device).await?;
     let missing = || Problem::new(Code::SignedPrekeyMissing);
     let keys = keys.ok_or_else(missing)?;
     let (id, signed) = keys.signed.as_ref().ok_or_else(missing)?;
@@ -101,12 +109,13 @@ pub async fn check_keys(app: &App, who: Identity, digest: &KeysDigest) -> Result
 /// nobody's list of those to encrypt for.
 pub async fn check_devices(
     app: &App,
-    who: Identity,
+    principal: Principal,
     known: &KnownDevices,
 ) -> Result<DeviceDifferences, Problem> {
     let list = app.store.find_device_list(known.user).await?;
     let list = list.ok_or_else(|| Problem::new(Code::UserNotFound))?;
-    let own = list.devices.iter().find(|one| one.device == who.device).map(|one| one.listed.id);
+    let own =
+        list.devices.iter().find(|one| one.device == principal.device).map(|one| one.listed.id);
     let stored: Vec<_> = list.devices.iter().map(|one| one.listed).collect();
     let difference = difference(&stored, &known.devices, own);
     let numbers = |ids: Vec<SignalDeviceId>| ids.into_iter().map(SignalDeviceId::get).collect();
@@ -120,14 +129,14 @@ pub async fn check_devices(
 /// Takes the keys of an own device, or of all, out of the directory.
 pub async fn delete_keys(
     app: &App,
-    visit: &Visit,
-    who: Identity,
+    context: &RequestContext,
+    principal: Principal,
     device: Option<DeviceId>,
 ) -> Result<(), Problem> {
     let event = SecurityEvent::KeysDeleted;
-    let session = Some(who.session);
-    let audit = AuditEntry::new(event, session, &visit.address(), visit.now(), app.chance);
-    if app.store.delete_keys(who.user, device, visit.now(), &audit).await? {
+    let session = Some(principal.session);
+    let audit = AuditEntry::new(event, session, &context.address(), context.now(), app.rng);
+    if app.store.delete_keys(principal.user, device, context.now(), &audit).await? {
         Ok(())
     } else {
         Err(Problem::new(Code::DeviceNotFound))
@@ -135,13 +144,13 @@ pub async fn delete_keys(
 }
 
 /// A device that is gone has nothing left.
-async fn own_status(app: &App, who: Identity) -> Result<KeyStatus, Problem> {
-    let status = app.store.find_key_status(who.user, who.device).await?;
+async fn own_status(app: &App, principal: Principal) -> Result<KeyStatus, Problem> {
+    let status = app.store.find_key_status(principal.user, principal.device).await?;
     status.ok_or_else(|| Problem::new(Code::DeviceNotFound))
 }
 
-fn needs_rotation(status: &KeyStatus, visit: &Visit) -> bool {
+fn needs_rotation(status: &KeyStatus, context: &RequestContext) -> bool {
     status
         .signed
-        .is_none_or(|(_, expires_at)| SignedState::of(expires_at, visit.now()).needs_rotation())
+        .is_none_or(|(_, expires_at)| SignedState::of(expires_at, context.now()).needs_rotation())
 }

@@ -10,14 +10,15 @@ mod keys;
 pub use keys::{KeyError, KeySet, new_jwt_keys};
 
 use domain::ids::{DeviceId, SessionId, UserId};
-use domain::session::{Place, Rotation, expires_at};
+use domain::principal::Principal;
+use domain::session::{Rotation, TokenPosition, expires_at};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::clock::Chance;
+use crate::clock::Rng;
 use keys::Claims;
 
 /// How far another machine's clock may run ahead.
@@ -34,7 +35,7 @@ pub enum TokenError {
     #[error("the token has expired")]
     Expired,
     #[error("a token cannot be signed")]
-    Unsigned,
+    SigningFailed,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -94,26 +95,18 @@ impl Claims for RefreshClaims {
     }
 }
 
-/// Whom a token speaks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
-    pub user: UserId,
-    pub session: SessionId,
-    pub device: DeviceId,
-}
-
 /// A verified access token.
 #[derive(Clone, Copy, Debug)]
 pub struct Access {
-    pub identity: Identity,
+    pub principal: Principal,
     pub issued_at: Timestamp,
 }
 
 /// A verified refresh token.
 #[derive(Clone, Copy, Debug)]
 pub struct Refresh {
-    pub identity: Identity,
-    pub place: Place,
+    pub principal: Principal,
+    pub position: TokenPosition,
 }
 
 /// The keys with what every token of this service says.
@@ -149,44 +142,45 @@ impl Signing {
 
     pub fn access(
         &self,
-        who: Identity,
+        principal: Principal,
         now: Timestamp,
-        chance: Chance,
+        rng: Rng,
     ) -> Result<String, TokenError> {
-        let claims = self.bearer(who, &self.audience, now, self.access_ttl, Some("user"), chance);
+        let claims =
+            self.bearer(principal, &self.audience, now, self.access_ttl, Some("user"), rng);
         self.keys.sign(AccessClaims::TYP, &claims)
     }
 
     /// A token that opens one web socket at another service.
     pub fn web_socket(
         &self,
-        who: Identity,
+        principal: Principal,
         now: Timestamp,
-        chance: Chance,
+        rng: Rng,
     ) -> Result<String, TokenError> {
-        let claims = self.bearer(who, WS_AUDIENCE, now, WS_TOKEN_TTL, None, chance);
+        let claims = self.bearer(principal, WS_AUDIENCE, now, WS_TOKEN_TTL, None, rng);
         self.keys.sign("ws+jwt", &claims)
     }
 
     fn bearer(
         &self,
-        who: Identity,
+        principal: Principal,
         audience: &str,
         now: Timestamp,
         ttl: Duration,
         scope: Option<&str>,
-        chance: Chance,
+        rng: Rng,
     ) -> AccessClaims {
         AccessClaims {
             iss: self.issuer.clone(),
             aud: audience.to_owned(),
-            sub: *who.user.as_uuid(),
-            jti: uuid::Builder::from_random_bytes(chance.bytes()).into_uuid(),
+            sub: *principal.user.as_uuid(),
+            jti: uuid::Builder::from_random_bytes(rng.bytes()).into_uuid(),
             iat: now.seconds(),
             nbf: None,
             exp: (now + ttl).seconds(),
-            sid: *who.session.as_uuid(),
-            device_id: *who.device.as_uuid(),
+            sid: *principal.session.as_uuid(),
+            device_id: *principal.device.as_uuid(),
             scope: scope.map(str::to_owned),
         }
     }
@@ -195,19 +189,19 @@ impl Signing {
     /// a repeated request gets the very same token.
     pub fn refresh(
         &self,
-        who: Identity,
+        principal: Principal,
         rotation: &Rotation,
         auth_time: Timestamp,
     ) -> Result<String, TokenError> {
-        let Place { generation, fork } = rotation.newest();
+        let TokenPosition { generation, fork } = rotation.newest();
         let claims = RefreshClaims {
             iss: self.issuer.clone(),
             // Its own audience: nobody but this service takes it.
             aud: self.issuer.clone(),
-            sub: *who.user.as_uuid(),
-            sid: *who.session.as_uuid(),
-            device_id: *who.device.as_uuid(),
-            jti: format!("{}.{generation}.{fork}", who.session),
+            sub: *principal.user.as_uuid(),
+            sid: *principal.session.as_uuid(),
+            device_id: *principal.device.as_uuid(),
+            jti: format!("{}.{generation}.{fork}", principal.session),
             generation,
             fork,
             iat: rotation.issued_at.seconds(),
@@ -225,7 +219,7 @@ impl Signing {
             return Err(TokenError::Invalid);
         }
         Ok(Access {
-            identity: identity(claims.sub, claims.sid, claims.device_id),
+            principal: principal(claims.sub, claims.sid, claims.device_id),
             issued_at: Timestamp::from_millis(claims.iat.saturating_mul(1000)),
         })
     }
@@ -234,15 +228,15 @@ impl Signing {
         let claims = self.read_refresh(token)?;
         check_times(claims.iat, claims.nbf, claims.exp, now)?;
         Ok(Refresh {
-            identity: identity(claims.sub, claims.sid, claims.device_id),
-            place: Place { generation: claims.generation, fork: claims.fork },
+            principal: principal(claims.sub, claims.sid, claims.device_id),
+            position: TokenPosition { generation: claims.generation, fork: claims.fork },
         })
     }
 
     /// Whose account a refresh token, even an expired one, once belonged to: proof
-    /// enough for the owners' lane of the limits, and for nothing else.
+    /// enough for the owners' tier of the limits, and for nothing else.
     #[must_use]
-    pub fn former_owner(&self, token: &str) -> Option<UserId> {
+    pub fn previous_account(&self, token: &str) -> Option<UserId> {
         self.read_refresh(token).ok().map(|claims| UserId::from_uuid(claims.sub))
     }
 
@@ -251,8 +245,8 @@ impl Signing {
     }
 }
 
-fn identity(user: Uuid, session: Uuid, device: Uuid) -> Identity {
-    Identity {
+fn principal(user: Uuid, session: Uuid, device: Uuid) -> Principal {
+    Principal {
         user: UserId::from_uuid(user),
         session: SessionId::from_uuid(session),
         device: DeviceId::from_uuid(device),

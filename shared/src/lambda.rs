@@ -3,7 +3,6 @@
 
 use axum::Router;
 use axum::response::Response;
-use domain::phone::PhoneNumber;
 use domain::time::Timestamp;
 use lambda_http::request::RequestContext;
 use lambda_http::{Adapter, Error, Request, RequestExt as _};
@@ -11,37 +10,39 @@ use std::convert::Infallible;
 use std::future::Future;
 use tower::{Service, ServiceExt as _, service_fn};
 
-use crate::app::App;
-use crate::config::Config;
-use crate::http::ClientConnection;
-use crate::{http, telemetry};
+use crate::clock::Clock;
+use crate::config::{EnvReader, Environment};
+use crate::core::{Core, StartError};
+use crate::http::{self, ClientConnection};
+use crate::secrets::SecretName;
+use crate::telemetry;
 
-/// Runs a function until the sandbox ends.
-pub async fn run(group: Router<App>) -> Result<(), Error> {
+/// Runs a function until its sandbox ends: loads the secrets that it declares, reads its
+/// state, and serves its routes.
+pub async fn run<S: Clone + Send + Sync + 'static>(
+    secrets: &[SecretName],
+    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+    routes: Router<S>,
+) -> Result<(), Error> {
     telemetry::init(std::io::stdout);
-    serve(group, Config::from_env()?).await
+    let environment = Environment::load(secrets).await.map_err(StartError::from)?;
+    let mut env = environment.reader();
+    let core = Core::read(&mut env, Clock::System);
+    let state = match &core {
+        Some(core) => read(core, &mut env),
+        None => None,
+    };
+    let (core, state) = env.finish(core.zip(state)).map_err(StartError::from)?;
+    lambda_http::run(service(http::serve(routes.with_state(state), core))).await
 }
 
-/// Runs the function that takes phone numbers and sends codes.
-pub async fn run_sending(group: Router<App>) -> Result<(), Error> {
-    telemetry::init(std::io::stdout);
-    // The patterns of phone numbers compile beside the wait for the first event.
-    std::thread::spawn(PhoneNumber::warm);
-    serve(group, Config::from_env()?.with_sender()?).await
-}
-
-async fn serve(group: Router<App>, config: Config) -> Result<(), Error> {
-    lambda_http::run(service(http::serve(group, App::new(config)?))).await
-}
-
-/// The router behind the gateway's events: tells it who called, from the gateway's own
-/// request context.
+/// The router behind the gateway's events. The gateway's own request context says who called.
 pub fn service(
     router: Router,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Future + Send> + Clone {
     service_fn(move |mut request: Request| {
-        if let Some(peer) = peer(&request) {
-            request.extensions_mut().insert(peer);
+        if let Some(connection) = client_connection(&request) {
+            request.extensions_mut().insert(connection);
         }
         router.clone().oneshot(request)
     })
@@ -56,7 +57,7 @@ where
     Adapter::from(service)
 }
 
-fn peer(request: &Request) -> Option<ClientConnection> {
+fn client_connection(request: &Request) -> Option<ClientConnection> {
     let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
         return None;
     };

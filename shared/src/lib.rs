@@ -1,33 +1,35 @@
 //! What every function stands on: the stores, the cache, the keys, the edges of HTTP
-//! and Lambda. Rules live in `domain`, endpoints in `functions/*`.
+//! and Lambda. Rules are in `domain`, endpoints in `functions/*`.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`app`] | the parts of a running function, built once |
-//! | [`config`] | every environment variable, read once, all faults told together |
-//! | [`clock`] | time and chance, handed in |
-//! | [`sealing`] | keyed digests and sealed values, from the pepper |
-//! | [`tokens`] | JWT keys, the one way to sign and to verify a token |
-//! | [`limits`] | every limit on how often, a line each |
-//! | [`audit`] | every security event ever recorded |
-//! | [`sender`] | how a code reaches a phone, and its words |
-//! | [`store`] | Postgres: one file per table family |
-//! | [`cache`] | Redis: one Lua script per operation |
-//! | [`http`] | problems, bodies, callers, layers |
+//! | [`core`] | what every function is made of, built once |
+//! | [`config`] | one struct for each concern, read once; all errors are reported together |
+//! | [`secrets`] | one loader for secrets, at the start and while the process runs |
+//! | [`clock`] | time and random numbers, handed in |
+//! | [`crypto`] | digests and encryption with keys from the pepper |
+//! | [`tokens`] | JWTs: signing in `issue`, verification in `verify` |
+//! | [`limits`] | every rate limit, one line each |
+//! | [`audit`] | every security event that is recorded |
+//! | [`sender`] | how a code reaches a phone, and the text of the message |
+//! | [`store`] | Postgres: one file for each table family |
+//! | [`cache`] | Redis: one Lua script for each operation |
+//! | [`http`] | contexts, extractors, problems, layers |
 //! | [`lambda`] | a router as a Lambda function |
 //! | [`telemetry`] | logs and metrics |
-//! | [`maintenance`] | what is done now and then, for nobody's request |
+//! | [`maintenance`] | clean-up on a schedule |
 
-pub mod app;
 pub mod audit;
 pub mod cache;
 pub mod clock;
 pub mod config;
+pub mod core;
+pub mod crypto;
 pub mod http;
 pub mod lambda;
 pub mod limits;
 pub mod maintenance;
-pub mod sealing;
+pub mod secrets;
 pub mod sender;
 pub mod store;
 pub mod telemetry;

@@ -5,7 +5,8 @@
 //! limits of a request are checked and taken in one script call (`cache/prelude.lua`);
 //! when one refuses, none is taken.
 
-use crate::config::Config;
+pub use crate::cache::RateLimitCheck;
+use crate::config::{EnvReader, Stage};
 use std::time::Duration;
 
 /// What a limit does when Redis cannot be asked.
@@ -82,7 +83,7 @@ impl Limit {
     }
 
     #[must_use]
-    pub fn rule(self, config: &Config) -> Rule {
+    pub fn rule(self, config: &LimitsConfig) -> Rule {
         const MINUTE: Duration = Duration::from_mins(1);
         const HOUR: Duration = Duration::from_hours(1);
         let (burst, period, on_outage) = match self {
@@ -131,4 +132,30 @@ pub struct RateLimitStatus {
     pub remaining: u32,
     /// Until the bucket is full again.
     pub reset: Duration,
+}
+
+/// The limits' numbers.
+#[derive(Clone, Debug)]
+pub struct LimitsConfig {
+    pub enabled: bool,
+    sms_rate_limit_per_minute: u32,
+    sms_rate_limit_per_hour: u32,
+    sms_budget_per_country: u32,
+    sms_budget_global: u32,
+    one_time_keys_burst: u32,
+}
+
+impl LimitsConfig {
+    pub fn read(env: &mut EnvReader, stage: Stage) -> Self {
+        let enabled = env.flag("RATE_LIMITS", true);
+        stage.require_in_prod(env, enabled, "RATE_LIMITS", "must be on in production");
+        Self {
+            enabled,
+            sms_rate_limit_per_minute: env.number("SMS_RATE_LIMIT_PER_MINUTE", 5, 1, 1000),
+            sms_rate_limit_per_hour: env.number("SMS_RATE_LIMIT_PER_HOUR", 20, 1, 10_000),
+            sms_budget_per_country: env.number("SMS_BUDGET_PER_COUNTRY", 1000, 1, 1_000_000),
+            sms_budget_global: env.number("SMS_BUDGET_GLOBAL", 5000, 1, 1_000_000),
+            one_time_keys_burst: env.number("ONE_TIME_KEYS_BURST", 10, 1, 1_000_000),
+        }
+    }
 }

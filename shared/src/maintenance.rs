@@ -3,7 +3,7 @@
 
 use domain::time::Timestamp;
 
-use crate::app::App;
+use crate::core::Core;
 use crate::store::StoreError;
 
 /// Devices whose keys go with one statement: few enough to take a moment only.
@@ -13,16 +13,16 @@ const MAX_BATCHES: usize = 200;
 
 /// Deletes keys that can never be handed out again, batch by batch, and tells the fleet's
 /// figures as metrics. Gives of how many devices the keys went.
-pub async fn clean_up_keys(app: &App, now: Timestamp) -> Result<i64, StoreError> {
+pub async fn clean_up_keys(core: &Core, now: Timestamp) -> Result<i64, StoreError> {
     let mut cleaned = 0;
     for _ in 0..MAX_BATCHES {
-        let batch = app.store.clean_up_keys(now, BATCH).await?;
+        let batch = core.store.clean_up_keys(now, BATCH).await?;
         cleaned += batch;
         if batch < BATCH {
             break;
         }
     }
-    let stats = app.store.key_stats().await?;
+    let stats = core.store.key_stats().await?;
     let gauges = [
         ("auth_prekeys_unused", stats.prekeys),
         ("auth_kyber_prekeys_unused", stats.kyber_prekeys),
@@ -31,8 +31,8 @@ pub async fn clean_up_keys(app: &App, now: Timestamp) -> Result<i64, StoreError>
         ("auth_key_devices_empty", stats.devices_empty),
         ("auth_key_cleanup_timestamp_seconds", now.seconds()),
     ];
-    if let Err(error) = app.cache.set_gauges(&gauges).await {
-        tracing::warn!(error = %error, "the fleet's stats are not told");
+    if let Err(error) = core.cache.set_gauges(&gauges).await {
+        tracing::warn!(error = %crate::telemetry::ErrorChain(&error), "failed to store key statistics");
     }
     Ok(cleaned)
 }

@@ -4,7 +4,7 @@
 
 use domain::time::Timestamp;
 use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
@@ -27,7 +27,7 @@ where
     let _ = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
-        .with_current_span(false)
+        .with_current_span(true)
         .with_span_list(false)
         .with_env_filter(filter)
         .with_writer(writer)
@@ -39,6 +39,7 @@ where
 #[derive(Debug)]
 pub struct RequestLog<'a> {
     pub request_id: &'a str,
+    pub operation: Option<&'static str>,
     pub method: &'static str,
     pub route: &'a str,
     pub status: u16,
@@ -49,11 +50,10 @@ pub struct RequestLog<'a> {
 
 impl RequestLog<'_> {
     /// Leaves the request's line.
-    pub fn log(&self, function: Option<&str>) {
+    pub fn write(&self, function: Option<&str>) {
         let millis = self.elapsed.as_secs_f64() * 1000.0;
         let Some(function) = function else {
             tracing::info!(
-                request_id = self.request_id,
                 method = self.method,
                 route = self.route,
                 status = self.status,
@@ -79,13 +79,29 @@ impl RequestLog<'_> {
                 }],
             },
             "function": function, "level": "INFO", "message": "request",
-            "request_id": self.request_id, "method": self.method, "route": self.route,
+            "request_id": self.request_id, "operation": self.operation, "method": self.method, "route": self.route,
             "status": self.status, "code": self.code,
             "duration": millis, "requests": 1,
             "server_errors": u8::from(self.status >= 500),
             "throttled": u8::from(self.status == 429),
         });
         println!("{line}");
+    }
+}
+
+/// An error with everything that caused it, for the log. Errors of this service's own types
+/// hold no value that a client sent.
+pub struct ErrorChain<'a>(pub &'a dyn std::error::Error);
+
+impl fmt::Display for ErrorChain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
     }
 }
 
@@ -279,6 +295,7 @@ mod tests {
     fn answered(millis: u64) -> RequestLog<'static> {
         RequestLog {
             request_id: "r",
+            operation: None,
             method: "GET",
             route: "/auth/v1/health",
             status: 200,

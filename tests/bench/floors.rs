@@ -62,8 +62,8 @@ impl Floors {
         let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, bytes).expect("a key");
         let verify = || key.verify_sig(&message, signature.as_ref()).expect("it is signed");
 
-        let (signing, now) = (&self.app.signing, self.app.clock.now());
-        let rng = self.app.rng;
+        let (signing, now) = (&self.app.signing, self.state.core.clock.now());
+        let rng = self.state.core.rng;
         // New each time: its copy in Redis lives a minute.
         let principal = Principal {
             user: UserId::new(now, &rng.bytes()),
@@ -93,7 +93,7 @@ impl Floors {
 
     /// The access check, its copy of the session in Redis.
     async fn access_inside(&self, principal: Principal, access: &str) -> Sample {
-        self.app.cache.cache_session(principal.session).await.expect("Redis answers");
+        self.state.core.cache.cache_session(principal.session).await.expect("Redis answers");
         self.inside("/bench/access", access).await
     }
 

@@ -1,5 +1,5 @@
 //! Round trips to each store, counted by the stores themselves: one client, in this
-//! process. RateLimitCheck a limit may be a round trip of its own. And how many transactions
+//! process. Counting a limit may be a round trip of its own. And how many transactions
 //! Postgres committed that wrote anything.
 
 use serde_json::json;

@@ -6,8 +6,10 @@ use axum::body::Body;
 use axum::routing::get;
 use http::{Method, Request};
 use serde_json::json;
+use shared::config::{CoreConfig, Environment, Lookup};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tests::contract::DOCUMENT;
 use tests::stores::Stores;
@@ -30,11 +32,17 @@ async fn told(edge: &Service, method: &Method, path: &str) -> (u16, String, Opti
     (reply.status.as_u16(), reply.code(), allow)
 }
 
+/// `platform` as its own function serves it.
+fn platform_alone(service: &Service) -> Router {
+    let platform = service.state.platform.clone();
+    shared::http::serve(platform::router().with_state(platform), service.state.core.clone())
+}
+
 /// The two edges: all routers joined on a laptop; behind the gateway, `platform` for all
 /// that is no route of another function.
 async fn both_edges() -> [Service; 2] {
     let local = Service::with(&[("RATE_LIMITS", "off")]).await;
-    let default = local.clone().behind(shared::http::serve(platform::router(), local.app.clone()));
+    let default = local.clone().behind(platform_alone(&local));
     [local, default]
 }
 
@@ -183,17 +191,21 @@ async fn listed_origins_may_call_and_read_what_they_need() {
     }
 }
 
-#[test]
-fn origins_that_no_browser_sends_are_refused_at_the_start() {
-    let faults = |origins: &str| {
-        let read = shared::config::Config::from_lookup(|name| {
-            (name == "CORS_ORIGINS").then(|| origins.to_owned())
-        });
-        let faults = read.expect_err("stores are missing").0;
-        faults.iter().any(|fault| fault.variable == "CORS_ORIGINS")
+#[tokio::test]
+async fn origins_that_no_browser_sends_are_refused_at_the_start() {
+    let lookup = |origins: &str| -> Lookup {
+        let origins = origins.to_owned();
+        Arc::new(move |name| (name == "CORS_ORIGINS").then(|| origins.clone()))
+    };
+    let faults = async |origins: &str| {
+        let environment = Environment::from_lookup(lookup(origins), &[]).await.unwrap();
+        let mut env = environment.reader();
+        let _ = CoreConfig::read(&mut env);
+        let errors = env.finish(Some(())).expect_err("stores are missing").0;
+        errors.iter().any(|error| error.variable == "CORS_ORIGINS")
     };
     for good in ["*", "https://app.example.com", "http://127.0.0.1:5173, https://b.example"] {
-        assert!(!faults(good), "{good}");
+        assert!(!faults(good).await, "{good}");
     }
     for bad in [
         "*, https://app.example.com",
@@ -207,7 +219,7 @@ fn origins_that_no_browser_sends_are_refused_at_the_start() {
         "app.example.com",
         "https://app.example.com,",
     ] {
-        assert!(faults(bad), "{bad}");
+        assert!(faults(bad).await, "{bad}");
     }
 }
 
@@ -367,16 +379,16 @@ async fn with_limits_lifted_nobody_waits_and_nothing_is_told() {
 }
 
 /// A service whose stores are never asked, with routes that misbehave.
-fn misbehaving() -> Service {
+async fn misbehaving() -> Service {
     let nowhere = Stores {
         database_url: "postgres://auth@127.0.0.1:1/auth".to_owned(),
         redis_url: "redis://127.0.0.1:1/0".to_owned(),
     };
-    let service = Service::over(nowhere, &[]);
-    let routes: Router<shared::app::App> = Router::new()
+    let service = Service::over(nowhere, &[]).await;
+    let routes: Router = Router::new()
         .route("/panic", get(async || -> &'static str { panic!("the secret 123456") }))
         .route("/hang", get(std::future::pending::<&'static str>));
-    let router = shared::http::serve(routes, service.app.clone());
+    let router = shared::http::serve(routes, service.state.core.clone());
     service.behind(router)
 }
 
@@ -387,7 +399,7 @@ async fn send_unchecked(service: &Service, path: &str) -> Reply {
 
 #[tokio::test]
 async fn a_panic_is_one_failed_request_that_tells_nothing() {
-    let service = misbehaving();
+    let service = misbehaving().await;
     let reply = send_unchecked(&service, "/panic").await.refused(500, "internal");
     assert_eq!(reply.json()["requestId"], reply.header("x-request-id").unwrap());
     assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
@@ -397,7 +409,7 @@ async fn a_panic_is_one_failed_request_that_tells_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_hangs_is_answered_at_the_deadline() {
-    let service = misbehaving();
+    let service = misbehaving().await;
     let began = tokio::time::Instant::now();
     let reply = send_unchecked(&service, "/hang").await.refused(503, "unavailable");
     // The clock is the test's own: it moves only when nothing else can happen.

@@ -22,13 +22,13 @@ use tests::{Keys, Reply, Service, Session, contract};
 use tokio::sync::{Mutex, mpsc};
 use tower::ServiceExt as _;
 
-use crate::sources::{operations, read_json, routers};
+use crate::sources::{operations, read_json};
 
 /// Hands an event to a function, and checks what every answer must hold.
 async fn invoke(service: &Service, function: &str, event: &Value) -> Reply {
-    let mut routers = routers().into_iter();
-    let (_, group) = routers.find(|(name, _)| *name == function).expect(function);
-    let router = shared::http::serve(group, service.app.clone());
+    let mut functions = local::service::functions(&service.state).into_iter();
+    let (_, routes) = functions.find(|(name, _)| *name == function).expect(function);
+    let router = shared::http::serve(routes, service.state.core.clone());
     let adapter = shared::lambda::adapter(shared::lambda::service(router));
     let request: LambdaRequest = serde_json::from_value(event.clone()).unwrap();
     let answer = adapter.oneshot(LambdaEvent::new(request, Context::default())).await.unwrap();
@@ -249,10 +249,19 @@ const FUNCTION: &str = "SANDBOX_FUNCTION";
 #[ignore = "runs only as the sandbox of the test below"]
 async fn a_sandbox() {
     let run = match std::env::var(FUNCTION).as_deref() {
-        Ok("verify") => shared::lambda::run_sending(verify::router()).await,
-        Ok("login") => shared::lambda::run(login::router()).await,
-        Ok("tokens") => shared::lambda::run(tokens::router()).await,
-        Ok("prekeys") => shared::lambda::run(prekeys::router()).await,
+        Ok("verify") => {
+            shared::lambda::run(verify::SECRETS, verify::VerifyState::read, verify::router()).await
+        }
+        Ok("login") => {
+            shared::lambda::run(login::SECRETS, login::LoginState::read, login::router()).await
+        }
+        Ok("tokens") => {
+            shared::lambda::run(tokens::SECRETS, tokens::TokensState::read, tokens::router()).await
+        }
+        Ok("prekeys") => {
+            shared::lambda::run(prekeys::SECRETS, prekeys::PrekeysState::read, prekeys::router())
+                .await
+        }
         _ => return,
     };
     run.expect("the runtime's loop");

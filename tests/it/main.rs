@@ -3,6 +3,7 @@
 
 mod abuse;
 mod bad_input;
+mod config;
 mod contract;
 mod edge;
 mod house;

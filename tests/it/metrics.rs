@@ -78,7 +78,7 @@ async fn requests_and_latencies_are_told_as_prometheus_reads_them() {
 #[tokio::test]
 async fn the_counters_of_two_sandboxes_make_one_sum() {
     let one = Service::start().await;
-    let other = Service::over(one.stores.clone(), &[]);
+    let other = Service::over(one.stores.clone(), &[]).await;
     let live = requests("GET", "/auth/v1/health/live", 200);
     for service in [&one, &one, &one, &other, &other] {
         let _ = service.client().get("/auth/v1/health/live").await.expect(200);

@@ -82,7 +82,7 @@ async fn health_names_a_redis_that_is_down_and_recovers_with_it() {
     let mut redis = Redis::start(&Options::ephemeral()).unwrap();
     let mut stores = Stores::fresh().await;
     stores.redis_url = redis.url(1);
-    let service = Service::over(stores, &[]);
+    let service = Service::over(stores, &[]).await;
     let _ = service.client().get("/auth/v1/health").await.expect(200);
     redis.kill();
     assert_down(&service, "up", "down").await;
@@ -101,7 +101,7 @@ async fn health_names_a_postgres_that_is_down_and_recovers_with_it() {
     let mut postgres = Postgres::start(&Options::ephemeral()).unwrap();
     let mut stores = Stores::fresh().await;
     stores.database_url = postgres.url("postgres");
-    let service = Service::over(stores, &[]);
+    let service = Service::over(stores, &[]).await;
     let _ = service.client().get("/auth/v1/health").await.expect(200);
     postgres.kill();
     assert_down(&service, "down", "up").await;
@@ -121,7 +121,8 @@ async fn health_answers_before_the_deadline_of_a_request_when_stores_only_hang()
             redis_url: format!("redis://{address}/0"),
         },
         &[],
-    );
+    )
+    .await;
     // The deadline of a request would answer with a problem instead.
     assert_down(&service, "down", "down").await;
 }
@@ -250,7 +251,7 @@ async fn the_inbox_shows_markup_as_text() {
         "to": "<img src=x onerror=alert(1)>", "code": "</td><script>1</script>",
         "body": "a & b <b>\"quoted\"</b> &lt;", "at": "<!--",
     });
-    service.app.cache.put_inbox(&message.to_string()).await.unwrap();
+    service.state.core.cache.put_inbox(&message.to_string()).await.unwrap();
     let browser = service.client().with_header("accept", "text/html");
     let html = text(&browser.get("/dev/inbox").await.expect(200));
     for markup in ["<img", "<script", "<!--", "<b>\"", "a & b"] {
@@ -272,9 +273,8 @@ async fn the_inbox_is_a_laptops_alone() {
     }
     // And the functions do not have it.
     let service = Service::start().await;
-    let alone = shared::http::serve(platform::router(), service.app.clone());
-    let joined = local::service::router(service.app.clone(), false);
-    for router in [alone, joined] {
+    for (_, routes) in local::service::functions(&service.state) {
+        let router = shared::http::serve(routes, service.state.core.clone());
         for method in [Method::GET, Method::POST] {
             let request = Request::builder().method(method).uri("/dev/inbox");
             let request = request.body(axum::body::Body::empty()).unwrap();

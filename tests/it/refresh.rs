@@ -332,7 +332,7 @@ async fn what_is_no_token_is_401_and_what_is_no_body_is_400() {
 async fn eight_parallel_refreshes_of_one_token_have_one_successor() {
     const ROUNDS: i64 = 30;
     let service = unlimited().await;
-    let sandbox = service.sandbox();
+    let sandbox = service.sandbox().await;
     let clients: [Client; 2] = [service.client(), sandbox.client()];
     let mut newest = service.client().sign_up(PHONE).await.refresh;
     for round in 1..=ROUNDS {
@@ -357,7 +357,7 @@ async fn eight_parallel_refreshes_of_one_token_have_one_successor() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_forks_used_at_once_one_is_exchanged() {
     let service = unlimited().await;
-    let sandbox = service.sandbox();
+    let sandbox = service.sandbox().await;
     let mut newest = service.client().sign_up(PHONE).await.refresh;
     for round in 0..20 {
         service.advance(WINDOW);

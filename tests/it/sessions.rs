@@ -45,7 +45,7 @@ async fn assert_ended(sandboxes: &[&Service], session: &Session) {
 /// An account with three devices, and a second sandbox that has seen their sessions.
 async fn three_devices() -> (Service, Service, [Session; 3]) {
     let service = Service::with(&[("RATE_LIMITS", "off")]).await;
-    let sandbox = service.sandbox();
+    let sandbox = service.sandbox().await;
     let client = service.client();
     let sessions = [
         client.sign_up(PHONE).await,
@@ -179,7 +179,7 @@ async fn the_hot_copy_lives_a_minute_and_its_tombstone_twenty() {
 
     // An access check that had found the row alive a moment before comes too late.
     let id = domain::ids::SessionId::from_uuid(sid(&session).parse().unwrap());
-    service.app.cache.cache_session(id).await.unwrap();
+    service.state.core.cache.cache_session(id).await.unwrap();
     assert_eq!(life(&mut redis).await.0.as_deref(), Some("ended"));
     client.ws_token(&session.access).await.refused(401, "session_ended");
 }
@@ -222,7 +222,7 @@ async fn an_access_check_is_one_round_trip_to_redis_and_none_to_postgres() {
     let client = service.client();
     let session = client.sign_up(PHONE).await;
     let _ = client.ws_token(&session.access).await.expect(200);
-    let trips = || (service.app.cache.round_trips(), service.app.store.round_trips());
+    let trips = || (service.state.core.cache.round_trips(), service.state.core.store.round_trips());
     let (redis, postgres) = trips();
     for _ in 0..10 {
         let _ = client.ws_token(&session.access).await.expect(200);
@@ -247,10 +247,10 @@ async fn a_refresh_is_one_round_trip_to_postgres() {
     let service = Service::start().await;
     let client = service.client();
     let session = client.sign_up(PHONE).await;
-    let before = service.app.store.round_trips();
+    let before = service.state.core.store.round_trips();
     let _ = client.refresh(&session.refresh).await.expect(200);
     let _ = client.refresh(&session.refresh).await.expect(200);
-    assert_eq!(service.app.store.round_trips(), before + 2);
+    assert_eq!(service.state.core.store.round_trips(), before + 2);
 }
 
 /// A session dies with its row's expiry, whatever its access token says.

@@ -1,10 +1,8 @@
 //! What the house's own files say, read for the tests that compare them.
 
-use axum::Router;
 use http::Method;
 use saphyr::{LoadableYamlNode as _, Yaml};
 use serde_json::Value;
-use shared::app::App;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -63,17 +61,6 @@ pub fn function_names() -> Vec<String> {
 pub fn event_names() -> Vec<String> {
     let names = names_in("events").into_iter();
     names.map(|name| name.strip_suffix(".json").expect("a JSON file").to_owned()).collect()
-}
-
-/// The router of each function, as its main.rs runs it.
-pub fn routers() -> [(&'static str, Router<App>); 5] {
-    [
-        ("login", login::router()),
-        ("platform", platform::router()),
-        ("prekeys", prekeys::router()),
-        ("tokens", tokens::router()),
-        ("verify", verify::router()),
-    ]
 }
 
 /// What each function says of its own operations.

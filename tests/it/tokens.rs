@@ -75,10 +75,11 @@ async fn a_key_is_published_before_it_signs_and_believed_until_it_is_gone() {
     let session = service.client().sign_up(PHONE).await;
     assert_eq!(header(&session.access)["kid"], old.kid());
 
-    let with =
-        |keys: Value| Service::over(service.stores.clone(), &[("JWT_KEYS", &keys.to_string())]);
-    let before = with(json!({ "current": old.stored(), "next": new.stored() }));
-    let after = with(json!({ "current": new.stored(), "previous": old.stored() }));
+    let with = async |keys: Value| {
+        Service::over(service.stores.clone(), &[("JWT_KEYS", &keys.to_string())]).await
+    };
+    let before = with(json!({ "current": old.stored(), "next": new.stored() })).await;
+    let after = with(json!({ "current": new.stored(), "previous": old.stored() })).await;
     for service in [&before, &after] {
         let known = published(service).await;
         assert!(known.contains_key(&old.kid()) && known.contains_key(&new.kid()));
@@ -92,7 +93,7 @@ async fn a_key_is_published_before_it_signs_and_believed_until_it_is_gone() {
     // A sandbox that has not been told yet has the new key as its next one.
     let _ = before.client().ws_token(&renewed.access).await.expect(200);
 
-    let done = with(json!({ "current": new.stored() }));
+    let done = with(json!({ "current": new.stored() })).await;
     assert!(!published(&done).await.contains_key(&old.kid()));
     done.client().ws_token(&session.access).await.refused(401, "token_invalid");
     done.client().refresh(&session.refresh).await.refused(401, "token_invalid");
@@ -163,7 +164,7 @@ async fn issuer_audience_and_life_are_configured() {
     assert_eq!(access["exp"], service.now().seconds() + 120);
 
     // The same key elsewhere, under other names: none of its tokens is ours.
-    let other = Service::over(service.stores.clone(), &[("JWT_KEYS", &key)]);
+    let other = Service::over(service.stores.clone(), &[("JWT_KEYS", &key)]).await;
     other.client().ws_token(&session.access).await.refused(401, "token_invalid");
     other.client().refresh(&session.refresh).await.refused(401, "token_invalid");
 

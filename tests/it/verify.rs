@@ -84,7 +84,8 @@ pub async fn sandboxes(variables: &[(&str, &str)]) -> [Service; 2] {
     let keys = keys.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let variables: Vec<_> = keys.chain(variables.iter().copied()).collect();
     let stores = Stores::fresh().await;
-    let [one, other] = [(); 2].map(|()| Service::over(stores.clone(), &variables));
+    let one = Service::over(stores.clone(), &variables).await;
+    let other = Service::over(stores, &variables).await;
     other.advance(one.now().since(other.now()));
     one.advance(other.now().since(one.now()));
     [one, other]

@@ -5,13 +5,14 @@ use axum::body::Body;
 use domain::time::Timestamp;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
+use local::service::ServiceState;
 use serde_json::Value;
-use shared::app::App;
 use shared::clock::Clock;
-use shared::config::Config;
+use shared::config::Lookup;
 use shared::http::ClientConnection;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
@@ -26,7 +27,9 @@ pub const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
 /// A running service. Its clock stands still until [`Service::advance`].
 #[derive(Clone)]
 pub struct Service {
-    pub app: App,
+    pub state: ServiceState,
+    /// The variables that it was started with, for another sandbox of it.
+    variables: Lookup,
     pub stores: Stores,
     router: Router,
 }
@@ -89,15 +92,14 @@ impl Service {
 
     /// A service with these variables changed.
     pub async fn with(variables: &[(&str, &str)]) -> Self {
-        Self::over(Stores::fresh().await, variables)
+        Self::over(Stores::fresh().await, variables).await
     }
 
     /// A service over given stores: a second one on the same is a second sandbox.
     ///
     /// # Panics
     /// If the variables make no configuration.
-    #[must_use]
-    pub fn over(stores: Stores, variables: &[(&str, &str)]) -> Self {
+    pub async fn over(stores: Stores, variables: &[(&str, &str)]) -> Self {
         let mut all: HashMap<String, String> = local::service::new_keys().into_iter().collect();
         let defaults = [
             ("STAGE", "local"),
@@ -106,24 +108,30 @@ impl Service {
         ];
         all.extend(defaults.iter().chain(variables).map(|(k, v)| ((*k).into(), (*v).into())));
         crate::secrets::begin();
-        let config = Config::from_lookup(|name| all.get(name).cloned()).expect("a configuration");
         crate::secrets::remember(&all["PEPPER"]);
         if let Ok(Value::Object(keys)) = serde_json::from_str(&all["JWT_KEYS"]) {
             keys.values().filter_map(Value::as_str).for_each(crate::secrets::remember);
         }
-        let app = App::with_clock(config, Clock::manual(start_of_time())).expect("the parts");
-        let router = local::service::router(app.clone(), true);
-        Self { app, stores, router }
+        if !variables.iter().any(|(name, _)| *name == "JWT_PUBLIC_KEYS")
+            && let Some(public) = local::service::public_keys(&all["JWT_KEYS"])
+        {
+            all.insert("JWT_PUBLIC_KEYS".to_owned(), public);
+        }
+        let variables: Lookup = Arc::new(move |name| all.get(name).cloned());
+        Self::read(stores, variables, Clock::manual(start_of_time())).await
+    }
+
+    async fn read(stores: Stores, variables: Lookup, clock: Clock) -> Self {
+        let state = ServiceState::read(variables.clone(), clock).await.expect("a configuration");
+        let router = local::service::router(state.clone());
+        Self { state, variables, stores, router }
     }
 
     /// Another sandbox of this service: the same stores, the same keys, the same
     /// clock, nothing else in common.
-    #[must_use]
-    pub fn sandbox(&self) -> Self {
-        let app = App::with_clock(self.app.config.clone(), self.app.clock.clone());
-        let app = app.expect("the parts");
-        let router = local::service::router(app.clone(), true);
-        Self { app, stores: self.stores.clone(), router }
+    pub async fn sandbox(&self) -> Self {
+        let clock = self.state.core.clock.clone();
+        Self::read(self.stores.clone(), self.variables.clone(), clock).await
     }
 
     /// The same parts behind other routes: one function's alone, or a test's own.
@@ -134,12 +142,12 @@ impl Service {
 
     /// Lets time pass for this service.
     pub fn advance(&self, by: Duration) {
-        self.app.clock.advance(by);
+        self.state.core.clock.advance(by);
     }
 
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.app.clock.now()
+        self.state.core.clock.now()
     }
 
     /// A client at the usual address.
@@ -225,7 +233,7 @@ impl Service {
     /// # Panics
     /// If the inbox cannot be read.
     pub async fn inbox(&self) -> Vec<Value> {
-        let lines = self.app.cache.inbox().await.expect("an inbox");
+        let lines = self.state.core.cache.inbox().await.expect("an inbox");
         let messages: Vec<Value> =
             lines.iter().map(|line| serde_json::from_str(line).expect("a message")).collect();
         messages.iter().filter_map(|m| m["code"].as_str()).for_each(crate::secrets::remember);

@@ -1,47 +1,47 @@
 //! The use cases of logging in and out: load, decide, store.
 
+use crate::state::LoginState;
 use domain::device::{Fingerprint, derive};
 use domain::ids::{DeviceId, EntryId, SessionId, UserId};
 use domain::phone::PhoneNumber;
 use domain::principal::Principal;
 use domain::session::Rotation;
 use domain::verification::Purpose;
-use shared::app::App;
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::cache::verifications::Verification;
+use shared::crypto::constant_time_eq;
 use shared::http::context::RequestContext;
-use shared::http::keys::{last_resort_clash, verify_bundle};
 use shared::http::problem::{Code, Problem};
-use shared::limits::Limit;
-use shared::sealing::Sealing;
+use shared::http::signal_keys::{last_resort_clash, verify_bundle};
 use shared::store::identities::NewKeys;
 use shared::store::logins::{DeviceDetails, LoginCompleted, LoginOutcome, NewLogin};
+use shared::telemetry::ErrorChain;
 
 use crate::wire::{Credentials, Tokens};
 
 /// Begins a session from a confirmed verification: the account's first, or one more.
 pub async fn complete_login(
-    app: &App,
+    state: &LoginState,
     context: &RequestContext,
     purpose: Purpose,
     credentials: Credentials,
 ) -> Result<Tokens, Problem> {
-    let network = context.network();
-    let rate_limit_check = context.rate_limit_check(app, &[(Limit::PublicPerAddress, &network)]);
-    let found = app.cache.find_verification(&credentials.verification, &rate_limit_check).await?;
-    let verification = usable(app, found, purpose, &credentials)
+    let check = context.already_counted(&state.core.config.limits);
+    let found = state.core.cache.find_verification(&credentials.verification, &check).await?;
+    let verification = usable(state, found, purpose, &credentials)
         .ok_or_else(|| Problem::new(Code::VerificationInvalid))?;
     if let Some(keys) = &credentials.keys {
-        verify_bundle(app, keys)?;
+        verify_bundle(&state.core, keys)?;
     }
-    let phone = app.sealing.open(&verification.sealed_phone, &credentials.verification)?;
+    let pepper = state.pepper.current();
+    let phone = pepper.cipher.decrypt(&verification.sealed_phone, &credentials.verification)?;
     let phone =
         PhoneNumber::from_stored(phone).map_err(|_| Problem::new(Code::VerificationInvalid))?;
 
-    let login = new_login(app, context, purpose, phone, credentials);
+    let login = new_login(state, context, purpose, phone, credentials);
     let outcome = match purpose {
-        Purpose::Register => app.store.register(&login).await?,
-        Purpose::Login => app.store.log_in(&login).await?,
+        Purpose::Register => state.core.store.register(&login).await?,
+        Purpose::Login => state.core.store.log_in(&login).await?,
     };
     let completed = match (outcome, purpose) {
         (LoginOutcome::Completed(completed), _) => completed,
@@ -68,73 +68,79 @@ pub async fn complete_login(
         }
     };
     // The session stands; what Redis misses of it is made up for by the row.
-    let cached = app.cache.cache_login(login.session, &completed.ended, &login.verification).await;
+    let cached =
+        state.core.cache.cache_login(login.session, &completed.ended, &login.verification).await;
     if let Err(error) = cached {
-        tracing::warn!(error = %error, "a login is not told to redis");
+        tracing::warn!(error = %ErrorChain(&error), "failed to cache login session");
     }
-    app.metrics.count(match purpose {
+    state.core.metrics.count(match purpose {
         Purpose::Register => "auth_registrations_total",
         Purpose::Login => "auth_logins_total",
     });
-    tokens(app, &login, &completed)
+    tokens(state, &login, &completed)
 }
 
 /// Ends the session of this device, or of another device of the same user.
 pub async fn logout(
-    app: &App,
+    state: &LoginState,
     context: &RequestContext,
     principal: Principal,
     device: Option<DeviceId>,
 ) -> Result<(), Problem> {
-    let audit = entry(app, context, SecurityEvent::SessionEnded, principal.session);
+    let audit = entry(state, context, SecurityEvent::SessionEnded, principal.session);
     let ended = match device {
-        None => Some(app.store.end_session(principal, context.now(), &audit).await?),
+        None => Some(state.core.store.end_session(principal, context.now(), &audit).await?),
         Some(device) => {
-            app.store.end_device_sessions(principal.user, device, context.now(), &audit).await?
+            state
+                .core
+                .store
+                .end_device_sessions(principal.user, device, context.now(), &audit)
+                .await?
         }
     };
     let ended = ended.ok_or_else(|| Problem::new(Code::DeviceForeign))?;
-    write_tombstones(app, &ended).await;
+    write_tombstones(state, &ended).await;
     Ok(())
 }
 
 /// Ends every session of the user.
 pub async fn logout_all(
-    app: &App,
+    state: &LoginState,
     context: &RequestContext,
     principal: Principal,
 ) -> Result<(), Problem> {
-    let audit = entry(app, context, SecurityEvent::AllSessionsEnded, principal.session);
-    let ended = app.store.end_all_sessions(principal.user, context.now(), &audit).await?;
-    write_tombstones(app, &ended).await;
+    let audit = entry(state, context, SecurityEvent::AllSessionsEnded, principal.session);
+    let ended = state.core.store.end_all_sessions(principal.user, context.now(), &audit).await?;
+    write_tombstones(state, &ended).await;
     Ok(())
 }
 
 /// The verification, if it is confirmed, for this purpose and this device.
 fn usable(
-    app: &App,
+    state: &LoginState,
     found: Option<Verification>,
     purpose: Purpose,
     credentials: &Credentials,
 ) -> Option<Verification> {
     let fingerprint = credentials.device.as_ref().map(Fingerprint::as_str);
-    let unbound = app.sealing.device(&credentials.verification, None);
-    let device = app.sealing.device(&credentials.verification, fingerprint);
+    let pepper = state.pepper.current();
+    let unbound = pepper.digests.device(&credentials.verification, None);
+    let device = pepper.digests.device(&credentials.verification, fingerprint);
     found.filter(|v| {
         // One that was asked for without a device may be used by any.
-        let right_device = v.device == unbound || Sealing::same(&v.device, &device);
+        let right_device = v.device == unbound || constant_time_eq(&v.device, &device);
         v.verified && v.purpose == purpose && right_device
     })
 }
 
 fn new_login(
-    app: &App,
+    state: &LoginState,
     context: &RequestContext,
     purpose: Purpose,
     phone: PhoneNumber,
     credentials: Credentials,
 ) -> NewLogin {
-    let (now, rng) = (context.now(), app.rng);
+    let (now, rng) = (context.now(), state.core.rng);
     let session = SessionId::new(now, &rng.bytes());
     let fingerprint = credentials.device.map_or_else(
         || uuid::Builder::from_random_bytes(rng.bytes()).into_uuid().to_string(),
@@ -165,39 +171,43 @@ fn new_login(
         keys: credentials.keys.map(|keys| NewKeys {
             keys,
             rng,
-            audit: entry(app, context, SecurityEvent::IdentityKeyChanged, session),
+            audit: entry(state, context, SecurityEvent::IdentityKeyChanged, session),
         }),
         address: context.address(),
         now,
-        audit: entry(app, context, event, session),
+        audit: entry(state, context, event, session),
     }
 }
 
-fn tokens(app: &App, login: &NewLogin, completed: &LoginCompleted) -> Result<Tokens, Problem> {
+fn tokens(
+    state: &LoginState,
+    login: &NewLogin,
+    completed: &LoginCompleted,
+) -> Result<Tokens, Problem> {
     let principal =
         Principal { user: completed.user, session: login.session, device: completed.device };
     let rotation = Rotation::first(login.now);
     Ok(Tokens {
-        access_token: app.signing.access(principal, login.now, app.rng)?,
-        refresh_token: app.signing.refresh(principal, &rotation, login.now)?,
+        access_token: state.issuer.access(principal, login.now, state.core.rng)?,
+        refresh_token: state.issuer.refresh(principal, &rotation, login.now)?,
         user_id: *completed.user.as_uuid(),
         device_id: *completed.device.as_uuid(),
     })
 }
 
 fn entry(
-    app: &App,
+    state: &LoginState,
     context: &RequestContext,
     event: SecurityEvent,
     session: SessionId,
 ) -> AuditEntry {
-    AuditEntry::new(event, Some(session), &context.address(), context.now(), app.rng)
+    AuditEntry::new(event, Some(session), &context.address(), context.now(), state.core.rng)
 }
 
 /// Makes the ends known to the very next request. Where Redis cannot be told, its copies
 /// die within a minute.
-async fn write_tombstones(app: &App, ended: &[SessionId]) {
-    if let Err(error) = app.cache.write_tombstones(ended).await {
-        tracing::error!(error = %error, "ended sessions may be believed for a minute");
+async fn write_tombstones(state: &LoginState, ended: &[SessionId]) {
+    if let Err(error) = state.core.cache.write_tombstones(ended).await {
+        tracing::error!(error = %ErrorChain(&error), "failed to write tombstones");
     }
 }

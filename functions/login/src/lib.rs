@@ -9,6 +9,8 @@
 
 mod flow;
 mod routes;
+mod state;
 mod wire;
 
 pub use routes::{document, router};
+pub use state::{LoginState, SECRETS};

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::lambda::run(login::router()).await
+    shared::lambda::run(login::SECRETS, login::LoginState::read, login::router()).await
 }

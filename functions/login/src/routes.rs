@@ -1,12 +1,14 @@
 //! The routes: extract, call one flow, answer.
 
+use crate::state::LoginState;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use shared::app::App;
-use shared::http::body::ValidatedJson;
-use shared::http::caller::Caller;
 use shared::http::context::RequestContext;
+use shared::http::extract::ValidatedJson;
+use shared::http::extract::rate_limit::PublicRequests;
+use shared::http::extract::{Caller, RateLimited};
+use shared::http::openapi::Head;
 use shared::http::problem::Problem;
 use shared::{endpoints, problems};
 
@@ -22,7 +24,11 @@ problems!(LoginProblems: BODY, ANY, [VerificationInvalid, AccountNotFound, TwoFa
 problems!(LogoutProblems: BODY, BEARER, ANY, [DeviceForeign]);
 problems!(LogoutAllProblems: BEARER, ANY, []);
 
-endpoints!(router: register_user, login_user, logout_session, logout_all_sessions);
+endpoints!(LoginState, Head::Refused; register_user, login_user, logout_session, logout_all_sessions);
+
+pub fn router() -> axum::Router<LoginState> {
+    endpoints()
+}
 
 /// Make an account for a confirmed number.
 ///
@@ -32,11 +38,12 @@ endpoints!(router: register_user, login_user, logout_session, logout_all_session
     request_body = LoginRequest,
     responses((status = 201, body = Tokens), RegisterProblems))]
 async fn register_user(
-    State(app): State<App>,
+    State(state): State<LoginState>,
     context: RequestContext,
+    _: RateLimited<PublicRequests>,
     ValidatedJson(credentials): ValidatedJson<Credentials>,
 ) -> Result<(StatusCode, Json<Tokens>), Problem> {
-    let tokens = flow::complete_login(&app, &context, Purpose::Register, credentials).await?;
+    let tokens = flow::complete_login(&state, &context, Purpose::Register, credentials).await?;
     Ok((StatusCode::CREATED, Json(tokens)))
 }
 
@@ -47,11 +54,12 @@ async fn register_user(
     request_body = LoginRequest,
     responses((status = 200, body = Tokens), LoginProblems))]
 async fn login_user(
-    State(app): State<App>,
+    State(state): State<LoginState>,
     context: RequestContext,
+    _: RateLimited<PublicRequests>,
     ValidatedJson(credentials): ValidatedJson<Credentials>,
 ) -> Result<Json<Tokens>, Problem> {
-    flow::complete_login(&app, &context, Purpose::Login, credentials).await.map(Json)
+    flow::complete_login(&state, &context, Purpose::Login, credentials).await.map(Json)
 }
 
 /// End the session of this device, or of another own device.
@@ -59,12 +67,12 @@ async fn login_user(
     request_body = LogoutRequest,
     responses((status = 204, description = "Ended, for the very next request."), LogoutProblems))]
 async fn logout_session(
-    State(app): State<App>,
+    State(state): State<LoginState>,
     context: RequestContext,
     Caller(principal): Caller,
     ValidatedJson(logout): ValidatedJson<Logout>,
 ) -> Result<StatusCode, Problem> {
-    flow::logout(&app, &context, principal, logout.device).await?;
+    flow::logout(&state, &context, principal, logout.device).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -72,10 +80,10 @@ async fn logout_session(
 #[utoipa::path(post, path = "/auth/v1/logout/all", tag = "login", security(("bearer" = [])),
     responses((status = 204, description = "Ended, for the very next request."), LogoutAllProblems))]
 async fn logout_all_sessions(
-    State(app): State<App>,
+    State(state): State<LoginState>,
     context: RequestContext,
     Caller(principal): Caller,
 ) -> Result<StatusCode, Problem> {
-    flow::logout_all(&app, &context, principal).await?;
+    flow::logout_all(&state, &context, principal).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -6,9 +6,10 @@ use domain::device::{
 use domain::ids::{DeviceId, VerificationId};
 use domain::text::bounded;
 use serde::{Deserialize, Serialize};
-use shared::http::body::{JsonObject, KEYS_BODY_LIMIT, Validate, ValidationErrors, uuid};
-use shared::http::keys::SignalKeyBundleWire;
-use shared::limits::Limit;
+use shared::http::extract::JsonObject;
+use shared::http::extract::json::{KEYS_BODY_LIMIT, Validate, ValidationErrors};
+use shared::http::extract::path::uuid;
+use shared::http::signal_keys::SignalKeyBundleWire;
 use shared::store::identities::DeviceKeys;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -71,7 +72,6 @@ pub struct Credentials {
 
 impl Validate for Credentials {
     type Wire = LoginRequest;
-    const COUNTED: Option<Limit> = Some(Limit::PublicPerAddress);
     const LIMIT: usize = KEYS_BODY_LIMIT;
 
     fn validate(wire: LoginRequest, errors: &mut ValidationErrors) -> Option<Self> {
@@ -87,7 +87,7 @@ impl Validate for Credentials {
             errors.optional("deviceType", wire.device_type, |t| DeviceType::parse(&t));
         let verification = errors.required("verificationId", wire.verification_id, |id| uuid(&id));
         let keys = match wire.signal_key_bundle {
-            Some(JsonObject(bundle)) => Some(bundle.check("signalKeyBundle", errors)?),
+            Some(JsonObject(bundle)) => Some(bundle.validate("signalKeyBundle", errors)?),
             None => None,
         };
         Some(Self {
@@ -119,7 +119,6 @@ pub struct Logout {
 
 impl Validate for Logout {
     type Wire = LogoutRequest;
-    const COUNTED: Option<Limit> = None;
 
     fn validate(wire: LogoutRequest, errors: &mut ValidationErrors) -> Option<Self> {
         let device = errors.optional("deviceId", wire.device_id, |id| uuid(&id));

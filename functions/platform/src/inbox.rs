@@ -1,12 +1,12 @@
 //! `GET /dev/inbox`, on a laptop only: the codes that the `inbox` sender "sent", newest
 //! first; a page for browsers, JSON for scripts.
 
+use crate::state::PlatformState;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use shared::app::App;
 use shared::http::problem::{Code, Problem};
 
 #[derive(Serialize, Deserialize)]
@@ -18,15 +18,18 @@ struct Line {
 }
 
 /// The route that only the local gateway serves.
-pub fn dev_router() -> Router<App> {
+pub fn dev_router() -> Router<PlatformState> {
     Router::new().route("/dev/inbox", axum::routing::get(show_inbox))
 }
 
-async fn show_inbox(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
-    if !app.config.is_local() {
+async fn show_inbox(
+    State(state): State<PlatformState>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    if !state.core.config.stage.is_local() {
         return Err(Problem::new(Code::NotFound));
     }
-    let lines = app.cache.inbox().await?;
+    let lines = state.core.cache.inbox().await?;
     let lines: Vec<Line> =
         lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());

@@ -15,9 +15,11 @@
 mod docs;
 mod inbox;
 mod routes;
+mod state;
 mod unknown;
 
 pub use docs::openapi;
 pub use inbox::dev_router;
 pub use routes::{document, router};
+pub use state::{PlatformState, SECRETS};
 pub use unknown::unknown_route;

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::lambda::run(platform::router()).await
+    shared::lambda::run(platform::SECRETS, platform::PlatformState::read, platform::router()).await
 }

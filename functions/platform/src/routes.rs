@@ -1,17 +1,18 @@
 //! The routes: extract, ask, answer.
 
+use crate::state::PlatformState;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
-use shared::app::App;
-use shared::http::caller::bearer;
-use shared::http::context::RequestContext;
+use shared::crypto::constant_time_eq;
+use shared::http::extract::RateLimited;
+use shared::http::extract::auth::bearer;
+use shared::http::extract::rate_limit::PublicRequests;
+use shared::http::openapi::Head;
 use shared::http::problem::{Code, Problem};
-use shared::limits::Limit;
-use shared::sealing::Sealing;
 use shared::{endpoints, problems, telemetry};
 use std::future::Future;
 use std::sync::{Arc, LazyLock};
@@ -35,7 +36,7 @@ problems!(PublicProblems: ANY, []);
 problems!(MetricsProblems: ANY, [MetricsForbidden, NotFound]);
 
 endpoints!(
-    described:
+    PlatformState, Head::Answered;
     fetch_jwks,
     show_swagger,
     fetch_openapi,
@@ -45,8 +46,8 @@ endpoints!(
     fetch_metrics,
 );
 
-pub fn router() -> Router<App> {
-    described()
+pub fn router() -> Router<PlatformState> {
+    endpoints()
         .route("/auth/swagger/", axum::routing::get(show_swagger))
         .route("/auth/swagger/{*file}", axum::routing::get(show_swagger_file))
         .fallback(unknown_route)
@@ -58,19 +59,21 @@ pub fn router() -> Router<App> {
 /// token has died: fetch again at most every five minutes, also for an unknown `kid`.
 #[utoipa::path(get, path = "/auth/.well-known/jwks.json", tag = "platform",
     responses((status = 200, body = Jwks), PublicProblems))]
-async fn fetch_jwks(State(app): State<App>, context: RequestContext) -> Result<Response, Problem> {
-    context.count_address(&app, Limit::PublicPerAddress).await?;
-    Ok(kept_page("application/json", KEEP_FIVE_MINUTES, app.signing.jwks().to_owned()))
+async fn fetch_jwks(
+    State(state): State<PlatformState>,
+    _: RateLimited<PublicRequests>,
+) -> Result<Response, Problem> {
+    Ok(kept_page(
+        "application/json",
+        KEEP_FIVE_MINUTES,
+        state.public_keys.current().document().to_owned(),
+    ))
 }
 
 /// The documentation, to read and to try.
 #[utoipa::path(get, path = "/auth/swagger", tag = "platform",
     responses((status = 200, body = String, content_type = "text/html"), PublicProblems))]
-async fn show_swagger(
-    State(app): State<App>,
-    context: RequestContext,
-) -> Result<Response, Problem> {
-    context.count_address(&app, Limit::PublicPerAddress).await?;
+async fn show_swagger(_: RateLimited<PublicRequests>) -> Result<Response, Problem> {
     let mut page = swagger_file("index.html")?;
     // The page names its files relatively, and the address has no slash at its end.
     let html = String::from_utf8_lossy(&page.1).replacen(
@@ -83,11 +86,9 @@ async fn show_swagger(
 }
 
 async fn show_swagger_file(
-    State(app): State<App>,
-    context: RequestContext,
+    _: RateLimited<PublicRequests>,
     file: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Response, Problem> {
-    context.count_address(&app, Limit::PublicPerAddress).await?;
     let Path(file) = file.map_err(|_| Problem::new(Code::NotFound))?;
     swagger_file(&file).map(swagger_response)
 }
@@ -114,19 +115,15 @@ fn swagger_response((content_type, bytes): (String, Vec<u8>)) -> Response {
 /// The documentation, as OpenAPI 3.1.
 #[utoipa::path(get, path = "/auth/swagger-json", tag = "platform",
     responses((status = 200, body = serde_json::Value), PublicProblems))]
-async fn fetch_openapi(
-    State(app): State<App>,
-    context: RequestContext,
-) -> Result<Response, Problem> {
-    context.count_address(&app, Limit::PublicPerAddress).await?;
+async fn fetch_openapi(_: RateLimited<PublicRequests>) -> Result<Response, Problem> {
     Ok(kept_page("application/json", KEEP_FIVE_MINUTES, OPENAPI))
 }
 
 /// Whether the stores answer.
 #[utoipa::path(get, path = "/auth/v1/health", tag = "platform",
     responses((status = 200, body = Health), (status = 503, body = Health, headers(("Retry-After" = String, description = "Whole seconds to wait.")))))]
-async fn check_health(State(app): State<App>) -> Response {
-    let (database, redis) = probe(&app).await;
+async fn check_health(State(state): State<PlatformState>) -> Response {
+    let (database, redis) = probe(&state).await;
     match (database, redis) {
         (Up::Up, Up::Up) => Json(Health { status: "ok" }).into_response(),
         _ => unready(Health { status: "error" }),
@@ -143,8 +140,8 @@ async fn check_liveness() -> Json<Health> {
 /// Whether the service can do its work, store by store, within 2 seconds.
 #[utoipa::path(get, path = "/auth/v1/health/ready", tag = "platform",
     responses((status = 200, body = Readiness), (status = 503, body = Readiness, headers(("Retry-After" = String, description = "Whole seconds to wait.")))))]
-async fn check_readiness(State(app): State<App>) -> Response {
-    let (database, redis) = probe(&app).await;
+async fn check_readiness(State(state): State<PlatformState>) -> Response {
+    let (database, redis) = probe(&state).await;
     let told = |status| Readiness { status, database, redis, sms: "unchecked" };
     match (database, redis) {
         (Up::Up, Up::Up) => Json(told("ready")).into_response(),
@@ -158,14 +155,14 @@ fn unready(body: impl Serialize) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, wait, Json(body)).into_response()
 }
 
-async fn probe(app: &App) -> (Up, Up) {
+async fn probe(state: &PlatformState) -> (Up, Up) {
     async fn up<E>(ping: impl Future<Output = Result<(), E>>) -> Up {
         match tokio::time::timeout(PROBE_DEADLINE, ping).await {
             Ok(Ok(())) => Up::Up,
             Ok(Err(_)) | Err(_) => Up::Down,
         }
     }
-    tokio::join!(up(app.store.ping()), up(app.cache.ping()))
+    tokio::join!(up(state.core.store.ping()), up(state.core.cache.ping()))
 }
 
 /// Counters and latencies of all functions, as Prometheus reads them.
@@ -174,24 +171,23 @@ async fn probe(app: &App) -> (Up, Up) {
 #[utoipa::path(get, path = "/metrics", tag = "platform", security((), ("metrics" = [])),
     responses((status = 200, body = String, content_type = "text/plain"), MetricsProblems))]
 async fn fetch_metrics(
-    State(app): State<App>,
-    context: RequestContext,
+    State(state): State<PlatformState>,
+    _: RateLimited<PublicRequests>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    context.count_address(&app, Limit::PublicPerAddress).await?;
-    if !app.config.metrics_enabled {
+    if !state.core.config.http.metrics_enabled {
         return Err(Problem::new(Code::NotFound));
     }
-    if app.config.metrics_token.is_none() && !app.config.is_local() {
-        // Nobody could show what is not set: outside of a laptop there are none then.
+    if state.metrics_token.is_none() && !state.core.config.stage.is_local() {
+        // Without a token nobody could be let in: outside of `local` there are no metrics then.
         return Err(Problem::new(Code::NotFound));
     }
-    if let Some(token) = &app.config.metrics_token
-        && !Sealing::same(bearer(&headers).unwrap_or_default(), token.expose_secret())
+    if let Some(token) = &state.metrics_token
+        && !constant_time_eq(bearer(&headers).unwrap_or_default(), token.expose_secret())
     {
         return Err(Problem::new(Code::MetricsForbidden));
     }
-    let text = telemetry::render(&app.cache.metrics().await?);
+    let text = telemetry::render(&state.core.cache.metrics().await?);
     let no_store = HeaderValue::from_static("no-store");
     Ok(kept_page("text/plain; version=0.0.4; charset=utf-8", no_store, text))
 }

@@ -1,15 +1,14 @@
 //! A sender fetches what it needs to begin sessions: let it in and count what it has had,
 //! take, answer.
 
-use domain::ids::{DeviceId, UserId};
+use crate::state::PrekeysState;
 use domain::prekey::RegistrationId;
-use shared::app::App;
-use shared::http::caller::DirectoryCaller;
 use shared::http::context::RequestContext;
+use shared::http::extract::DirectoryCaller;
 use shared::http::problem::{Code, Problem};
-use shared::limits::Limit;
 use shared::store::bundles::{StoredBundle, StoredKey, StoredSignedKey, Target};
 
+use crate::target::{BundleOf, BundlesOf, BundlesOfOne, DeviceListOf};
 use crate::wire::{
     Bundle, BundlePrekey, BundleSignedPrekey, DeviceBundle, KeyDevice, KeyDevices, SeveralBundles,
     SnakePrekey, SnakeSignedPrekey, UserBundles,
@@ -17,19 +16,17 @@ use crate::wire::{
 
 /// The bundle of one device.
 pub async fn device_bundle(
-    app: &App,
+    state: &PrekeysState,
     context: &RequestContext,
-    caller: DirectoryCaller,
-    user: UserId,
-    device: DeviceId,
+    caller: DirectoryCaller<BundleOf>,
 ) -> Result<DeviceBundle, Problem> {
-    let limit = (Limit::OneTimeKeysPerDevice, *device.as_uuid());
-    let (_, quotas) = caller.authorize(app, context, &[limit]).await?;
-    let target = Target { user, one_time: quotas == [true] };
-    let stored = app.store.take_bundles(&[target], Some(device), None, context.now()).await?;
+    let BundleOf { user, device } = caller.target;
+    let target = Target { user, one_time: caller.quotas == [true] };
+    let now = context.now();
+    let stored = state.core.store.take_bundles(&[target], Some(device), None, now).await?;
     let stored = stored.into_iter().next().ok_or_else(|| Problem::new(Code::KeysNotFound))?;
     let version = stored.device_list_version;
-    let bundle = bundle(app, stored).ok_or_else(|| Problem::new(Code::KeysExpired))?;
+    let bundle = bundle(state, stored).ok_or_else(|| Problem::new(Code::KeysExpired))?;
     Ok(DeviceBundle {
         version,
         identity_key: bundle.identity_key.clone(),
@@ -43,25 +40,22 @@ pub async fn device_bundle(
     })
 }
 
-/// The bundles of all devices of each of these users, but the one that asks.
+/// The bundles of all devices of each of these users, except the caller's own device.
 pub async fn bundles(
-    app: &App,
+    state: &PrekeysState,
     context: &RequestContext,
-    caller: DirectoryCaller,
-    users: &[UserId],
+    caller: DirectoryCaller<BundlesOf>,
 ) -> Result<SeveralBundles, Problem> {
-    let limits: Vec<_> =
-        users.iter().map(|user| (Limit::OneTimeKeysPerUser, *user.as_uuid())).collect();
-    let (principal, quotas) = caller.authorize(app, context, &limits).await?;
+    let DirectoryCaller { principal, target: BundlesOf(users), quotas } = caller;
     let targets: Vec<_> =
         users.iter().zip(quotas).map(|(user, one_time)| Target { user: *user, one_time }).collect();
     let own = principal.map(|principal| principal.device);
-    let stored = app.store.take_bundles(&targets, None, own, context.now()).await?;
+    let stored = state.core.store.take_bundles(&targets, None, own, context.now()).await?;
     let refusal = if stored.is_empty() { Code::KeysNotFound } else { Code::KeysExpired };
     let mut by_user: Vec<UserBundles> = Vec::new();
     for stored in stored {
         let (user_id, version) = (*stored.user.as_uuid(), stored.device_list_version);
-        let Some(bundle) = bundle(app, stored) else { continue };
+        let Some(bundle) = bundle(state, stored) else { continue };
         match by_user.last_mut() {
             Some(last) if last.user_id == user_id => last.devices.push(bundle),
             _ => by_user.push(UserBundles { user_id, version, devices: vec![bundle] }),
@@ -76,24 +70,23 @@ pub async fn bundles(
 
 /// The same of one user.
 pub async fn user_bundles(
-    app: &App,
+    state: &PrekeysState,
     context: &RequestContext,
-    caller: DirectoryCaller,
-    user: UserId,
+    caller: DirectoryCaller<BundlesOfOne>,
 ) -> Result<UserBundles, Problem> {
-    let SeveralBundles { users } = bundles(app, context, caller, &[user]).await?;
+    let DirectoryCaller { principal, target: BundlesOfOne(user), quotas } = caller;
+    let caller = DirectoryCaller { principal, target: BundlesOf(vec![user]), quotas };
+    let SeveralBundles { users } = bundles(state, context, caller).await?;
     users.into_iter().next().ok_or_else(|| Problem::new(Code::KeysNotFound))
 }
 
 /// The devices of a user that have keys.
 pub async fn devices(
-    app: &App,
-    context: &RequestContext,
-    caller: DirectoryCaller,
-    user: UserId,
+    state: &PrekeysState,
+    caller: DirectoryCaller<DeviceListOf>,
 ) -> Result<KeyDevices, Problem> {
-    let _ = caller.authorize(app, context, &[]).await?;
-    let list = app.store.find_device_list(user).await?;
+    let DeviceListOf(user) = caller.target;
+    let list = state.core.store.find_device_list(user).await?;
     let list = list.ok_or_else(|| Problem::new(Code::UserNotFound))?;
     let devices: Vec<KeyDevice> = list
         .devices
@@ -113,15 +106,15 @@ pub async fn devices(
 }
 
 /// The bundle as it goes out; none once its signed prekey is not handed out any more.
-fn bundle(app: &App, stored: StoredBundle) -> Option<Bundle> {
+fn bundle(state: &PrekeysState, stored: StoredBundle) -> Option<Bundle> {
     let StoredSignedKey { id, key, signature, .. } = stored.signed?;
-    app.metrics.count("auth_prekey_bundles_total");
-    app.metrics.count(match stored.prekey {
+    state.core.metrics.count("auth_prekey_bundles_total");
+    state.core.metrics.count(match stored.prekey {
         Some(_) => r#"auth_prekeys_handed_out_total{kind="one_time"}"#,
         None => r#"auth_prekeys_handed_out_total{kind="none"}"#,
     });
     let kyber_pre_key = stored.kyber_prekey.map(|kyber| {
-        app.metrics.count(if kyber.last_resort {
+        state.core.metrics.count(if kyber.last_resort {
             r#"auth_prekeys_handed_out_total{kind="kyber_last_resort"}"#
         } else {
             r#"auth_prekeys_handed_out_total{kind="kyber_one_time"}"#

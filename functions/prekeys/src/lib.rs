@@ -25,7 +25,10 @@
 mod fetch;
 mod maintenance;
 mod routes;
+mod state;
+mod target;
 mod upload;
 mod wire;
 
 pub use routes::{document, router};
+pub use state::{PrekeysState, SECRETS};

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::lambda::run(prekeys::router()).await
+    shared::lambda::run(prekeys::SECRETS, prekeys::PrekeysState::read, prekeys::router()).await
 }

@@ -1,14 +1,16 @@
 //! What a device asks of its own keys, and a sender of its list of devices.
 
-use domain::ids::{DeviceId, UserId};
+use crate::state::PrekeysState;
+use crate::target::StatusOf;
+use domain::ids::DeviceId;
 use domain::prekey::lifecycle::{SignedState, is_low, recommended_upload};
 use domain::prekey::{self, SignalDeviceId, devices::difference};
 use domain::principal::Principal;
-use shared::app::App;
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::clock::date_time;
-use shared::http::caller::DirectoryCaller;
 use shared::http::context::RequestContext;
+use shared::http::extract::DirectoryCaller;
+use shared::http::extract::directory::NoTarget;
 use shared::http::problem::{Code, Problem};
 use shared::store::prekeys::KeyStatus;
 
@@ -20,15 +22,13 @@ const DAY_SECONDS: u64 = 24 * 3600;
 
 /// What a device has left: one of the caller's own.
 pub async fn status(
-    app: &App,
+    state: &PrekeysState,
     context: &RequestContext,
-    caller: DirectoryCaller,
-    user: UserId,
-    device: DeviceId,
+    caller: DirectoryCaller<StatusOf>,
 ) -> Result<KeyStatusBody, Problem> {
-    let (principal, _) = caller.authorize(app, context, &[]).await?;
+    let (principal, StatusOf { user, device }) = (caller.principal, caller.target);
     let own = principal.is_none_or(|principal| principal.user == user);
-    let status = if own { app.store.find_key_status(user, device).await? } else { None };
+    let status = if own { state.core.store.find_key_status(user, device).await? } else { None };
     let status = status.ok_or_else(|| Problem::new(Code::DeviceNotFound))?;
     let active = status
         .signed
@@ -46,11 +46,11 @@ pub async fn status(
 
 /// What the caller's device should upload.
 pub async fn recommendations(
-    app: &App,
+    state: &PrekeysState,
     context: &RequestContext,
     principal: Principal,
 ) -> Result<Recommendations, Problem> {
-    let status = own_status(app, principal).await?;
+    let status = own_status(state, principal).await?;
     Ok(Recommendations {
         needs_pre_key_replenishment: is_low(status.prekeys),
         needs_signed_pre_key_rotation: needs_rotation(&status, context),
@@ -62,13 +62,12 @@ pub async fn recommendations(
 
 /// The same, as shipped clients ask it; without a device where the caller has none.
 pub async fn health(
-    app: &App,
+    state: &PrekeysState,
     context: &RequestContext,
-    caller: DirectoryCaller,
+    caller: DirectoryCaller<NoTarget>,
 ) -> Result<KeyHealth, Problem> {
-    let (principal, _) = caller.authorize(app, context, &[]).await?;
     let timestamp = date_time(context.now());
-    let Some(principal) = principal else {
+    let Some(principal) = caller.principal else {
         return Ok(KeyHealth {
             status: "healthy",
             timestamp,
@@ -77,7 +76,7 @@ pub async fn health(
             signed_prekey_age_days: None,
         });
     };
-    let status = own_status(app, principal).await?;
+    let status = own_status(state, principal).await?;
     let low = is_low(status.prekeys);
     let degraded = low || needs_rotation(&status, context);
     Ok(KeyHealth {
@@ -93,11 +92,11 @@ pub async fn health(
 
 /// Whether the lasting keys of the caller's device are those that it believes.
 pub async fn check_keys(
-    app: &App,
+    state: &PrekeysState,
     principal: Principal,
     digest: &KeysDigest,
 ) -> Result<bool, Problem> {
-    let keys = app.store.find_published_keys(principal.device).await?;
+    let keys = state.core.store.find_published_keys(principal.device).await?;
     let missing = || Problem::new(Code::SignedPrekeyMissing);
     let keys = keys.ok_or_else(missing)?;
     let (id, signed) = keys.signed.as_ref().ok_or_else(missing)?;
@@ -108,11 +107,11 @@ pub async fn check_keys(
 /// How a sender's list of a user's devices differs from ours. The sender's own device is in
 /// nobody's list of those to encrypt for.
 pub async fn check_devices(
-    app: &App,
+    state: &PrekeysState,
     principal: Principal,
     known: &KnownDevices,
 ) -> Result<DeviceDifferences, Problem> {
-    let list = app.store.find_device_list(known.user).await?;
+    let list = state.core.store.find_device_list(known.user).await?;
     let list = list.ok_or_else(|| Problem::new(Code::UserNotFound))?;
     let own =
         list.devices.iter().find(|one| one.device == principal.device).map(|one| one.listed.id);
@@ -128,15 +127,15 @@ pub async fn check_devices(
 
 /// Takes the keys of an own device, or of all, out of the directory.
 pub async fn delete_keys(
-    app: &App,
+    state: &PrekeysState,
     context: &RequestContext,
     principal: Principal,
     device: Option<DeviceId>,
 ) -> Result<(), Problem> {
     let event = SecurityEvent::KeysDeleted;
     let session = Some(principal.session);
-    let audit = AuditEntry::new(event, session, &context.address(), context.now(), app.rng);
-    if app.store.delete_keys(principal.user, device, context.now(), &audit).await? {
+    let audit = AuditEntry::new(event, session, &context.address(), context.now(), state.core.rng);
+    if state.core.store.delete_keys(principal.user, device, context.now(), &audit).await? {
         Ok(())
     } else {
         Err(Problem::new(Code::DeviceNotFound))
@@ -144,8 +143,8 @@ pub async fn delete_keys(
 }
 
 /// A device that is gone has nothing left.
-async fn own_status(app: &App, principal: Principal) -> Result<KeyStatus, Problem> {
-    let status = app.store.find_key_status(principal.user, principal.device).await?;
+async fn own_status(state: &PrekeysState, principal: Principal) -> Result<KeyStatus, Problem> {
+    let status = state.core.store.find_key_status(principal.user, principal.device).await?;
     status.ok_or_else(|| Problem::new(Code::DeviceNotFound))
 }
 

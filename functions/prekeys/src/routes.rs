@@ -1,23 +1,25 @@
 //! The routes: extract, call one flow, answer.
 
+use crate::state::PrekeysState;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::ids::{DeviceId, UserId};
-use shared::app::App;
-use shared::http::body::ValidatedJson;
-use shared::http::caller::{Caller, DirectoryCaller, KeyUploadCaller, PathIds};
+use domain::ids::DeviceId;
 use shared::http::context::RequestContext;
-use shared::http::keys::{KyberPrekeyWire, SignedPrekeyWire};
+use shared::http::extract::ValidatedJson;
+use shared::http::extract::directory::NoTarget;
+use shared::http::extract::{Caller, DirectoryCaller, KeyUploadCaller, PathIds};
+use shared::http::openapi::Head;
 use shared::http::problem::Problem;
+use shared::http::signal_keys::{KyberPrekeyWire, SignedPrekeyWire};
 use shared::{endpoints, problems};
-use uuid::Uuid;
 
+use crate::target::{BundleOf, BundlesOf, BundlesOfOne, DeviceListOf, StatusOf};
 use crate::wire::{
     BundlesRequest, DeviceBundle, DeviceDifferences, DevicesCheckRequest, KeyDevices, KeyHealth,
     KeyStatusBody, KeysCheckRequest, KeysDigest, KeysMatch, KnownDevices, KyberPrekeys,
     KyberPrekeysRequest, LastResortUpload, Prekeys, PrekeysRequest, Recommendations,
-    SeveralBundles, SignedUpload, Uploaded, UserBundles, Users,
+    SeveralBundles, SignedUpload, Uploaded, UserBundles,
 };
 use crate::{fetch, maintenance, upload};
 
@@ -31,7 +33,7 @@ problems!(DeviceProblems: BEARER, ANY, [IdMalformed, DeviceNotFound]);
 problems!(OwnProblems: BEARER, ANY, [DeviceNotFound]);
 
 endpoints!(
-    router:
+    PrekeysState, Head::Refused;
     upload_signed_prekey,
     upload_prekeys,
     upload_kyber_prekeys,
@@ -49,6 +51,10 @@ endpoints!(
     delete_all_keys,
 );
 
+pub fn router() -> axum::Router<PrekeysState> {
+    endpoints()
+}
+
 /// Rotate the signed prekey of this device.
 ///
 /// Active for seven days, then handed out for 30 more; a client rotates every few days and
@@ -57,12 +63,12 @@ endpoints!(
     security(("bearer" = [])), request_body = SignedPrekeyWire,
     responses((status = 201, body = Uploaded), UploadProblems))]
 async fn upload_signed_prekey(
-    State(app): State<App>,
+    State(state): State<PrekeysState>,
     context: RequestContext,
     KeyUploadCaller(principal): KeyUploadCaller,
     ValidatedJson(SignedUpload(signed)): ValidatedJson<SignedUpload>,
 ) -> Result<(StatusCode, Json<Uploaded>), Problem> {
-    created(upload::signed_prekey(&app, &context, principal, &signed).await)
+    created(upload::signed_prekey(&state, &context, principal, &signed).await)
 }
 
 /// Replace the one-time keys of this device that wait.
@@ -73,12 +79,12 @@ async fn upload_signed_prekey(
     security(("bearer" = [])), request_body = PrekeysRequest,
     responses((status = 201, body = Uploaded), UploadProblems))]
 async fn upload_prekeys(
-    State(app): State<App>,
+    State(state): State<PrekeysState>,
     context: RequestContext,
     KeyUploadCaller(principal): KeyUploadCaller,
     ValidatedJson(Prekeys(keys)): ValidatedJson<Prekeys>,
 ) -> Result<(StatusCode, Json<Uploaded>), Problem> {
-    created(upload::prekeys(&app, &context, principal, &keys).await)
+    created(upload::prekeys(&state, &context, principal, &keys).await)
 }
 
 /// Replace the one-time Kyber keys of this device that wait.
@@ -89,12 +95,12 @@ async fn upload_prekeys(
     security(("bearer" = [])), request_body = KyberPrekeysRequest,
     responses((status = 201, body = Uploaded), UploadProblems))]
 async fn upload_kyber_prekeys(
-    State(app): State<App>,
+    State(state): State<PrekeysState>,
     context: RequestContext,
     KeyUploadCaller(principal): KeyUploadCaller,
     ValidatedJson(KyberPrekeys(keys)): ValidatedJson<KyberPrekeys>,
 ) -> Result<(StatusCode, Json<Uploaded>), Problem> {
-    created(upload::kyber_prekeys(&app, &context, principal, &keys).await)
+    created(upload::kyber_prekeys(&state, &context, principal, &keys).await)
 }
 
 /// Replace the Kyber key of last resort of this device.
@@ -104,12 +110,12 @@ async fn upload_kyber_prekeys(
     security(("bearer" = [])), request_body = KyberPrekeyWire,
     responses((status = 201, body = Uploaded), UploadProblems))]
 async fn upload_kyber_last_resort(
-    State(app): State<App>,
+    State(state): State<PrekeysState>,
     context: RequestContext,
     KeyUploadCaller(principal): KeyUploadCaller,
     ValidatedJson(LastResortUpload(key)): ValidatedJson<LastResortUpload>,
 ) -> Result<(StatusCode, Json<Uploaded>), Problem> {
-    created(upload::kyber_last_resort(&app, &context, principal, &key).await)
+    created(upload::kyber_last_resort(&state, &context, principal, &key).await)
 }
 
 /// List the devices of a user that others encrypt for.
@@ -117,13 +123,10 @@ async fn upload_kyber_last_resort(
     security(("bearer" = [])), params(("userId" = Uuid, Path)),
     responses((status = 200, body = KeyDevices), ListProblems))]
 async fn list_key_devices(
-    State(app): State<App>,
-    context: RequestContext,
-    caller: DirectoryCaller,
-    ids: Result<PathIds<1>, Problem>,
+    State(state): State<PrekeysState>,
+    caller: DirectoryCaller<DeviceListOf>,
 ) -> Result<Json<KeyDevices>, Problem> {
-    let [user] = known(&app, &context, caller, ids).await?;
-    fetch::devices(&app, &context, caller, UserId::from_uuid(user)).await.map(Json)
+    fetch::devices(&state, caller).await.map(Json)
 }
 
 /// Fetch the bundle of one device.
@@ -136,14 +139,11 @@ async fn list_key_devices(
     security(("bearer" = [])), params(("userId" = Uuid, Path), ("deviceId" = Uuid, Path)),
     responses((status = 200, body = DeviceBundle), FetchProblems))]
 async fn fetch_prekey_bundle(
-    State(app): State<App>,
+    State(state): State<PrekeysState>,
     context: RequestContext,
-    caller: DirectoryCaller,
-    ids: Result<PathIds<2>, Problem>,
+    caller: DirectoryCaller<BundleOf>,
 ) -> Result<Json<DeviceBundle>, Problem> {
-    let [user, device] = known(&app, &context, caller, ids).await?;
-    let (user, device) = (UserId::from_uuid(user), DeviceId::from_uuid(device));
-    fetch::device_bundle(&app, &context, caller, user, device).await.map(Json)
+    fetch::device_bundle(&state, &context, caller).await.map(Json)
 }
 
 /// Fetch the bundles of all devices of a user.
@@ -154,13 +154,11 @@ async fn fetch_prekey_bundle(
     security(("bearer" = [])), params(("userId" = Uuid, Path)),
     responses((status = 200, body = UserBundles), FetchProblems))]
 async fn fetch_user_bundles(
-    State(app): State<App>,
+    State(state): State<PrekeysState>,
     context: RequestContext,
-    caller: DirectoryCaller,
-    ids: Result<PathIds<1>, Problem>,
+    caller: DirectoryCaller<BundlesOfOne>,
 ) -> Result<Json<UserBundles>, Problem> {
-    let [user] = known(&app, &context, caller, ids).await?;
-    fetch::user_bundles(&app, &context, caller, UserId::from_uuid(user)).await.map(Json)
+    fetch::user_bundles(&state, &context, caller).await.map(Json)
 }
 
 /// Fetch the bundles of all devices of several users.
@@ -170,17 +168,11 @@ async fn fetch_user_bundles(
     security(("bearer" = [])), request_body = BundlesRequest,
     responses((status = 200, body = SeveralBundles), FetchManyProblems))]
 async fn fetch_bundles(
-    State(app): State<App>,
+    State(state): State<PrekeysState>,
     context: RequestContext,
-    caller: DirectoryCaller,
-    users: Result<ValidatedJson<Users>, Problem>,
+    caller: DirectoryCaller<BundlesOf>,
 ) -> Result<Json<SeveralBundles>, Problem> {
-    match users {
-        Ok(ValidatedJson(Users(users))) => {
-            fetch::bundles(&app, &context, caller, &users).await.map(Json)
-        }
-        Err(problem) => Err(caller.refuse(&app, &context, problem).await),
-    }
+    fetch::bundles(&state, &context, caller).await.map(Json)
 }
 
 /// Compare a sender's list of a user's devices with the real one.
@@ -188,11 +180,11 @@ async fn fetch_bundles(
     security(("bearer" = [])), request_body = DevicesCheckRequest,
     responses((status = 200, body = DeviceDifferences), DevicesCheckProblems))]
 async fn check_key_devices(
-    State(app): State<App>,
+    State(state): State<PrekeysState>,
     Caller(principal): Caller,
     ValidatedJson(known): ValidatedJson<KnownDevices>,
 ) -> Result<Json<DeviceDifferences>, Problem> {
-    maintenance::check_devices(&app, principal, &known).await.map(Json)
+    maintenance::check_devices(&state, principal, &known).await.map(Json)
 }
 
 /// Compare the lasting keys of this device with those it believes to have published.
@@ -200,11 +192,11 @@ async fn check_key_devices(
     security(("bearer" = [])), request_body = KeysCheckRequest,
     responses((status = 200, body = KeysMatch), KeysCheckProblems))]
 async fn check_keys(
-    State(app): State<App>,
+    State(state): State<PrekeysState>,
     Caller(principal): Caller,
     ValidatedJson(digest): ValidatedJson<KeysDigest>,
 ) -> Result<Json<KeysMatch>, Problem> {
-    let r#match = maintenance::check_keys(&app, principal, &digest).await?;
+    let r#match = maintenance::check_keys(&state, principal, &digest).await?;
     Ok(Json(KeysMatch { r#match }))
 }
 
@@ -214,14 +206,11 @@ async fn check_keys(
     params(("userId" = Uuid, Path), ("deviceId" = Uuid, Path)),
     responses((status = 200, body = KeyStatusBody), DeviceProblems))]
 async fn fetch_key_status(
-    State(app): State<App>,
+    State(state): State<PrekeysState>,
     context: RequestContext,
-    caller: DirectoryCaller,
-    ids: Result<PathIds<2>, Problem>,
+    caller: DirectoryCaller<StatusOf>,
 ) -> Result<Json<KeyStatusBody>, Problem> {
-    let [user, device] = known(&app, &context, caller, ids).await?;
-    let (user, device) = (UserId::from_uuid(user), DeviceId::from_uuid(device));
-    maintenance::status(&app, &context, caller, user, device).await.map(Json)
+    maintenance::status(&state, &context, caller).await.map(Json)
 }
 
 /// Tell what this device should upload.
@@ -229,11 +218,11 @@ async fn fetch_key_status(
     security(("bearer" = [])),
     responses((status = 200, body = Recommendations), OwnProblems))]
 async fn fetch_key_recommendations(
-    State(app): State<App>,
+    State(state): State<PrekeysState>,
     context: RequestContext,
     Caller(principal): Caller,
 ) -> Result<Json<Recommendations>, Problem> {
-    maintenance::recommendations(&app, &context, principal).await.map(Json)
+    maintenance::recommendations(&state, &context, principal).await.map(Json)
 }
 
 /// Tell how this device's keys are, as shipped clients ask it.
@@ -241,11 +230,11 @@ async fn fetch_key_recommendations(
     security(("bearer" = [])),
     responses((status = 200, body = KeyHealth), OwnProblems))]
 async fn fetch_key_health(
-    State(app): State<App>,
+    State(state): State<PrekeysState>,
     context: RequestContext,
-    caller: DirectoryCaller,
+    caller: DirectoryCaller<NoTarget>,
 ) -> Result<Json<KeyHealth>, Problem> {
-    maintenance::health(&app, &context, caller).await.map(Json)
+    maintenance::health(&state, &context, caller).await.map(Json)
 }
 
 /// Take the keys of an own device out of the directory. The device stays.
@@ -253,12 +242,13 @@ async fn fetch_key_health(
     security(("bearer" = [])), params(("deviceId" = Uuid, Path)),
     responses((status = 204, description = "Nobody is given them any more."), DeviceProblems))]
 async fn delete_device_keys(
-    State(app): State<App>,
+    State(state): State<PrekeysState>,
     context: RequestContext,
     Caller(principal): Caller,
     PathIds([device]): PathIds<1>,
 ) -> Result<StatusCode, Problem> {
-    maintenance::delete_keys(&app, &context, principal, Some(DeviceId::from_uuid(device))).await?;
+    maintenance::delete_keys(&state, &context, principal, Some(DeviceId::from_uuid(device)))
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -267,27 +257,14 @@ async fn delete_device_keys(
     security(("bearer" = [])),
     responses((status = 204, description = "Nobody is given them any more."), OwnProblems))]
 async fn delete_all_keys(
-    State(app): State<App>,
+    State(state): State<PrekeysState>,
     context: RequestContext,
     Caller(principal): Caller,
 ) -> Result<StatusCode, Problem> {
-    maintenance::delete_keys(&app, &context, principal, None).await?;
+    maintenance::delete_keys(&state, &context, principal, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 fn created(uploaded: Result<Uploaded, Problem>) -> Result<(StatusCode, Json<Uploaded>), Problem> {
     uploaded.map(|uploaded| (StatusCode::CREATED, Json(uploaded)))
-}
-
-/// The ids of a path; a malformed one is told only to who may ask.
-async fn known<const N: usize>(
-    app: &App,
-    context: &RequestContext,
-    caller: DirectoryCaller,
-    ids: Result<PathIds<N>, Problem>,
-) -> Result<[Uuid; N], Problem> {
-    match ids {
-        Ok(PathIds(ids)) => Ok(ids),
-        Err(problem) => Err(caller.refuse(app, context, problem).await),
-    }
 }

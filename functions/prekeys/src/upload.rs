@@ -1,59 +1,65 @@
 //! A device uploads keys: check whose signatures they are, store.
 
+use crate::state::PrekeysState;
 use domain::prekey::{IdentityKey, KyberPrekey, Prekey, SignedPrekey};
 use domain::principal::Principal;
-use shared::app::App;
 use shared::http::context::RequestContext;
-use shared::http::keys::{SignatureErrors, last_resort_clash};
 use shared::http::problem::{Code, Problem};
+use shared::http::signal_keys::{SignatureErrors, last_resort_clash};
 use shared::store::identities::Upload;
 
 use crate::wire::Uploaded;
 
 /// Rotates the signed prekey of the caller's device.
 pub async fn signed_prekey(
-    app: &App,
+    state: &PrekeysState,
     context: &RequestContext,
     principal: Principal,
     signed: &SignedPrekey,
 ) -> Result<Uploaded, Problem> {
-    let identity = identity(app, principal).await?;
+    let identity = identity(state, principal).await?;
     let mut signature_errors = SignatureErrors::default();
-    signature_errors.signed(app, &identity.verifier(), signed, "signature");
+    signature_errors.signed(&state.core, &identity.verifier(), signed, "signature");
     signature_errors.into_result()?;
-    let (now, rng) = (context.now(), app.rng);
-    let upload = app.store.replace_signed_prekey(principal, &identity, signed, now, rng).await?;
+    let (now, rng) = (context.now(), state.core.rng);
+    let upload =
+        state.core.store.replace_signed_prekey(principal, &identity, signed, now, rng).await?;
     stored(upload, "keyId")?;
     Ok(Uploaded { message: "The signed prekey is stored.", uploaded: None })
 }
 
 /// Replaces the Kyber prekey of last resort of the caller's device.
 pub async fn kyber_last_resort(
-    app: &App,
+    state: &PrekeysState,
     context: &RequestContext,
     principal: Principal,
     last_resort: &KyberPrekey,
 ) -> Result<Uploaded, Problem> {
-    let identity = identity(app, principal).await?;
+    let identity = identity(state, principal).await?;
     let mut signature_errors = SignatureErrors::default();
     signature_errors.kyber(&identity.verifier(), last_resort, "signature");
     signature_errors.into_result()?;
-    let (now, rng) = (context.now(), app.rng);
-    let upload = app.store.replace_last_resort(principal, &identity, last_resort, now, rng).await?;
+    let (now, rng) = (context.now(), state.core.rng);
+    let upload =
+        state.core.store.replace_last_resort(principal, &identity, last_resort, now, rng).await?;
     stored(upload, "keyId")?;
     Ok(Uploaded { message: "The last-resort prekey is stored.", uploaded: None })
 }
 
 /// Replaces the unused one-time keys of the caller's device.
 pub async fn prekeys(
-    app: &App,
+    state: &PrekeysState,
     context: &RequestContext,
     principal: Principal,
     keys: &[Prekey],
 ) -> Result<Uploaded, Problem> {
     let mut uploaded = 0;
     if !keys.is_empty() {
-        let upload = app.store.replace_prekeys(principal, keys, context.now(), app.rng).await?;
+        let upload = state
+            .core
+            .store
+            .replace_prekeys(principal, keys, context.now(), state.core.rng)
+            .await?;
         uploaded = stored(upload, "preKeys")?;
     }
     Ok(Uploaded { message: "The prekeys are stored.", uploaded: Some(uploaded) })
@@ -61,27 +67,28 @@ pub async fn prekeys(
 
 /// Replaces the unused one-time Kyber keys of the caller's device.
 pub async fn kyber_prekeys(
-    app: &App,
+    state: &PrekeysState,
     context: &RequestContext,
     principal: Principal,
     keys: &[KyberPrekey],
 ) -> Result<Uploaded, Problem> {
     let mut uploaded = 0;
     if !keys.is_empty() {
-        let identity = identity(app, principal).await?;
+        let identity = identity(state, principal).await?;
         let mut signature_errors = SignatureErrors::default();
         signature_errors.kyber_list(&identity.verifier(), keys, "kyberPreKeys");
         signature_errors.into_result()?;
-        let (now, rng) = (context.now(), app.rng);
-        let upload = app.store.replace_kyber_prekeys(principal, &identity, keys, now, rng).await?;
+        let (now, rng) = (context.now(), state.core.rng);
+        let upload =
+            state.core.store.replace_kyber_prekeys(principal, &identity, keys, now, rng).await?;
         uploaded = stored(upload, "kyberPreKeys")?;
     }
     Ok(Uploaded { message: "The Kyber prekeys are stored.", uploaded: Some(uploaded) })
 }
 
 /// The key that the device's signatures must be by.
-async fn identity(app: &App, principal: Principal) -> Result<IdentityKey, Problem> {
-    let identity = app.store.find_identity_key(principal.device).await?;
+async fn identity(state: &PrekeysState, principal: Principal) -> Result<IdentityKey, Problem> {
+    let identity = state.core.store.find_identity_key(principal.device).await?;
     identity.ok_or_else(|| Problem::new(Code::IdentityKeyMissing))
 }
 

@@ -4,11 +4,12 @@ use domain::ids::UserId;
 use domain::prekey::devices::DirectoryDevice;
 use domain::prekey::{KyberPrekey, Prekey, RegistrationId, SignalDeviceId, SignedPrekey, decode};
 use serde::{Deserialize, Serialize};
-use shared::http::body::{JsonObject, KEYS_BODY_LIMIT, Validate, ValidationErrors, uuid};
-use shared::http::keys::{
-    KyberPrekeyWire, PrekeyWire, SignedPrekeyWire, check_kyber_prekeys, check_prekeys,
+use shared::http::extract::JsonObject;
+use shared::http::extract::json::{KEYS_BODY_LIMIT, Validate, ValidationErrors};
+use shared::http::extract::path::uuid;
+use shared::http::signal_keys::{
+    KyberPrekeyWire, PrekeyWire, SignedPrekeyWire, validate_kyber_prekeys, validate_prekeys,
 };
-use shared::limits::Limit;
 use std::collections::HashSet;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -22,11 +23,10 @@ pub struct SignedUpload(pub SignedPrekey);
 
 impl Validate for SignedUpload {
     type Wire = SignedPrekeyWire;
-    const COUNTED: Option<Limit> = None;
     const LIMIT: usize = KEYS_BODY_LIMIT;
 
     fn validate(wire: SignedPrekeyWire, errors: &mut ValidationErrors) -> Option<Self> {
-        wire.check("", errors).map(Self)
+        wire.validate("", errors).map(Self)
     }
 }
 
@@ -34,11 +34,10 @@ pub struct LastResortUpload(pub KyberPrekey);
 
 impl Validate for LastResortUpload {
     type Wire = KyberPrekeyWire;
-    const COUNTED: Option<Limit> = None;
     const LIMIT: usize = KEYS_BODY_LIMIT;
 
     fn validate(wire: KyberPrekeyWire, errors: &mut ValidationErrors) -> Option<Self> {
-        wire.check("", errors).map(Self)
+        wire.validate("", errors).map(Self)
     }
 }
 
@@ -54,7 +53,6 @@ pub struct Prekeys(pub Vec<Prekey>);
 
 impl Validate for Prekeys {
     type Wire = PrekeysRequest;
-    const COUNTED: Option<Limit> = None;
     const LIMIT: usize = KEYS_BODY_LIMIT;
 
     fn validate(wire: PrekeysRequest, errors: &mut ValidationErrors) -> Option<Self> {
@@ -62,7 +60,7 @@ impl Validate for Prekeys {
             errors.add("preKeys", "required", "is required");
             return None;
         };
-        check_prekeys(keys, "preKeys", errors).map(Self)
+        validate_prekeys(keys, "preKeys", errors).map(Self)
     }
 }
 
@@ -78,7 +76,6 @@ pub struct KyberPrekeys(pub Vec<KyberPrekey>);
 
 impl Validate for KyberPrekeys {
     type Wire = KyberPrekeysRequest;
-    const COUNTED: Option<Limit> = None;
     const LIMIT: usize = KEYS_BODY_LIMIT;
 
     fn validate(wire: KyberPrekeysRequest, errors: &mut ValidationErrors) -> Option<Self> {
@@ -86,7 +83,7 @@ impl Validate for KyberPrekeys {
             errors.add("kyberPreKeys", "required", "is required");
             return None;
         };
-        check_kyber_prekeys(keys, "kyberPreKeys", errors).map(Self)
+        validate_kyber_prekeys(keys, "kyberPreKeys", errors).map(Self)
     }
 }
 
@@ -102,7 +99,6 @@ pub struct Users(pub Vec<UserId>);
 
 impl Validate for Users {
     type Wire = BundlesRequest;
-    const COUNTED: Option<Limit> = None;
 
     fn validate(wire: BundlesRequest, errors: &mut ValidationErrors) -> Option<Self> {
         let ids = errors.required("userIds", wire.user_ids, |ids| {
@@ -150,7 +146,6 @@ pub struct KnownDevices {
 
 impl Validate for KnownDevices {
     type Wire = DevicesCheckRequest;
-    const COUNTED: Option<Limit> = None;
 
     fn validate(wire: DevicesCheckRequest, errors: &mut ValidationErrors) -> Option<Self> {
         let user = errors.required("userId", wire.user_id, |id| uuid(&id));
@@ -191,7 +186,6 @@ pub struct KeysDigest(pub [u8; 32]);
 
 impl Validate for KeysDigest {
     type Wire = KeysCheckRequest;
-    const COUNTED: Option<Limit> = None;
 
     fn validate(wire: KeysCheckRequest, errors: &mut ValidationErrors) -> Option<Self> {
         let digest = errors.required("digest", wire.digest, |text| {

@@ -7,6 +7,8 @@
 
 mod flow;
 mod routes;
+mod state;
 mod wire;
 
 pub use routes::{document, router};
+pub use state::{SECRETS, TokensState};

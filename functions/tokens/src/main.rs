@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::lambda::run(tokens::router()).await
+    shared::lambda::run(tokens::SECRETS, tokens::TokensState::read, tokens::router()).await
 }

@@ -1,11 +1,13 @@
 //! The routes: extract, call one flow, answer.
 
+use crate::state::TokensState;
 use axum::Json;
 use axum::extract::State;
-use shared::app::App;
-use shared::http::body::ValidatedJson;
-use shared::http::caller::Caller;
 use shared::http::context::RequestContext;
+use shared::http::extract::ValidatedJson;
+use shared::http::extract::rate_limit::PublicRequests;
+use shared::http::extract::{Caller, RateLimited};
+use shared::http::openapi::Head;
 use shared::http::problem::Problem;
 use shared::tokens::WS_TOKEN_TTL;
 use shared::{endpoints, problems};
@@ -17,9 +19,13 @@ problems!(RefreshProblems: BODY, ANY,
     [TokenInvalid, TokenExpired, SessionEnded, RefreshReused, RefreshSuperseded]);
 problems!(WsTokenProblems: BEARER, ANY, []);
 
-endpoints!(router: refresh_tokens, issue_ws_token);
+endpoints!(TokensState, Head::Refused; refresh_tokens, issue_ws_token);
 
-/// RotationOutcome a refresh token for a new pair.
+pub fn router() -> axum::Router<TokensState> {
+    endpoints()
+}
+
+/// Exchange a refresh token for a new pair.
 ///
 /// A token is exchanged once. Repeated within 10 seconds, because a reply was lost, the
 /// same successor comes again; later, an equally good one, until one of them is used. A
@@ -31,11 +37,12 @@ endpoints!(router: refresh_tokens, issue_ws_token);
     request_body = RefreshRequest,
     responses((status = 200, body = Tokens), RefreshProblems))]
 async fn refresh_tokens(
-    State(app): State<App>,
+    State(state): State<TokensState>,
     context: RequestContext,
+    _: RateLimited<PublicRequests>,
     ValidatedJson(refresh): ValidatedJson<Refresh>,
 ) -> Result<Json<Tokens>, Problem> {
-    flow::refresh(&app, &context, &refresh.token).await.map(Json)
+    flow::refresh(&state, &context, &refresh.token).await.map(Json)
 }
 
 /// A token that opens one web socket at another service.
@@ -44,10 +51,10 @@ async fn refresh_tokens(
 #[utoipa::path(post, path = "/auth/v1/tokens/ws-token", tag = "tokens", security(("bearer" = [])),
     responses((status = 200, body = WsToken), WsTokenProblems))]
 async fn issue_ws_token(
-    State(app): State<App>,
+    State(state): State<TokensState>,
     context: RequestContext,
     Caller(principal): Caller,
 ) -> Result<Json<WsToken>, Problem> {
-    let ws_token = app.signing.web_socket(principal, context.now(), app.rng)?;
+    let ws_token = state.issuer.web_socket(principal, context.now(), state.core.rng)?;
     Ok(Json(WsToken { ws_token, expires_in: WS_TOKEN_TTL.as_secs() }))
 }

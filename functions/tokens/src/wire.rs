@@ -2,8 +2,7 @@
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use shared::http::body::{Validate, ValidationErrors};
-use shared::limits::Limit;
+use shared::http::extract::json::{Validate, ValidationErrors};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -20,7 +19,6 @@ pub struct Refresh {
 
 impl Validate for Refresh {
     type Wire = RefreshRequest;
-    const COUNTED: Option<Limit> = Some(Limit::PublicPerAddress);
 
     fn validate(wire: RefreshRequest, errors: &mut ValidationErrors) -> Option<Self> {
         // Whether it is a token at all is for the key to say: any other string is 401.

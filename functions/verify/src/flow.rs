@@ -1,21 +1,21 @@
 //! The use cases of verification: load, decide, store, send.
 
+use crate::state::VerifyState;
 use domain::device::Fingerprint;
 use domain::ids::{UserId, VerificationId};
 use domain::phone::PhoneNumber;
 use domain::time::Timestamp;
 use domain::verification::{Code, Purpose};
 use secrecy::{ExposeSecret as _, SecretString};
-use shared::app::App;
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::cache::verifications::{
     ConfirmOutcome, NewVerification, Progress, RateLimitTier, ResendOutcome,
 };
 use shared::http::context::RequestContext;
 use shared::http::problem::{self, Problem};
-use shared::limits::Limit;
 use shared::sender::{Message, text};
 use shared::store::users::Account;
+use shared::telemetry::ErrorChain;
 use std::time::Duration;
 
 use crate::wire::{Confirmation, Resend, Start, Started, VerificationState, WirePurpose};
@@ -23,62 +23,64 @@ use crate::wire::{Confirmation, Resend, Start, Started, VerificationState, WireP
 /// Starts a verification and sends its code. Whether the number has an account changes
 /// neither the answer nor the work: one look-up, one script, one message.
 pub async fn start(
-    app: &App,
+    state: &VerifyState,
     context: &RequestContext,
     purpose: Purpose,
     start: Start,
 ) -> Result<Started, Problem> {
-    let account = app.store.find_account(&start.phone).await?;
-    if let Some(problem) = legacy_answer(app, purpose, account.as_ref()) {
-        return Err(context.refuse_counted(app, Limit::SendPerAddress, problem).await);
+    let account = state.core.store.find_account(&start.phone).await?;
+    if let Some(problem) = legacy_answer(state, purpose, account.as_ref()) {
+        return Err(problem);
     }
-    let owner = start.previous_token.and_then(|t| app.signing.previous_account(t.expose_secret()));
-    let test_code = app.config.test_numbers.get(&start.phone);
+    let owner =
+        start.previous_token.and_then(|t| state.verifier.previous_account(t.expose_secret()));
+    let test_code = state.sms.test_numbers.get(&start.phone);
     let tier =
         if test_code.is_some() { RateLimitTier::Test } else { tier(account.as_ref(), owner) };
-    let approved = app.captcha.approve(start.challenge.as_ref(), &context.address()).await;
-    if let Err(error) = approved {
-        return Err(context.refuse_counted(app, Limit::SendPerAddress, error.into()).await);
-    }
+    state.sms.captcha.approve(start.challenge.as_ref(), &context.address()).await?;
 
-    let id = VerificationId::new(app.rng.bytes());
-    let code = test_code.cloned().unwrap_or_else(|| Code::draw(|| app.rng.next_u32()));
+    let id = VerificationId::new(state.core.rng.bytes());
+    let pepper = state.pepper.current();
+    let code = test_code.cloned().unwrap_or_else(|| Code::draw(|| state.core.rng.next_u32()));
     let new = NewVerification {
         purpose,
         tier,
-        phone_key: app.sealing.phone(&start.phone),
+        phone_key: pepper.digests.phone(&start.phone),
         country: start.phone.country().to_owned(),
-        block: app.sealing.block(&start.phone),
-        sealed_phone: app.sealing.seal(start.phone.as_e164(), &id, app.rng),
-        device: app.sealing.device(&id, start.device.as_ref().map(Fingerprint::as_str)),
-        code_mac: app.sealing.code(&id, purpose, &code),
+        block: pepper.digests.block(&start.phone),
+        sealed_phone: pepper.cipher.encrypt(start.phone.as_e164(), &id, state.core.rng)?,
+        device: pepper.digests.device(&id, start.device.as_ref().map(Fingerprint::as_str)),
+        code_mac: pepper.digests.code(&id, purpose, &code),
         known: account.is_some(),
         requires_second_factor: account.is_some_and(|account| account.two_factor_enabled),
     };
-    let network = context.network();
-    let rate_limit_check = context.rate_limit_check(app, &[(Limit::SendPerAddress, &network)]);
-    let progress = app.cache.start_verification(&id, &new, &rate_limit_check, &app.config).await?;
+    let check = context.already_counted(&state.core.config.limits);
+    let progress =
+        state.core.cache.start_verification(&id, &new, &check, &state.core.config.limits).await?;
 
     if tier != RateLimitTier::Test {
-        send(app, context, &id, (start.phone, purpose, new.known), &code).await?;
+        send(state, context, &id, (start.phone, purpose, new.known), &code).await?;
     }
-    Ok(started(app, context.now(), &id, progress, &code))
+    Ok(started(state, context.now(), &id, progress, &code))
 }
 
 /// Sends another code for a running verification.
 pub async fn resend(
-    app: &App,
+    state: &VerifyState,
     context: &RequestContext,
     id: VerificationId,
     resend: Resend,
 ) -> Result<Started, Problem> {
-    let code = Code::draw(|| app.rng.next_u32());
-    let macs = Purpose::ALL.map(|purpose| (purpose, app.sealing.code(&id, purpose, &code)));
-    let device = app.sealing.device(&id, resend.device.as_ref().map(Fingerprint::as_str));
-    let network = context.network();
-    let rate_limit_check = context.rate_limit_check(app, &[(Limit::SendPerAddress, &network)]);
-    let outcome =
-        app.cache.resend_verification(&id, &device, macs, &rate_limit_check, &app.config).await?;
+    let code = Code::draw(|| state.core.rng.next_u32());
+    let pepper = state.pepper.current();
+    let macs = Purpose::ALL.map(|purpose| (purpose, pepper.digests.code(&id, purpose, &code)));
+    let device = pepper.digests.device(&id, resend.device.as_ref().map(Fingerprint::as_str));
+    let check = context.already_counted(&state.core.config.limits);
+    let outcome = state
+        .core
+        .cache
+        .resend_verification(&id, &device, macs, &check, &state.core.config.limits)
+        .await?;
     let resent = match outcome {
         ResendOutcome::Resent(resent) => resent,
         ResendOutcome::Invalid => return Err(Problem::new(problem::Code::VerificationInvalid)),
@@ -89,25 +91,24 @@ pub async fn resend(
             return Err(Problem::retry(problem::Code::ResendTooEarly, wait));
         }
     };
-    let phone = PhoneNumber::from_stored(app.sealing.open(&resent.sealed_phone, &id)?)
+    let phone = PhoneNumber::from_stored(pepper.cipher.decrypt(&resent.sealed_phone, &id)?)
         .map_err(|_| Problem::new(problem::Code::VerificationInvalid))?;
     if resent.tier == RateLimitTier::Test {
-        let code = app.config.test_numbers.get(&phone).cloned().unwrap_or(code);
-        return Ok(started(app, context.now(), &id, resent.progress, &code));
+        let code = state.sms.test_numbers.get(&phone).cloned().unwrap_or(code);
+        return Ok(started(state, context.now(), &id, resent.progress, &code));
     }
-    send(app, context, &id, (phone, resent.purpose, resent.known), &code).await?;
-    Ok(started(app, context.now(), &id, resent.progress, &code))
+    send(state, context, &id, (phone, resent.purpose, resent.known), &code).await?;
+    Ok(started(state, context.now(), &id, resent.progress, &code))
 }
 
 /// Tells where a verification stands.
 pub async fn fetch(
-    app: &App,
+    state: &VerifyState,
     context: &RequestContext,
     id: VerificationId,
 ) -> Result<VerificationState, Problem> {
-    let network = context.network();
-    let rate_limit_check = context.rate_limit_check(app, &[(Limit::PublicPerAddress, &network)]);
-    let found = app.cache.find_verification(&id, &rate_limit_check).await?;
+    let check = context.already_counted(&state.core.config.limits);
+    let found = state.core.cache.find_verification(&id, &check).await?;
     let found = found.ok_or_else(|| Problem::new(problem::Code::VerificationNotFound))?;
     let now = context.now();
     let expires_at = if found.verified { found.expires_at } else { found.progress.code_expires_at };
@@ -125,25 +126,21 @@ pub async fn fetch(
 
 /// Proves a number. Tells whether the account asks for a second factor.
 pub async fn confirm(
-    app: &App,
+    state: &VerifyState,
     context: &RequestContext,
     purpose: Purpose,
     confirmation: Confirmation,
 ) -> Result<bool, Problem> {
     let Confirmation { id, code, device } = confirmation;
-    let device = app.sealing.device(&id, device.as_ref().map(Fingerprint::as_str));
-    let code_mac = app.sealing.code(&id, purpose, &code);
-    let network = context.network();
-    let rate_limit_check = context.rate_limit_check(app, &[(Limit::PublicPerAddress, &network)]);
-    match app
-        .cache
-        .confirm_verification(&id, purpose, &device, &code_mac, &rate_limit_check)
-        .await?
-    {
+    let pepper = state.pepper.current();
+    let device = pepper.digests.device(&id, device.as_ref().map(Fingerprint::as_str));
+    let code_mac = pepper.digests.code(&id, purpose, &code);
+    let check = context.already_counted(&state.core.config.limits);
+    match state.core.cache.confirm_verification(&id, purpose, &device, &code_mac, &check).await? {
         ConfirmOutcome::Confirmed { requires_2fa } => Ok(requires_2fa),
         ConfirmOutcome::Incorrect { attempts_left, locked, phone } => {
             if locked {
-                record_lock(app, context, &id, &phone).await;
+                record_lock(state, context, &id, &phone).await;
             }
             Err(Problem::incorrect(attempts_left))
         }
@@ -160,20 +157,30 @@ pub async fn confirm(
 }
 
 /// The number takes no more codes for now: its owner will want to know.
-async fn record_lock(app: &App, context: &RequestContext, id: &VerificationId, sealed_phone: &str) {
-    app.metrics.count("auth_phone_locks_total");
-    let phone = app.sealing.open(sealed_phone, id).ok();
+async fn record_lock(
+    state: &VerifyState,
+    context: &RequestContext,
+    id: &VerificationId,
+    sealed_phone: &str,
+) {
+    state.core.metrics.count("auth_phone_locks_total");
+    let pepper = state.pepper.current();
+    let phone = pepper.cipher.decrypt(sealed_phone, id).ok();
     let Some(phone) = phone.and_then(|phone| PhoneNumber::from_stored(phone).ok()) else { return };
     let (event, address) = (SecurityEvent::PhoneLocked, context.address());
-    let audit = AuditEntry::new(event, None, &address, context.now(), app.rng);
-    if let Err(error) = app.store.record_event(&phone, context.now(), &audit).await {
-        tracing::error!(error = %error, "a locked number is not recorded");
+    let audit = AuditEntry::new(event, None, &address, context.now(), state.core.rng);
+    if let Err(error) = state.core.store.record_event(&phone, context.now(), &audit).await {
+        tracing::error!(error = %ErrorChain(&error), "failed to record a locked number");
     }
 }
 
 /// What already shipped clients expect to be told at once.
-fn legacy_answer(app: &App, purpose: Purpose, account: Option<&Account>) -> Option<Problem> {
-    match (app.config.legacy_clients, purpose, account) {
+fn legacy_answer(
+    state: &VerifyState,
+    purpose: Purpose,
+    account: Option<&Account>,
+) -> Option<Problem> {
+    match (state.core.config.http.legacy_clients, purpose, account) {
         (true, Purpose::Register, Some(_)) => Some(Problem::new(problem::Code::AccountExists)),
         (true, Purpose::Login, None) => Some(Problem::new(problem::Code::AccountUnknown)),
         _ => None,
@@ -189,35 +196,40 @@ fn tier(account: Option<&Account>, shown: Option<UserId>) -> RateLimitTier {
 
 /// Sends the code; one that could not be sent is taken back.
 async fn send(
-    app: &App,
+    state: &VerifyState,
     context: &RequestContext,
     id: &VerificationId,
     (to, purpose, known): (PhoneNumber, Purpose, bool),
     code: &Code,
 ) -> Result<(), Problem> {
-    let body = text::body(&app.config, context.language(), code, purpose, known);
+    let body = text::body(&state.sms.message, context.language(), code, purpose, known);
     let message = Message {
         to,
         body: SecretString::from(body),
         code: SecretString::from(code.digits().to_owned()),
         at: context.now(),
     };
-    let Err(error) = app.senders.send(&message).await else {
-        app.metrics.count("auth_codes_sent_total");
+    let Err(error) = state.sms.senders.send(&message).await else {
+        state.core.metrics.count("auth_codes_sent_total");
         return Ok(());
     };
-    app.metrics.count("auth_codes_failed_total");
-    let code_mac = app.sealing.code(id, purpose, code);
-    let withdrawn = app.cache.withdraw_code(id, &code_mac, context.now(), &app.config).await;
+    state.core.metrics.count("auth_codes_failed_total");
+    let pepper = state.pepper.current();
+    let code_mac = pepper.digests.code(id, purpose, code);
+    let withdrawn = state
+        .core
+        .cache
+        .withdraw_code(id, &code_mac, context.now(), &state.core.config.limits)
+        .await;
     if let Err(error) = withdrawn {
         // It expires by itself; nobody has received it.
-        tracing::warn!(error = %error, "an unsent code stays");
+        tracing::warn!(error = %ErrorChain(&error), "failed to withdraw a code that was not sent");
     }
     Err(error.into())
 }
 
 fn started(
-    app: &App,
+    state: &VerifyState,
     now: Timestamp,
     id: &VerificationId,
     progress: Progress,
@@ -228,6 +240,6 @@ fn started(
         expires_in: progress.code_expires_at.seconds_left(now),
         resend_in: progress.resend_at.seconds_left(now),
         attempts_left: progress.attempts_left,
-        code: app.config.demo_mode.then(|| code.digits().to_owned()),
+        code: state.sms.demo_mode.then(|| code.digits().to_owned()),
     }
 }

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::lambda::run_sending(verify::router()).await
+    shared::lambda::run(verify::SECRETS, verify::VerifyState::read, verify::router()).await
 }

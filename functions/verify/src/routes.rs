@@ -1,11 +1,14 @@
 //! The routes: extract, call one flow, answer.
 
+use crate::state::VerifyState;
 use axum::Json;
 use axum::extract::State;
-use shared::app::App;
-use shared::http::body::ValidatedJson;
-use shared::http::caller::PathId;
 use shared::http::context::RequestContext;
+use shared::http::extract::PathIds;
+use shared::http::extract::RateLimited;
+use shared::http::extract::ValidatedJson;
+use shared::http::extract::rate_limit::{CodeRequests, PublicRequests};
+use shared::http::openapi::Head;
 use shared::http::problem::Problem;
 use shared::{endpoints, problems};
 
@@ -30,7 +33,7 @@ problems!(ConfirmProblems: BODY, ANY,
 problems!(FetchProblems: ANY, [IdMalformed, VerificationNotFound]);
 
 endpoints!(
-    router:
+    VerifyState, Head::Refused;
     start_registration_verification,
     start_login_verification,
     resend_verification,
@@ -38,6 +41,10 @@ endpoints!(
     confirm_registration_verification,
     confirm_login_verification,
 );
+
+pub fn router() -> axum::Router<VerifyState> {
+    endpoints()
+}
 
 /// Start verifying a number for a new account.
 ///
@@ -47,11 +54,12 @@ endpoints!(
     request_body = StartRequest,
     responses((status = 200, body = Started), StartRegistrationProblems))]
 async fn start_registration_verification(
-    State(app): State<App>,
+    State(state): State<VerifyState>,
     context: RequestContext,
+    _: RateLimited<CodeRequests>,
     ValidatedJson(start): ValidatedJson<Start>,
 ) -> Result<Json<Started>, Problem> {
-    flow::start(&app, &context, Purpose::Register, start).await.map(Json)
+    flow::start(&state, &context, Purpose::Register, start).await.map(Json)
 }
 
 /// Start verifying a number for a login.
@@ -62,11 +70,12 @@ async fn start_registration_verification(
     request_body = StartRequest,
     responses((status = 200, body = Started), StartLoginProblems))]
 async fn start_login_verification(
-    State(app): State<App>,
+    State(state): State<VerifyState>,
     context: RequestContext,
+    _: RateLimited<CodeRequests>,
     ValidatedJson(start): ValidatedJson<Start>,
 ) -> Result<Json<Started>, Problem> {
-    flow::start(&app, &context, Purpose::Login, start).await.map(Json)
+    flow::start(&state, &context, Purpose::Login, start).await.map(Json)
 }
 
 /// Send another code for a running verification.
@@ -78,12 +87,13 @@ async fn start_login_verification(
     request_body = ResendRequest,
     responses((status = 200, body = Started), ResendProblems))]
 async fn resend_verification(
-    State(app): State<App>,
+    State(state): State<VerifyState>,
     context: RequestContext,
-    PathId(id): PathId,
+    _: RateLimited<CodeRequests>,
+    PathIds([id]): PathIds<1>,
     ValidatedJson(resend): ValidatedJson<Resend>,
 ) -> Result<Json<Started>, Problem> {
-    flow::resend(&app, &context, VerificationId::from_uuid(id), resend).await.map(Json)
+    flow::resend(&state, &context, VerificationId::from_uuid(id), resend).await.map(Json)
 }
 
 /// Where a verification stands.
@@ -91,11 +101,12 @@ async fn resend_verification(
     params(("verificationId" = uuid::Uuid, Path, description = "As the request answered it.")),
     responses((status = 200, body = VerificationState), FetchProblems))]
 async fn fetch_verification(
-    State(app): State<App>,
+    State(state): State<VerifyState>,
     context: RequestContext,
-    PathId(id): PathId,
+    _: RateLimited<PublicRequests>,
+    PathIds([id]): PathIds<1>,
 ) -> Result<Json<VerificationState>, Problem> {
-    flow::fetch(&app, &context, VerificationId::from_uuid(id)).await.map(Json)
+    flow::fetch(&state, &context, VerificationId::from_uuid(id)).await.map(Json)
 }
 
 /// Prove a number for a new account with the code it received.
@@ -106,11 +117,12 @@ async fn fetch_verification(
     request_body = ConfirmRequest,
     responses((status = 200, body = RegistrationConfirmed), ConfirmProblems))]
 async fn confirm_registration_verification(
-    State(app): State<App>,
+    State(state): State<VerifyState>,
     context: RequestContext,
+    _: RateLimited<PublicRequests>,
     ValidatedJson(confirmation): ValidatedJson<Confirmation>,
 ) -> Result<Json<RegistrationConfirmed>, Problem> {
-    flow::confirm(&app, &context, Purpose::Register, confirmation).await?;
+    flow::confirm(&state, &context, Purpose::Register, confirmation).await?;
     Ok(Json(RegistrationConfirmed { verified: true }))
 }
 
@@ -122,10 +134,11 @@ async fn confirm_registration_verification(
     request_body = ConfirmRequest,
     responses((status = 200, body = LoginConfirmed), ConfirmProblems))]
 async fn confirm_login_verification(
-    State(app): State<App>,
+    State(state): State<VerifyState>,
     context: RequestContext,
+    _: RateLimited<PublicRequests>,
     ValidatedJson(confirmation): ValidatedJson<Confirmation>,
 ) -> Result<Json<LoginConfirmed>, Problem> {
-    let requires_2fa = flow::confirm(&app, &context, Purpose::Login, confirmation).await?;
+    let requires_2fa = flow::confirm(&state, &context, Purpose::Login, confirmation).await?;
     Ok(Json(LoginConfirmed { verified: true, requires_2fa }))
 }

@@ -7,8 +7,8 @@ use domain::text::bounded;
 use domain::verification::Code;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use shared::http::body::{Validate, ValidationErrors, uuid};
-use shared::limits::Limit;
+use shared::http::extract::json::{Validate, ValidationErrors};
+use shared::http::extract::path::uuid;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -43,7 +43,6 @@ pub struct Start {
 
 impl Validate for Start {
     type Wire = StartRequest;
-    const COUNTED: Option<Limit> = Some(Limit::SendPerAddress);
 
     fn validate(wire: StartRequest, errors: &mut ValidationErrors) -> Option<Self> {
         let phone = errors.required("phoneNumber", wire.phone_number, |p| PhoneNumber::parse(&p));
@@ -72,7 +71,6 @@ pub struct Resend {
 
 impl Validate for Resend {
     type Wire = ResendRequest;
-    const COUNTED: Option<Limit> = Some(Limit::SendPerAddress);
 
     fn validate(wire: ResendRequest, errors: &mut ValidationErrors) -> Option<Self> {
         let device = errors.optional("deviceId", wire.device_id, Fingerprint::parse);
@@ -101,7 +99,6 @@ pub struct Confirmation {
 
 impl Validate for Confirmation {
     type Wire = ConfirmRequest;
-    const COUNTED: Option<Limit> = Some(Limit::PublicPerAddress);
 
     fn validate(wire: ConfirmRequest, errors: &mut ValidationErrors) -> Option<Self> {
         let id = errors.required("verificationId", wire.verification_id, |id| uuid(&id));

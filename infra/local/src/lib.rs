@@ -28,9 +28,7 @@ pub use service::{openapi, openapi_json};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
-    Config(#[from] shared::config::ConfigErrors),
-    #[error(transparent)]
-    Start(#[from] shared::app::StartError),
+    Start(#[from] shared::core::StartError),
     #[error(transparent)]
     Store(#[from] stores::StoreError),
     #[error(transparent)]

@@ -7,52 +7,102 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::Method;
-use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse as _, Response};
-use shared::app::App;
-use shared::config::{Config, ConfigErrors};
+use login::LoginState;
+use platform::PlatformState;
+use prekeys::PrekeysState;
+use secrecy::SecretString;
+use shared::clock::Clock;
+use shared::config::{EnvReader, Environment, Lookup};
+use shared::core::{Core, StartError};
+use shared::crypto::new_pepper;
 use shared::http::ClientConnection;
-use shared::sealing::new_pepper;
-use shared::tokens::new_jwt_keys;
+use shared::secrets::SecretName;
+use shared::telemetry::ErrorChain;
+use shared::tokens::{SigningKeys, new_jwt_keys};
+use std::sync::Arc;
+use tokens::TokensState;
 use utoipa::openapi::OpenApi;
+use verify::VerifyState;
 
 use crate::instance::Variables;
 
-/// The routers of every function, as the gateway joins them.
-fn functions() -> Router<App> {
-    // The gateway compares methods to the letter: what is no route goes to `platform`, a HEAD
-    // too, which axum would answer as a GET.
-    Router::new()
-        .merge(verify::router())
-        .merge(login::router())
-        .merge(tokens::router())
-        .merge(prekeys::router())
-        .method_not_allowed_fallback(platform::unknown_route)
-        .route_layer(from_fn(refuse_head))
-        .merge(platform::router())
+/// The state of every function, over one core.
+#[derive(Clone)]
+pub struct ServiceState {
+    pub core: Core,
+    pub verify: VerifyState,
+    pub login: LoginState,
+    pub tokens: TokensState,
+    pub prekeys: PrekeysState,
+    pub platform: PlatformState,
 }
 
-async fn refuse_head(request: Request, next: Next) -> Response {
-    if request.method() == Method::HEAD {
-        return platform::unknown_route(request).await.into_response();
+/// The secrets that the functions read, each once.
+#[must_use]
+pub fn secrets() -> Vec<SecretName> {
+    let functions =
+        [verify::SECRETS, login::SECRETS, tokens::SECRETS, prekeys::SECRETS, platform::SECRETS];
+    let mut all = functions.concat();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+impl ServiceState {
+    /// Reads what every function needs. All errors are reported together.
+    pub async fn read(lookup: Lookup, clock: Clock) -> Result<Self, StartError> {
+        let environment = Environment::from_lookup(lookup, &secrets()).await?;
+        let mut env = environment.reader();
+        let state = Self::read_all(&mut env, clock);
+        Ok(env.finish(state)?)
     }
-    next.run(request).await
+
+    fn read_all(env: &mut EnvReader, clock: Clock) -> Option<Self> {
+        let core = Core::read(env, clock)?;
+        let verify = VerifyState::read(&core, env);
+        let login = LoginState::read(&core, env);
+        let tokens = TokensState::read(&core, env);
+        let prekeys = PrekeysState::read(&core, env);
+        let platform = PlatformState::read(&core, env);
+        Some(Self {
+            verify: verify?,
+            login: login?,
+            tokens: tokens?,
+            prekeys: prekeys?,
+            platform: platform?,
+            core,
+        })
+    }
 }
 
-/// All that answers on the local port.
-pub fn router(app: App, is_local: bool) -> Router {
-    let functions = functions();
-    let all = if is_local { functions.merge(platform::dev_router()) } else { functions };
-    shared::http::serve(all, app)
+/// The routes of each function, as its `main.rs` serves them.
+#[must_use]
+pub fn functions(state: &ServiceState) -> [(&'static str, Router); 5] {
+    let ServiceState { verify, login, tokens, prekeys, platform, .. } = state.clone();
+    [
+        ("verify", verify::router().with_state(verify)),
+        ("login", login::router().with_state(login)),
+        ("tokens", tokens::router().with_state(tokens)),
+        ("prekeys", prekeys::router().with_state(prekeys)),
+        ("platform", platform::router().with_state(platform)),
+    ]
 }
 
-/// Does now and then what operators have invoked on a schedule; until it is dropped.
-pub async fn run_maintenance(app: App) {
+/// All that answers on the local port, as the gateway joins it.
+pub fn router(state: ServiceState) -> Router {
+    let functions = functions(&state).into_iter().map(|(_, routes)| routes);
+    let all = functions.fold(Router::new(), Router::merge);
+    // The inbox answers 404 in any stage but `local`.
+    let all = all.merge(platform::dev_router().with_state(state.platform));
+    shared::http::serve(all, state.core)
+}
+
+/// Runs the scheduled maintenance, until it is dropped.
+pub async fn run_maintenance(core: Core) {
     const EVERY: Duration = Duration::from_mins(1);
     loop {
-        if let Err(error) = shared::maintenance::clean_up_keys(&app, app.clock.now()).await {
-            tracing::warn!(error = %error, "old keys are not cleaned up");
+        if let Err(error) = shared::maintenance::clean_up_keys(&core, core.clock.now()).await {
+            tracing::warn!(error = %ErrorChain(&error), "failed to clean up old keys");
         }
         tokio::time::sleep(EVERY).await;
     }
@@ -80,9 +130,11 @@ pub fn openapi_json() -> String {
     text
 }
 
-/// Reads the configuration: what the environment says, else what is given here.
-pub fn config(defaults: &Variables) -> Result<Config, ConfigErrors> {
-    Config::from_lookup(|name| variable(name).or_else(|| defaults.get(name).cloned()))
+/// What the environment says, else what is given here.
+#[must_use]
+pub fn lookup(defaults: &Variables) -> Lookup {
+    let defaults = defaults.clone();
+    Arc::new(move |name| variable(name).or_else(|| defaults.get(name).cloned()))
 }
 
 /// A variable of our own environment; an empty one counts as absent.
@@ -91,12 +143,25 @@ pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
-/// New secrets, by the names that the configuration has for them.
+/// New secrets, by the names of their variables.
+///
+/// # Panics
+/// Never: keys that were just made can be parsed.
 #[must_use]
 pub fn new_keys() -> Variables {
-    [("JWT_KEYS", new_jwt_keys()), ("PEPPER", new_pepper())]
+    let keys = new_jwt_keys();
+    let public = public_keys(&keys).expect("keys that were just made");
+    [("JWT_KEYS", keys), ("JWT_PUBLIC_KEYS", public), ("PEPPER", new_pepper())]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
+}
+
+/// The public half of `JWT_KEYS`, as `JWT_PUBLIC_KEYS` holds it; `None` if the keys are
+/// malformed.
+#[must_use]
+pub fn public_keys(jwt_keys: &str) -> Option<String> {
+    let keys = SigningKeys::parse(&SecretString::from(jwt_keys)).ok()?;
+    Some(keys.public().document().to_owned())
 }
 
 /// Puts the caller's address where the layers look for it.

@@ -6,8 +6,7 @@ use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use shared::app::App;
-use shared::config::Config;
+use shared::clock::Clock;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::net::TcpListener;
@@ -15,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::instance::{self, Instance, State, StoreState, Variables};
 use crate::migrations;
-use crate::service;
+use crate::service::{self, ServiceState};
 use crate::stores::{Options, Postgres, Redis, StoreError, progress, temporary_folder};
 use crate::{Error, gateway};
 
@@ -47,11 +46,10 @@ pub async fn up(port: u16, ephemeral: bool) -> Result<(), Error> {
             std::process::exit(130);
         }
     };
-    let Started { config, folder, stores, state } = started;
-    let is_local = config.is_local();
-    let app = App::new(config)?;
-    let maintenance = tokio::spawn(service::run_maintenance(app.clone()));
-    let router = service::router(app, is_local);
+    let Started { service, folder, stores, state } = started;
+    let is_local = service.core.config.stage.is_local();
+    let maintenance = tokio::spawn(service::run_maintenance(service.core.clone()));
+    let router = service::router(service);
     instance.write_state(&state)?;
     announce(&state, is_local);
 
@@ -68,7 +66,7 @@ pub async fn up(port: u16, ephemeral: bool) -> Result<(), Error> {
 
 /// All that runs before the gateway does.
 struct Started {
-    config: Config,
+    service: ServiceState,
     folder: Folder,
     stores: Stores,
     state: State,
@@ -111,17 +109,22 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
     defaults.extend(keys(instance, ephemeral)?);
+    // The public keys follow from the private ones, also where the environment names those.
+    let jwt_keys = service::variable("JWT_KEYS").or_else(|| defaults.get("JWT_KEYS").cloned());
+    if let Some(public) = jwt_keys.and_then(|keys| service::public_keys(&keys)) {
+        defaults.insert("JWT_PUBLIC_KEYS".to_owned(), public);
+    }
     let own_postgres = DATABASE_VARIABLES.iter().all(|name| service::variable(name).is_none());
     let own_redis = service::variable("REDIS_URL").is_none();
 
-    // ValidationErrors are told before minutes of installing, with addresses that stand in.
+    // Errors are reported before minutes of installing, with addresses that stand in.
     let mut trial = defaults.clone();
     for (name, value) in NOT_YET {
         if name != "DATABASE_URL" || own_postgres {
             trial.insert(name.to_owned(), value.to_owned());
         }
     }
-    service::config(&trial)?;
+    ServiceState::read(service::lookup(&trial), Clock::System).await?;
 
     let place = (!ephemeral).then(|| instance.folder().to_owned());
     let stores = tokio::task::spawn_blocking(move || {
@@ -136,8 +139,10 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
     if let Some(redis) = &stores.redis {
         defaults.insert("REDIS_URL".to_owned(), redis.url(0));
     }
-    let config = service::config(&defaults)?;
-    for migration in migrations::run(config.database_url.expose_secret()).await? {
+    let service = ServiceState::read(service::lookup(&defaults), Clock::System).await?;
+    let (postgres, redis) = (&service.core.config.postgres, &service.core.config.redis);
+    let (database_url, redis_url) = (postgres.url.expose_secret(), redis.url.expose_secret());
+    for migration in migrations::run(database_url).await? {
         progress(&format!("applied {migration}"));
     }
 
@@ -154,9 +159,8 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
         .into_iter()
         .map(|(name, value)| (name.clone(), service::variable(&name).unwrap_or(value)))
         .collect();
-    for (name, value) in [("DATABASE_URL", &config.database_url), ("REDIS_URL", &config.redis_url)]
-    {
-        environment.insert(name.to_owned(), value.expose_secret().to_owned());
+    for (name, value) in [("DATABASE_URL", database_url), ("REDIS_URL", redis_url)] {
+        environment.insert(name.to_owned(), value.to_owned());
     }
     instance::write_environment(folder.path(), &environment)?;
 
@@ -168,8 +172,8 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
         ephemeral,
         folder: folder.path().to_owned(),
         log,
-        database_url: config.database_url.expose_secret().to_owned(),
-        redis_url: config.redis_url.expose_secret().to_owned(),
+        database_url: database_url.to_owned(),
+        redis_url: redis_url.to_owned(),
         psql: stores.postgres.as_ref().and_then(Postgres::psql),
         postgres: stores.postgres.as_ref().map(|server| StoreState {
             port: server.port(),
@@ -184,7 +188,7 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
             folder: server.folder().to_owned(),
         }),
     };
-    Ok(Started { config, folder, stores, state })
+    Ok(Started { service, folder, stores, state })
 }
 
 /// The instance's keys, made at its first start.

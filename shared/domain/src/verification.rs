@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_code_does_not_print() {
-        assert_eq!(format!("{:?}", Code::draw(|| 123_456)), "Code([secret])");
+        assert!(!format!("{:?}", Code::draw(|| 123_456)).contains("123456"));
     }
 
     #[test]

@@ -22,7 +22,8 @@ use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 use thiserror::Error;
 
-use crate::config::Config;
+use crate::config::RedisConfig;
+use crate::limits::LimitsConfig;
 use crate::limits::{Limit, OnOutage, RateLimitStatus};
 use crate::telemetry::Metrics;
 use domain::time::Timestamp;
@@ -70,7 +71,7 @@ struct LimitArgs {
 }
 
 impl LimitArgs {
-    fn new(limit: Limit, config: &Config) -> Self {
+    fn new(limit: Limit, config: &LimitsConfig) -> Self {
         let rule = limit.rule(config);
         let period = u64::try_from(rule.period.as_millis()).unwrap_or(u64::MAX);
         Self {
@@ -109,12 +110,12 @@ pub struct RateLimitCheck<'a> {
 impl<'a> RateLimitCheck<'a> {
     #[must_use]
     pub fn new(
-        config: &Config,
+        config: &LimitsConfig,
         now: Timestamp,
         limits: &[(Limit, &str)],
         rate_limit_status: &'a OnceLock<RateLimitStatus>,
     ) -> Self {
-        let limits = if config.rate_limits { limits } else { &[] };
+        let limits = if config.enabled { limits } else { &[] };
         Self {
             now,
             limits: limits
@@ -136,8 +137,8 @@ impl<'a> RateLimitCheck<'a> {
 
     /// The same request, counted by one more limit, which it costs as much as it asks for.
     #[must_use]
-    pub fn with_cost(mut self, config: &Config, limit: Limit, id: &str, cost: usize) -> Self {
-        if config.rate_limits && cost > 0 {
+    pub fn with_cost(mut self, config: &LimitsConfig, limit: Limit, id: &str, cost: usize) -> Self {
+        if config.enabled && cost > 0 {
             let limit = LimitArgs::new(limit, config).rate_limit_check(id);
             self.limits.push(LimitArgs { cost: Some(cost), ..limit });
         }
@@ -147,7 +148,7 @@ impl<'a> RateLimitCheck<'a> {
     /// The same request, which would besides have a share of each of these: one that is
     /// used up refuses nothing but itself. They hold for load tests too.
     #[must_use]
-    pub fn with_quotas(self, config: &Config, quotas: &[(Limit, String)]) -> Self {
+    pub fn with_quotas(self, config: &LimitsConfig, quotas: &[(Limit, String)]) -> Self {
         let quotas =
             quotas.iter().map(|(limit, of)| LimitArgs::new(*limit, config).rate_limit_check(of));
         Self { quotas: quotas.collect(), ..self }
@@ -223,8 +224,8 @@ pub struct Cache {
 impl Cache {
     /// Prepares the connection; it is made with the first command, and again whenever it
     /// was lost.
-    pub fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, CacheError> {
-        let client = redis::Client::open(config.redis_url.expose_secret())?;
+    pub fn new(config: &RedisConfig, metrics: Arc<Metrics>) -> Result<Self, CacheError> {
+        let client = redis::Client::open(config.url.expose_secret())?;
         let manager_config = ConnectionManagerConfig::new()
             .set_number_of_retries(1)
             .set_min_delay(Duration::from_millis(10))

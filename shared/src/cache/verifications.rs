@@ -13,8 +13,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::{Cache, CacheError, LimitArgs, Lua, Nothing, RateLimitCheck, lua};
-use crate::config::Config;
 use crate::limits::Limit;
+use crate::limits::LimitsConfig;
 
 static START: LazyLock<Lua> = lua!(once "breaker.lua", "start_verification.lua");
 static READ: LazyLock<Lua> = lua!(repeatable "read_verification.lua");
@@ -69,13 +69,13 @@ impl RateLimitTier {
         }
     }
 
-    fn args(self, config: &Config) -> Vec<LimitArgs> {
-        let limits = if config.rate_limits { self.limits() } else { &[] };
+    fn args(self, config: &LimitsConfig) -> Vec<LimitArgs> {
+        let limits = if config.enabled { self.limits() } else { &[] };
         limits.iter().map(|(limit, of)| LimitArgs::new(*limit, config).of(of)).collect()
     }
 
     /// What an SMS costs, and a failed one gives back.
-    fn budgets(self, config: &Config) -> Vec<LimitArgs> {
+    fn budgets(self, config: &LimitsConfig) -> Vec<LimitArgs> {
         let is_budget = |limit: &LimitArgs| limit.name.starts_with("sms_");
         self.args(config).into_iter().filter(is_budget).collect()
     }
@@ -223,7 +223,7 @@ impl Cache {
         id: &VerificationId,
         new: &NewVerification,
         rate_limit_check: &RateLimitCheck<'_>,
-        config: &Config,
+        config: &LimitsConfig,
     ) -> Result<Progress, CacheError> {
         #[derive(Serialize)]
         struct Start<'a> {
@@ -234,7 +234,7 @@ impl Cache {
         #[derive(Deserialize)]
         struct Started {}
         let now = rate_limit_check.now;
-        let wait = if config.rate_limits { RESEND_WAITS[0] } else { Duration::ZERO };
+        let wait = if config.enabled { RESEND_WAITS[0] } else { Duration::ZERO };
         let progress = Progress {
             code_expires_at: now + CODE_TTL,
             resend_at: now + wait,
@@ -258,7 +258,7 @@ impl Cache {
             sends: 1,
             verified: 0,
         };
-        let breaks = config.rate_limits && new.tier == RateLimitTier::Default;
+        let breaks = config.enabled && new.tier == RateLimitTier::Default;
         let start = Start { record, breaker: breaks.then(BreakerArgs::new) };
         let rate_limit_check = rate_limit_check.and(new.tier.args(config), |of| match of {
             "phone_key" => new.phone_key.clone(),
@@ -357,7 +357,7 @@ impl Cache {
         device: &str,
         code_macs: [(Purpose, String); 2],
         rate_limit_check: &RateLimitCheck<'_>,
-        config: &Config,
+        config: &LimitsConfig,
     ) -> Result<ResendOutcome, CacheError> {
         #[derive(Serialize)]
         struct Resend<'a> {
@@ -397,9 +397,9 @@ impl Cache {
             code_ttl: millis(CODE_TTL),
             max_attempts: MAX_ATTEMPTS,
             waits: [millis(RESEND_WAITS[1]), millis(RESEND_WAITS[2])],
-            waiting: config.rate_limits,
+            waiting: config.enabled,
             tiers: RateLimitTier::ALL.map(|tier| (tier.as_str(), tier.args(config))).into(),
-            breaker: config.rate_limits.then(BreakerArgs::new),
+            breaker: config.enabled.then(BreakerArgs::new),
         };
         Ok(match self.run(&RESEND, Some(&key(id)), rate_limit_check, resend).await? {
             Reply::Invalid => ResendOutcome::Invalid,
@@ -438,7 +438,7 @@ impl Cache {
         id: &VerificationId,
         code_mac: &str,
         now: Timestamp,
-        config: &Config,
+        config: &LimitsConfig,
     ) -> Result<(), CacheError> {
         #[derive(Serialize)]
         struct Withdraw<'a> {

@@ -1,110 +1,62 @@
-//! The whole configuration: every environment variable, read once. All faults are told
-//! together, by variable name and never with the value, which may be a secret.
+//! Configuration: one struct for each concern, read once at the start. All errors are
+//! reported together, by the variable's name and never with its value.
+//!
+//! | file | what it reads |
+//! |---|---|
+//! | [`env`](self) | the reader: variables and secrets in, values and errors out |
+//! | [`stage`] | where the service runs |
+//! | [`http`] | CORS, metrics, the clients that are served |
+//! | [`stores`] | Postgres and Redis |
+//! | [`tokens`] | names and lifetimes in tokens |
+//!
+//! Limits are read in `limits`, senders in the crate `sms`, a function's own variables in
+//! the function. Each function's `State::read` calls the structs that it needs, so that it
+//! reads, and is given, nothing else.
 
-mod reader;
-#[cfg(test)]
-mod tests;
+mod env;
+pub mod http;
+pub mod stage;
+pub mod stores;
+pub mod tokens;
 
-use domain::phone::PhoneNumber;
-use domain::verification::Code;
-use secrecy::{SecretSlice, SecretString};
-use std::collections::HashMap;
+pub use env::{EnvReader, Environment, Lookup};
+pub use http::HttpConfig;
+pub use stage::Stage;
+pub use stores::{PostgresConfig, RedisConfig};
+pub use tokens::TokenConfig;
+
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
 
-use crate::tokens::KeySet;
-use reader::EnvReader;
+use crate::limits::LimitsConfig;
 
-/// Where the service runs; only `local` has defaults that are not safe elsewhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    Local,
-    Dev,
-    Staging,
-    Prod,
-}
-
-/// The service that carries a code to the phone.
+/// What every function reads.
 #[derive(Clone, Debug)]
-pub enum SenderConfig {
-    /// Kept in Redis and shown by the local gateway at `/dev/inbox`.
-    Inbox,
-    Twilio(TwilioConfig),
-    Vonage(VonageConfig),
-}
-
-#[derive(Clone, Debug)]
-pub struct TwilioConfig {
-    pub account_sid: String,
-    pub auth_token: SecretString,
-    pub from: String,
-    /// `https://api.twilio.com` but in tests.
-    pub base_url: String,
-}
-
-#[derive(Clone, Debug)]
-pub struct VonageConfig {
-    pub api_key: String,
-    pub api_secret: SecretString,
-    pub from: String,
-    /// `https://rest.nexmo.com` but in tests.
-    pub base_url: String,
-}
-
-/// The service that tells people from programs before an SMS is paid for.
-#[derive(Clone, Debug)]
-pub struct CaptchaConfig {
-    pub url: String,
-    pub secret: Option<SecretString>,
-}
-
-#[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a variable of its own")]
-pub struct Config {
+pub struct CoreConfig {
     pub stage: Stage,
-    /// The Lambda function this is, if it is one.
-    pub function_name: Option<String>,
-    pub database_url: SecretString,
-    /// Extra certificate authorities for Postgres, PEM: RDS signs with its own.
-    pub database_ca: Option<String>,
-    /// Connections kept: one in a Lambda sandbox, which serves one request at a time.
-    pub database_pool: usize,
-    pub redis_url: SecretString,
-    pub jwt_keys: Arc<KeySet>,
-    pub jwt_issuer: String,
-    pub jwt_audience: String,
-    pub access_token_ttl: Duration,
-    pub pepper: SecretSlice<u8>,
-    pub cors_origins: Vec<String>,
-    /// None in a function that never sends: it is not given the sender's secrets.
-    pub sender: Option<SenderConfig>,
-    pub sender_fallback: Option<SenderConfig>,
-    pub sms_brand: String,
-    pub sms_app_hash: Option<String>,
-    pub sms_domain: Option<String>,
-    pub sms_rate_limit_per_minute: u32,
-    pub sms_rate_limit_per_hour: u32,
-    pub sms_budget_per_country: u32,
-    pub sms_budget_global: u32,
-    /// One-time keys of one target that one caller is given at once.
-    pub one_time_keys_burst: u32,
-    /// Numbers that are never sent to, with their fixed codes: for reviewers of app stores.
-    pub test_numbers: HashMap<PhoneNumber, Code>,
-    pub captcha: Option<CaptchaConfig>,
-    /// False lifts the limits on how often one may ask, for load tests.
-    pub rate_limits: bool,
-    pub demo_mode: bool,
-    pub legacy_clients: bool,
-    pub metrics_enabled: bool,
-    pub metrics_token: Option<SecretString>,
+    pub http: HttpConfig,
+    pub postgres: PostgresConfig,
+    pub redis: RedisConfig,
+    pub limits: LimitsConfig,
+}
+
+impl CoreConfig {
+    pub fn read(env: &mut EnvReader) -> Self {
+        let stage = Stage::read(env);
+        Self {
+            stage,
+            http: HttpConfig::read(env),
+            postgres: PostgresConfig::read(env, stage),
+            redis: RedisConfig::read(env, stage),
+            limits: LimitsConfig::read(env, stage),
+        }
+    }
 }
 
 /// One variable and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     pub variable: &'static str,
-    pub fault: &'static str,
+    pub error: &'static str,
 }
 
 /// Everything that is wrong, at once.
@@ -114,72 +66,11 @@ pub struct ConfigErrors(pub Vec<ConfigError>);
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("configuration: ")?;
-        for (n, ConfigError { variable, fault }) in self.0.iter().enumerate() {
-            write!(f, "{}{variable} {fault}", if n == 0 { "" } else { "; " })?;
+        for (n, ConfigError { variable, error }) in self.0.iter().enumerate() {
+            write!(f, "{}{variable} {error}", if n == 0 { "" } else { "; " })?;
         }
         Ok(())
     }
 }
 
 impl std::error::Error for ConfigErrors {}
-
-impl Config {
-    /// Reads the process's environment.
-    pub fn from_env() -> Result<Self, ConfigErrors> {
-        Self::from_lookup(|name| std::env::var(name).ok())
-    }
-
-    /// Reads variables through `lookup`; an empty one counts as absent.
-    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
-        let mut read = EnvReader { lookup: &lookup, faults: Vec::new() };
-        let stage = read.stage();
-        let config = Self {
-            stage,
-            function_name: read.optional("AWS_LAMBDA_FUNCTION_NAME"),
-            database_url: SecretString::from(read.database_url()),
-            database_ca: read.optional("DATABASE_CA"),
-            database_pool: read.number("DATABASE_POOL", read.default_pool(), 1, 100),
-            redis_url: SecretString::from(read.store_url("REDIS_URL", &["redis", "rediss"])),
-            jwt_keys: read.jwt_keys(),
-            jwt_issuer: read.text("JWT_ISSUER", "whispr-auth"),
-            jwt_audience: read.text("JWT_AUDIENCE", "whispr"),
-            access_token_ttl: Duration::from_secs(read.number("ACCESS_TOKEN_TTL", 900, 60, 1200)),
-            pepper: read.pepper(),
-            cors_origins: read.origins(),
-            sender: read.sender("SMS_SENDER", (stage == Stage::Local).then_some("inbox")),
-            sender_fallback: read.sender("SMS_FALLBACK", None),
-            sms_brand: read.text("SMS_BRAND", "Whispr"),
-            sms_app_hash: read.optional("SMS_APP_HASH"),
-            sms_domain: read.optional("SMS_DOMAIN"),
-            sms_rate_limit_per_minute: read.number("SMS_RATE_LIMIT_PER_MINUTE", 5, 1, 1000),
-            sms_rate_limit_per_hour: read.number("SMS_RATE_LIMIT_PER_HOUR", 20, 1, 10_000),
-            sms_budget_per_country: read.number("SMS_BUDGET_PER_COUNTRY", 1000, 1, 1_000_000),
-            sms_budget_global: read.number("SMS_BUDGET_GLOBAL", 5000, 1, 1_000_000),
-            one_time_keys_burst: read.number("ONE_TIME_KEYS_BURST", 10, 1, 1_000_000),
-            test_numbers: read.test_numbers(),
-            captcha: read.captcha(),
-            rate_limits: read.flag("RATE_LIMITS", true),
-            demo_mode: read.flag("DEMO_MODE", false),
-            legacy_clients: read.flag("LEGACY_CLIENTS", false),
-            metrics_enabled: read.flag("METRICS_ENABLED", true),
-            metrics_token: read.optional("METRICS_TOKEN").map(SecretString::from),
-        };
-        read.check_audiences(&config);
-        read.check_stage(&config);
-        if read.faults.is_empty() { Ok(config) } else { Err(ConfigErrors(read.faults)) }
-    }
-
-    /// The same, if it names a sender.
-    pub fn with_sender(self) -> Result<Self, ConfigErrors> {
-        if self.sender.is_some() {
-            return Ok(self);
-        }
-        Err(ConfigErrors(vec![ConfigError { variable: "SMS_SENDER", fault: "is not set" }]))
-    }
-
-    /// Whether the local gateway's own pages are served.
-    #[must_use]
-    pub fn is_local(&self) -> bool {
-        self.stage == Stage::Local
-    }
-}

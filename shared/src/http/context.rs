@@ -1,5 +1,5 @@
-//! A request as the edge sees it: who came from where, when, under which id. Made once by
-//! the outermost layer, asked for by whoever needs it.
+//! A request as the edge sees it: who sent it from where, when, under which id. The
+//! outermost layer makes it once.
 
 use axum::extract::FromRequestParts;
 use domain::time::Timestamp;
@@ -10,9 +10,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::problem::{Code, Problem};
-use crate::app::App;
-use crate::cache::{CacheError, RateLimitCheck};
-use crate::limits::{Limit, RateLimitStatus};
+use crate::clock::{Clock, Rng};
+use crate::limits::{Limit, LimitsConfig, RateLimitCheck, RateLimitStatus};
 use crate::sender::text::Language;
 
 /// What the gateway says of the connection: set by the Lambda and the local edge, never
@@ -20,7 +19,7 @@ use crate::sender::text::Language;
 #[derive(Clone, Copy, Debug)]
 pub struct ClientConnection {
     pub address: IpAddr,
-    /// Arrival at the gateway, where it tells.
+    /// When the request arrived at the gateway, if the gateway says so.
     pub arrived: Option<Timestamp>,
 }
 
@@ -38,17 +37,22 @@ struct Inner {
     rate_limit_status: OnceLock<RateLimitStatus>,
 }
 
-/// How far the gateway's clock may be from ours before it is not believed.
+/// How far the gateway's clock may differ from this process's before its time is ignored.
 const CLOCK_SKEW: Duration = Duration::from_mins(1);
 const MAX_REQUEST_ID: usize = 64;
 
 impl RequestContext {
-    pub(super) fn new(app: &App, peer: Option<ClientConnection>, headers: &HeaderMap) -> Self {
-        let ours = app.clock.now();
-        let now = peer
-            .and_then(|peer| peer.arrived)
-            .filter(|at| at.since(ours) <= CLOCK_SKEW && ours.since(*at) <= CLOCK_SKEW)
-            .unwrap_or(ours);
+    pub(super) fn new(
+        clock: &Clock,
+        rng: Rng,
+        connection: Option<ClientConnection>,
+        headers: &HeaderMap,
+    ) -> Self {
+        let own = clock.now();
+        let now = connection
+            .and_then(|connection| connection.arrived)
+            .filter(|at| at.since(own) <= CLOCK_SKEW && own.since(*at) <= CLOCK_SKEW)
+            .unwrap_or(own);
         let text = |name| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let given = text(header::HeaderName::from_static("x-request-id"));
         let well_formed = (1..=MAX_REQUEST_ID).contains(&given.len())
@@ -56,12 +60,12 @@ impl RequestContext {
         let request_id = if well_formed {
             given.to_owned()
         } else {
-            uuid::Builder::from_random_bytes(app.rng.bytes()).into_uuid().to_string()
+            uuid::Builder::from_random_bytes(rng.bytes()).into_uuid().to_string()
         };
         Self(Arc::new(Inner {
             request_id,
-            // Without a gateway nobody is told apart.
-            address: peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.address),
+            // Without a gateway all callers share one address.
+            address: connection.map_or(IpAddr::from([0, 0, 0, 0]), |c| c.address),
             now,
             user_agent: text(header::USER_AGENT).to_owned(),
             language: Language::preferred(text(header::ACCEPT_LANGUAGE)),
@@ -78,7 +82,7 @@ impl RequestContext {
         &self.0.request_id
     }
 
-    /// When the request arrived: the one `now` of everything it does.
+    /// When the request arrived: the one `now` of everything that it does.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.0.now
@@ -118,31 +122,27 @@ impl RequestContext {
         self.0.rate_limit_status.get().copied()
     }
 
-    /// The limits that count this request, each with what it counts.
+    /// A check of these limits, each with the id that it counts.
     #[must_use]
-    pub fn rate_limit_check(&self, app: &App, limits: &[(Limit, &str)]) -> RateLimitCheck<'_> {
-        RateLimitCheck::new(&app.config, self.now(), limits, &self.0.rate_limit_status)
+    pub fn rate_limit_check(
+        &self,
+        config: &LimitsConfig,
+        limits: &[(Limit, &str)],
+    ) -> RateLimitCheck<'_> {
+        RateLimitCheck::new(config, self.now(), limits, &self.0.rate_limit_status)
     }
 
-    /// Counts the caller's address alone.
-    pub async fn count_address(&self, app: &App, limit: Limit) -> Result<(), CacheError> {
-        app.cache.take_limits(&self.rate_limit_check(app, &[(limit, &self.network())])).await
-    }
-
-    /// A request refused before its flow: still counted, and over the limit it is that
-    /// which is told (429 comes before 400).
-    pub async fn refuse_counted(&self, app: &App, limit: Limit, problem: Problem) -> Problem {
-        match self.count_address(app, limit).await {
-            Err(limited @ CacheError::Limited { .. }) => limited.into(),
-            Ok(()) | Err(_) => problem,
-        }
+    /// The check for a script whose request an extractor has counted already.
+    #[must_use]
+    pub fn already_counted(&self, config: &LimitsConfig) -> RateLimitCheck<'_> {
+        self.rate_limit_check(config, &[])
     }
 }
 
-impl FromRequestParts<App> for RequestContext {
+impl<S: Sync> FromRequestParts<S> for RequestContext {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         Self::of(&parts.extensions)
     }
 }

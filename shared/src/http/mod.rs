@@ -3,173 +3,18 @@
 //! | file | what it is |
 //! |---|---|
 //! | [`context`] | a request as the edge sees it: address, time, id |
-//! | [`body`] | the one door for bodies |
-//! | [`keys`] | Signal keys in a body |
-//! | [`caller`] | who is calling |
+//! | [`layers`] | what surrounds every route: span, deadline, headers, log line |
+//! | [`extract`] | callers, limits, bodies and ids, as arguments of handlers |
+//! | [`signal_keys`] | Signal keys in a body |
 //! | [`problem`] | every refusal, and the one mapping from errors to answers |
-//! | [`docs`] | refusals in the OpenAPI document |
+//! | [`openapi`] | routes and their description in the OpenAPI document |
 
-pub mod body;
-pub mod caller;
 pub mod context;
-pub mod docs;
-pub mod keys;
+pub mod extract;
+pub mod layers;
+pub mod openapi;
 pub mod problem;
+pub mod signal_keys;
 
-use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse as _, Response};
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use std::time::{Duration, Instant};
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::cors::{AllowOrigin, CorsLayer};
-
-use crate::app::App;
-use crate::telemetry::RequestLog;
-use context::RequestContext;
-use problem::{Code, Problem};
-
-pub use context::ClientConnection;
-
-/// A request takes no longer than this.
-const DEADLINE: Duration = Duration::from_secs(5);
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const LIMIT_HEADERS: [HeaderName; 3] = [
-    HeaderName::from_static("ratelimit-limit"),
-    HeaderName::from_static("ratelimit-remaining"),
-    HeaderName::from_static("ratelimit-reset"),
-];
-
-/// Headers of every answer; a handler that set one itself keeps its own.
-const HEADERS: [(HeaderName, HeaderValue); 6] = [
-    (
-        header::STRICT_TRANSPORT_SECURITY,
-        HeaderValue::from_static("max-age=31536000; includeSubDomains"),
-    ),
-    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN")),
-    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'self'")),
-    // Most answers hold a token, a code or an id that is as good: what may be kept says so.
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-];
-
-/// A group's routes with everything around them.
-pub fn serve(group: Router<App>, app: App) -> Router {
-    let router = group
-        .with_state(app.clone())
-        .layer(CatchPanicLayer::custom(|_| Problem::new(Code::Internal).into_response()));
-    let router = match cors(&app.config.cors_origins) {
-        Some(cors) => router.layer(cors),
-        None => router,
-    };
-    router.layer(from_fn_with_state(app, edge))
-}
-
-fn cors(origins: &[String]) -> Option<CorsLayer> {
-    let origin = match origins {
-        [] => return None,
-        [any] if any == "*" => AllowOrigin::any(),
-        list => AllowOrigin::list(list.iter().filter_map(|o| HeaderValue::from_str(o).ok())),
-    };
-    let [limit, remaining, reset] = LIMIT_HEADERS;
-    Some(
-        CorsLayer::new()
-            .allow_origin(origin)
-            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, REQUEST_ID])
-            .expose_headers([REQUEST_ID, header::RETRY_AFTER, limit, remaining, reset])
-            .max_age(Duration::from_hours(1)),
-    )
-}
-
-/// The outermost layer: begins the visit, bounds its time, finishes its answer, and leaves
-/// its one line in the log.
-async fn edge(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let peer = request.extensions().get::<ClientConnection>().copied();
-    let context = RequestContext::new(&app, peer, request.headers());
-    request.extensions_mut().insert(context.clone());
-    let method = known_method(request.method());
-    let route = request.extensions().get::<MatchedPath>().cloned();
-
-    let response = match tokio::time::timeout(DEADLINE, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Problem::retry(Code::Unavailable, DEADLINE).into_response(),
-    };
-    let (response, code) = finish(response, &context);
-
-    let log = RequestLog {
-        request_id: context.request_id(),
-        method,
-        route: route.as_ref().map_or("unknown", MatchedPath::as_str),
-        status: response.status().as_u16(),
-        code: code.map(Code::as_str),
-        elapsed: started.elapsed(),
-        at: context.now(),
-    };
-    log.log(app.config.function_name.as_deref());
-    if app.config.metrics_enabled {
-        app.metrics.request(&log);
-    }
-    response
-}
-
-/// Writes the body of a refusal and the headers of every answer.
-fn finish(mut response: Response, context: &RequestContext) -> (Response, Option<Code>) {
-    let problem =
-        response.extensions_mut().remove::<Problem>().or_else(|| routers_refusal(&response));
-    if let Some(problem) = &problem {
-        let mut rendered = problem.render(context.request_id());
-        for (name, value) in response.headers() {
-            let of_the_empty_body = name == header::CONTENT_LENGTH || name == header::CONTENT_TYPE;
-            if !of_the_empty_body && !rendered.headers().contains_key(name) {
-                rendered.headers_mut().append(name, value.clone());
-            }
-        }
-        response = rendered;
-    }
-    let headers = response.headers_mut();
-    for (name, value) in HEADERS {
-        headers.entry(name).or_insert(value);
-    }
-    if let Ok(id) = HeaderValue::from_str(context.request_id()) {
-        headers.insert(REQUEST_ID, id);
-    }
-    if let Some(rate_limit_status) = context.rate_limit_status() {
-        let reset = rate_limit_status.reset.as_millis().div_ceil(1000);
-        let values = [rate_limit_status.limit.into(), rate_limit_status.remaining.into(), reset];
-        for (name, value) in LIMIT_HEADERS.into_iter().zip(values) {
-            headers.insert(name, HeaderValue::from(u64::try_from(value).unwrap_or(u64::MAX)));
-        }
-    }
-    (response, problem.map(|problem| problem.code))
-}
-
-/// A refusal by the router itself, which knows only statuses.
-fn routers_refusal(response: &Response) -> Option<Problem> {
-    if response.headers().contains_key(header::CONTENT_TYPE) {
-        return None;
-    }
-    match response.status() {
-        StatusCode::NOT_FOUND => Some(Problem::new(Code::NotFound)),
-        StatusCode::METHOD_NOT_ALLOWED => Some(Problem::new(Code::MethodNotAllowed)),
-        _ => None,
-    }
-}
-
-/// A name for logs and metrics: a client may make methods up, and each would be a series.
-fn known_method(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "OTHER",
-    }
-}
+pub use context::{ClientConnection, RequestContext};
+pub use layers::serve;

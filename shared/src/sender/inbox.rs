@@ -1,5 +1,5 @@
-//! The sender of a laptop: messages are kept in Redis, and the local gateway shows them
-//! at `/dev/inbox`.
+//! The local sender: messages are kept in Redis, and the local gateway shows them at
+//! `/dev/inbox`.
 
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -9,12 +9,13 @@ use super::{CodeSender, Message, SendError, Sending};
 use crate::cache::Cache;
 use crate::clock::date_time;
 
-pub(super) struct Inbox {
+pub struct Inbox {
     cache: Arc<Cache>,
 }
 
 impl Inbox {
-    pub(super) const fn new(cache: Arc<Cache>) -> Self {
+    #[must_use]
+    pub const fn new(cache: Arc<Cache>) -> Self {
         Self { cache }
     }
 }

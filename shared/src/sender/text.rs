@@ -1,7 +1,7 @@
 //! The words of a message, in English and French. All letters are of the GSM alphabet,
 //! in which a message of 160 characters is one SMS.
 
-use crate::config::Config;
+use crate::config::EnvReader;
 use domain::verification::{CODE_TTL, Code, Purpose};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,18 +36,38 @@ impl Language {
     }
 }
 
+/// What every message says besides its code.
+#[derive(Clone, Debug)]
+pub struct MessageConfig {
+    pub brand: String,
+    /// Android's app hash, for reading the code without asking.
+    pub app_hash: Option<String>,
+    /// The domain of origin-bound codes.
+    pub domain: Option<String>,
+}
+
+impl MessageConfig {
+    pub fn read(env: &mut EnvReader) -> Self {
+        Self {
+            brand: env.text("SMS_BRAND", "Whispr"),
+            app_hash: env.optional("SMS_APP_HASH"),
+            domain: env.optional("SMS_DOMAIN"),
+        }
+    }
+}
+
 /// The body: brand, code, validity, a warning, and the lines that let the app or the
 /// browser fill the code in (SMS Retriever's hash; origin-bound one-time codes, which
 /// want the last line).
 #[must_use]
 pub fn body(
-    config: &Config,
+    config: &MessageConfig,
     language: Language,
     code: &Code,
     purpose: Purpose,
     known: bool,
 ) -> String {
-    let (brand, digits, minutes) = (&config.sms_brand, code.digits(), CODE_TTL.as_secs() / 60);
+    let (brand, digits, minutes) = (&config.brand, code.digits(), CODE_TTL.as_secs() / 60);
     let no_account = purpose == Purpose::Login && !known;
     let mut body = match language {
         Language::English => {
@@ -63,11 +83,11 @@ pub fn body(
             )
         }
     };
-    if let Some(hash) = &config.sms_app_hash {
+    if let Some(hash) = &config.app_hash {
         body.push('\n');
         body.push_str(hash);
     }
-    if let Some(domain) = &config.sms_domain {
+    if let Some(domain) = &config.domain {
         body.push_str("\n@");
         body.push_str(domain);
         body.push_str(" #");

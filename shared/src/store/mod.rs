@@ -35,7 +35,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{NoTls, Row};
 
-use crate::config::Config;
+use crate::config::{ConfigError, PostgresConfig};
 
 /// A statement or transaction that takes longer is given up, and its connection with it.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -90,20 +90,24 @@ pub struct Store {
 
 impl Store {
     /// Prepares the pool; nothing is connected before the first statement.
-    pub fn new(config: &Config) -> Result<Self, StoreError> {
+    pub fn new(config: &PostgresConfig) -> Result<Self, ConfigError> {
+        let invalid = |error| ConfigError { variable: "DATABASE_URL", error };
         let mut postgres: tokio_postgres::Config = config
-            .database_url
+            .url
             .expose_secret()
             .parse()
-            .map_err(|_| StoreError::Unreachable("DATABASE_URL is not understood"))?;
+            .map_err(|_| invalid("is not an address of Postgres"))?;
         postgres.connect_timeout(DEADLINE).application_name("auth");
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = match tls(&postgres, config.database_ca.as_deref())? {
+        let manager = match tls(&postgres, config.ca.as_deref()).map_err(|_| ConfigError {
+            variable: "DATABASE_CA",
+            error: "is not PEM certificates",
+        })? {
             None => Manager::from_config(postgres, NoTls, manager_config),
             Some(tls) => Manager::from_config(postgres, tls, manager_config),
         };
         let pool = Pool::builder(manager)
-            .max_size(config.database_pool)
+            .max_size(config.pool)
             .runtime(Runtime::Tokio1)
             .timeouts(Timeouts {
                 wait: Some(DEADLINE),
@@ -111,7 +115,7 @@ impl Store {
                 recycle: Some(DEADLINE),
             })
             .build()
-            .map_err(|_| StoreError::Unreachable("the pool cannot be built"))?;
+            .map_err(|_| invalid("does not allow a pool"))?;
         Ok(Self { pool, round_trips: AtomicU64::new(0) })
     }
 

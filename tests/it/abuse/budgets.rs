@@ -55,7 +55,7 @@ async fn what_could_not_be_sent_is_given_back() {
     for n in 0..5 {
         request(&service, n, &french(n, 0)).await.refused(502, "sms_failed");
     }
-    let working = Service::over(service.stores.clone(), &budgets);
+    let working = Service::over(service.stores.clone(), &budgets).await;
     let _ = request(&working, 6, &french(6, 0)).await.expect(200);
     request(&working, 7, &french(7, 0)).await.refused(429, "sms_paused");
 }

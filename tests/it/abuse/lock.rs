@@ -132,9 +132,11 @@ async fn the_lock_is_one_event_and_the_same_work_for_known_and_unknown() {
         for _ in 0..5 {
             guess(&client, 5).await;
         }
-        let before = (service.app.store.round_trips(), service.app.cache.round_trips());
+        let before =
+            (service.state.core.store.round_trips(), service.state.core.cache.round_trips());
         guess(&client, 5).await;
-        let after = (service.app.store.round_trips(), service.app.cache.round_trips());
+        let after =
+            (service.state.core.store.round_trips(), service.state.core.cache.round_trips());
         work.push((after.0 - before.0, after.1 - before.1));
         right(&client).await.refused(429, "phone_locked");
         let query = "SELECT count(*) FROM auth.outbox WHERE topic = 'audit'

@@ -19,7 +19,7 @@ fn of(row: &Value, expected: &Value) -> Value {
 #[tokio::test]
 async fn the_same_device_comes_back_to_its_row_and_its_old_session_dies() {
     let service = unlimited().await;
-    let sandbox = service.sandbox();
+    let sandbox = service.sandbox().await;
     let client = service.client();
     let _ = client.sign_up(PHONE).await;
     let old = client.log_in(PHONE, "phone-1").await;

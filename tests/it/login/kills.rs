@@ -135,7 +135,7 @@ async fn the_pool_recovers_from_losing_all_its_connections() {
     let (service, id) = prepared("login").await;
     let checks = (0..POOL).map(|_| {
         let service = service.clone();
-        async move { service.app.store.ping().await.is_ok() }
+        async move { service.state.core.store.ping().await.is_ok() }
     });
     assert_eq!(tests::race::together(checks).await, [true; POOL]);
     let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity

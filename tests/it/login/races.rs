@@ -10,7 +10,7 @@ const LIVE: &str = "SELECT count(*) FROM auth.sessions WHERE revoked_at IS NULL"
 
 /// Posts every body at once, by turns to two sandboxes.
 async fn race(service: &Service, path: &'static str, bodies: Vec<serde_json::Value>) -> Vec<Reply> {
-    let sandboxes = [service.clone(), service.sandbox()];
+    let sandboxes = [service.clone(), service.sandbox().await];
     together(bodies.into_iter().zip(sandboxes.iter().cycle()).map(|(body, service)| {
         let client = service.client();
         async move { client.post(path, body).await }
@@ -118,7 +118,7 @@ async fn of_parallel_logins_of_one_device_one_session_lives() {
 async fn ends_refreshes_and_logins_of_one_account_never_block_each_other() {
     const ROUNDS: usize = 25;
     let service = unlimited().await;
-    let sandbox = service.sandbox();
+    let sandbox = service.sandbox().await;
     let client = service.client();
     let _ = client.sign_up(PHONE).await;
     for round in 0..ROUNDS {

@@ -123,7 +123,7 @@ async fn the_history_tells_where_from_and_on_which_device() {
 async fn the_chain_of_events_holds_under_parallel_writes() {
     const DEVICES: usize = 12;
     let service = unlimited().await;
-    let sandbox = service.sandbox();
+    let sandbox = service.sandbox().await;
     let client = service.client();
     let account = client.sign_up(PHONE).await;
     let other = client.sign_up(super::OTHER_PHONE).await;

@@ -102,9 +102,9 @@ async fn all_devices_come_in_one_call_each_with_keys_of_its_own() {
         devices.push(Person::device(&service, BOB, name).await);
     }
     let user = devices[0].session.user.clone();
-    let before = service.app.store.round_trips();
+    let before = service.state.core.store.round_trips();
     let reply = alice.fetch_all(&user).await.expect(200).json();
-    assert_eq!(service.app.store.round_trips() - before, 1);
+    assert_eq!(service.state.core.store.round_trips() - before, 1);
     assert_eq!((&reply["userId"], &reply["version"]), (&json!(user), &json!(3)));
     let bundles = reply["devices"].as_array().unwrap();
     assert_eq!(bundles.len(), 3);
@@ -147,9 +147,9 @@ async fn several_users_come_in_one_call_in_the_order_asked_for() {
     let body = json!({ "userIds": [
         carol.session.user, nobody, bob.session.user, without.user, bob.session.user,
     ] });
-    let before = service.app.store.round_trips();
+    let before = service.state.core.store.round_trips();
     let reply = alice.client.post(&format!("{KEYS}/bundles"), body).await.expect(200).json();
-    assert_eq!(service.app.store.round_trips() - before, 1);
+    assert_eq!(service.state.core.store.round_trips() - before, 1);
     let users = reply["users"].as_array().unwrap();
     let devices = |n: usize| -> Vec<&Value> {
         users[n]["devices"].as_array().unwrap().iter().map(|one| &one["deviceId"]).collect()

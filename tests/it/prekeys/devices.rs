@@ -162,7 +162,7 @@ async fn of_two_users_racing_for_an_identity_key_one_has_it() {
 async fn a_bundle_always_belongs_together() {
     const ROUNDS: usize = 25;
     let service = unlimited().await;
-    let sandbox = service.sandbox();
+    let sandbox = service.sandbox().await;
     let phone = Person::new(&service, BOB, 1, 1).await;
     let alice = Person::new(&service, ALICE, 1, 1).await;
     let mut tablet = Person::device(&service, BOB, "tablet").await;
@@ -260,8 +260,12 @@ async fn parallel_log_ins_of_new_devices_have_numbers_of_their_own() {
             "signalKeyBundle": Keys::new().bundle(1..2, 1..2),
         }));
     }
+    let mut sandboxes = Vec::new();
+    for _ in 0..10 {
+        sandboxes.push(service.sandbox().await.client());
+    }
     let log_ins = bodies.into_iter().enumerate().map(|(n, body)| {
-        let client = if n % 2 == 0 { client.clone() } else { service.sandbox().client() };
+        let client = if n % 2 == 0 { client.clone() } else { sandboxes[n / 2].clone() };
         async move { client.post("/auth/v1/login", body).await }
     });
     let replies = together(log_ins).await;

@@ -187,7 +187,7 @@ async fn without_redis_bundles_come_without_one_time_keys() {
     let start = || Redis::start(&Options::ephemeral()).expect("Redis starts");
     let mut redis = tokio::task::spawn_blocking(start).await.unwrap();
     let stores = Stores { redis_url: redis.url(0), ..Stores::fresh().await };
-    let service = Service::over(stores, &[("RATE_LIMITS", "off")]);
+    let service = Service::over(stores, &[("RATE_LIMITS", "off")]).await;
     let bob = Person::new(&service, BOB, 5, 5).await;
     let alice = Person::new(&service, ALICE, 0, 0).await;
     assert_eq!(ids(&alice.fetch(&bob).await.expect(200).json()), (Some(1), Some(1)));

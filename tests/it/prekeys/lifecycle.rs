@@ -200,7 +200,7 @@ async fn what_can_never_be_handed_out_is_cleaned_up_in_batches() {
     for other in [&bob, &carol] {
         assert_eq!(ids(&alice.fetch(other).await.expect(200).json()), (Some(1), Some(1)));
     }
-    let store = &service.app.store;
+    let store = &service.state.core.store;
     assert_eq!(store.clean_up_keys(service.now(), 10).await.unwrap(), 0);
     service
         .sql(&format!(
@@ -238,7 +238,8 @@ async fn upkeep_tells_the_fleets_figures() {
     let bob = Person::new(&service, BOB, 25, 3).await;
     let alice = Person::new(&service, ALICE, 0, 0).await;
     let _ = alice.fetch(&bob).await.expect(200);
-    let cleaned = shared::maintenance::clean_up_keys(&service.app, service.now()).await.unwrap();
+    let cleaned =
+        shared::maintenance::clean_up_keys(&service.state.core, service.now()).await.unwrap();
     assert_eq!(cleaned, 0);
     let text = service.client().get("/metrics").await.expect(200).body;
     let text = String::from_utf8(text).unwrap();

@@ -20,7 +20,7 @@ async fn service_and_keys() -> (Service, HashMap<String, String>) {
     let stores = Stores::fresh().await;
     let mut variables = UNBOUNDED.to_vec();
     variables.extend(keys.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    let service = Service::over(stores.clone(), &variables);
+    let service = Service::over(stores.clone(), &variables).await;
     let mut environment = keys.clone();
     environment.insert("DATABASE_URL".to_owned(), stores.database_url);
     environment.insert("REDIS_URL".to_owned(), stores.redis_url);
@@ -124,7 +124,7 @@ async fn a_taker() {
     let (jwt, pepper) = (value("JWT_KEYS"), value("PEPPER"));
     let mut variables = UNBOUNDED.to_vec();
     variables.extend([("JWT_KEYS", jwt.as_str()), ("PEPPER", pepper.as_str())]);
-    let service = Service::over(stores, &variables);
+    let service = Service::over(stores, &variables).await;
     let client = service.client().bearer(&value("TAKER_TOKEN"));
     println!("ready");
     let mut go = String::new();
@@ -241,7 +241,7 @@ async fn a_killed_process_loses_at_most_the_key_it_was_taking() {
 async fn an_upload_never_makes_a_taker_come_away_empty() {
     const ROUNDS: i64 = 40;
     let service = Service::with(&UNBOUNDED).await;
-    let sandbox = service.sandbox();
+    let sandbox = service.sandbox().await;
     let bob = Person::new(&service, BOB, 200, 200).await;
     let alice = Person::new(&service, ALICE, 0, 0).await;
     let mut seen = BTreeMap::new();
@@ -289,7 +289,7 @@ async fn an_upload_never_makes_a_taker_come_away_empty() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_racing_uploads_one_stays_whole() {
     let service = unlimited().await;
-    let sandbox = service.sandbox();
+    let sandbox = service.sandbox().await;
     let bob = Person::new(&service, BOB, 10, 0).await;
     for round in 0..15 {
         let uploads = (0..6).map(|n| {

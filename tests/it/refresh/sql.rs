@@ -96,7 +96,7 @@ impl Row {
     async fn exchange(&self, token: TokenPosition, now: Timestamp) -> Option<RotationOutcome> {
         let event = SecurityEvent::RefreshTokenReused;
         let audit = AuditEntry::new(event, Some(self.principal.session), "203.0.113.7", now, Rng);
-        let store = &self.service.app.store;
+        let store = &self.service.state.core.store;
         let exchanged = store.exchange_refresh_token(self.principal, token, now, &audit).await;
         exchanged.expect("the statement runs").map(|exchanged| exchanged.outcome)
     }
@@ -104,7 +104,7 @@ impl Row {
     async fn log_out(&self, now: Timestamp) {
         let event = SecurityEvent::SessionEnded;
         let audit = AuditEntry::new(event, Some(self.principal.session), "203.0.113.7", now, Rng);
-        let ended = self.service.app.store.end_session(self.principal, now, &audit).await;
+        let ended = self.service.state.core.store.end_session(self.principal, now, &audit).await;
         assert_eq!(ended.expect("the statement runs").len(), 1);
     }
 }

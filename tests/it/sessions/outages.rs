@@ -38,7 +38,7 @@ fn unavailable(reply: Reply) {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_sessions_go_on_and_codes_do_not() {
     let (mut redis, stores) = own_redis().await;
-    let service = Service::over(stores, &[]);
+    let service = Service::over(stores, &[]).await;
     let client = service.client();
     let session = client.sign_up(PHONE).await;
     let ended = client.log_in(PHONE, "phone-2").await;
@@ -76,7 +76,7 @@ async fn without_redis_sessions_go_on_and_codes_do_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_logout_without_redis_ends_the_session() {
     let (mut redis, stores) = own_redis().await;
-    let service = Service::over(stores, &[]);
+    let service = Service::over(stores, &[]).await;
     let client = service.client();
     let (one, two) = (client.sign_up(PHONE).await, client.log_in(PHONE, "phone-2").await);
     redis.kill();
@@ -93,7 +93,7 @@ async fn a_logout_without_redis_ends_the_session() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_hangs_holds_nobody_up() {
     let (redis, stores) = own_redis().await;
-    let service = Service::over(stores, &[]);
+    let service = Service::over(stores, &[]).await;
     let client = service.client();
     let session = client.sign_up(PHONE).await;
     redis.pause();
@@ -109,9 +109,9 @@ async fn a_redis_that_hangs_holds_nobody_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_postgres_nothing_is_decided_and_nothing_is_lost() {
     let (mut postgres, stores) = own_postgres().await;
-    let service = Service::over(stores.clone(), &[]);
+    let service = Service::over(stores.clone(), &[]).await;
     let keys = tests::token::Key::new().as_jwt_keys();
-    let legacy = Service::over(stores, &[("LEGACY_CLIENTS", "true"), ("JWT_KEYS", &keys)]);
+    let legacy = Service::over(stores, &[("LEGACY_CLIENTS", "true"), ("JWT_KEYS", &keys)]).await;
     let client = service.client();
     let session = client.sign_up(PHONE).await;
     let other = legacy.client().log_in(PHONE, "phone-2").await;

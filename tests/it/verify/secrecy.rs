@@ -10,7 +10,7 @@ use tests::{Client, Reply, Service};
 async fn work(service: &Service) -> (u64, u64, usize) {
     // Looking into the inbox is a round trip of its own: done before counting.
     let sent = service.inbox().await.len();
-    (service.app.store.round_trips(), service.app.cache.round_trips(), sent)
+    (service.state.core.store.round_trips(), service.state.core.cache.round_trips(), sent)
 }
 
 /// An answer, and what it took: Postgres, Redis (this look included), messages.

@@ -1,17 +1,41 @@
 //! Twilio's Programmable Messaging: `POST /2010-04-01/Accounts/{sid}/Messages.json`, a
 //! form with To, From and Body, basic authentication.
 
-use super::{CodeSender, HttpClient, Message, SendError, Sending};
-use crate::config::TwilioConfig;
+use secrecy::SecretString;
+use shared::config::EnvReader;
+use shared::secrets::SecretName;
+use shared::sender::{CodeSender, Message, SendError, Sending};
+
+use crate::http_client::HttpClient;
+
+#[derive(Clone, Debug)]
+pub(crate) struct TwilioConfig {
+    account_sid: String,
+    auth_token: SecretString,
+    from: String,
+    base_url: String,
+}
+
+impl TwilioConfig {
+    pub(crate) fn read(env: &mut EnvReader) -> Self {
+        Self {
+            account_sid: env.required("TWILIO_ACCOUNT_SID"),
+            auth_token: env.required_secret(SecretName::TwilioAuthToken),
+            from: env.required("TWILIO_FROM"),
+            // Tests set another.
+            base_url: env.text("TWILIO_API_URL", "https://api.twilio.com"),
+        }
+    }
+}
 use secrecy::ExposeSecret as _;
 
-pub(super) struct Twilio {
+pub(crate) struct Twilio {
     config: TwilioConfig,
     client: HttpClient,
 }
 
 impl Twilio {
-    pub(super) fn new(config: TwilioConfig) -> Self {
+    pub(crate) fn new(config: TwilioConfig) -> Self {
         Self { config, client: HttpClient::default() }
     }
 }

@@ -1,14 +1,38 @@
 //! Vonage's SMS API: `POST /sms/json` with key, secret, from, to and text. It answers 200
-//! whatever happens; the status of the one message tells.
+//! in any case; the status of the one message says whether it was accepted.
 
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{CodeSender, HttpClient, Message, SendError, Sending};
-use crate::config::VonageConfig;
+use secrecy::SecretString;
+use shared::config::EnvReader;
+use shared::secrets::SecretName;
+use shared::sender::{CodeSender, Message, SendError, Sending};
 
-pub(super) struct Vonage {
+use crate::http_client::HttpClient;
+
+#[derive(Clone, Debug)]
+pub(crate) struct VonageConfig {
+    api_key: String,
+    api_secret: SecretString,
+    from: String,
+    base_url: String,
+}
+
+impl VonageConfig {
+    pub(crate) fn read(env: &mut EnvReader) -> Self {
+        Self {
+            api_key: env.required("VONAGE_API_KEY"),
+            api_secret: env.required_secret(SecretName::VonageApiSecret),
+            from: env.required("VONAGE_FROM"),
+            // Tests set another.
+            base_url: env.text("VONAGE_API_URL", "https://rest.nexmo.com"),
+        }
+    }
+}
+
+pub(crate) struct Vonage {
     config: VonageConfig,
     client: HttpClient,
 }
@@ -25,7 +49,7 @@ struct Status {
 }
 
 impl Vonage {
-    pub(super) fn new(config: VonageConfig) -> Self {
+    pub(crate) fn new(config: VonageConfig) -> Self {
         Self { config, client: HttpClient::default() }
     }
 }

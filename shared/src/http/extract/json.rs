@@ -1,60 +1,45 @@
-//! The one door for bodies: JSON object, UTF-8, size, depth, types, then the domain's own
-//! constructors. What comes out of [`Body`] needs no further checking.
+//! Bodies: size, UTF-8, one JSON object of bounded depth, types, then the constructors of
+//! the domain. What comes out of [`ValidatedJson`] needs no further checking.
 
 use axum::extract::{FromRequest, Request};
 use http::header;
 use http_body_util::BodyExt as _;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use std::fmt::{self, Display};
-use std::marker::PhantomData;
+use serde::de::DeserializeOwned;
+use std::fmt::Display;
 
-use super::context::RequestContext;
-use super::problem::{Code, FieldError, Problem};
-use crate::app::App;
-use crate::limits::Limit;
+use super::json_object::{JsonObject, duplicate_field};
+use crate::http::problem::{Code, FieldError, Problem};
 
-/// Largest body taken.
+/// Largest body that is accepted.
 pub const BODY_LIMIT: usize = 100 * 1024;
 /// Largest body of a route that takes keys: 200 of 2.2 kB, and the rest.
 pub const KEYS_BODY_LIMIT: usize = 1024 * 1024;
-/// How much of a larger one is read and dropped, so that the client, still sending,
-/// sees the answer.
+/// How much of a larger body is read and dropped, so that the client, still sending,
+/// receives the answer.
 const DROPPED: usize = 1024 * 1024;
 const MAX_DEPTH: usize = 32;
 
-/// A request body: how it stands on the wire, and how it is checked.
+/// A request body: its form on the wire, and its validation.
 pub trait Validate: Sized + Send {
     type Wire: DeserializeOwned;
-    /// On a public route, the limit of the address. The flow counts it together with its
-    /// own work; a body that never reaches the flow is counted at the door.
-    const COUNTED: Option<Limit>;
     /// The largest body in bytes.
     const LIMIT: usize = BODY_LIMIT;
 
     fn validate(wire: Self::Wire, errors: &mut ValidationErrors) -> Option<Self>;
 }
 
-/// A checked body.
+/// A validated body.
 pub struct ValidatedJson<T>(pub T);
 
-impl<T: Validate> FromRequest<App> for ValidatedJson<T> {
+impl<S: Sync, T: Validate> FromRequest<S> for ValidatedJson<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let context = RequestContext::of(request.extensions())?;
-        match read(request).await {
-            Ok(value) => Ok(Self(value)),
-            Err(problem) => match T::COUNTED {
-                Some(limit) => Err(context.refuse_counted(app, limit, problem).await),
-                None => Err(problem),
-            },
-        }
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        read(request).await.map(Self)
     }
 }
 
-/// Reads and checks a body, whoever asks.
+/// Reads and validates a body.
 pub async fn read<T: Validate>(request: Request) -> Result<T, Problem> {
     let is_json = request.headers().get(header::CONTENT_TYPE).map(|value| {
         let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
@@ -122,18 +107,14 @@ fn depth(json: &str) -> usize {
 
 fn parse<W: DeserializeOwned>(text: &str) -> Result<W, Problem> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let wire = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let parsed = serde_path_to_error::deserialize::<_, JsonObject<W>>(&mut deserializer);
+    let JsonObject(wire) = parsed.map_err(|error| {
         let path = error.path().to_string();
-        let error = error.into_inner();
-        if !error.is_data() {
+        if !error.inner().is_data() {
             return Problem::new(Code::BodyMalformed);
         }
-        // The library's own words may hold what the client sent: only the name of the
-        // field, which is ours, is taken from them.
-        let text = error.to_string();
-        let duplicate =
-            text.strip_prefix("duplicate field `").and_then(|rest| rest.split('`').next());
-        let (field, code, detail) = match duplicate {
+        // The library's text may hold what the client sent, so it is not used.
+        let (field, code, detail) = match duplicate_field() {
             Some(field) => (within(&path, field), "duplicate", "must be given once"),
             None => (path, "wrong_type", "is of the wrong type"),
         };
@@ -146,26 +127,6 @@ fn parse<W: DeserializeOwned>(text: &str) -> Result<W, Problem> {
 /// The path of a field within the object at `path`, which is `.` for the body itself.
 fn within(path: &str, field: &str) -> String {
     if path == "." { field.to_owned() } else { format!("{path}.{field}") }
-}
-
-/// A JSON object within a body. What serde derives would read a list into the same fields.
-#[derive(Debug)]
-pub struct JsonObject<T>(pub T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for JsonObject<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct JsonObjectVisitor<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for JsonObjectVisitor<T> {
-            type Value = JsonObject<T>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(JsonObject)
-            }
-        }
-        deserializer.deserialize_map(JsonObjectVisitor(PhantomData))
-    }
 }
 
 /// Collects what is wrong with a body's fields, all at once.
@@ -215,12 +176,6 @@ impl ValidationErrors {
     }
 }
 
-/// Reads a UUID in its hyphenated form.
-pub fn uuid(text: &str) -> Result<uuid::Uuid, &'static str> {
-    let parsed = if text.len() == 36 { uuid::Uuid::try_parse(text).ok() } else { None };
-    parsed.ok_or("is not a UUID")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,15 +185,5 @@ mod tests {
         assert_eq!(depth(r#"{"a":[{"b":"]]{{\"["}]}"#), 3);
         assert_eq!(depth(&"[".repeat(40)), 40);
         assert_eq!(depth(""), 0);
-    }
-
-    #[test]
-    fn only_the_hyphenated_form_is_a_uuid() {
-        assert!(uuid("0190a5d0-0000-7000-8000-000000000000").is_ok());
-        for bad in
-            ["", "0190a5d0000070008000000000000000", "{0190a5d0-0000-7000-8000-00000000000}", "x"]
-        {
-            assert!(uuid(bad).is_err(), "{bad}");
-        }
     }
 }

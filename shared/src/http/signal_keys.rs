@@ -13,9 +13,10 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use utoipa::ToSchema;
 
-use super::body::{JsonObject, ValidationErrors};
+use super::extract::JsonObject;
+use super::extract::json::ValidationErrors;
 use super::problem::{Code, FieldError, Problem};
-use crate::app::App;
+use crate::core::Core;
 use crate::store::identities::DeviceKeys;
 
 /// A Curve25519 public key with its id.
@@ -89,7 +90,7 @@ pub struct SignalKeyBundleWire {
 }
 
 impl PrekeyWire {
-    fn check(self, at: &str, errors: &mut ValidationErrors) -> Option<Prekey> {
+    fn validate(self, at: &str, errors: &mut ValidationErrors) -> Option<Prekey> {
         let id = key_id(self.key_id, at, errors);
         let key = key(self.public_key, &dotted(at, "publicKey"), errors, PublicKey::parse);
         Some(Prekey { id: id?, key: key? })
@@ -98,7 +99,7 @@ impl PrekeyWire {
 
 impl SignedPrekeyWire {
     /// Checks the key of a body that is nothing else, or of the field `at`.
-    pub fn check(self, at: &str, errors: &mut ValidationErrors) -> Option<SignedPrekey> {
+    pub fn validate(self, at: &str, errors: &mut ValidationErrors) -> Option<SignedPrekey> {
         let id = key_id(self.key_id, at, errors);
         let public = key(self.public_key, &dotted(at, "publicKey"), errors, PublicKey::parse);
         let signature = key(self.signature, &dotted(at, "signature"), errors, Signature::parse);
@@ -108,7 +109,7 @@ impl SignedPrekeyWire {
 
 impl KyberPrekeyWire {
     /// Checks the key of a body that is nothing else, or of the field `at`.
-    pub fn check(self, at: &str, errors: &mut ValidationErrors) -> Option<KyberPrekey> {
+    pub fn validate(self, at: &str, errors: &mut ValidationErrors) -> Option<KyberPrekey> {
         let id = key_id(self.key_id, at, errors);
         let parse = |text: String| KyberKey::parse(&text);
         let public = key(self.public_key, &dotted(at, "publicKey"), errors, parse);
@@ -118,7 +119,7 @@ impl KyberPrekeyWire {
 }
 
 impl SignalKeyBundleWire {
-    pub fn check(self, at: &str, errors: &mut ValidationErrors) -> Option<DeviceKeys> {
+    pub fn validate(self, at: &str, errors: &mut ValidationErrors) -> Option<DeviceKeys> {
         let identity =
             key(self.identity_key, &dotted(at, "identityKey"), errors, IdentityKey::parse);
         let registration = errors.optional(
@@ -128,20 +129,20 @@ impl SignalKeyBundleWire {
         );
         let field = dotted(at, "signedPreKey");
         let signed = match self.signed_pre_key {
-            Some(JsonObject(signed)) => signed.check(&field, errors),
+            Some(JsonObject(signed)) => signed.validate(&field, errors),
             None => missing(&field, errors),
         };
         let field = dotted(at, "preKeys");
         let prekeys = match self.pre_keys {
-            Some(prekeys) => check_prekeys(prekeys, &field, errors),
+            Some(prekeys) => validate_prekeys(prekeys, &field, errors),
             None => missing(&field, errors),
         };
         let kyber_field = dotted(at, "kyberPreKeys");
         let kyber_prekeys =
-            check_kyber_prekeys(self.kyber_pre_keys.unwrap_or_default(), &kyber_field, errors);
+            validate_kyber_prekeys(self.kyber_pre_keys.unwrap_or_default(), &kyber_field, errors);
         let last_resort = match self.kyber_last_resort_pre_key {
             Some(JsonObject(last)) => {
-                Some(last.check(&dotted(at, "kyberLastResortPreKey"), errors)?)
+                Some(last.validate(&dotted(at, "kyberLastResortPreKey"), errors)?)
             }
             None => None,
         };
@@ -160,31 +161,31 @@ impl SignalKeyBundleWire {
 }
 
 /// A list of one-time keys.
-pub fn check_prekeys(
+pub fn validate_prekeys(
     wires: Vec<JsonObject<PrekeyWire>>,
     at: &str,
     errors: &mut ValidationErrors,
 ) -> Option<Vec<Prekey>> {
-    let keys = list(wires, at, errors, PrekeyWire::check)?;
+    let keys = list(wires, at, errors, PrekeyWire::validate)?;
     once(&keys, at, errors, |key| key.id, |key| key.key.hash());
     Some(keys)
 }
 
 /// A list of one-time Kyber keys.
-pub fn check_kyber_prekeys(
+pub fn validate_kyber_prekeys(
     wires: Vec<JsonObject<KyberPrekeyWire>>,
     at: &str,
     errors: &mut ValidationErrors,
 ) -> Option<Vec<KyberPrekey>> {
-    let keys = list(wires, at, errors, KyberPrekeyWire::check)?;
+    let keys = list(wires, at, errors, KyberPrekeyWire::validate)?;
     once(&keys, at, errors, |key| key.id, |key| key.key.hash());
     Some(keys)
 }
 
 /// Whether a bundle is complete and its signatures are by its identity key. Costly: after
 /// all that could refuse it more cheaply.
-pub fn verify_bundle(app: &App, keys: &DeviceKeys) -> Result<(), Problem> {
-    if !app.config.legacy_clients {
+pub fn verify_bundle(core: &Core, keys: &DeviceKeys) -> Result<(), Problem> {
+    if !core.config.http.legacy_clients {
         let required = [
             ("signalKeyBundle.registrationId", keys.registration.is_none()),
             ("signalKeyBundle.kyberLastResortPreKey", keys.last_resort.is_none()),
@@ -198,7 +199,12 @@ pub fn verify_bundle(app: &App, keys: &DeviceKeys) -> Result<(), Problem> {
     }
     let verifier = keys.identity.verifier();
     let mut signature_errors = SignatureErrors::default();
-    signature_errors.signed(app, &verifier, &keys.signed, "signalKeyBundle.signedPreKey.signature");
+    signature_errors.signed(
+        core,
+        &verifier,
+        &keys.signed,
+        "signalKeyBundle.signedPreKey.signature",
+    );
     signature_errors.kyber_list(&verifier, &keys.kyber_prekeys, "signalKeyBundle.kyberPreKeys");
     if let Some(last) = &keys.last_resort {
         signature_errors.kyber(&verifier, last, "signalKeyBundle.kyberLastResortPreKey.signature");
@@ -219,13 +225,13 @@ pub struct SignatureErrors(Vec<FieldError>);
 
 impl SignatureErrors {
     /// Shipped clients sign in their own way: with `LEGACY_CLIENTS` it is only written down.
-    pub fn signed(&mut self, app: &App, verifier: &Verifier, key: &SignedPrekey, field: &str) {
+    pub fn signed(&mut self, core: &Core, verifier: &Verifier, key: &SignedPrekey, field: &str) {
         if key.is_signed_by(verifier) {
             return;
         }
-        if app.config.legacy_clients {
-            app.metrics.count("auth_prekey_signatures_invalid_total");
-            tracing::warn!("a signed prekey is taken whose signature does not hold");
+        if core.config.http.legacy_clients {
+            core.metrics.count("auth_prekey_signatures_invalid_total");
+            tracing::warn!("accepted a signed prekey with an invalid signature");
         } else {
             self.add(field);
         }

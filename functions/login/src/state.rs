@@ -1,0 +1,36 @@
+//! What this function is made of: the parts that its flows use, and nothing else.
+
+use axum::extract::FromRef;
+use shared::config::{EnvReader, TokenConfig};
+use shared::core::Core;
+use shared::crypto::Pepper;
+use shared::secrets::SecretName;
+use shared::tokens::{TokenIssuer, TokenVerifier};
+
+/// The secrets that this function reads.
+pub const SECRETS: &[SecretName] = &[
+    SecretName::DatabaseUrl,
+    SecretName::DatabasePassword,
+    SecretName::RedisUrl,
+    SecretName::JwtKeys,
+    SecretName::Pepper,
+];
+
+#[derive(Clone, FromRef)]
+pub struct LoginState {
+    pub core: Core,
+    pub issuer: TokenIssuer,
+    pub verifier: TokenVerifier,
+    pub pepper: Pepper,
+}
+
+impl LoginState {
+    pub fn read(core: &Core, env: &mut EnvReader) -> Option<Self> {
+        let tokens = TokenConfig::read(env);
+        let issuer = TokenIssuer::read(env, &tokens);
+        let pepper = Pepper::read(env);
+        let issuer = issuer?;
+        let verifier = TokenVerifier::of_issuer(&issuer, &tokens);
+        Some(Self { core: core.clone(), issuer, verifier, pepper: pepper? })
+    }
+}

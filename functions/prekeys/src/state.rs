@@ -1,0 +1,29 @@
+//! What this function is made of: the parts that its flows use, and nothing else.
+
+use axum::extract::FromRef;
+use shared::config::{EnvReader, TokenConfig};
+use shared::core::Core;
+use shared::secrets::SecretName;
+use shared::tokens::TokenVerifier;
+
+/// The secrets that this function reads.
+pub const SECRETS: &[SecretName] = &[
+    SecretName::DatabaseUrl,
+    SecretName::DatabasePassword,
+    SecretName::RedisUrl,
+    SecretName::JwtPublicKeys,
+];
+
+#[derive(Clone, FromRef)]
+pub struct PrekeysState {
+    pub core: Core,
+    pub verifier: TokenVerifier,
+}
+
+impl PrekeysState {
+    pub fn read(core: &Core, env: &mut EnvReader) -> Option<Self> {
+        let tokens = TokenConfig::read(env);
+        let verifier = TokenVerifier::read(env, &tokens);
+        Some(Self { core: core.clone(), verifier: verifier? })
+    }
+}

@@ -1,0 +1,94 @@
+//! What this function is made of: the parts that its flows use, and nothing else.
+
+use axum::extract::FromRef;
+use domain::phone::PhoneNumber;
+use domain::verification::Code;
+use secrecy::ExposeSecret as _;
+use shared::config::{EnvReader, Stage, TokenConfig};
+use shared::core::Core;
+use shared::crypto::Pepper;
+use shared::secrets::SecretName;
+use shared::sender::Senders;
+use shared::sender::text::MessageConfig;
+use shared::tokens::TokenVerifier;
+use sms::{CaptchaVerifier, read_senders};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The secrets that this function reads.
+pub const SECRETS: &[SecretName] = &[
+    SecretName::DatabaseUrl,
+    SecretName::DatabasePassword,
+    SecretName::RedisUrl,
+    SecretName::JwtPublicKeys,
+    SecretName::Pepper,
+    SecretName::TwilioAuthToken,
+    SecretName::VonageApiSecret,
+    SecretName::CaptchaSecret,
+    SecretName::TestPhoneNumbers,
+];
+
+#[derive(Clone, FromRef)]
+pub struct VerifyState {
+    pub core: Core,
+    /// Verifies the `previousToken` of a known device.
+    pub verifier: TokenVerifier,
+    pub pepper: Pepper,
+    pub sms: Arc<Sms>,
+}
+
+/// How a code is sent.
+pub struct Sms {
+    pub senders: Senders,
+    pub captcha: CaptchaVerifier,
+    pub message: MessageConfig,
+    /// Numbers that are never sent to, with their fixed codes: for app-store reviewers.
+    pub test_numbers: HashMap<PhoneNumber, Code>,
+    /// Puts the code into the answer.
+    pub demo_mode: bool,
+}
+
+impl VerifyState {
+    pub fn read(core: &Core, env: &mut EnvReader) -> Option<Self> {
+        let tokens = TokenConfig::read(env);
+        let verifier = TokenVerifier::read(env, &tokens);
+        let pepper = Pepper::read(env);
+        let sms = Sms::read(core, env);
+        Some(Self { core: core.clone(), verifier: verifier?, pepper: pepper?, sms: Arc::new(sms?) })
+    }
+}
+
+impl Sms {
+    fn read(core: &Core, env: &mut EnvReader) -> Option<Self> {
+        let senders = read_senders(core, env);
+        let captcha = CaptchaVerifier::read(env);
+        let message = MessageConfig::read(env);
+        let test_numbers = test_numbers(env);
+        let demo_mode = demo_mode(env, core.config.stage);
+        Some(Self { senders: senders?, captcha, message, test_numbers, demo_mode })
+    }
+}
+
+fn demo_mode(env: &mut EnvReader, stage: Stage) -> bool {
+    let demo_mode = env.flag("DEMO_MODE", false);
+    stage.require_in_prod(env, !demo_mode, "DEMO_MODE", "must be off in production");
+    demo_mode
+}
+
+/// `number=code,number=code`
+fn test_numbers(env: &mut EnvReader) -> HashMap<PhoneNumber, Code> {
+    let name = SecretName::TestPhoneNumbers;
+    let list = env.secret(name);
+    let list = list.as_ref().map_or("", |list| list.expose_secret());
+    let pairs = list.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+    let parsed: Option<HashMap<_, _>> = pairs
+        .map(|pair| {
+            let (number, code) = pair.split_once('=')?;
+            Some((PhoneNumber::parse(number).ok()?, Code::parse(code.trim()).ok()?))
+        })
+        .collect();
+    parsed.unwrap_or_else(|| {
+        env.error(name.variable(), "must be number=code pairs, codes of 6 digits");
+        HashMap::new()
+    })
+}

@@ -1,0 +1,81 @@
+//! The captcha: a service that tells people from programs (Turnstile, hCaptcha, reCAPTCHA;
+//! all take the form fields `secret`, `response`, `remoteip` and answer `{success}`)
+//! approves before an SMS is paid for. It fails closed.
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use shared::config::EnvReader;
+use shared::http::problem::{Code, Problem};
+use shared::secrets::SecretName;
+use thiserror::Error;
+
+use crate::http_client::HttpClient;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum CaptchaError {
+    #[error("the captcha is not solved")]
+    Refused,
+    #[error("the captcha service cannot be reached")]
+    Unreachable,
+}
+
+impl From<CaptchaError> for Problem {
+    fn from(error: CaptchaError) -> Self {
+        match error {
+            CaptchaError::Refused => Self::new(Code::ChallengeRefused),
+            CaptchaError::Unreachable => Self::unavailable(error),
+        }
+    }
+}
+
+struct CaptchaConfig {
+    url: String,
+    secret: Option<SecretString>,
+}
+
+/// The captcha service, if one is configured.
+pub struct CaptchaVerifier {
+    config: Option<CaptchaConfig>,
+    client: HttpClient,
+}
+
+impl CaptchaVerifier {
+    pub fn read(env: &mut EnvReader) -> Self {
+        let url = env.optional("SMS_CHALLENGE_URL");
+        let is_web = |url: &str| {
+            url::Url::parse(url)
+                .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        };
+        if url.as_deref().is_some_and(|url| !is_web(url)) {
+            env.error("SMS_CHALLENGE_URL", "is not a web address");
+        }
+        let secret = env.secret(SecretName::CaptchaSecret);
+        let config = url.map(|url| CaptchaConfig { url, secret });
+        Self { config, client: HttpClient::default() }
+    }
+
+    /// Asks the service whether the answer is right. Without a service every answer is.
+    pub async fn approve(
+        &self,
+        response: Option<&SecretString>,
+        address: &str,
+    ) -> Result<(), CaptchaError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            success: bool,
+        }
+        let Some(config) = &self.config else { return Ok(()) };
+        let response = response.ok_or(CaptchaError::Refused)?;
+        let secret = config.secret.as_ref().map_or("", |secret| secret.expose_secret());
+        let form =
+            [("secret", secret), ("response", response.expose_secret()), ("remoteip", address)];
+        let client = self.client.get().ok_or(CaptchaError::Unreachable)?;
+        let answer = client.post(&config.url).form(&form).send().await;
+        let answer = answer.map_err(|_| CaptchaError::Unreachable)?;
+        if !answer.status().is_success() {
+            return Err(CaptchaError::Unreachable);
+        }
+        let answer: Answer = answer.json().await.map_err(|_| CaptchaError::Unreachable)?;
+        if answer.success { Ok(()) } else { Err(CaptchaError::Refused) }
+    }
+}

@@ -1,0 +1,36 @@
+//! Names and lifetimes in tokens.
+
+use std::time::Duration;
+
+use super::EnvReader;
+
+/// The audience of a web-socket token.
+pub const WS_AUDIENCE: &str = "ws";
+
+#[derive(Clone, Debug)]
+pub struct TokenConfig {
+    pub issuer: String,
+    pub audience: String,
+}
+
+impl TokenConfig {
+    pub fn read(env: &mut EnvReader) -> Self {
+        let config = Self {
+            issuer: env.text("JWT_ISSUER", "whispr-auth"),
+            audience: env.text("JWT_AUDIENCE", "whispr"),
+        };
+        // A refresh token must never pass for an access token, whatever is configured.
+        if config.audience == config.issuer || config.audience == WS_AUDIENCE {
+            env.error("JWT_AUDIENCE", "must differ from JWT_ISSUER and from \"ws\"");
+        }
+        if config.issuer == WS_AUDIENCE {
+            env.error("JWT_ISSUER", "must not be \"ws\"");
+        }
+        config
+    }
+}
+
+/// How long an access token is valid.
+pub fn access_token_ttl(env: &mut EnvReader) -> Duration {
+    Duration::from_secs(env.number("ACCESS_TOKEN_TTL", 900, 60, 1200))
+}

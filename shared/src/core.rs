@@ -1,0 +1,59 @@
+//! What every function is made of, built once at the start. Nothing here talks to the
+//! network: stores connect with the first request.
+
+use std::sync::Arc;
+use thiserror::Error;
+
+use crate::cache::Cache;
+use crate::clock::{Clock, Rng};
+use crate::config::{ConfigErrors, CoreConfig, EnvReader};
+use crate::secrets::SecretError;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+/// Why a function does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    #[error("a secret cannot be loaded")]
+    Secret(#[from] SecretError),
+}
+
+/// Cheap to clone: every clone shares the same parts.
+#[derive(Clone)]
+pub struct Core(Arc<Parts>);
+
+pub struct Parts {
+    pub config: CoreConfig,
+    pub clock: Clock,
+    pub rng: Rng,
+    pub store: Store,
+    pub cache: Arc<Cache>,
+    pub metrics: Arc<Metrics>,
+}
+
+impl std::ops::Deref for Core {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl Core {
+    /// Reads the configuration and prepares the stores.
+    pub fn read(env: &mut EnvReader, clock: Clock) -> Option<Self> {
+        let config = CoreConfig::read(env);
+        let metrics = Arc::new(Metrics::default());
+        let store = Store::new(&config.postgres);
+        let cache = Cache::new(&config.redis, metrics.clone());
+        if let Err(error) = &store {
+            env.error(error.variable, error.error);
+        }
+        if cache.is_err() {
+            env.error("REDIS_URL", "is not an address of Redis");
+        }
+        let (store, cache) = (store.ok()?, Arc::new(cache.ok()?));
+        Some(Self(Arc::new(Parts { config, clock, rng: Rng, store, cache, metrics })))
+    }
+}

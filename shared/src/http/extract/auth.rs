@@ -1,0 +1,162 @@
+//! Who is calling. A handler that takes a [`Caller`] or a [`KeyUploadCaller`] cannot be
+//! reached without a valid access token of a live session.
+
+use axum::extract::{FromRef, FromRequestParts};
+use domain::principal::Principal;
+use http::request::Parts;
+use http::{HeaderMap, header};
+use tracing::Span;
+use uuid::Uuid;
+
+use super::rate_limit::refuse_by_address;
+use crate::cache::CacheError;
+use crate::cache::sessions::CachedSessionState;
+use crate::core::Core;
+use crate::http::context::RequestContext;
+use crate::http::problem::{Code, Problem};
+use crate::limits::{Limit, RateLimitCheck};
+use crate::telemetry::ErrorChain;
+use crate::tokens::TokenVerifier;
+
+/// The user, session and device behind a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller(pub Principal);
+
+/// A caller who uploads keys: such requests are large, and counted by one more limit.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyUploadCaller(pub Principal);
+
+/// The bearer token of a request (RFC 6750 §2.1).
+#[must_use]
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+impl<S> FromRequestParts<S> for Caller
+where
+    S: Sync,
+    Core: FromRef<S>,
+    TokenVerifier: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        authorize(parts, state, &[]).await.map(Self)
+    }
+}
+
+impl<S> FromRequestParts<S> for KeyUploadCaller
+where
+    S: Sync,
+    Core: FromRef<S>,
+    TokenVerifier: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        authorize(parts, state, &[Limit::KeyUploadPerAccount]).await.map(Self)
+    }
+}
+
+async fn authorize<S>(parts: &Parts, state: &S, limits: &[Limit]) -> Result<Principal, Problem>
+where
+    Core: FromRef<S>,
+    TokenVerifier: FromRef<S>,
+{
+    let (core, verifier) = (Core::from_ref(state), TokenVerifier::from_ref(state));
+    let context = RequestContext::of(&parts.extensions)?;
+    let token = VerifiedToken::verify(&core, &verifier, &context, &parts.headers).await?;
+    token.authorize(&core, &context, limits, &[]).await.map(|(principal, _)| principal)
+}
+
+/// A token whose signature and claims hold, before its session is checked. Only
+/// [`VerifiedToken::authorize`] gives the principal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct VerifiedToken(Principal);
+
+impl VerifiedToken {
+    /// Verifies the bearer token. A request without a good one is counted by its address.
+    pub(super) async fn verify(
+        core: &Core,
+        verifier: &TokenVerifier,
+        context: &RequestContext,
+        headers: &HeaderMap,
+    ) -> Result<Self, Problem> {
+        let verified = match bearer(headers) {
+            None => Err(Problem::new(Code::TokenMissing)),
+            Some(token) => verifier.verify_access(token, context.now()).map_err(Problem::from),
+        };
+        match verified {
+            Ok(access) => Ok(Self::of(access.principal)),
+            Err(problem) => Err(refuse_by_address(core, context, problem).await),
+        }
+    }
+
+    /// The token of a principal that a verifier returned.
+    pub(super) fn of(principal: Principal) -> Self {
+        Span::current().record("session_id", tracing::field::display(principal.session));
+        Self(principal)
+    }
+
+    /// Counts the account's request, takes its quotas of these targets, and checks that its
+    /// session is alive: one round trip to Redis, and one to Postgres if Redis has no entry.
+    pub(super) async fn authorize(
+        self,
+        core: &Core,
+        context: &RequestContext,
+        limits: &[Limit],
+        targets: &[(Limit, Uuid)],
+    ) -> Result<(Principal, Vec<bool>), Problem> {
+        let principal = self.0;
+        let limits = [&[Limit::BearerPerAccount], limits].concat();
+        let check = directory_check(core, context, &limits, &principal.user.to_string(), targets);
+        let (alive, quotas) = match core.cache.check_access(Some(principal.session), &check).await {
+            Ok(access) => match access.session {
+                CachedSessionState::Alive => (true, access.quotas),
+                CachedSessionState::Ended => (false, access.quotas),
+                CachedSessionState::Unknown => {
+                    let alive = core.store.is_session_alive(principal, context.now()).await?;
+                    if alive && let Err(error) = core.cache.cache_session(principal.session).await {
+                        tracing::warn!(error = %ErrorChain(&error), "failed to cache a session");
+                    }
+                    (alive, access.quotas)
+                }
+            },
+            Err(limited @ CacheError::Limited { .. }) => return Err(limited.into()),
+            // The row decides, so that nobody is signed out because Redis is down.
+            Err(error) => {
+                tracing::warn!(error = %ErrorChain(&error), "failed to read a cached session");
+                let alive = core.store.is_session_alive(principal, context.now()).await?;
+                (alive, no_quotas(targets))
+            }
+        };
+        if alive { Ok((principal, quotas)) } else { Err(Problem::new(Code::SessionEnded)) }
+    }
+}
+
+/// The check of a request by an account or an address: its limits, the cost of these
+/// targets, and the quota of each.
+pub(super) fn directory_check<'c>(
+    core: &Core,
+    context: &'c RequestContext,
+    limits: &[Limit],
+    caller: &str,
+    targets: &[(Limit, Uuid)],
+) -> RateLimitCheck<'c> {
+    let config = &core.config.limits;
+    let limits: Vec<_> = limits.iter().map(|limit| (*limit, caller)).collect();
+    let quotas: Vec<_> =
+        targets.iter().map(|(limit, target)| (*limit, format!("{caller}:{target}"))).collect();
+    context
+        .rate_limit_check(config, &limits)
+        .with_cost(config, Limit::BundlesPerAccount, caller, targets.len())
+        .with_quotas(config, &quotas)
+}
+
+/// Without Redis it is unknown how many keys a caller has had: bundles come without
+/// one-time keys.
+pub(super) fn no_quotas(targets: &[(Limit, Uuid)]) -> Vec<bool> {
+    vec![false; targets.len()]
+}

@@ -1,0 +1,29 @@
+//! Extractors: what a handler's arguments say of the caller, the limits, the body and the
+//! ids. A request that reaches the handler is authorized and counted; nothing has to be
+//! called afterwards.
+//!
+//! | file | arguments |
+//! |---|---|
+//! | [`auth`] | `Caller`, `KeyUploadCaller`: a valid access token of a live session |
+//! | [`directory`] | `DirectoryCaller`: a caller of the key directory, with quotas of one-time keys |
+//! | [`rate_limit`] | `RateLimited`: a public request, counted by its address |
+//! | [`json`] | `ValidatedJson`: a checked body |
+//! | `json_object` | objects within a body, without repeated fields |
+//! | [`path`] | `PathIds`: the ids in a path |
+//!
+//! The order of a handler's arguments is the order of refusals: limits and callers first
+//! (429, 401), then ids and bodies (400, 422).
+
+pub mod auth;
+pub mod directory;
+pub mod json;
+mod json_object;
+pub mod path;
+pub mod rate_limit;
+
+pub use auth::{Caller, KeyUploadCaller};
+pub use directory::DirectoryCaller;
+pub use json::ValidatedJson;
+pub use json_object::JsonObject;
+pub use path::PathIds;
+pub use rate_limit::RateLimited;

@@ -18,10 +18,11 @@ use domain::principal::Principal;
 use domain::session::Rotation;
 use ed25519_dalek::{Signer as _, SigningKey, Verifier as _};
 use http::{Request, header};
+use local::service::ServiceState;
 use serde_json::Value;
-use shared::app::App;
-use shared::config::Config;
+use shared::clock::Clock;
 use std::collections::HashMap;
+use std::sync::Arc;
 use tests::Keys;
 use tower::ServiceExt as _;
 
@@ -35,22 +36,24 @@ const TIMES: usize = 1000;
 const MESSAGE: usize = 500;
 
 pub struct Floors {
-    app: App,
+    state: ServiceState,
     pair: EcdsaKeyPair,
     router: Router,
     signed: Signed,
 }
 
 impl Floors {
-    pub fn new(variables: &HashMap<String, String>) -> Self {
-        let config = Config::from_lookup(|name| variables.get(name).cloned());
-        let app = App::new(config.expect("a configuration")).expect("the parts");
+    pub async fn new(variables: &HashMap<String, String>) -> Self {
+        let variables = variables.clone();
+        let lookup = Arc::new(move |name: &str| variables.get(name).cloned());
+        let state = ServiceState::read(lookup, Clock::System).await.expect("a configuration");
         let routes = Router::new()
             .route("/bench/access", get(check_access))
-            .route("/bench/alive", get(alive));
-        let router = shared::http::serve(routes, app.clone());
+            .route("/bench/alive", get(alive))
+            .with_state(state.prekeys.clone());
+        let router = shared::http::serve(routes, state.core.clone());
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
-        Self { app, pair, router, signed: Signed::new() }
+        Self { state, pair, router, signed: Signed::new() }
     }
 
     pub async fn round(&self) -> Vec<(&'static str, Sample)> {
@@ -62,7 +65,8 @@ impl Floors {
         let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, bytes).expect("a key");
         let verify = || key.verify_sig(&message, signature.as_ref()).expect("it is signed");
 
-        let (signing, now) = (&self.app.signing, self.state.core.clock.now());
+        let (issuer, verifier) = (&self.state.login.issuer, &self.state.login.verifier);
+        let now = self.state.core.clock.now();
         let rng = self.state.core.rng;
         // New each time: its copy in Redis lives a minute.
         let principal = Principal {
@@ -71,15 +75,15 @@ impl Floors {
             device: DeviceId::new(now, &rng.bytes()),
         };
         let rotation = Rotation::first(now);
-        let issue_access = || signing.access(principal, now, rng).expect("a token");
-        let issue_refresh = || signing.refresh(principal, &rotation, now).expect("a token");
+        let issue_access = || issuer.access(principal, now, rng).expect("a token");
+        let issue_refresh = || issuer.refresh(principal, &rotation, now).expect("a token");
         let (access, refresh) = (issue_access(), issue_refresh());
         let [ed25519, fresh, list] = self.signed.round();
         vec![
             ("verify", cpu_of(TIMES, verify)),
             ("sign", cpu_of(TIMES, sign)),
-            ("verify_access", cpu_of(TIMES, || signing.verify_access(&access, now).is_ok())),
-            ("verify_refresh", cpu_of(TIMES, || signing.verify_refresh(&refresh, now).is_ok())),
+            ("verify_access", cpu_of(TIMES, || verifier.verify_access(&access, now).is_ok())),
+            ("verify_refresh", cpu_of(TIMES, || verifier.verify_refresh(&refresh, now).is_ok())),
             ("sign_access", cpu_of(TIMES, issue_access)),
             ("sign_refresh", cpu_of(TIMES, issue_refresh)),
             ("ed25519", ed25519),

@@ -90,7 +90,7 @@ async fn bench(arguments: &Arguments) {
     let mut samples = CONNECTIONS.map(|_| Samples::new());
     let server = Server::start(&variables);
     let quiet = server.usage();
-    let floors = floors::Floors::new(&variables);
+    let floors = floors::Floors::new(&variables).await;
     let mut numbers = 0..;
     let mut loads = Vec::new();
     for connections in CONNECTIONS {

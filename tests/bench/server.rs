@@ -3,10 +3,11 @@
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
+use local::service::ServiceState;
 use secrecy::ExposeSecret as _;
-use shared::app::App;
-use shared::config::Config;
-use shared::http::caller::Caller;
+use shared::clock::Clock;
+use shared::config::CoreConfig;
+use shared::http::extract::Caller;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -81,13 +82,14 @@ impl Drop for Server {
 pub async fn serve() {
     // Lines are made and written as ever, but nobody keeps them.
     local::service::log_to(File::create("/dev/null").expect("somewhere to drop the log"));
-    let config = Config::from_env().expect("a configuration");
-    let bare = Bare::connect(&config).await;
-    let app = App::new(config).expect("the parts");
+    let lookup = local::service::lookup(&local::instance::Variables::new());
+    let state = ServiceState::read(lookup, Clock::System).await.expect("a configuration");
+    let bare = Bare::connect(&state.core.config).await;
     let access = Router::new().route("/bench/access", get(check_access));
-    let router = local::service::router(app.clone(), false)
-        .merge(shared::http::serve(access, app))
-        .merge(bare.router());
+    let access = access.with_state(state.prekeys.clone());
+    let core = state.core.clone();
+    let router =
+        local::service::router(state).merge(shared::http::serve(access, core)).merge(bare.router());
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
     println!("{}", listener.local_addr().expect("an address").port());
     std::thread::spawn(|| {
@@ -129,17 +131,17 @@ struct Parts {
 }
 
 impl Bare {
-    async fn connect(config: &Config) -> Self {
+    async fn connect(config: &CoreConfig) -> Self {
         let mut postgres = Vec::new();
         for _ in 0..CONNECTIONS[0] {
-            postgres.push(tests::stores::connect(config.database_url.expose_secret()).await);
+            postgres.push(tests::stores::connect(config.postgres.url.expose_secret()).await);
         }
         let table = format!(
             "CREATE TABLE bench (id int PRIMARY KEY, n int NOT NULL);
              INSERT INTO bench SELECT id, 0 FROM generate_series(0, {ROWS} - 1) AS id"
         );
         postgres[0].batch_execute(&table).await.expect("a table");
-        let client = redis::Client::open(config.redis_url.expose_secret()).expect("an address");
+        let client = redis::Client::open(config.redis.url.expose_secret()).expect("an address");
         let mut redis = client.get_multiplexed_async_connection().await.expect("a connection");
         let script = redis::Script::new("return 1");
         script.load_async(&mut redis).await.expect("a script");

@@ -7,9 +7,11 @@ use axum::routing::get;
 use domain::phone::PhoneNumber;
 use http::Request;
 use secrecy::SecretString;
-use shared::app::App;
-use shared::config::Config;
-use shared::tokens::KeySet;
+use shared::clock::Clock;
+use shared::config::{EnvReader, Environment};
+use shared::core::Core;
+use shared::secrets::SecretName;
+use shared::tokens::PublicKeys;
 use std::collections::HashMap;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -126,19 +128,29 @@ pub async fn start(function: &str) {
     }
     shared::telemetry::init(std::io::sink);
     watch.step("logging");
-    let config = Config::from_env().expect("a configuration");
-    watch.step("configuration, with keys");
-    let app = App::new(config).expect("the parts");
-    watch.step("parts");
-    let routes = match function {
-        "verify" => verify::router(),
-        "login" => login::router(),
-        "tokens" => tokens::router(),
-        "prekeys" => prekeys::router(),
-        _ => platform::router(),
+    let watch_state = &mut watch;
+    let service = match function {
+        "verify" => {
+            let routes = verify::router();
+            read(watch_state, verify::SECRETS, verify::VerifyState::read, routes).await
+        }
+        "login" => {
+            let routes = login::router();
+            read(watch_state, login::SECRETS, login::LoginState::read, routes).await
+        }
+        "tokens" => {
+            let routes = tokens::router();
+            read(watch_state, tokens::SECRETS, tokens::TokensState::read, routes).await
+        }
+        "prekeys" => {
+            let routes = prekeys::router();
+            read(watch_state, prekeys::SECRETS, prekeys::PrekeysState::read, routes).await
+        }
+        _ => {
+            let routes = platform::router();
+            read(watch_state, platform::SECRETS, platform::PlatformState::read, routes).await
+        }
     };
-    watch.step("routes");
-    let service = shared::http::serve(routes.route("/bench/alive", get(alive)), app);
     watch.step("layers");
     ask(service).await;
     watch.step("first answer");
@@ -147,9 +159,28 @@ pub async fn start(function: &str) {
     // What the first requests find cold, and a part of a step above.
     let _ = std::hint::black_box(PhoneNumber::parse("+33612345678"));
     watch.step(PHONE);
-    let keys = SecretString::from(std::env::var("JWT_KEYS").unwrap_or_default());
-    let _ = std::hint::black_box(KeySet::parse(&keys));
+    let keys = SecretString::from(std::env::var("JWT_PUBLIC_KEYS").unwrap_or_default());
+    let _ = std::hint::black_box(PublicKeys::parse(&keys));
     watch.step(KEYS);
+}
+
+/// A function's service, made as `shared::lambda::run` makes it.
+async fn read<S: Clone + Send + Sync + 'static>(
+    watch: &mut Watch,
+    secrets: &[SecretName],
+    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+    routes: Router<S>,
+) -> Router {
+    watch.step("routes");
+    let environment = Environment::load(secrets).await.expect("secrets");
+    let mut env = environment.reader();
+    let core = Core::read(&mut env, Clock::System).expect("a core");
+    watch.step("core");
+    let state = read(&core, &mut env);
+    let state = env.finish(state).expect("a state");
+    watch.step("state, with keys");
+    let routes = routes.route("/bench/alive", get(alive)).with_state(state);
+    shared::http::serve(routes, core)
 }
 
 /// An answer that needs nothing.

@@ -81,10 +81,10 @@ impl Counter {
         // The number that the next transaction will have which writes. Reading takes none.
         let next = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text";
         let row = self.watch.query_one(next, &[]).await.expect("a number");
-        let app = &self.service.app;
+        let core = &self.service.state.core;
         let now = Trips {
-            postgres: app.store.round_trips(),
-            redis: app.cache.round_trips(),
+            postgres: core.store.round_trips(),
+            redis: core.cache.round_trips(),
             commits: row.get::<_, &str>(0).parse().expect("a number"),
         };
         self.counted.insert(name, now - self.last);

@@ -1,4 +1,4 @@
-//! No bytes make the door of bodies panic, and whatever it refuses, it refuses as 4xx.
+//! No bytes make the reader of bodies panic, and every refusal is a 4xx.
 #![no_main]
 
 use axum::body::Body;
@@ -6,8 +6,7 @@ use axum::extract::Request;
 use domain::phone::PhoneNumber;
 use libfuzzer_sys::fuzz_target;
 use serde::Deserialize;
-use shared::http::body::{ValidationErrors, Validate, read};
-use shared::limits::Limit;
+use shared::http::extract::json::{Validate, ValidationErrors, read};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -20,7 +19,6 @@ struct Checked;
 
 impl Validate for Checked {
     type Wire = Wire;
-    const COUNTED: Option<Limit> = None;
 
     fn validate(wire: Wire, errors: &mut ValidationErrors) -> Option<Self> {
         errors.required("phoneNumber", wire.phone_number, |p| PhoneNumber::parse(&p))?;

@@ -365,7 +365,8 @@ async fn limits_come_before_tokens_and_tokens_before_bodies() {
         assert_eq!(ask().await.status, 400, "{path}");
         let (more, limited) = until_limited(ask, 61).await;
         limited.refused(429, "rate_limited");
-        assert_eq!(more, 59, "{path}");
+        // A resend is a request for a code, whatever else is wrong with it.
+        assert_eq!(more, if path.ends_with("/resend") { 9 } else { 59 }, "{path}");
     }
 }
 

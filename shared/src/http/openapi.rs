@@ -154,13 +154,14 @@ pub fn routes<S: Clone + Send + Sync + 'static>(
         *router = std::mem::take(router).merge(route);
     }
     by_path.into_iter().fold(Router::new(), |router, (path, (methods, route))| {
-        let allow: Vec<&str> = methods.iter().map(Method::as_str).collect();
+        let answers_head = head == Head::Answered && methods.contains(&Method::GET);
+        let methods = methods.iter().map(Method::as_str);
+        let allow: Vec<&str> = methods.chain(answers_head.then_some("HEAD")).collect();
         let allow = allow.join(",");
-        let refuse_head = head == Head::Refused && !methods.contains(&Method::HEAD);
         let for_head = allow.clone();
         let refused = move || async move { Problem::method_not_allowed(allow) };
         let route = route.fallback(refused);
-        if !refuse_head {
+        if answers_head {
             return router.route(&path, route);
         }
         let head = from_fn(move |request: Request, next: Next| {

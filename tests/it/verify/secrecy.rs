@@ -63,11 +63,11 @@ async fn known_and_unknown_numbers_are_answered_alike_with_the_same_work() {
         let known = walk(&service.client_at(address(n)), purpose, PHONE).await;
         let unknown = walk(&service.client_at(address(n + 1)), purpose, OTHER_PHONE).await;
         assert_eq!(known, unknown);
-        // One look-up, one script, one message (and the look into the inbox).
+        // The address, one look-up, one script, one message (and the look into the inbox).
         assert!(known[0].starts_with("request: (200, "), "{}", known[0]);
-        assert!(known[0].ends_with(", (1, 3, 1)"), "{}", known[0]);
-        assert!(known[1].ends_with(", (0, 3, 1)"), "{}", known[1]);
-        assert!(known[4].ends_with(", (0, 2, 0)"), "{}", known[4]);
+        assert!(known[0].ends_with(", (1, 4, 1)"), "{}", known[0]);
+        assert!(known[1].ends_with(", (0, 4, 1)"), "{}", known[1]);
+        assert!(known[4].ends_with(", (0, 3, 0)"), "{}", known[4]);
     }
 }
 

@@ -57,7 +57,7 @@ impl App {
 
     pub fn with_clock(config: Config, clock: Clock) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::default());
-        let cache = Arc::new(Cache::new(&config, metrics.clone())?);
+        let cache = Arc::new(Cache::new(&config.redis_url, metrics.clone())?);
         Ok(Self(Arc::new(Parts {
             store: Store::new(&config)?,
             sealing: Sealing::new(&config.pepper)?,

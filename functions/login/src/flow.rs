@@ -8,7 +8,7 @@ use domain::session::Rotation;
 use domain::verification::Purpose;
 use shared::app::App;
 use shared::audit::{AuditEntry, SecurityEvent};
-use shared::cache::verifications::Verification;
+use shared::cache::verification::Verification;
 use shared::http::context::RequestContext;
 use shared::http::keys::{last_resort_clash, verify_bundle};
 use shared::http::problem::{Code, Problem};

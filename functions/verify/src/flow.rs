@@ -8,7 +8,7 @@ use domain::verification::{Code, Purpose};
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::app::App;
 use shared::audit::{AuditEntry, SecurityEvent};
-use shared::cache::verifications::{
+use shared::cache::verification::{
     ConfirmOutcome, NewVerification, Progress, RateLimitTier, ResendOutcome,
 };
 use shared::http::context::RequestContext;
@@ -57,7 +57,8 @@ pub async fn start(
     };
     let network = context.network();
     let rate_limit_check = context.rate_limit_check(app, &[(Limit::SendPerAddress, &network)]);
-    let progress = app.cache.start_verification(&id, &new, &rate_limit_check, &app.config).await?;
+    let progress =
+        app.cache.start_verification(&id, &new, &rate_limit_check, &app.config.limits).await?;
 
     if tier != RateLimitTier::Test {
         send(app, context, &id, (start.phone, purpose, new.known), &code).await?;
@@ -77,8 +78,10 @@ pub async fn resend(
     let device = app.sealing.device(&id, resend.device.as_ref().map(Fingerprint::as_str));
     let network = context.network();
     let rate_limit_check = context.rate_limit_check(app, &[(Limit::SendPerAddress, &network)]);
-    let outcome =
-        app.cache.resend_verification(&id, &device, macs, &rate_limit_check, &app.config).await?;
+    let outcome = app
+        .cache
+        .resend_verification(&id, &device, macs, &rate_limit_check, &app.config.limits)
+        .await?;
     let resent = match outcome {
         ResendOutcome::Resent(resent) => resent,
         ResendOutcome::Invalid => return Err(Problem::new(problem::Code::VerificationInvalid)),
@@ -208,7 +211,7 @@ async fn send(
     };
     app.metrics.count("auth_codes_failed_total");
     let code_mac = app.sealing.code(id, purpose, code);
-    let withdrawn = app.cache.withdraw_code(id, &code_mac, context.now(), &app.config).await;
+    let withdrawn = app.cache.withdraw_code(id, &code_mac, context.now(), &app.config.limits).await;
     if let Err(error) = withdrawn {
         // It expires by itself; nobody has received it.
         tracing::warn!(error = %error, "an unsent code stays");

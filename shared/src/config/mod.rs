@@ -1,7 +1,7 @@
 //! The whole configuration: every environment variable, read once. All faults are told
 //! together, by variable name and never with the value, which may be a secret.
 
-mod reader;
+pub(crate) mod reader;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::limits::policy::LimitsConfig;
 use crate::tokens::KeySet;
 use reader::EnvReader;
 
@@ -60,7 +61,6 @@ pub struct CaptchaConfig {
 }
 
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a variable of its own")]
 pub struct Config {
     pub stage: Stage,
     /// The Lambda function this is, if it is one.
@@ -83,17 +83,11 @@ pub struct Config {
     pub sms_brand: String,
     pub sms_app_hash: Option<String>,
     pub sms_domain: Option<String>,
-    pub sms_rate_limit_per_minute: u32,
-    pub sms_rate_limit_per_hour: u32,
-    pub sms_budget_per_country: u32,
-    pub sms_budget_global: u32,
-    /// One-time keys of one target that one caller is given at once.
-    pub one_time_keys_burst: u32,
+    /// Rate limits, quotas and budgets.
+    pub limits: LimitsConfig,
     /// Numbers that are never sent to, with their fixed codes: for reviewers of app stores.
     pub test_numbers: HashMap<PhoneNumber, Code>,
     pub captcha: Option<CaptchaConfig>,
-    /// False lifts the limits on how often one may ask, for load tests.
-    pub rate_limits: bool,
     pub demo_mode: bool,
     pub legacy_clients: bool,
     pub metrics_enabled: bool,
@@ -131,7 +125,7 @@ impl Config {
 
     /// Reads variables through `lookup`; an empty one counts as absent.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
-        let mut read = EnvReader { lookup: &lookup, faults: Vec::new() };
+        let mut read = EnvReader::new(&lookup);
         let stage = read.stage();
         let config = Self {
             stage,
@@ -151,14 +145,9 @@ impl Config {
             sms_brand: read.text("SMS_BRAND", "Whispr"),
             sms_app_hash: read.optional("SMS_APP_HASH"),
             sms_domain: read.optional("SMS_DOMAIN"),
-            sms_rate_limit_per_minute: read.number("SMS_RATE_LIMIT_PER_MINUTE", 5, 1, 1000),
-            sms_rate_limit_per_hour: read.number("SMS_RATE_LIMIT_PER_HOUR", 20, 1, 10_000),
-            sms_budget_per_country: read.number("SMS_BUDGET_PER_COUNTRY", 1000, 1, 1_000_000),
-            sms_budget_global: read.number("SMS_BUDGET_GLOBAL", 5000, 1, 1_000_000),
-            one_time_keys_burst: read.number("ONE_TIME_KEYS_BURST", 10, 1, 1_000_000),
+            limits: LimitsConfig::read(&mut read),
             test_numbers: read.test_numbers(),
             captcha: read.captcha(),
-            rate_limits: read.flag("RATE_LIMITS", true),
             demo_mode: read.flag("DEMO_MODE", false),
             legacy_clients: read.flag("LEGACY_CLIENTS", false),
             metrics_enabled: read.flag("METRICS_ENABLED", true),

@@ -12,17 +12,23 @@ use tokio_postgres::config::SslMode;
 use super::{CaptchaConfig, Config, ConfigError, SenderConfig, Stage, TwilioConfig, VonageConfig};
 use crate::tokens::{KeySet, new_jwt_keys};
 
-pub(super) struct EnvReader<'a> {
-    pub(super) lookup: &'a dyn Fn(&str) -> Option<String>,
-    pub(super) faults: Vec<ConfigError>,
+pub(crate) struct EnvReader<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    pub(crate) faults: Vec<ConfigError>,
+}
+
+impl<'a> EnvReader<'a> {
+    pub(crate) fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { lookup, faults: Vec::new() }
+    }
 }
 
 impl EnvReader<'_> {
-    pub(super) fn fault(&mut self, variable: &'static str, fault: &'static str) {
+    pub(crate) fn fault(&mut self, variable: &'static str, fault: &'static str) {
         self.faults.push(ConfigError { variable, fault });
     }
 
-    pub(super) fn optional(&self, name: &str) -> Option<String> {
+    pub(crate) fn optional(&self, name: &str) -> Option<String> {
         (self.lookup)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
@@ -37,7 +43,7 @@ impl EnvReader<'_> {
         self.optional(name).unwrap_or_else(|| default.to_owned())
     }
 
-    pub(super) fn number<T>(&mut self, name: &'static str, default: T, least: T, most: T) -> T
+    pub(crate) fn number<T>(&mut self, name: &'static str, default: T, least: T, most: T) -> T
     where
         T: std::str::FromStr + PartialOrd + Copy,
     {
@@ -51,7 +57,7 @@ impl EnvReader<'_> {
         }
     }
 
-    pub(super) fn flag(&mut self, name: &'static str, default: bool) -> bool {
+    pub(crate) fn flag(&mut self, name: &'static str, default: bool) -> bool {
         match self.optional(name).as_deref() {
             None => default,
             Some("true" | "on") => true,
@@ -224,7 +230,7 @@ impl EnvReader<'_> {
         if config.demo_mode {
             self.fault("DEMO_MODE", "must be off in production");
         }
-        if !config.rate_limits {
+        if !config.limits.enabled {
             self.fault("RATE_LIMITS", "must be on in production");
         }
         let inbox = |sender: &SenderConfig| matches!(sender, SenderConfig::Inbox);

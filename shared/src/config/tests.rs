@@ -1,6 +1,7 @@
 //! What is read, and what is refused.
 
 use super::*;
+use crate::limits::policy::Limit;
 use crate::tokens::new_jwt_keys;
 use secrecy::ExposeSecret as _;
 
@@ -32,8 +33,8 @@ fn names(result: Result<Config, ConfigErrors>) -> Vec<&'static str> {
 #[test]
 fn local_needs_little() {
     let config = read(&GOOD).unwrap();
-    assert_eq!(config.sms_rate_limit_per_minute, 5);
-    assert!(config.rate_limits && !config.demo_mode);
+    assert_eq!(config.limits.rule(Limit::PhonePerMinute).burst, 5);
+    assert!(config.limits.enabled && !config.demo_mode);
 }
 
 #[test]

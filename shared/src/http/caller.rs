@@ -11,9 +11,9 @@ use super::body::uuid;
 use super::context::RequestContext;
 use super::problem::{Code, Problem};
 use crate::app::App;
-use crate::cache::sessions::CachedSessionState;
-use crate::cache::{CacheError, RateLimitCheck};
-use crate::limits::Limit;
+use crate::cache::CacheError;
+use crate::cache::session::CachedSessionState;
+use crate::limits::{Limit, RateLimitCheck};
 use crate::tokens::TokenError;
 use domain::principal::Principal;
 
@@ -121,8 +121,8 @@ fn rate_limit_check<'v>(
         targets.iter().map(|(limit, target)| (*limit, format!("{of}:{target}"))).collect();
     context
         .rate_limit_check(app, &limits)
-        .with_cost(&app.config, Limit::BundlesPerAccount, of, targets.len())
-        .with_quotas(&app.config, &quotas)
+        .with_cost(&app.config.limits, Limit::BundlesPerAccount, of, targets.len())
+        .with_quotas(&app.config.limits, &quotas)
 }
 
 /// Without Redis nobody knows who has had how many: bundles come without one-time keys.

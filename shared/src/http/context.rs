@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use super::problem::{Code, Problem};
 use crate::app::App;
-use crate::cache::{CacheError, RateLimitCheck};
-use crate::limits::{Limit, RateLimitStatus};
+use crate::cache::CacheError;
+use crate::limits::{Limit, RateLimitCheck, RateLimitStatus};
 use crate::sender::text::Language;
 
 /// What the gateway says of the connection: set by the Lambda and the local edge, never
@@ -121,7 +121,7 @@ impl RequestContext {
     /// The limits that count this request, each with what it counts.
     #[must_use]
     pub fn rate_limit_check(&self, app: &App, limits: &[(Limit, &str)]) -> RateLimitCheck<'_> {
-        RateLimitCheck::new(&app.config, self.now(), limits, &self.0.rate_limit_status)
+        RateLimitCheck::new(&app.config.limits, self.now(), limits, &self.0.rate_limit_status)
     }
 
     /// Counts the caller's address alone.

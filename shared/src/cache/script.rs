@@ -81,6 +81,22 @@ struct ReplyHeader<'a> {
     rate_limit_status: Option<RateLimitStatusReply>,
 }
 
+impl ReplyHeader<'_> {
+    /// Fails if the script refuses the request. The one place that reads refusals.
+    fn check_refusal(&self, script: &LuaScript) -> Result<(), CacheError> {
+        let wait = Duration::try_from_secs_f64(self.wait / 1000.0).unwrap_or_default();
+        match self.status {
+            "limited" => {
+                let limit = self.limit.and_then(Limit::from_name);
+                let limit = limit.ok_or_else(|| script.unexpected("the name of a limit"))?;
+                Err(CacheError::Limited { limit, wait })
+            }
+            "sms_paused" => Err(CacheError::SmsPaused { wait }),
+            _ => Ok(()),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct RateLimitStatusReply {
     limit: u32,
@@ -127,7 +143,7 @@ impl Cache {
         serde_json::from_str(&reply).map_err(|_| script.unexpected("the result of the script"))
     }
 
-    /// Reads what every reply may hold. The one place that reads refusals.
+    /// Reads what every reply may hold.
     fn read_header(
         &self,
         script: &LuaScript,
@@ -143,15 +159,43 @@ impl Cache {
         if header.tripped {
             sms_breaker::report_trip(&self.metrics);
         }
-        let wait = Duration::try_from_secs_f64(header.wait / 1000.0).unwrap_or_default();
-        match header.status {
-            "limited" => {
-                let limit = header.limit.and_then(Limit::from_name);
-                let limit = limit.ok_or_else(|| script.unexpected("the name of a limit"))?;
-                Err(CacheError::Limited { limit, wait })
-            }
-            "sms_paused" => Err(CacheError::SmsPaused { wait }),
-            _ => Ok(()),
+        header.check_refusal(script)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(reply: &str) -> Result<(), CacheError> {
+        let header: ReplyHeader = serde_json::from_str(reply).unwrap();
+        header.check_refusal(&LuaScript::once("test", &[]))
+    }
+
+    #[test]
+    fn every_limit_is_read_by_its_name() {
+        for limit in Limit::ALL {
+            let reply = format!(r#"{{"status":"limited","limit":"{}","wait":1500}}"#, limit.name());
+            let Err(CacheError::Limited { limit: read, wait }) = refusal(&reply) else {
+                panic!("{reply} is no refusal");
+            };
+            assert_eq!((read, wait), (limit, Duration::from_millis(1500)));
         }
+    }
+
+    #[test]
+    fn an_unknown_limit_is_unexpected_data() {
+        for reply in [r#"{"status":"limited","limit":"sms_paused"}"#, r#"{"status":"limited"}"#] {
+            let error = refusal(reply).unwrap_err();
+            assert!(matches!(error, CacheError::UnexpectedData { operation: "test", .. }));
+        }
+    }
+
+    #[test]
+    fn the_breaker_refuses_by_its_own_status() {
+        let error = refusal(r#"{"status":"sms_paused","wait":1800000}"#).unwrap_err();
+        let CacheError::SmsPaused { wait } = error else { panic!("{error} is not a pause") };
+        assert_eq!(wait, Duration::from_mins(30));
+        assert!(refusal(r#"{"status":"incorrect","wait":1}"#).is_ok());
     }
 }

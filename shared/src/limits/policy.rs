@@ -1,5 +1,5 @@
 //! Every rate limit, one line each: the table below is the abuse policy. The number of wrong
-//! codes per verification is a rule of the verification and stands in `domain`.
+//! codes per verification is a rule of the verification, in `domain`.
 //!
 //! Each limit is a token bucket (GCRA): `burst` requests at once, refilled evenly over
 //! `period`. One script call checks and takes all limits of a request

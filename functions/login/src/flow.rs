@@ -8,7 +8,7 @@ use domain::principal::Principal;
 use domain::session::Rotation;
 use domain::verification::Purpose;
 use shared::audit::{AuditEntry, SecurityEvent};
-use shared::cache::verifications::Verification;
+use shared::cache::verification::Verification;
 use shared::crypto::constant_time_eq;
 use shared::http::context::RequestContext;
 use shared::http::problem::{Code, Problem};

@@ -8,7 +8,7 @@ use domain::time::Timestamp;
 use domain::verification::{Code, Purpose};
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::audit::{AuditEntry, SecurityEvent};
-use shared::cache::verifications::{
+use shared::cache::verification::{
     ConfirmOutcome, NewVerification, Progress, RateLimitTier, ResendOutcome,
 };
 use shared::http::context::RequestContext;

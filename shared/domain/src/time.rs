@@ -38,7 +38,9 @@ impl Timestamp {
     }
 }
 
-const fn millis_of(duration: Duration) -> i64 {
+/// Whole milliseconds of a duration.
+#[must_use]
+pub const fn millis_of(duration: Duration) -> i64 {
     // Durations here are constants of hours and days: far below the range of i64.
     duration.as_secs().cast_signed() * 1000 + duration.subsec_millis() as i64
 }

@@ -1,52 +1,58 @@
-//! Verifying a phone number: the code, its lives, its waits.
+//! Verification of a phone number: the code, and the parameters of its rules.
 //!
-//! The running record lives in Redis and moves in one script per step; what is
-//! decided here are the numbers that those scripts are given.
+//! The record of a running verification is in Redis, and each step is one script there. The
+//! scripts take their parameters from here.
 
 use crate::ids::VerificationId;
 use secrecy::{ExposeSecret as _, SecretString};
+use std::fmt;
 use std::time::Duration;
 use thiserror::Error;
 
-/// Wrong codes that are evaluated per verification; the next try is refused unseen.
+/// Wrong codes per verification. After these, no code is compared any more.
 pub const MAX_ATTEMPTS: u32 = 5;
-/// The record ends this long after its request, whatever is resent.
+/// A verification ends this long after its start. A resend does not prolong it.
 pub const RECORD_TTL: Duration = Duration::from_mins(15);
-/// A code dies after this (NIST SP 800-63B-4 §3.1.3.2: at most 10 minutes).
+/// A code expires after this (NIST SP 800-63B-4 §3.1.3.2: at most 10 minutes).
 pub const CODE_TTL: Duration = Duration::from_mins(10);
-/// A confirmed verification waits this long to be used.
+/// A confirmed verification can be used for this long.
 pub const CONFIRMED_TTL: Duration = Duration::from_mins(5);
-/// Waits before the first, the second and every further resend.
+/// The waits before the first, the second and every further resend.
 pub const RESEND_WAITS: [Duration; 3] =
     [Duration::from_secs(30), Duration::from_mins(1), Duration::from_mins(2)];
 
-/// Wrong codes that are evaluated for one number, over all its verifications: within an
-/// hour, within a day, and within a day once [`LONG_STREAK`] were wrong in a row. They
-/// bound the odds of guessing into an account: see docs/security.md.
-pub const WRONG_PER_HOUR: u32 = 30;
-pub const WRONG_PER_DAY: u32 = 50;
-pub const LONG_STREAK: u32 = 100;
-pub const WRONG_PER_DAY_IN_STREAK: u32 = 10;
+/// When a number is locked: how many wrong codes are compared for it, over all of its
+/// verifications. These bound the odds of guessing into an account: see docs/security.md.
+pub struct PhoneLock;
 
-/// When SMS to a country stop: of at least [`Breaker::MIN_SENDS`] codes of an hour less
-/// than a fifth were entered. A code counts once its receiver had time to enter it, so
-/// that a rush of new users is not taken for fraud.
-pub struct Breaker;
+impl PhoneLock {
+    pub const WRONG_PER_HOUR: u32 = 30;
+    pub const WRONG_PER_DAY: u32 = 50;
+    /// After this many wrong codes in a row, [`Self::WRONG_PER_DAY_IN_STREAK`] applies too.
+    pub const WRONG_STREAK: u32 = 100;
+    pub const WRONG_PER_DAY_IN_STREAK: u32 = 10;
+}
 
-impl Breaker {
+/// When SMS to a country are paused: fewer than a fifth of at least [`Self::MIN_SENDS`]
+/// matured codes of the window were confirmed. A code matures once its receiver had time to
+/// enter it, so that many new users at once are not taken for fraud.
+pub struct SmsBreaker;
+
+impl SmsBreaker {
+    /// Sends older than this are not counted.
     pub const WINDOW: Duration = Duration::from_hours(1);
     pub const MIN_SENDS: u32 = 50;
-    /// One confirmed code out of this many is the least.
+    /// One of this many sends must be confirmed.
     pub const MIN_CONFIRMED_RATIO: u32 = 5;
     pub const MATURE_AFTER: Duration = Duration::from_mins(2);
     pub const PAUSE: Duration = Duration::from_mins(30);
-    /// Sends that are tried after a pause, before it ends or begins again.
+    /// Sends that pass after a pause. Their confirmations decide whether the pause ends.
     pub const HALF_OPEN_PROBES: u32 = 10;
-    /// Sends of a block of numbers from which on it may be what caused it.
+    /// A block of numbers is paused alone only if it had at least this many sends.
     pub const MIN_BLOCK_SENDS: u32 = 5;
 }
 
-/// What a verification may be used for; one never serves the other.
+/// What a verification is for. It cannot be used for the other purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
     Register,
@@ -75,20 +81,26 @@ impl Purpose {
 pub struct CodeError;
 
 /// Six decimal digits, uniform over 000000–999999.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Code(SecretString);
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Code([secret])")
+    }
+}
 
 impl Code {
     const RANGE: u32 = 1_000_000;
 
-    /// Draws a code. `random` hands out uniform bits; values above the last whole
-    /// multiple of the range are drawn again, so that no code is likelier.
-    pub fn draw(mut random: impl FnMut() -> u32) -> Self {
+    /// Draws a code. `next_u32` returns uniform random numbers. Numbers above the last whole
+    /// multiple of the range are drawn again, so that all codes are equally likely.
+    pub fn draw(mut next_u32: impl FnMut() -> u32) -> Self {
         const LIMIT: u32 = u32::MAX - u32::MAX % Code::RANGE;
         loop {
-            let bits = random();
-            if bits < LIMIT {
-                return Self(SecretString::from(format!("{:06}", bits % Self::RANGE)));
+            let number = next_u32();
+            if number < LIMIT {
+                return Self(SecretString::from(format!("{:06}", number % Self::RANGE)));
             }
         }
     }
@@ -106,8 +118,8 @@ impl Code {
         self.0.expose_secret()
     }
 
-    /// The bytes that the server's key authenticates in place of the code: a digest
-    /// made for one verification and purpose is worth nothing for another.
+    /// The input of the keyed digest that is stored in place of the code. It contains
+    /// verification and purpose, so that a digest is valid for no other.
     #[must_use]
     pub fn mac_input(&self, id: &VerificationId, purpose: Purpose) -> Vec<u8> {
         let mut input = Vec::with_capacity(32);

@@ -1,20 +1,22 @@
--- Put in front of every script. A script takes one JSON object (ARGV[1]) with `now` (ms)
--- and `limits`, and gives one back with `status`. Every decision compares stored times
--- with the given now; a TTL only collects the garbage.
+-- The start of every script. A script takes one JSON object (ARGV[1]) with `now` (ms) and
+-- `limits`, and returns a JSON object with `status`. Times that a record or a bucket holds
+-- are compared with `now`; for these, expiry only removes what is already over.
+-- Expiry decides for session cache entries (set with NX, expire after 60 s, never prolonged)
+-- and where phone_lock.lua and breaker.lua say so.
 
 local args = cjson.decode(ARGV[1])
 local now = args.now
--- Longer than clocks differ: a bucket is not forgotten while some sandbox still counts it.
-local margin = 60000
-local rate_limit_status -- of the limit that counts the caller itself; told with every answer
+-- More than the clocks of two sandboxes differ: a bucket stays until it is full for both.
+local CLOCK_MARGIN = 60000
+local rate_limit_status -- of the limit that the caller may see; part of every reply
 
 local function answer(reply)
   reply.rate_limit_status = rate_limit_status
   return cjson.encode(reply)
 end
 
--- All limits of the request, or none (GCRA: a key holds the time at which its bucket is
--- full again). Gives the refusal to answer with, or nothing.
+-- Takes all limits of the request, or none (GCRA: a key holds the time at which its bucket
+-- is full again). Returns the reply of a refusal, or nil.
 local function take_limits(limits)
   local refusal
   for _, limit in ipairs(limits) do
@@ -28,31 +30,37 @@ local function take_limits(limits)
   for _, limit in ipairs(limits) do
     local full_at = refusal and limit.before or limit.after
     if not refusal then
-      redis.call('SET', limit.key, full_at, 'PX', full_at - now + margin)
+      redis.call('SET', limit.key, full_at, 'PX', full_at - now + CLOCK_MARGIN)
     end
-    if limit.own then
+    if limit.shown then
       local missing = full_at - now
       rate_limit_status = { limit = limit.burst, reset = missing,
-                   remaining = math.max(math.floor(limit.burst - missing / limit.interval), 0) }
+        remaining = math.max(math.floor(limit.burst - missing / limit.interval), 0) }
     end
   end
   return refusal and answer(refusal)
 end
 
--- What the request would have a quota of (`args.quotas`): each is taken by itself where its
--- bucket has one left. Gives a list of yes and no, or nothing if nothing was asked for.
+-- Takes one token of each quota (`args.quotas`) that has one left. Returns for each whether
+-- it had one, or nil if there are no quotas.
 local function take_quotas()
   local taken
   for i, quota in ipairs(args.quotas or {}) do
     local full_at = math.max(tonumber(redis.call('GET', quota.key) or 0), now) + quota.interval
     taken = taken or {}
     taken[i] = full_at - now <= quota.burst * quota.interval
-    if taken[i] then redis.call('SET', quota.key, full_at, 'PX', full_at - now + margin) end
+    if taken[i] then redis.call('SET', quota.key, full_at, 'PX', full_at - now + CLOCK_MARGIN) end
   end
   return taken
 end
 
--- The named fields of a hash, absent ones nil.
+-- The key of a limit that counts a field of a record; `limit.field` itself if the record has
+-- no such field (`all`).
+local function record_limit_key(limit, record)
+  return 'rate_limit:' .. limit.name .. ':' .. (record[limit.field] or limit.field)
+end
+
+-- Reads the named fields of a hash; absent ones are nil.
 local function read(key, names)
   local values, record = redis.call('HMGET', key, unpack(names)), {}
   for i, name in ipairs(names) do record[name] = values[i] or nil end

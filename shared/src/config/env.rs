@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::{ConfigError, ConfigErrors};
+use super::error::{ConfigError, ConfigErrors};
 use crate::secrets::{LiveSecret, ParseSecret, SecretError, SecretLoader, SecretName};
 
 /// The variables of a process, or what stands for them in a test.
@@ -29,6 +29,13 @@ impl Environment {
         let loader = SecretLoader::Environment(lookup.clone());
         let loaded = loader.load_all(secrets).await?;
         Ok(Self { lookup, loader, declared: secrets.iter().copied().collect(), loaded })
+    }
+
+    /// Plain variables alone.
+    #[must_use]
+    pub fn without_secrets(lookup: Lookup) -> Self {
+        let loader = SecretLoader::Environment(lookup.clone());
+        Self { lookup, loader, declared: BTreeSet::new(), loaded: HashMap::new() }
     }
 
     #[must_use]

@@ -1,6 +1,6 @@
 //! What the edge of HTTP reads: CORS, metrics, and which clients are served.
 
-use super::EnvReader;
+use super::env::EnvReader;
 use super::env::is_url;
 
 #[derive(Clone, Debug)]

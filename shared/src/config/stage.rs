@@ -1,6 +1,6 @@
 //! Where the service runs: `STAGE`.
 
-use super::EnvReader;
+use super::env::EnvReader;
 
 /// Only `local` has defaults that are not safe elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,9 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_postgres::config::SslMode;
 
+use super::env::EnvReader;
 use super::env::is_url;
-use super::{EnvReader, Stage};
+use super::stage::Stage;
 use crate::secrets::SecretName;
 
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::EnvReader;
+use super::env::EnvReader;
 
 /// The audience of a web-socket token.
 pub const WS_AUDIENCE: &str = "ws";

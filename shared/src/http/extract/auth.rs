@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::rate_limit::refuse_by_address;
 use crate::cache::CacheError;
-use crate::cache::sessions::CachedSessionState;
+use crate::cache::session::CachedSessionState;
 use crate::core::Core;
 use crate::http::context::RequestContext;
 use crate::http::problem::{Code, Problem};

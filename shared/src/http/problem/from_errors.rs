@@ -32,14 +32,13 @@ fn is_invalid(error: &tokio_postgres::error::DbError) -> bool {
 impl From<CacheError> for Problem {
     fn from(error: CacheError) -> Self {
         match &error {
-            CacheError::Limited { wait, limit } => {
-                // The budgets and the breaker: nothing that the client does ends this sooner.
-                let code =
-                    if limit.starts_with("sms_") { Code::SmsPaused } else { Code::RateLimited };
+            CacheError::Limited { limit, wait } => {
+                let code = if limit.is_sms_budget() { Code::SmsPaused } else { Code::RateLimited };
                 Self::retry(code, *wait)
             }
-            CacheError::UnexpectedData => Self::internal(error),
-            CacheError::Timeout | CacheError::Redis(_) => Self::unavailable(error),
+            CacheError::SmsPaused { wait } => Self::retry(Code::SmsPaused, *wait),
+            CacheError::UnexpectedData { .. } => Self::internal(error),
+            CacheError::Timeout { .. } | CacheError::Redis { .. } => Self::unavailable(error),
         }
     }
 }

@@ -1,4 +1,4 @@
--- Reads a verification, counted. What is over is not there.
+-- Counts the request and reads a verification. One that has ended is missing.
 -- KEYS[1]: verification:{id}.
 local refusal = take_limits(args.limits)
 if refusal then return refusal end

@@ -1,17 +1,17 @@
--- Compares a code. Counting and comparing are this one step: of any number of parallel
--- guesses exactly as many are evaluated as may be.
+-- Compares a code. This script counts and compares in one step, so that parallel guesses
+-- cannot exceed the maximum of attempts.
 -- KEYS[1]: verification:{id}. args: purpose, device, code_mac, max_attempts,
--- confirmed_ttl (ms), lock.
+-- confirmed_ttl (ms), lock (phone_lock.lua).
 local refusal = take_limits(args.limits)
 if refusal then return refusal end
 
 local record = read(KEYS[1], { 'purpose', 'device', 'expires_at', 'attempts', 'code_mac',
   'code_expires_at', 'verified', 'requires_2fa', 'tier', 'phone_key', 'phone', 'country', 'block',
-  'sent_minute', 'trial' })
+  'sent_minute', 'half_open_probe' })
 local expires_at = tonumber(record.expires_at or 0)
--- Asked for without a device, a verification is bound to none.
-local other_device = record.device ~= '' and record.device ~= args.device
-if expires_at <= now or record.purpose ~= args.purpose or other_device then
+-- A verification that was requested without a device is bound to no device.
+local is_other_device = record.device ~= '' and record.device ~= args.device
+if expires_at <= now or record.purpose ~= args.purpose or is_other_device then
   return answer({ status = 'invalid' })
 end
 local attempts, verified = tonumber(record.attempts), record.verified == '1'
@@ -23,7 +23,8 @@ if wait then return answer({ status = 'phone_locked', wait = wait }) end
 if not verified and tonumber(record.code_expires_at) <= now then
   return answer({ status = 'expired' })
 end
--- Keyed digests: what the comparison's time could tell is worth nothing without the key.
+-- The comparison need not take constant time: these are keyed digests, and a prefix of one
+-- is useless without the key.
 if record.code_mac ~= args.code_mac then
   redis.call('HINCRBY', KEYS[1], 'attempts', 1)
   return answer({ status = 'incorrect', attempts_left = args.max_attempts - attempts - 1,
@@ -33,6 +34,6 @@ if not verified then
   write(KEYS[1], { verified = 1, expires_at = now + args.confirmed_ttl })
   redis.call('PEXPIRE', KEYS[1], args.confirmed_ttl)
   record_success(record)
-  breaker_count(record, 'c', 1)
+  breaker_add(record, CONFIRMED, 1)
 end
 return answer({ status = 'confirmed', requires_2fa = record.requires_2fa == '1' })

@@ -1,0 +1,27 @@
+//! `verification:{id}`: one phone number that is being verified. Each step is one script,
+//! with a Rust file that gives it its arguments and reads its reply.
+//!
+//! | step | files |
+//! |---|---|
+//! | start | `start.rs`, `start.lua` |
+//! | read | `read.rs`, `read.lua` |
+//! | resend | `resend.rs`, `resend.lua` |
+//! | confirm | `confirm.rs`, `confirm.lua`, with the lock of a number in `phone_lock.lua` |
+//! | withdraw a code that was not sent | `withdraw.rs`, `withdraw.lua` |
+//!
+//! Phone number, code and device are stored as keyed digests or encrypted.
+
+mod confirm;
+mod read;
+pub(super) mod record;
+mod resend;
+mod start;
+mod tier;
+mod withdraw;
+
+pub use confirm::ConfirmOutcome;
+pub use read::Verification;
+pub use record::Progress;
+pub use resend::{ResendOutcome, Resent};
+pub use start::NewVerification;
+pub use tier::RateLimitTier;

@@ -1,0 +1,26 @@
+//! What is wrong with the configuration: variables by name, never with their value.
+
+use std::fmt;
+
+/// One variable and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    pub variable: &'static str,
+    pub error: &'static str,
+}
+
+/// Everything that is wrong, at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors(pub Vec<ConfigError>);
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("configuration: ")?;
+        for (n, ConfigError { variable, error }) in self.0.iter().enumerate() {
+            write!(f, "{}{variable} {error}", if n == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}

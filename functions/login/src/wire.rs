@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use shared::http::body::{JsonObject, KEYS_BODY_LIMIT, Validate, ValidationErrors, uuid};
 use shared::http::keys::SignalKeyBundleWire;
 use shared::limits::Limit;
-use shared::store::identities::DeviceKeys;
+use shared::store::keys::DeviceKeys;
 use utoipa::ToSchema;
 use uuid::Uuid;
 

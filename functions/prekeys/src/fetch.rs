@@ -8,7 +8,7 @@ use shared::http::caller::DirectoryCaller;
 use shared::http::context::RequestContext;
 use shared::http::problem::{Code, Problem};
 use shared::limits::Limit;
-use shared::store::bundles::{StoredBundle, StoredKey, StoredSignedKey, Target};
+use shared::store::keys::{StoredBundle, StoredKey, StoredSignedKey, Target};
 
 use crate::wire::{
     Bundle, BundlePrekey, BundleSignedPrekey, DeviceBundle, KeyDevice, KeyDevices, SeveralBundles,

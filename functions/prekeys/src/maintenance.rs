@@ -10,7 +10,7 @@ use shared::clock::date_time;
 use shared::http::caller::DirectoryCaller;
 use shared::http::context::RequestContext;
 use shared::http::problem::{Code, Problem};
-use shared::store::prekeys::KeyStatus;
+use shared::store::keys::KeyStatus;
 
 use crate::wire::{
     DeviceDifferences, KeyHealth, KeyStatusBody, KeysDigest, KnownDevices, Recommendations,

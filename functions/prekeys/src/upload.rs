@@ -6,7 +6,7 @@ use shared::app::App;
 use shared::http::context::RequestContext;
 use shared::http::keys::{SignatureErrors, last_resort_clash};
 use shared::http::problem::{Code, Problem};
-use shared::store::identities::Upload;
+use shared::store::keys::Upload;
 
 use crate::wire::Uploaded;
 

@@ -15,7 +15,7 @@ use shared::http::context::RequestContext;
 use shared::http::problem::{self, Problem};
 use shared::limits::Limit;
 use shared::sender::{Message, text};
-use shared::store::users::Account;
+use shared::store::accounts::Account;
 use std::time::Duration;
 
 use crate::wire::{Confirmation, Resend, Start, Started, VerificationState, WirePurpose};

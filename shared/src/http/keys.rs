@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::body::{JsonObject, ValidationErrors};
 use super::problem::{Code, FieldError, Problem};
 use crate::app::App;
-use crate::store::identities::DeviceKeys;
+use crate::store::keys::DeviceKeys;
 
 /// A Curve25519 public key with its id.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -294,23 +294,8 @@ fn internal(error: &dyn std::error::Error) -> Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        match &error {
-            StoreError::UnexpectedData => internal(&error),
-            StoreError::Statement(cause) if cause.as_db_error().is_some_and(is_our_fault) => {
-                internal(&error)
-            }
-            StoreError::Unreachable(_) | StoreError::Timeout | StoreError::Statement(_) => {
-                unavailable(&error)
-            }
-        }
+        if error.is_transient() { unavailable(&error) } else { internal(&error) }
     }
-}
-
-/// A statement that can never succeed, as against a server that is going down, full, or
-/// picked us to end a deadlock. Classes as in PostgreSQL's appendix A.
-fn is_our_fault(error: &tokio_postgres::error::DbError) -> bool {
-    let class = error.code().code().get(..2).unwrap_or_default();
-    matches!(class, "22" | "23" | "42")
 }
 
 impl From<CacheError> for Problem {

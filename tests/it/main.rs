@@ -18,5 +18,6 @@ mod senders;
 mod sessions;
 mod signal;
 mod sources;
+mod statements;
 mod tokens;
 mod verify;

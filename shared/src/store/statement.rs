@@ -169,16 +169,13 @@ fn expand(template: &str, types: &[(&'static str, Type)]) -> (String, Vec<String
         let name = placeholder(from);
         let length = if name.is_empty() { verbatim(from) } else { 1 + name.len() };
         let (token, after) = from.split_at(length);
-        match types.iter().position(|(declared, _)| *declared == name) {
-            Some(index) => {
-                used[index] = true;
-                let _ = write!(sql, "${}", index + 1);
-            }
-            None => {
-                sql.push_str(token);
-                if !name.is_empty() {
-                    faults.push(format!("{name} is not declared"));
-                }
+        if let Some(index) = types.iter().position(|(declared, _)| *declared == name) {
+            used[index] = true;
+            let _ = write!(sql, "${}", index + 1);
+        } else {
+            sql.push_str(token);
+            if !name.is_empty() {
+                faults.push(format!("{name} is not declared"));
             }
         }
         rest = after;

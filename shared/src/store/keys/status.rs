@@ -135,7 +135,7 @@ impl Store {
     /// Deletes what can never be handed out again: signed prekeys past their grace, and
     /// with each the unused one-time keys of its device, of at most `devices` devices. Gives
     /// of how many; fewer than asked for means that nothing is left. A device that comes
-    /// back is told to upload.
+    /// back learns from its key status that it has to upload.
     pub async fn clean_up_keys(&self, now: Timestamp, devices: i64) -> Result<i64, StoreError> {
         /// A device that has just uploaded one kind is about to upload the other.
         const QUIET: Duration = Duration::from_hours(24);

@@ -2,7 +2,7 @@
 //! which tells the time of each, else through a bare connection. And what Postgres says
 //! that it took of that.
 
-use shared::store::bundles::take_statement;
+use shared::store::statements;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -121,12 +121,21 @@ fn statement(user: Uuid, device: Option<Uuid>) -> String {
         Some(device) => (format!("'{device}'"), "NULL".to_owned()),
         None => ("NULL".to_owned(), format!("'{nobody}'")),
     };
-    take_statement()
-        .replace("$1", &format!("'{{{user}}}'"))
-        .replace("$2", "'{true}'")
-        .replace("$3", &device)
-        .replace("$4", &left_out)
-        .replace("$5", "timestamptz 'epoch'")
+    let statements = statements();
+    let taking = statements.iter().find(|statement| statement.name() == "take_bundles");
+    let taking = taking.expect("the statement that hands bundles out");
+    // Fewer than ten parameters: no number is the start of another.
+    taking.types().iter().enumerate().fold(taking.sql().to_owned(), |sql, (index, (name, _))| {
+        let value = match *name {
+            "users" => format!("'{{{user}}}'"),
+            "one_time" => "'{true}'".to_owned(),
+            "device" => device.clone(),
+            "left_out" => left_out.clone(),
+            "dead_before" => "timestamptz 'epoch'".to_owned(),
+            other => panic!("no value for {other}"),
+        };
+        sql.replace(&format!("${}", index + 1), &value)
+    })
 }
 
 fn sample(latencies: Vec<Duration>) -> Sample {

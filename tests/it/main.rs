@@ -19,5 +19,6 @@ mod senders;
 mod sessions;
 mod signal;
 mod sources;
+mod statements;
 mod tokens;
 mod verify;

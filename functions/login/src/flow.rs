@@ -13,8 +13,8 @@ use shared::crypto::constant_time_eq;
 use shared::http::context::RequestContext;
 use shared::http::problem::{Code, Problem};
 use shared::http::signal_keys::{last_resort_clash, verify_bundle};
-use shared::store::identities::NewKeys;
-use shared::store::logins::{DeviceDetails, LoginCompleted, LoginOutcome, NewLogin};
+use shared::store::keys::NewKeys;
+use shared::store::login::{DeviceDetails, LoginCompleted, LoginOutcome, NewLogin};
 use shared::telemetry::ErrorChain;
 
 use crate::wire::{Credentials, Tokens};
@@ -48,10 +48,10 @@ pub async fn complete_login(
         (LoginOutcome::VerificationUsed, _) => {
             return Err(Problem::new(Code::VerificationInvalid));
         }
-        (LoginOutcome::WrongAccount, Purpose::Register) => {
+        (LoginOutcome::AccountExists, _) => {
             return Err(Problem::new(Code::AccountExists));
         }
-        (LoginOutcome::WrongAccount, Purpose::Login) => {
+        (LoginOutcome::AccountNotFound, _) => {
             return Err(Problem::new(Code::AccountNotFound));
         }
         (LoginOutcome::SecondFactorRequired, _) => {

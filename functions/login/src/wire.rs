@@ -10,7 +10,7 @@ use shared::http::extract::JsonObject;
 use shared::http::extract::json::{KEYS_BODY_LIMIT, Validate, ValidationErrors};
 use shared::http::extract::path::uuid;
 use shared::http::signal_keys::SignalKeyBundleWire;
-use shared::store::identities::DeviceKeys;
+use shared::store::keys::DeviceKeys;
 use utoipa::ToSchema;
 use uuid::Uuid;
 

@@ -6,7 +6,7 @@ use domain::prekey::RegistrationId;
 use shared::http::context::RequestContext;
 use shared::http::extract::DirectoryCaller;
 use shared::http::problem::{Code, Problem};
-use shared::store::bundles::{StoredBundle, StoredKey, StoredSignedKey, Target};
+use shared::store::keys::{StoredBundle, StoredKey, StoredSignedKey, Target};
 
 use crate::target::{BundleOf, BundlesOf, BundlesOfOne, DeviceListOf};
 use crate::wire::{

@@ -12,7 +12,7 @@ use shared::http::context::RequestContext;
 use shared::http::extract::DirectoryCaller;
 use shared::http::extract::directory::NoTarget;
 use shared::http::problem::{Code, Problem};
-use shared::store::prekeys::KeyStatus;
+use shared::store::keys::KeyStatus;
 
 use crate::wire::{
     DeviceDifferences, KeyHealth, KeyStatusBody, KeysDigest, KnownDevices, Recommendations,

@@ -6,7 +6,7 @@ use domain::principal::Principal;
 use shared::http::context::RequestContext;
 use shared::http::problem::{Code, Problem};
 use shared::http::signal_keys::{SignatureErrors, last_resort_clash};
-use shared::store::identities::Upload;
+use shared::store::keys::Upload;
 
 use crate::wire::Uploaded;
 

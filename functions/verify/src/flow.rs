@@ -14,7 +14,7 @@ use shared::cache::verification::{
 use shared::http::context::RequestContext;
 use shared::http::problem::{self, Problem};
 use shared::sender::{Message, text};
-use shared::store::users::Account;
+use shared::store::accounts::Account;
 use shared::telemetry::ErrorChain;
 use std::time::Duration;
 

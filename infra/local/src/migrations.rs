@@ -33,7 +33,7 @@ pub enum MigrationError {
         source: tokio_postgres::Error,
     },
     #[error(transparent)]
-    Tls(shared::store::StoreError),
+    Tls(shared::config::ConfigError),
     #[error("{what} failed: {reason}")]
     Sql {
         what: String,

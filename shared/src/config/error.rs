@@ -9,6 +9,14 @@ pub struct ConfigError {
     pub error: &'static str,
 }
 
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.variable, self.error)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
 /// Everything that is wrong, at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(pub Vec<ConfigError>);
@@ -16,8 +24,8 @@ pub struct ConfigErrors(pub Vec<ConfigError>);
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("configuration: ")?;
-        for (n, ConfigError { variable, error }) in self.0.iter().enumerate() {
-            write!(f, "{}{variable} {error}", if n == 0 { "" } else { "; " })?;
+        for (n, error) in self.0.iter().enumerate() {
+            write!(f, "{}{error}", if n == 0 { "" } else { "; " })?;
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use super::extract::JsonObject;
 use super::extract::json::ValidationErrors;
 use super::problem::{Code, FieldError, Problem};
 use crate::core::Core;
-use crate::store::identities::DeviceKeys;
+use crate::store::keys::DeviceKeys;
 
 /// A Curve25519 public key with its id.
 #[derive(Debug, Deserialize, ToSchema)]

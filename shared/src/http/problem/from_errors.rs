@@ -10,23 +10,8 @@ use crate::tokens::TokenError;
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        match &error {
-            StoreError::UnexpectedData => Self::internal(error),
-            StoreError::Statement(cause) if cause.as_db_error().is_some_and(is_invalid) => {
-                Self::internal(error)
-            }
-            StoreError::Unreachable(_) | StoreError::Timeout | StoreError::Statement(_) => {
-                Self::unavailable(error)
-            }
-        }
+        if error.is_transient() { Self::unavailable(error) } else { Self::internal(error) }
     }
-}
-
-/// A statement that can never succeed, as against a server that is shutting down, full, or
-/// chose this transaction to end a deadlock. Classes as in PostgreSQL's appendix A.
-fn is_invalid(error: &tokio_postgres::error::DbError) -> bool {
-    let class = error.code().code().get(..2).unwrap_or_default();
-    matches!(class, "22" | "23" | "42")
 }
 
 impl From<CacheError> for Problem {

@@ -1,0 +1,74 @@
+//! `users_auth`: one row per verified phone number.
+
+use domain::ids::UserId;
+use domain::phone::PhoneNumber;
+use domain::time::Timestamp;
+use std::time::SystemTime;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use super::connection::Store;
+use super::error::StoreError;
+use super::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit};
+use super::statement::{LazyStatement, Parameter, Statement, row_struct};
+use crate::audit::AuditEntry;
+
+static FIND_ACCOUNT: LazyStatement = LazyStatement::new(|| {
+    Statement::new(
+        "find_account",
+        "SELECT id, two_factor_enabled FROM auth.users_auth WHERE phone_number = :phone",
+        [("phone", Type::TEXT)],
+    )
+});
+
+row_struct! {
+    struct AccountRow { id: Uuid, two_factor_enabled: bool }
+}
+
+static RECORD_EVENT: LazyStatement = LazyStatement::new(|| {
+    let sql = format!(
+        "WITH cause AS (SELECT id AS user_id FROM auth.users_auth WHERE phone_number = :phone),
+         {audit}
+         SELECT 1 AS recorded",
+        audit = audit("cause"),
+    );
+    let types = [("phone", Type::TEXT), ("now", Type::TIMESTAMPTZ), AUDIT_ENTRY, AUDIT_PERSONAL];
+    Statement::new("record_event", &sql, types)
+});
+
+pub(super) static STATEMENTS: &[&LazyStatement] = &[&FIND_ACCOUNT, &RECORD_EVENT];
+
+/// What a verification needs to know of the account behind a number.
+#[derive(Clone, Copy, Debug)]
+pub struct Account {
+    pub id: UserId,
+    pub two_factor_enabled: bool,
+}
+
+impl Store {
+    pub async fn find_account(&self, phone: &PhoneNumber) -> Result<Option<Account>, StoreError> {
+        let row: Option<AccountRow> =
+            self.fetch_optional(&FIND_ACCOUNT, &[("phone", &phone.as_e164())]).await?;
+        Ok(row.map(|AccountRow { id, two_factor_enabled }| Account {
+            id: UserId::from_uuid(id),
+            two_factor_enabled,
+        }))
+    }
+
+    /// Records a security event of the account behind a number, if there is one: the same
+    /// statement either way.
+    pub async fn record_event(
+        &self,
+        phone: &PhoneNumber,
+        now: Timestamp,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        let parameters: &[Parameter<'_>] = &[
+            ("phone", &phone.as_e164()),
+            ("now", &SystemTime::from(now)),
+            ("audit_entry", &audit.entry),
+            ("audit_personal", &audit.personal),
+        ];
+        self.execute(&RECORD_EVENT, parameters).await
+    }
+}

@@ -1,0 +1,146 @@
+//! What can fail in the store. An error names the statement or transaction that failed, and
+//! holds no value of a row: Postgres' own message and detail are dropped where it arrives.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use thiserror::Error;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::WrongType;
+
+/// `statement` is the name of the statement, or of the transaction while it begins or ends.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    #[error("failed to connect to postgres for {statement}")]
+    Unreachable { statement: &'static str, source: Option<PostgresError> },
+    #[error("{statement} timed out")]
+    Timeout { statement: &'static str },
+    #[error("{statement} failed")]
+    Statement { statement: &'static str, source: PostgresError },
+    /// A row is missing, or a column has an unexpected type or value.
+    #[error("{statement} returned unexpected data: {what}")]
+    UnexpectedData { statement: &'static str, what: &'static str },
+    /// The names of the parameters are not those that the statement declares.
+    #[error("{statement} was given wrong parameters: {parameter}")]
+    Parameters { statement: &'static str, parameter: &'static str },
+}
+
+impl StoreError {
+    /// Whether the same call may succeed later: Postgres is down, restarts, is full or
+    /// ended a deadlock. Otherwise the fault is in this service.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Timeout { .. } => true,
+            Self::Statement { source, .. } => source.is_transient(),
+            Self::UnexpectedData { .. } | Self::Parameters { .. } => false,
+        }
+    }
+
+    /// The unique constraint that the statement violated, if that is why it failed.
+    #[must_use]
+    pub fn unique_violation(&self) -> Option<&str> {
+        match self {
+            Self::Statement { source, .. } => source.unique_violation(),
+            _ => None,
+        }
+    }
+}
+
+/// Gives the outcome that a violated unique constraint stands for; other errors stay errors.
+pub(super) fn map_constraint<T>(
+    result: Result<T, StoreError>,
+    outcome: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, StoreError> {
+    result.or_else(|error| error.unique_violation().and_then(outcome).ok_or(error))
+}
+
+/// What of a Postgres error may be logged. The client's error is not kept: its sources print
+/// Postgres' message and detail, which hold users' data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostgresError(Kind);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    Refused { state: SqlState, constraint: Option<String> },
+    Closed,
+    Io(io::ErrorKind),
+    WrongType,
+    Other,
+}
+
+impl PostgresError {
+    /// The five characters that name what Postgres refused (appendix A of its manual).
+    #[must_use]
+    pub fn sql_state(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::Refused { state, .. } => Some(state.code()),
+            _ => None,
+        }
+    }
+
+    fn unique_violation(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::Refused { state, constraint } if *state == SqlState::UNIQUE_VIOLATION => {
+                constraint.as_deref()
+            }
+            _ => None,
+        }
+    }
+
+    fn is_transient(&self) -> bool {
+        match &self.0 {
+            // Data exceptions, violated constraints, and SQL that is wrong or not permitted.
+            Kind::Refused { state, .. } => {
+                !matches!(state.code().get(..2), Some("22" | "23" | "42"))
+            }
+            Kind::Closed | Kind::Io(_) | Kind::Other => true,
+            Kind::WrongType => false,
+        }
+    }
+}
+
+impl fmt::Display for PostgresError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Refused { state, constraint: None } => {
+                write!(formatter, "SQLSTATE {}", state.code())
+            }
+            Kind::Refused { state, constraint: Some(constraint) } => {
+                write!(formatter, "SQLSTATE {}, constraint {constraint}", state.code())
+            }
+            Kind::Closed => formatter.write_str("connection closed"),
+            Kind::Io(kind) => write!(formatter, "i/o error: {kind}"),
+            Kind::WrongType => formatter.write_str("wrong type of a parameter"),
+            Kind::Other => formatter.write_str("postgres client error"),
+        }
+    }
+}
+
+impl StdError for PostgresError {}
+
+impl From<tokio_postgres::Error> for PostgresError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if let Some(refused) = error.as_db_error() {
+            return Self(Kind::Refused {
+                state: refused.code().clone(),
+                constraint: refused.constraint().map(str::to_owned),
+            });
+        }
+        if error.is_closed() {
+            return Self(Kind::Closed);
+        }
+        let mut source = error.source();
+        while let Some(cause) = source {
+            if let Some(cause) = cause.downcast_ref::<io::Error>() {
+                return Self(Kind::Io(cause.kind()));
+            }
+            if cause.is::<WrongType>() {
+                return Self(Kind::WrongType);
+            }
+            source = cause.source();
+        }
+        Self(Kind::Other)
+    }
+}

@@ -1,0 +1,127 @@
+//! Signed prekeys and Kyber keys of last resort: one of each per device, replaced as a whole.
+
+use domain::ids::EntryId;
+use domain::prekey::lifecycle::signed_expires_at;
+use domain::prekey::{IdentityKey, KyberPrekey, SignedPrekey};
+use domain::principal::Principal;
+use domain::time::Timestamp;
+use std::time::SystemTime;
+use tokio_postgres::types::Type;
+
+use super::kind::archive_last_resort;
+use super::upload::{UPLOAD_GUARD, UPLOAD_TYPES, Upload, upload_columns};
+use crate::clock::Rng;
+use crate::store::connection::Store;
+use crate::store::error::StoreError;
+use crate::store::statement::{LazyStatement, Parameter, Statement};
+
+pub(super) const SIGNED_REPLACES: &str = "ON CONFLICT (device_id) DO UPDATE SET id = excluded.id,
+             key_id = excluded.key_id, public_key = excluded.public_key,
+             signature = excluded.signature, expires_at = excluded.expires_at,
+             created_at = excluded.created_at";
+pub(super) const LAST_RESORT_REPLACES: &str =
+    "ON CONFLICT (device_id) DO UPDATE SET id = excluded.id,
+             key_id = excluded.key_id, key_hash = excluded.key_hash,
+             public_key = excluded.public_key, signature = excluded.signature,
+             created_at = excluded.created_at";
+
+static REPLACE_SIGNED_PREKEY: LazyStatement = LazyStatement::new(|| {
+    let sql = format!(
+        "WITH {UPLOAD_GUARD},
+         uploader AS (
+           UPDATE auth.identity_keys i SET updated_at = :now FROM found f
+            WHERE i.device_id = f.device_id),
+         signed AS (
+           INSERT INTO auth.signed_prekeys (device_id, id, key_id, public_key, signature,
+                  expires_at, created_at)
+           SELECT device_id, :row, :key_id, :public_key, :signature, :expires_at, :now FROM found
+           {SIGNED_REPLACES})
+         SELECT {columns}",
+        columns = upload_columns("false", "1::int8"),
+    );
+    let own = [
+        ("row", Type::UUID),
+        ("key_id", Type::INT4),
+        ("public_key", Type::TEXT),
+        ("signature", Type::TEXT),
+        ("expires_at", Type::TIMESTAMPTZ),
+    ];
+    Statement::new("replace_signed_prekey", &sql, [&UPLOAD_TYPES[..], &own].concat())
+});
+
+static REPLACE_LAST_RESORT: LazyStatement = LazyStatement::new(|| {
+    let sql = format!(
+        "WITH {UPLOAD_GUARD},
+         clash AS (
+           SELECT FROM auth.kyber_prekeys
+            WHERE device_id = :device AND is_one_time
+              AND (key_hash = :key_hash OR NOT is_used AND key_id = :key_id)),
+         owner AS (SELECT * FROM found WHERE NOT EXISTS (SELECT FROM clash)),
+         {archived},
+         uploader AS (
+           UPDATE auth.identity_keys i SET updated_at = :now FROM found f
+            WHERE i.device_id = f.device_id),
+         last_resort AS (
+           INSERT INTO auth.kyber_last_resort_prekeys (device_id, id, key_id, key_hash,
+                  public_key, signature, created_at)
+           SELECT device_id, :row, :key_id, :key_hash, :public_key, :signature, :now FROM owner
+           {LAST_RESORT_REPLACES})
+         SELECT {columns}",
+        archived = archive_last_resort("owner", ":key_hash"),
+        columns = upload_columns("EXISTS (SELECT FROM clash)", "1::int8"),
+    );
+    let own = [
+        ("row", Type::UUID),
+        ("key_id", Type::INT4),
+        ("key_hash", Type::BYTEA),
+        ("public_key", Type::BYTEA),
+        ("signature", Type::TEXT),
+    ];
+    Statement::new("replace_last_resort", &sql, [&UPLOAD_TYPES[..], &own].concat())
+});
+
+pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
+    &[&REPLACE_SIGNED_PREKEY, &REPLACE_LAST_RESORT];
+
+impl Store {
+    /// Replaces the signed prekey of the caller's device, whose signature was checked with
+    /// this identity key.
+    pub async fn replace_signed_prekey(
+        &self,
+        principal: Principal,
+        identity: &IdentityKey,
+        signed: &SignedPrekey,
+        now: Timestamp,
+        rng: Rng,
+    ) -> Result<Upload, StoreError> {
+        let row = EntryId::new(now, &rng.bytes());
+        let keys: &[Parameter<'_>] = &[
+            ("row", row.as_uuid()),
+            ("key_id", &signed.id.get()),
+            ("public_key", &signed.key.as_str()),
+            ("signature", &signed.signature.as_str()),
+            ("expires_at", &SystemTime::from(signed_expires_at(now))),
+        ];
+        self.upload(&REPLACE_SIGNED_PREKEY, principal, Some(identity), now, keys).await
+    }
+
+    /// Replaces the Kyber prekey of last resort in the same way.
+    pub async fn replace_last_resort(
+        &self,
+        principal: Principal,
+        identity: &IdentityKey,
+        last_resort: &KyberPrekey,
+        now: Timestamp,
+        rng: Rng,
+    ) -> Result<Upload, StoreError> {
+        let (row, hash) = (EntryId::new(now, &rng.bytes()), last_resort.key.hash());
+        let keys: &[Parameter<'_>] = &[
+            ("row", row.as_uuid()),
+            ("key_id", &last_resort.id.get()),
+            ("key_hash", &hash.as_slice()),
+            ("public_key", &last_resort.key.as_bytes()),
+            ("signature", &last_resort.signature.as_str()),
+        ];
+        self.upload(&REPLACE_LAST_RESORT, principal, Some(identity), now, keys).await
+    }
+}

@@ -1,0 +1,165 @@
+//! How many keys there are, of a device and of the fleet, and the clean-up of dead keys.
+
+use domain::ids::{DeviceId, UserId};
+use domain::prekey::{LOW, SIGNED_GRACE};
+use domain::time::Timestamp;
+use std::time::{Duration, SystemTime};
+use tokio_postgres::types::Type;
+
+use super::kind::delete_unused;
+use crate::store::connection::Store;
+use crate::store::error::StoreError;
+use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
+
+/// What a device has in the directory.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyStatus {
+    pub prekeys: u32,
+    pub kyber_prekeys: u32,
+    /// Those that were handed out included.
+    pub all_prekeys: u32,
+    /// When the signed prekey came, and until when it is active.
+    pub signed: Option<(Timestamp, Timestamp)>,
+}
+
+/// The fleet's supply.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyStats {
+    pub prekeys: i64,
+    pub kyber_prekeys: i64,
+    pub devices: i64,
+    pub devices_low: i64,
+    pub devices_empty: i64,
+}
+
+static FIND_KEY_STATUS: LazyStatement = LazyStatement::new(|| {
+    Statement::new(
+        "find_key_status",
+        "SELECT (SELECT count(*) FROM auth.prekeys WHERE device_id = d.id AND NOT is_used)
+                  AS prekeys,
+                (SELECT count(*) FROM auth.kyber_prekeys WHERE device_id = d.id AND NOT is_used)
+                  AS kyber_prekeys,
+                (SELECT count(*) FROM auth.prekeys WHERE device_id = d.id) AS all_prekeys,
+                s.created_at AS signed_at, s.expires_at AS signed_expires_at
+           FROM auth.devices d LEFT JOIN auth.signed_prekeys s ON s.device_id = d.id
+          WHERE d.id = :device AND d.user_id = :user",
+        [("device", Type::UUID), ("user", Type::UUID)],
+    )
+});
+
+row_struct! {
+    struct KeyStatusRow {
+        prekeys: i64,
+        kyber_prekeys: i64,
+        all_prekeys: i64,
+        signed_at: Option<SystemTime>,
+        signed_expires_at: Option<SystemTime>,
+    }
+}
+
+/// `dead_before` is the last expiry that counts as dead, `quiet_since` the last upload.
+static CLEAN_UP_KEYS: LazyStatement = LazyStatement::new(|| {
+    let sql = format!(
+        "WITH dead AS (
+           SELECT s.device_id FROM auth.signed_prekeys s
+             JOIN auth.identity_keys i ON i.device_id = s.device_id
+            WHERE s.expires_at <= :dead_before AND i.updated_at <= :quiet_since
+            ORDER BY s.expires_at LIMIT :devices FOR UPDATE SKIP LOCKED),
+         signed AS (DELETE FROM auth.signed_prekeys s USING dead d WHERE s.device_id = d.device_id),
+         {deleted_unused}
+         SELECT count(*) AS devices FROM dead",
+        deleted_unused = delete_unused("dead"),
+    );
+    let types = [
+        ("dead_before", Type::TIMESTAMPTZ),
+        ("quiet_since", Type::TIMESTAMPTZ),
+        ("devices", Type::INT8),
+    ];
+    Statement::new("clean_up_keys", &sql, types)
+});
+
+row_struct! {
+    struct CleanedUpRow { devices: i64 }
+}
+
+static COUNT_KEYS: LazyStatement = LazyStatement::new(|| {
+    Statement::new(
+        "count_keys",
+        "SELECT
+           (SELECT count(*) FROM auth.prekeys WHERE NOT is_used) AS prekeys,
+           (SELECT count(*) FROM auth.kyber_prekeys WHERE NOT is_used) AS kyber_prekeys,
+           count(*) AS devices, count(*) FILTER (WHERE unused < :low) AS devices_low,
+           count(*) FILTER (WHERE unused = 0) AS devices_empty
+         FROM (SELECT (SELECT count(*) FROM (
+                 SELECT FROM auth.prekeys k WHERE k.device_id = i.device_id AND NOT k.is_used
+                  LIMIT :low) k) AS unused
+                 FROM auth.identity_keys i) AS devices",
+        [("low", Type::INT8)],
+    )
+});
+
+row_struct! {
+    struct KeyStatsRow {
+        prekeys: i64,
+        kyber_prekeys: i64,
+        devices: i64,
+        devices_low: i64,
+        devices_empty: i64,
+    }
+}
+
+pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
+    &[&FIND_KEY_STATUS, &CLEAN_UP_KEYS, &COUNT_KEYS];
+
+impl Store {
+    /// What a device of a user has in the directory; `None` if there is no such device.
+    pub async fn find_key_status(
+        &self,
+        user: UserId,
+        device: DeviceId,
+    ) -> Result<Option<KeyStatus>, StoreError> {
+        let parameters: &[Parameter<'_>] =
+            &[("device", device.as_uuid()), ("user", user.as_uuid())];
+        let row: Option<KeyStatusRow> = self.fetch_optional(&FIND_KEY_STATUS, parameters).await?;
+        let Some(row) = row else { return Ok(None) };
+        let count = |count| u32::try_from(count).map_err(|_| FIND_KEY_STATUS.unexpected("a count"));
+        let signed = row.signed_at.zip(row.signed_expires_at);
+        Ok(Some(KeyStatus {
+            prekeys: count(row.prekeys)?,
+            kyber_prekeys: count(row.kyber_prekeys)?,
+            all_prekeys: count(row.all_prekeys)?,
+            signed: signed.map(|(at, expires_at)| (at.into(), expires_at.into())),
+        }))
+    }
+
+    /// Deletes what can never be handed out again: signed prekeys past their grace, and
+    /// with each the unused one-time keys of its device, of at most `devices` devices. Gives
+    /// of how many; fewer than asked for means that nothing is left. A device that comes
+    /// back learns from its key status that it has to upload.
+    pub async fn clean_up_keys(&self, now: Timestamp, devices: i64) -> Result<i64, StoreError> {
+        /// A device that has just uploaded one kind is about to upload the other.
+        const QUIET: Duration = Duration::from_hours(24);
+        let parameters: &[Parameter<'_>] = &[
+            ("dead_before", &SystemTime::from(now - SIGNED_GRACE)),
+            ("quiet_since", &SystemTime::from(now - QUIET)),
+            ("devices", &devices),
+        ];
+        let row: CleanedUpRow = self.fetch_one(&CLEAN_UP_KEYS, parameters).await?;
+        Ok(row.devices)
+    }
+
+    /// Counts the fleet's keys: reads every device's, for operators now and then.
+    pub async fn key_stats(&self) -> Result<KeyStats, StoreError> {
+        const DEADLINE: Duration = Duration::from_mins(1);
+        let low = i64::from(LOW);
+        let rows = self.fetch_all_within(DEADLINE, &COUNT_KEYS, &[("low", &low)]).await?;
+        let row: KeyStatsRow = COUNT_KEYS.one(rows)?;
+        Ok(KeyStats {
+            prekeys: row.prekeys,
+            kyber_prekeys: row.kyber_prekeys,
+            devices: row.devices,
+            devices_low: row.devices_low,
+            devices_empty: row.devices_empty,
+        })
+    }
+}

@@ -1,0 +1,158 @@
+//! Log in: a session of an existing account, on a new device or one that comes back.
+
+use domain::device::{MAX_SIGNAL_DEVICE_ID, SIGNAL_DEVICE_ID_REST};
+use domain::ids::UserId;
+use domain::prekey::RegistrationId;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use super::new_login::{
+    DEVICE_COLUMNS, LoginCompleted, LoginOutcome, NewLogin, SESSION_COLUMNS, TYPES,
+    map_login_constraint,
+};
+use crate::store::connection::Store;
+use crate::store::error::StoreError;
+use crate::store::outbox::audit::audit;
+use crate::store::outbox::session_ended::session_ended;
+use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
+use crate::store::transaction::{Ended, Transaction};
+
+static LOCK_ACCOUNT: LazyStatement = LazyStatement::new(|| {
+    Statement::new(
+        "lock_account",
+        "UPDATE auth.users_auth SET last_authenticated_at = :now
+          WHERE phone_number = :phone RETURNING id, two_factor_enabled",
+        [("phone", Type::TEXT), ("now", Type::TIMESTAMPTZ)],
+    )
+});
+
+row_struct! {
+    struct LockedAccountRow { id: Uuid, two_factor_enabled: bool }
+}
+
+/// The account's row is locked first (`lock_account`): this statement sees what was committed
+/// before, and two log-ins of one device follow each other. Then the old session, then the
+/// device: in the order in which a refresh locks them.
+static INSERT_LOGIN: LazyStatement = LazyStatement::new(|| {
+    let sql = format!(
+        "WITH account AS (SELECT :user AS user_id),
+         ended AS (
+           UPDATE auth.sessions AS s SET revoked_at = :now, revoked_for = 'replaced'
+             FROM auth.devices AS d
+            WHERE d.user_id = :user AND d.device_fingerprint = :fingerprint
+              AND s.device_id = d.id AND s.revoked_at IS NULL
+           RETURNING s.id, s.user_id),
+         numbers AS (
+           SELECT greatest(0,
+                    (SELECT max(signal_device_id) FROM auth.devices WHERE user_id = :user),
+                    (SELECT max(signal_device_id) FROM auth.released_signal_device_ids
+                      WHERE user_id = :user)) AS highest),
+         number AS ( -- the next, or else the one released longest ago
+           SELECT CASE WHEN highest < {MAX_SIGNAL_DEVICE_ID} THEN highest + 1 ELSE (
+             SELECT r.signal_device_id FROM auth.released_signal_device_ids r
+              WHERE r.user_id = :user AND r.released_at <= :now - interval '{reuse} days'
+                AND (r.registration_id IS NULL OR r.registration_id <> :registration_id)
+                AND NOT EXISTS (SELECT FROM auth.devices o
+                     WHERE o.user_id = :user AND o.signal_device_id = r.signal_device_id)
+              ORDER BY r.released_at LIMIT 1) END AS free
+             FROM numbers),
+         device AS (
+           INSERT INTO auth.devices AS d ({DEVICE_COLUMNS})
+           SELECT :device, :user, :fingerprint, coalesce(:device_name, :default_device_name),
+                  coalesce(:device_type, :default_device_type), :model, :os_version, :app_version,
+                  :fcm_token, :apns_token,
+                  NOT EXISTS (SELECT 1 FROM auth.devices o WHERE o.user_id = :user),
+                  :now, :now, :now, (SELECT free FROM number)
+            WHERE (SELECT count(*) FROM ended) >= 0 -- the old session ends before all else
+           ON CONFLICT (user_id, device_fingerprint) DO UPDATE SET
+             device_name = coalesce(:device_name, d.device_name),
+             device_type = coalesce(:device_type, d.device_type),
+             model = coalesce(excluded.model, d.model),
+             os_version = coalesce(excluded.os_version, d.os_version),
+             app_version = coalesce(excluded.app_version, d.app_version),
+             fcm_token = coalesce(excluded.fcm_token, d.fcm_token),
+             apns_token = coalesce(excluded.apns_token, d.apns_token),
+             is_active = true, last_active = :now, updated_at = :now,
+             signal_device_id = coalesce(d.signal_device_id, excluded.signal_device_id)
+           RETURNING id, user_id, id = :device AS is_new, signal_device_id),
+         session AS (
+           INSERT INTO auth.sessions ({SESSION_COLUMNS})
+           SELECT :session, user_id, id, :verification, :now, :now, :now, :expires_at, :now
+             FROM device),
+         history AS (
+           INSERT INTO auth.login_history (id, user_id, device_id, ip_address, status, created_at)
+           SELECT :history, user_id, id, :address, 'success', :now FROM device),
+         added_event AS (
+           INSERT INTO auth.outbox (user_id, topic, payload, created_at)
+           SELECT user_id, 'device.added',
+                  jsonb_build_object('userId', user_id, 'deviceId', id, 'timestamp', :timestamp),
+                  :now
+             FROM device WHERE is_new),
+         {ended_event},
+         {audit}
+         SELECT user_id, id AS device_id, array(SELECT id FROM ended) AS ended,
+                signal_device_id IS NULL AS has_no_signal_device_id
+           FROM device",
+        reuse = SIGNAL_DEVICE_ID_REST.as_secs() / (24 * 3600),
+        ended_event = session_ended("ended"),
+        audit = audit("account"),
+    );
+    Statement::new("insert_login", &sql, [&TYPES[..], &[("registration_id", Type::INT4)]].concat())
+});
+
+row_struct! {
+    struct InsertedLoginRow {
+        user_id: Uuid,
+        device_id: Uuid,
+        ended: Vec<Uuid>,
+        has_no_signal_device_id: bool,
+    }
+}
+
+pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&LOCK_ACCOUNT, &INSERT_LOGIN];
+
+impl Store {
+    /// Creates a session of an existing account: two statements, two more for keys, one
+    /// commit. Three round trips.
+    pub async fn log_in(&self, login: &NewLogin) -> Result<LoginOutcome, StoreError> {
+        let result = self.transaction("log_in", |transaction| log_in(transaction, login));
+        map_login_constraint(result.await)
+    }
+}
+
+async fn log_in(
+    transaction: Transaction<'_>,
+    login: &NewLogin,
+) -> Result<Ended<LoginOutcome>, StoreError> {
+    let derived = login.derived();
+    let lock: &[Parameter<'_>] = &[("phone", &login.phone.as_e164()), ("now", &derived.now)];
+    let account: Option<LockedAccountRow> = transaction.fetch_optional(&LOCK_ACCOUNT, lock).await?;
+    let Some(account) = account else {
+        return transaction.rollback(LoginOutcome::AccountNotFound).await;
+    };
+    if account.two_factor_enabled {
+        return transaction.rollback(LoginOutcome::SecondFactorRequired).await;
+    }
+    let user = UserId::from_uuid(account.id);
+    let registration = login.keys.as_ref().and_then(|new| new.keys.registration);
+    let registration = registration.map(RegistrationId::get);
+    let mut parameters = login.parameters(&user, &derived);
+    parameters.push(("registration_id", &registration));
+    let (inserted, published) = tokio::join!(
+        biased;
+        transaction.fetch_one(&INSERT_LOGIN, &parameters),
+        login.publish_keys(&transaction, user),
+    );
+    let inserted: InsertedLoginRow = inserted?;
+    // Without keys no peer addresses the device; the log-in that brings some gets an id, or
+    // is refused.
+    if login.keys.is_some() && inserted.has_no_signal_device_id {
+        return transaction.rollback(LoginOutcome::DeviceIdsExhausted).await;
+    }
+    if !published? {
+        return transaction.rollback(LoginOutcome::LastResortClash).await;
+    }
+    let InsertedLoginRow { user_id, device_id, ended, .. } = inserted;
+    let completed = LoginCompleted::new(user_id, device_id, ended);
+    transaction.commit(LoginOutcome::Completed(completed)).await
+}

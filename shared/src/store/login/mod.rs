@@ -1,0 +1,16 @@
+//! The two transactions that create a session: register and log in. Either everything is
+//! written (user, device, session, history, outbox events) or nothing, and the session's
+//! unique `verification_id` consumes the verification exactly once. COMMIT is sent only when
+//! all before it was answered: a transaction that was given up never commits later.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `new_login` | what both take, and their outcomes |
+//! | `register` | a new account |
+//! | `log_in` | an existing account |
+
+pub(super) mod log_in;
+mod new_login;
+pub(super) mod register;
+
+pub use new_login::{DeviceDetails, LoginCompleted, LoginOutcome, NewLogin};

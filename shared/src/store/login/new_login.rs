@@ -1,0 +1,198 @@
+//! What register and log in share: their input, their outcomes, and the parameters and
+//! columns of their statements.
+
+use domain::device::DeviceType;
+use domain::ids::{DeviceId, EntryId, SessionId, UserId, VerificationId};
+use domain::phone::PhoneNumber;
+use domain::session::{Rotation, expires_at};
+use domain::time::Timestamp;
+use std::time::SystemTime;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use crate::audit::AuditEntry;
+use crate::store::error::{StoreError, map_constraint};
+use crate::store::keys::publish::{NewKeys, publish_keys};
+use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL};
+use crate::store::statement::Parameter;
+use crate::store::transaction::Transaction;
+
+/// What the client said of its device.
+#[derive(Debug)]
+pub struct DeviceDetails {
+    pub fingerprint: String,
+    pub name: Option<String>,
+    pub kind: Option<DeviceType>,
+    /// Type and name of a new device that did not say.
+    pub derived: (DeviceType, &'static str),
+    pub model: Option<String>,
+    pub os_version: Option<String>,
+    pub app_version: Option<String>,
+    pub fcm_token: Option<String>,
+    pub apns_token: Option<String>,
+}
+
+/// A session to be created, with every id it needs.
+#[derive(Debug)]
+pub struct NewLogin {
+    pub phone: PhoneNumber,
+    pub verification: VerificationId,
+    /// Used where the account or the device is new.
+    pub user: UserId,
+    pub device: DeviceId,
+    pub session: SessionId,
+    pub history: EntryId,
+    pub details: DeviceDetails,
+    pub keys: Option<NewKeys>,
+    pub address: String,
+    pub now: Timestamp,
+    pub audit: AuditEntry,
+}
+
+/// A session that was created.
+#[derive(Debug)]
+pub struct LoginCompleted {
+    pub user: UserId,
+    pub device: DeviceId,
+    /// Earlier sessions of the same device, ended by this one.
+    pub ended: Vec<SessionId>,
+}
+
+#[derive(Debug)]
+pub enum LoginOutcome {
+    Completed(LoginCompleted),
+    /// The number to register has an account already.
+    AccountExists,
+    /// The number to log in with has no account.
+    AccountNotFound,
+    /// Another request consumed the verification first.
+    VerificationUsed,
+    /// The account requires a second factor, which was not presented.
+    SecondFactorRequired,
+    /// The device needs a Signal device id to publish keys, and none is free.
+    DeviceIdsExhausted,
+    /// The identity key belongs to another user.
+    IdentityKeyInUse,
+    /// The Kyber key of last resort is a one-time key too, or has the id of one.
+    LastResortClash,
+}
+
+/// The parameters that both statements share.
+pub(super) const TYPES: [(&str, Type); 21] = [
+    ("user", Type::UUID),
+    ("device", Type::UUID),
+    ("fingerprint", Type::TEXT),
+    ("device_name", Type::TEXT),
+    ("device_type", Type::TEXT),
+    ("default_device_name", Type::TEXT),
+    ("default_device_type", Type::TEXT),
+    ("model", Type::TEXT),
+    ("os_version", Type::TEXT),
+    ("app_version", Type::TEXT),
+    ("fcm_token", Type::TEXT),
+    ("apns_token", Type::TEXT),
+    ("session", Type::UUID),
+    ("verification", Type::UUID),
+    ("expires_at", Type::TIMESTAMPTZ),
+    ("history", Type::UUID),
+    ("address", Type::TEXT),
+    ("timestamp", Type::INT8),
+    ("now", Type::TIMESTAMPTZ),
+    AUDIT_ENTRY,
+    AUDIT_PERSONAL,
+];
+
+pub(super) const DEVICE_COLUMNS: &str = "id, user_id, device_fingerprint, device_name, \
+     device_type, model, os_version, app_version, fcm_token, apns_token, is_verified, \
+     last_active, created_at, updated_at, signal_device_id";
+pub(super) const SESSION_COLUMNS: &str = "id, user_id, device_id, verification_id, auth_time, \
+     issued_at, rotated_at, expires_at, created_at";
+
+/// Values that parameters refer to and the login does not hold as such.
+pub(super) struct Derived {
+    kind: Option<&'static str>,
+    default_kind: &'static str,
+    pub(super) now: SystemTime,
+    expires_at: SystemTime,
+    timestamp: i64,
+}
+
+impl NewLogin {
+    pub(super) fn derived(&self) -> Derived {
+        let first = Rotation::first(self.now);
+        Derived {
+            kind: self.details.kind.map(DeviceType::as_str),
+            default_kind: self.details.derived.0.as_str(),
+            now: self.now.into(),
+            expires_at: expires_at(first.issued_at, self.now).into(),
+            timestamp: self.now.millis(),
+        }
+    }
+
+    /// The values of [`TYPES`].
+    pub(super) fn parameters<'a>(
+        &'a self,
+        user: &'a UserId,
+        derived: &'a Derived,
+    ) -> Vec<Parameter<'a>> {
+        let details = &self.details;
+        vec![
+            ("user", user.as_uuid()),
+            ("device", self.device.as_uuid()),
+            ("fingerprint", &details.fingerprint),
+            ("device_name", &details.name),
+            ("device_type", &derived.kind),
+            ("default_device_name", &details.derived.1),
+            ("default_device_type", &derived.default_kind),
+            ("model", &details.model),
+            ("os_version", &details.os_version),
+            ("app_version", &details.app_version),
+            ("fcm_token", &details.fcm_token),
+            ("apns_token", &details.apns_token),
+            ("session", self.session.as_uuid()),
+            ("verification", self.verification.as_uuid()),
+            ("expires_at", &derived.expires_at),
+            ("history", self.history.as_uuid()),
+            ("address", &self.address),
+            ("timestamp", &derived.timestamp),
+            ("now", &derived.now),
+            ("audit_entry", &self.audit.entry),
+            ("audit_personal", &self.audit.personal),
+        ]
+    }
+
+    /// Publishes the keys that came along, if any, behind the statement that writes the
+    /// device. False if they clash: the transaction must not commit.
+    pub(super) async fn publish_keys(
+        &self,
+        transaction: &Transaction<'_>,
+        user: UserId,
+    ) -> Result<bool, StoreError> {
+        let Some(keys) = &self.keys else { return Ok(true) };
+        let fingerprint = &self.details.fingerprint;
+        // On the heap: few log-ins bring keys, and the others need not carry its state.
+        Box::pin(publish_keys(transaction, user, fingerprint, self.now, keys)).await
+    }
+}
+
+impl LoginCompleted {
+    pub(super) fn new(user: Uuid, device: Uuid, ended: Vec<Uuid>) -> Self {
+        Self {
+            user: UserId::from_uuid(user),
+            device: DeviceId::from_uuid(device),
+            ended: ended.into_iter().map(SessionId::from_uuid).collect(),
+        }
+    }
+}
+
+/// The outcomes that unique constraints stand for. The connection of the failed transaction
+/// has closed.
+pub(super) fn map_login_constraint(
+    result: Result<LoginOutcome, StoreError>,
+) -> Result<LoginOutcome, StoreError> {
+    map_constraint(result, |constraint| match constraint {
+        "sessions_verification_id_key" => Some(LoginOutcome::VerificationUsed),
+        "identity_keys_identity" => Some(LoginOutcome::IdentityKeyInUse),
+        _ => None,
+    })
+}

@@ -1,0 +1,103 @@
+//! Register: an account with its first device and session.
+
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use super::new_login::{
+    DEVICE_COLUMNS, LoginCompleted, LoginOutcome, NewLogin, SESSION_COLUMNS, TYPES,
+    map_login_constraint,
+};
+use crate::store::connection::Store;
+use crate::store::error::StoreError;
+use crate::store::outbox::audit::audit;
+use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
+use crate::store::transaction::{Ended, Transaction};
+
+/// Writes nothing and returns no row if the number has an account.
+static INSERT_ACCOUNT: LazyStatement = LazyStatement::new(|| {
+    let sql = format!(
+        "WITH account AS (
+           INSERT INTO auth.users_auth (id, phone_number, last_authenticated_at, created_at, updated_at)
+           VALUES (:user, :phone, :now, :now, :now)
+           ON CONFLICT (phone_number) DO NOTHING
+           RETURNING id AS user_id),
+         device AS (
+           INSERT INTO auth.devices ({DEVICE_COLUMNS})
+           SELECT :device, user_id, :fingerprint, coalesce(:device_name, :default_device_name),
+                  coalesce(:device_type, :default_device_type), :model, :os_version, :app_version,
+                  :fcm_token, :apns_token, true, :now, :now, :now, 1
+             FROM account),
+         session AS (
+           INSERT INTO auth.sessions ({SESSION_COLUMNS})
+           SELECT :session, user_id, :device, :verification, :now, :now, :now, :expires_at, :now
+             FROM account),
+         history AS (
+           INSERT INTO auth.login_history (id, user_id, device_id, ip_address, status, created_at)
+           SELECT :history, user_id, :device, :address, 'success', :now FROM account),
+         registered_event AS (
+           INSERT INTO auth.outbox (user_id, topic, payload, created_at)
+           SELECT user_id, 'user.registered',
+                  jsonb_build_object('userId', user_id, 'phoneNumber', :phone,
+                                     'timestamp', :timestamp), :now
+             FROM account),
+         {audit}
+         SELECT user_id FROM account",
+        audit = audit("account"),
+    );
+    Statement::new("insert_account", &sql, [&TYPES[..], &[("phone", Type::TEXT)]].concat())
+});
+
+row_struct! {
+    struct InsertedRow { user_id: Uuid }
+}
+
+static FIND_USED_VERIFICATION: LazyStatement = LazyStatement::new(|| {
+    Statement::new(
+        "find_used_verification",
+        "SELECT 1 AS used FROM auth.sessions WHERE verification_id = :verification",
+        [("verification", Type::UUID)],
+    )
+});
+
+pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
+    &[&INSERT_ACCOUNT, &FIND_USED_VERIFICATION];
+
+impl Store {
+    /// Creates an account with its first device and session: one statement, two more for
+    /// keys, one commit. Two round trips.
+    pub async fn register(&self, login: &NewLogin) -> Result<LoginOutcome, StoreError> {
+        let result = self.transaction("register", |transaction| register(transaction, login));
+        map_login_constraint(result.await)
+    }
+}
+
+async fn register(
+    transaction: Transaction<'_>,
+    login: &NewLogin,
+) -> Result<Ended<LoginOutcome>, StoreError> {
+    let derived = login.derived();
+    let phone = login.phone.as_e164();
+    let mut parameters = login.parameters(&login.user, &derived);
+    parameters.push(("phone", &phone));
+    let (inserted, published) = tokio::join!(
+        biased;
+        transaction.fetch_optional(&INSERT_ACCOUNT, &parameters),
+        login.publish_keys(&transaction, login.user),
+    );
+    let inserted: Option<InsertedRow> = inserted?;
+    if let Some(InsertedRow { user_id }) = inserted {
+        if !published? {
+            return transaction.rollback(LoginOutcome::LastResortClash).await;
+        }
+        let completed = LoginCompleted::new(user_id, *login.device.as_uuid(), Vec::new());
+        return transaction.commit(LoginOutcome::Completed(completed)).await;
+    }
+    // Nothing was written, so the reason may be read afterwards: either a repeated request
+    // whose first attempt succeeded, or a number that someone else registered.
+    let verification: &[Parameter<'_>] = &[("verification", login.verification.as_uuid())];
+    let used = transaction.rollback_with::<()>(&FIND_USED_VERIFICATION, verification).await?;
+    Ok(used.map(|used| match used.first() {
+        Some(()) => LoginOutcome::VerificationUsed,
+        None => LoginOutcome::AccountExists,
+    }))
+}

@@ -1,0 +1,29 @@
+//! Audit entries: the user's chain moves by one, and the entry is queued.
+
+use tokio_postgres::types::Type;
+
+/// The parameters of [`audit`] besides `now`.
+pub const AUDIT_ENTRY: (&str, Type) = ("audit_entry", Type::TEXT);
+pub const AUDIT_PERSONAL: (&str, Type) = ("audit_personal", Type::JSONB);
+
+/// Moves the user's audit head and queues the entry. `cause` is a CTE with one `user_id` row
+/// for each user whose chain moves: at most one each, or none, and then nothing is recorded.
+pub fn audit(cause: &str) -> String {
+    format!(
+        "audit_head AS (
+           INSERT INTO auth.audit_heads AS h (user_id, seq, head)
+           SELECT user_id, 1, sha256(decode(repeat('00', 32), 'hex') || int8send(1)
+                    || convert_to(:audit_entry, 'UTF8'))
+             FROM {cause}
+           ON CONFLICT (user_id) DO UPDATE
+             SET seq = h.seq + 1,
+                 head = sha256(h.head || int8send(h.seq + 1) || convert_to(:audit_entry, 'UTF8'))
+           RETURNING user_id, seq, head),
+         audit_event AS (
+           INSERT INTO auth.outbox (user_id, topic, payload, created_at)
+           SELECT user_id, 'audit',
+                  jsonb_build_object('seq', seq, 'hash', encode(head, 'hex'),
+                                     'entry', :audit_entry, 'personal', :audit_personal), :now
+             FROM audit_head)"
+    )
+}

@@ -1,0 +1,10 @@
+//! `outbox` and `audit_heads`: SQL fragments with which a statement records what it did, in
+//! the same transaction. The relay delivers the rows of the outbox afterwards.
+//!
+//! | file | fragment |
+//! |---|---|
+//! | `audit` | an entry of a user's audit chain |
+//! | `session_ended` | `session.ended`, for each ended session |
+
+pub mod audit;
+pub mod session_ended;

@@ -1,0 +1,139 @@
+//! Refresh rotation: decides about a refresh token and writes the result, in one statement.
+
+use domain::principal::Principal;
+use domain::session::{
+    MAX_FORKS, REFRESH_TTL, REPEAT_WINDOW, Rotation, RotationOutcome, SESSION_TTL,
+    SUPERSEDED_GENERATIONS, TokenPosition,
+};
+use domain::time::Timestamp;
+use std::time::SystemTime;
+use tokio_postgres::types::Type;
+
+use crate::audit::AuditEntry;
+use crate::store::connection::Store;
+use crate::store::error::StoreError;
+use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit};
+use crate::store::outbox::session_ended::session_ended;
+use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
+
+/// A session as refresh left it.
+#[derive(Clone, Copy, Debug)]
+pub struct RotatedSession {
+    pub outcome: RotationOutcome,
+    pub auth_time: Timestamp,
+}
+
+/// `domain::session::exchange` as expressions over the row. As one UPDATE they are evaluated
+/// on the newest version of the row, under its lock.
+static EXCHANGE_REFRESH_TOKEN: LazyStatement = LazyStatement::new(|| {
+    let window = format!("interval '{} seconds'", REPEAT_WINDOW.as_secs());
+    let newest = "(s.generation = :generation AND :fork >= 0 AND :fork < s.forks)";
+    let parent = "(s.generation - 1 = :generation AND s.used_fork IS NOT DISTINCT FROM :fork)";
+    let forked = format!("({parent} AND :now >= s.issued_at + {window} AND s.forks < {MAX_FORKS})");
+    let recent = format!(
+        "(:generation >= 0 AND :fork >= 0 AND :generation < s.generation
+          AND :generation >= s.generation - {SUPERSEDED_GENERATIONS}
+          AND :now < s.rotated_at + {window})"
+    );
+    let reused = format!("(NOT {newest} AND NOT {parent} AND NOT {recent})");
+    let (idle, whole) = (REFRESH_TTL.as_secs(), SESSION_TTL.as_secs());
+    let sql = format!(
+        "WITH rotated AS (
+           UPDATE auth.sessions AS s SET
+             generation = CASE WHEN {newest} THEN s.generation + 1 ELSE s.generation END,
+             forks = CASE WHEN {newest} THEN 1 WHEN {forked} THEN s.forks + 1 ELSE s.forks END,
+             used_fork = CASE WHEN {newest} THEN :fork ELSE s.used_fork END,
+             issued_at = CASE WHEN {newest} OR {forked} THEN :now ELSE s.issued_at END,
+             rotated_at = CASE WHEN {newest} THEN :now ELSE s.rotated_at END,
+             expires_at = CASE WHEN {newest} OR {forked}
+               THEN least(:now + interval '{idle} seconds', s.auth_time + interval '{whole} seconds')
+               ELSE s.expires_at END,
+             revoked_at = CASE WHEN {reused} THEN :now END,
+             revoked_for = CASE WHEN {reused} THEN 'refresh_reused' END
+           WHERE s.id = :session AND s.user_id = :user AND s.revoked_at IS NULL
+             AND s.expires_at > :now
+           RETURNING s.id, s.user_id, s.device_id, s.generation, s.forks, s.used_fork,
+                     s.issued_at, s.rotated_at, s.auth_time,
+                     -- of the row as it is now: the token was exchanged for its newest
+                     {parent} AS issued, s.revoked_at IS NOT NULL AS reused),
+         active_device AS (
+           UPDATE auth.devices AS d SET last_active = :now FROM rotated
+            WHERE d.id = rotated.device_id AND rotated.issued),
+         reused_session AS (SELECT id, user_id FROM rotated WHERE reused),
+         {ended_event},
+         {audit}
+         SELECT generation, forks, used_fork, issued_at, rotated_at, auth_time, issued, reused
+           FROM rotated",
+        ended_event = session_ended("reused_session"),
+        audit = audit("reused_session"),
+    );
+    let types = [
+        ("session", Type::UUID),
+        ("user", Type::UUID),
+        ("generation", Type::INT4),
+        ("fork", Type::INT4),
+        ("now", Type::TIMESTAMPTZ),
+        AUDIT_ENTRY,
+        AUDIT_PERSONAL,
+    ];
+    Statement::new("exchange_refresh_token", &sql, types)
+});
+
+row_struct! {
+    struct RotatedRow {
+        generation: i32,
+        forks: i32,
+        used_fork: Option<i32>,
+        issued_at: SystemTime,
+        rotated_at: SystemTime,
+        auth_time: SystemTime,
+        issued: bool,
+        reused: bool,
+    }
+}
+
+pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&EXCHANGE_REFRESH_TOKEN];
+
+impl Store {
+    /// Exchanges a verified refresh token; `None` if the session has ended. `audit` is
+    /// recorded only if the token was reused, which ends the session.
+    pub async fn exchange_refresh_token(
+        &self,
+        principal: Principal,
+        position: TokenPosition,
+        now: Timestamp,
+        audit: &AuditEntry,
+    ) -> Result<Option<RotatedSession>, StoreError> {
+        let parameters: &[Parameter<'_>] = &[
+            ("session", principal.session.as_uuid()),
+            ("user", principal.user.as_uuid()),
+            ("generation", &position.generation),
+            ("fork", &position.fork),
+            ("now", &SystemTime::from(now)),
+            ("audit_entry", &audit.entry),
+            ("audit_personal", &audit.personal),
+        ];
+        let row: Option<RotatedRow> =
+            self.fetch_optional(&EXCHANGE_REFRESH_TOKEN, parameters).await?;
+        Ok(row.map(RotatedSession::from))
+    }
+}
+
+impl From<RotatedRow> for RotatedSession {
+    fn from(row: RotatedRow) -> Self {
+        let outcome = if row.issued {
+            RotationOutcome::Issued(Rotation {
+                generation: row.generation,
+                forks: row.forks,
+                used_fork: row.used_fork,
+                issued_at: row.issued_at.into(),
+                rotated_at: row.rotated_at.into(),
+            })
+        } else if row.reused {
+            RotationOutcome::Reused
+        } else {
+            RotationOutcome::Superseded
+        };
+        Self { outcome, auth_time: row.auth_time.into() }
+    }
+}

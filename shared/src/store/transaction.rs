@@ -1,0 +1,209 @@
+//! Writes of several statements: BEGIN goes out with the first statements, and the
+//! transaction ends in exactly one way.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::connection::{ConnectionGuard, Store, with_timeout};
+use super::error::StoreError;
+use super::statement::{Bound, FromRow, Parameter, Row, Statement, read_all};
+
+/// An open transaction. Dropped before it ended, it closes its connection: the server rolls
+/// back. Statements that are joined (`tokio::join!` with `biased`) are sent in that order,
+/// before the first is answered: one round trip.
+pub struct Transaction<'s> {
+    name: &'static str,
+    store: &'s Store,
+    connection: ConnectionGuard,
+    begun: AtomicBool,
+    /// A statement failed: Postgres answers COMMIT without an error, and commits nothing.
+    failed: AtomicBool,
+    in_flight: AtomicUsize,
+}
+
+/// What the work of an ended transaction gives. Only an end makes one, so that no work
+/// forgets to end its transaction.
+#[derive(Debug)]
+pub struct Ended<T>(T);
+
+impl<T> Ended<T> {
+    pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Ended<U> {
+        Ended(with(self.0))
+    }
+}
+
+/// A statement with its parameters.
+pub type Query<'q> = (&'static Statement, &'q [Parameter<'q>]);
+
+impl Store {
+    /// Runs `work` in a transaction, within the deadline. The name stands in errors.
+    pub(crate) async fn transaction<'s, T, F>(
+        &'s self,
+        name: &'static str,
+        work: impl FnOnce(Transaction<'s>) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<Ended<T>, StoreError>>,
+    {
+        with_timeout(name, async {
+            let transaction = Transaction {
+                name,
+                store: self,
+                connection: self.connect(name).await?,
+                begun: AtomicBool::new(false),
+                failed: AtomicBool::new(false),
+                in_flight: AtomicUsize::new(0),
+            };
+            work(transaction).await.map(|Ended(outcome)| outcome)
+        })
+        .await
+    }
+}
+
+impl Transaction<'_> {
+    pub async fn fetch_all<R: FromRow>(
+        &self,
+        statement: &'static Statement,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<R>, StoreError> {
+        let rows = self.send(statement, &self.bind((statement, parameters))?).await?;
+        read_all(&rows)
+    }
+
+    /// For a statement of which at most one row matters.
+    pub async fn fetch_optional<R: FromRow>(
+        &self,
+        statement: &'static Statement,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Option<R>, StoreError> {
+        Ok(self.fetch_all(statement, parameters).await?.into_iter().next())
+    }
+
+    /// For a statement that always returns a row.
+    pub async fn fetch_one<R: FromRow>(
+        &self,
+        statement: &'static Statement,
+        parameters: &[Parameter<'_>],
+    ) -> Result<R, StoreError> {
+        statement.one(self.fetch_all(statement, parameters).await?)
+    }
+
+    /// Commits. To be called when all statements were answered: a transaction that was given
+    /// up before never commits later.
+    pub async fn commit<T>(self, outcome: T) -> Result<Ended<T>, StoreError> {
+        if self.failed.load(Ordering::Relaxed) {
+            let what = "COMMIT after a statement that failed";
+            return Err(StoreError::UnexpectedData { statement: self.name, what });
+        }
+        self.end("COMMIT").await?;
+        self.connection.finish();
+        Ok(Ended(outcome))
+    }
+
+    /// Takes everything back.
+    pub async fn rollback<T>(self, outcome: T) -> Result<Ended<T>, StoreError> {
+        self.end("ROLLBACK").await?;
+        self.connection.finish();
+        Ok(Ended(outcome))
+    }
+
+    /// Sends a last statement, which only reads, and takes everything back in the same round
+    /// trip.
+    pub async fn rollback_with<R: FromRow>(
+        self,
+        statement: &'static Statement,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Ended<Vec<R>>, StoreError> {
+        let bound = self.bind((statement, parameters))?;
+        let (rows, ended) =
+            tokio::join!(biased; self.send(statement, &bound), self.end("ROLLBACK"));
+        ended?;
+        let rows = read_all(&rows?)?;
+        self.connection.finish();
+        Ok(Ended(rows))
+    }
+
+    /// Sends a lock, the statement behind it and COMMIT in one round trip. The statement
+    /// sees what was committed while the lock was waited for. A transaction that was given up
+    /// may still commit: only for what may be repeated.
+    pub async fn commit_with<R: FromRow>(
+        self,
+        lock: Query<'_>,
+        last: Query<'_>,
+    ) -> Result<Ended<Vec<R>>, StoreError> {
+        // Both before the first is sent: without its lock the statement must not commit.
+        let (lock_bound, bound) = (self.bind(lock)?, self.bind(last)?);
+        // After a statement that failed, COMMIT ends the transaction and keeps nothing of it.
+        let (locked, rows, ended) = tokio::join!(
+            biased;
+            self.send(lock.0, &lock_bound),
+            self.send(last.0, &bound),
+            self.end("COMMIT"),
+        );
+        locked?;
+        let rows = rows?;
+        ended?;
+        self.connection.finish();
+        Ok(Ended(read_all(&rows)?))
+    }
+
+    fn bind<'q>(&self, (statement, parameters): Query<'q>) -> Result<Bound<'q>, StoreError> {
+        let bound = statement.bind(parameters);
+        self.note(&bound);
+        bound
+    }
+
+    /// The first statement takes BEGIN along. Nothing is awaited before both are sent.
+    async fn send(
+        &self,
+        statement: &'static Statement,
+        bound: &Bound<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let client = self.connection.client()?;
+        let _flight = self.depart();
+        let rows = if self.begun.swap(true, Ordering::Relaxed) {
+            statement.send(client, bound).await
+        } else {
+            let (begun, rows) = tokio::join!(
+                biased;
+                client.batch_execute("BEGIN"),
+                statement.send(client, bound)
+            );
+            begun.map_err(|error| self.error(error)).and(rows)
+        };
+        self.note(&rows);
+        rows
+    }
+
+    async fn end(&self, command: &'static str) -> Result<(), StoreError> {
+        let client = self.connection.client()?;
+        let _flight = self.depart();
+        client.batch_execute(command).await.map_err(|error| self.error(error))
+    }
+
+    fn error(&self, error: tokio_postgres::Error) -> StoreError {
+        StoreError::Statement { statement: self.name, source: error.into() }
+    }
+
+    fn note<T>(&self, result: &Result<T, StoreError>) {
+        if result.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a round trip, unless an earlier statement is still on its way.
+    fn depart(&self) -> Flight<'_> {
+        if self.in_flight.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.store.count_round_trip();
+        }
+        Flight(&self.in_flight)
+    }
+}
+
+/// A statement on its way, until it is dropped.
+struct Flight<'t>(&'t AtomicUsize);
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

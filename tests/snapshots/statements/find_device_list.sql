@@ -1,0 +1,11 @@
+-- find_device_list
+-- $1 user uuid
+-- returns device_list_version int8
+-- returns device_id uuid
+-- returns signal_device_id int2
+-- returns registration_id int4
+SELECT u.device_list_version, i.device_id, d.signal_device_id, i.registration_id
+           FROM auth.users_auth u
+           LEFT JOIN (auth.identity_keys i JOIN auth.devices d ON d.id = i.device_id)
+             ON i.user_id = u.id
+          WHERE u.id = $1 ORDER BY d.signal_device_id

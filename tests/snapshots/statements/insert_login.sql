@@ -1,0 +1,102 @@
+-- insert_login
+-- $1 user uuid
+-- $2 device uuid
+-- $3 fingerprint text
+-- $4 device_name text
+-- $5 device_type text
+-- $6 default_device_name text
+-- $7 default_device_type text
+-- $8 model text
+-- $9 os_version text
+-- $10 app_version text
+-- $11 fcm_token text
+-- $12 apns_token text
+-- $13 session uuid
+-- $14 verification uuid
+-- $15 expires_at timestamptz
+-- $16 history uuid
+-- $17 address text
+-- $18 timestamp int8
+-- $19 now timestamptz
+-- $20 audit_entry text
+-- $21 audit_personal jsonb
+-- $22 registration_id int4
+-- returns user_id uuid
+-- returns device_id uuid
+-- returns ended _uuid
+-- returns has_no_signal_device_id bool
+WITH account AS (SELECT $1 AS user_id),
+         ended AS (
+           UPDATE auth.sessions AS s SET revoked_at = $19, revoked_for = 'replaced'
+             FROM auth.devices AS d
+            WHERE d.user_id = $1 AND d.device_fingerprint = $3
+              AND s.device_id = d.id AND s.revoked_at IS NULL
+           RETURNING s.id, s.user_id),
+         numbers AS (
+           SELECT greatest(0,
+                    (SELECT max(signal_device_id) FROM auth.devices WHERE user_id = $1),
+                    (SELECT max(signal_device_id) FROM auth.released_signal_device_ids
+                      WHERE user_id = $1)) AS highest),
+         number AS ( -- the next, or else the one released longest ago
+           SELECT CASE WHEN highest < 127 THEN highest + 1 ELSE (
+             SELECT r.signal_device_id FROM auth.released_signal_device_ids r
+              WHERE r.user_id = $1 AND r.released_at <= $19 - interval '90 days'
+                AND (r.registration_id IS NULL OR r.registration_id <> $22)
+                AND NOT EXISTS (SELECT FROM auth.devices o
+                     WHERE o.user_id = $1 AND o.signal_device_id = r.signal_device_id)
+              ORDER BY r.released_at LIMIT 1) END AS free
+             FROM numbers),
+         device AS (
+           INSERT INTO auth.devices AS d (id, user_id, device_fingerprint, device_name, device_type, model, os_version, app_version, fcm_token, apns_token, is_verified, last_active, created_at, updated_at, signal_device_id)
+           SELECT $2, $1, $3, coalesce($4, $6),
+                  coalesce($5, $7), $8, $9, $10,
+                  $11, $12,
+                  NOT EXISTS (SELECT 1 FROM auth.devices o WHERE o.user_id = $1),
+                  $19, $19, $19, (SELECT free FROM number)
+            WHERE (SELECT count(*) FROM ended) >= 0 -- the old session ends before all else
+           ON CONFLICT (user_id, device_fingerprint) DO UPDATE SET
+             device_name = coalesce($4, d.device_name),
+             device_type = coalesce($5, d.device_type),
+             model = coalesce(excluded.model, d.model),
+             os_version = coalesce(excluded.os_version, d.os_version),
+             app_version = coalesce(excluded.app_version, d.app_version),
+             fcm_token = coalesce(excluded.fcm_token, d.fcm_token),
+             apns_token = coalesce(excluded.apns_token, d.apns_token),
+             is_active = true, last_active = $19, updated_at = $19,
+             signal_device_id = coalesce(d.signal_device_id, excluded.signal_device_id)
+           RETURNING id, user_id, id = $2 AS is_new, signal_device_id),
+         session AS (
+           INSERT INTO auth.sessions (id, user_id, device_id, verification_id, auth_time, issued_at, rotated_at, expires_at, created_at)
+           SELECT $13, user_id, id, $14, $19, $19, $19, $15, $19
+             FROM device),
+         history AS (
+           INSERT INTO auth.login_history (id, user_id, device_id, ip_address, status, created_at)
+           SELECT $16, user_id, id, $17, 'success', $19 FROM device),
+         added_event AS (
+           INSERT INTO auth.outbox (user_id, topic, payload, created_at)
+           SELECT user_id, 'device.added',
+                  jsonb_build_object('userId', user_id, 'deviceId', id, 'timestamp', $18),
+                  $19
+             FROM device WHERE is_new),
+         ended_event AS (
+           INSERT INTO auth.outbox (user_id, topic, payload, created_at)
+           SELECT user_id, 'session.ended', jsonb_build_object('sessionId', id), $19
+             FROM ended),
+         audit_head AS (
+           INSERT INTO auth.audit_heads AS h (user_id, seq, head)
+           SELECT user_id, 1, sha256(decode(repeat('00', 32), 'hex') || int8send(1)
+                    || convert_to($20, 'UTF8'))
+             FROM account
+           ON CONFLICT (user_id) DO UPDATE
+             SET seq = h.seq + 1,
+                 head = sha256(h.head || int8send(h.seq + 1) || convert_to($20, 'UTF8'))
+           RETURNING user_id, seq, head),
+         audit_event AS (
+           INSERT INTO auth.outbox (user_id, topic, payload, created_at)
+           SELECT user_id, 'audit',
+                  jsonb_build_object('seq', seq, 'hash', encode(head, 'hex'),
+                                     'entry', $20, 'personal', $21), $19
+             FROM audit_head)
+         SELECT user_id, id AS device_id, array(SELECT id FROM ended) AS ended,
+                signal_device_id IS NULL AS has_no_signal_device_id
+           FROM device

@@ -156,13 +156,15 @@ fn head(text: &mut String, arguments: &Arguments) -> std::fmt::Result {
     writeln!(
         text,
         "# What each operation costs\n\n\
-         Written by `cargo run --release -p tests --bin bench -- --write` (tests/bench): {cores} cores, \
-         {}, {} keep-alive connections and then {}, medians of {rounds} rounds of {accounts} accounts, \
-         {starts} starts of each function.\n\n\
-         The service runs on one thread of a process of its own, as in a Lambda, behind the local \
-         gateway; stores that wait for no disk, the load and everything else share the machine. \
-         So compare CPU time rather than latency, and ratios within a run rather than runs. Limits \
-         on how often one may ask are off, the sender is the inbox, each request is logged.\n",
+         `cargo run --release -p tests --bin bench -- --write` (tests/bench) writes this page. \
+         Measured on {cores} cores, with {}, {} keep-alive connections and then {}. Numbers are \
+         medians of {rounds} rounds of {accounts} accounts, and of {starts} starts of each \
+         function.\n\n\
+         The service runs on one thread of its own process, as in a Lambda, behind the local \
+         gateway. The stores do not wait for the disk. They share the machine with the load \
+         generator and everything else. So compare CPU time rather than latency, and ratios within \
+         one run rather than two runs. Rate limits are off, the sender is the inbox, and each \
+         request is logged.\n",
         profile(),
         CONNECTIONS[0],
         CONNECTIONS[1],
@@ -190,11 +192,11 @@ fn operations(text: &mut String, all: &[Figures<'_>; 2]) -> std::fmt::Result {
     writeln!(
         text,
         "## Operations\n\n\
-         Server CPU of one request beside its floor: hello world under the same gateway, bare round \
-         trips through the same crates, bare cryptography. Round trips as in production, in brackets \
-         where there are fewer with limits off, as under this load. Latency beside that of the floor. \
-         CPU that the first auth-service took: Node, 8 connections, a machine like this, told as it \
-         was once measured and not measured again."
+         CPU is the CPU of the server for one request. The floor is hello world under the same \
+         gateway, bare round trips through the same crates, and bare cryptography. Round trips are \
+         those of production. A number in brackets is lower because limits are off, as they are \
+         here. The last column is the CPU of the first auth-service: Node, 8 connections, a similar \
+         machine. It was measured once and not again."
     )?;
     for (title, figures) in TITLES.into_iter().zip(all) {
         writeln!(
@@ -225,10 +227,10 @@ fn operations(text: &mut String, all: &[Figures<'_>; 2]) -> std::fmt::Result {
     }
     writeln!(
         text,
-        "\nThe access check is the bearer's alone, with nothing behind it and the session's hot copy \
-         in Redis. One Redis round trip of an OTP request is the inbox, in the place of a provider. \
-         The transactions of register and login begin with their first statement, and their `COMMIT` is \
-         a round trip.\n"
+        "\nThe access check is only the check of the bearer token, with no work behind it and a \
+         session cache entry in Redis. One Redis round trip of an OTP request is the inbox, in place \
+         of a provider. The transactions of register and login begin with their first statement, and \
+         their `COMMIT` is a round trip.\n"
     )
 }
 
@@ -343,11 +345,12 @@ fn budgets(
     writeln!(
         text,
         "## Budgets\n\n\
-         Those of the design; what misses its own is **bold**. The budgets of CPU count cryptography \
-         alone, and leave out that even hello world pays for HTTP, and that a round trip takes the CPU \
-         of half a signature to three: so they are told with and without. One at a time everything costs \
-         more, the bare things too, presumably as the process sleeps in between and finds its caches \
-         cold. The refresh's second round trip counts the limit of its address.\n\n\
+         These are the budgets of the design. A number that misses its budget is **bold**. The CPU \
+         budgets count only cryptography. They leave out that even hello world pays for HTTP, and \
+         that a round trip costs the CPU of half a signature to three signatures. So the table shows \
+         them with and without these costs. One at a time, everything costs more, the bare \
+         operations too. Presumably the process sleeps in between and finds its caches cold. The \
+         second round trip of a refresh counts the limit of its address.\n\n\
          | budget | eight at once | one at a time | at most |\n|---|--:|--:|--:|"
     )?;
     for (title, measured, most) in budgets {
@@ -368,9 +371,10 @@ fn starts(text: &mut String, starts: &HashMap<&'static str, Vec<Step>>) -> std::
     writeln!(
         text,
         "## Cold starts\n\n\
-         A new process for each, CPU in milliseconds (wall time in brackets), from `main` to the first \
-         answer of the function's router. All are this one program, so that what the system does before \
-         `main` is the same; a function's own program is smaller. No store is connected yet.\n\n\
+         Each start is a new process. The table shows CPU in milliseconds (wall time in brackets), \
+         from `main` to the first answer of the router of the function. All functions start from \
+         this one program, so that the work of the system before `main` is the same. The program of \
+         one function is smaller. No store is connected yet.\n\n\
          | step | {} |\n|---|{}",
         FUNCTIONS.join(" | "),
         "--:|".repeat(FUNCTIONS.len())

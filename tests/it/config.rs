@@ -1,12 +1,16 @@
 //! Configuration, as the whole service reads it: what is required, what is refused, and
 //! what each function reads beside its environment in template.yaml.
 
+use crate::sources::{function_names, template_variables};
 use local::service::ServiceState;
 use secrecy::ExposeSecret as _;
 use shared::clock::Clock;
-use shared::core::StartError;
-use std::collections::HashMap;
-use std::sync::Arc;
+use shared::config::{EnvReader, Environment};
+use shared::core::{Core, StartError};
+use shared::secrets::SecretName;
+use shared::tokens::PublicKeys;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
 
 async fn read(variables: &[(&str, &str)]) -> Result<ServiceState, StartError> {
     let keys = local::service::new_keys();
@@ -141,4 +145,103 @@ async fn a_twilio_fallback_names_what_it_lacks() {
         names(read(&with(&[("SMS_FALLBACK", "twilio")])).await),
         ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM"]
     );
+}
+
+/// The variables that a function's code reads.
+async fn variables_read_by<S>(
+    secrets: &[SecretName],
+    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+) -> BTreeSet<String> {
+    let keys = local::service::new_keys();
+    let lookup = Arc::new(move |name: &str| match name {
+        // Both providers and the captcha, so that their variables are read too.
+        "SMS_SENDER" => Some("twilio".to_owned()),
+        "SMS_FALLBACK" => Some("vonage".to_owned()),
+        "SMS_CHALLENGE_URL" => Some("https://captcha.example".to_owned()),
+        "DATABASE_URL" => Some("postgres://auth@db/auth?sslmode=require".to_owned()),
+        "REDIS_URL" => Some("rediss://cache:6379".to_owned()),
+        "METRICS_TOKEN" | "TWILIO_AUTH_TOKEN" | "VONAGE_API_SECRET" | "TWILIO_ACCOUNT_SID"
+        | "TWILIO_FROM" | "VONAGE_API_KEY" | "VONAGE_FROM" => Some("x".to_owned()),
+        name => keys.get(name).cloned(),
+    });
+    let environment = Environment::from_lookup(lookup, secrets).await.unwrap();
+    let mut env = environment.reader();
+    let core = Core::read(&mut env, Clock::System).expect("a core");
+    let state = read(&core, &mut env);
+    let names = env.names().clone();
+    env.finish(state).err().map_or(names, |errors| panic!("{errors}"))
+}
+
+/// What is read beside the configuration.
+const LOGGING: &str = "LOG_LEVEL";
+/// Read where the database's address is given in parts, which the template does not do.
+const NOT_IN_THE_TEMPLATE: SecretName = SecretName::DatabasePassword;
+
+#[tokio::test]
+async fn each_function_is_given_the_variables_and_secrets_that_its_code_reads_and_no_other() {
+    let functions = [
+        ("verify", verify::SECRETS, {
+            variables_read_by(verify::SECRETS, verify::VerifyState::read).await
+        }),
+        ("login", login::SECRETS, {
+            variables_read_by(login::SECRETS, login::LoginState::read).await
+        }),
+        ("tokens", ::tokens::SECRETS, {
+            variables_read_by(::tokens::SECRETS, ::tokens::TokensState::read).await
+        }),
+        ("prekeys", prekeys::SECRETS, {
+            variables_read_by(prekeys::SECRETS, prekeys::PrekeysState::read).await
+        }),
+        ("platform", platform::SECRETS, {
+            variables_read_by(platform::SECRETS, platform::PlatformState::read).await
+        }),
+    ];
+    assert_eq!(functions.len(), function_names().len());
+    for (name, secrets, read) in functions {
+        let given = template_variables(name);
+        for variable in &given {
+            assert!(
+                variable == LOGGING || read.contains(variable),
+                "template.yaml gives {variable} to {name}, which does not read it"
+            );
+        }
+        for secret in secrets.iter().filter(|secret| **secret != NOT_IN_THE_TEMPLATE) {
+            assert!(read.contains(secret.variable()), "{name} declares {secret:?} in vain");
+            assert!(
+                given.contains(secret.variable()),
+                "template.yaml does not give {} to {name}",
+                secret.variable()
+            );
+        }
+        let signs = ["login", "tokens"].contains(&name);
+        assert_eq!(given.contains("JWT_KEYS"), signs, "private keys and {name}");
+        let digests = ["verify", "login"].contains(&name);
+        assert_eq!(given.contains("PEPPER"), digests, "the pepper and {name}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_replaced_while_the_process_runs_and_a_bad_one_is_not() {
+    let make = || local::service::new_keys()["JWT_PUBLIC_KEYS"].clone();
+    let (first, second) = (make(), make());
+    let stored = Arc::new(Mutex::new(first.clone()));
+    let lookup = {
+        let stored = stored.clone();
+        Arc::new(move |_: &str| Some(stored.lock().unwrap().clone()))
+    };
+    let name = SecretName::JwtPublicKeys;
+    let environment = Environment::from_lookup(lookup, &[name]).await.unwrap();
+    let mut env = environment.reader();
+    let keys = env.live_secret(name, PublicKeys::parse).expect("keys");
+    assert_eq!(keys.current().document(), first);
+    (*stored.lock().unwrap()).clone_from(&second);
+    assert_eq!(keys.current().document(), first, "not before it is loaded again");
+    keys.refresh().await.unwrap();
+    assert_eq!(keys.current().document(), second);
+    for bad in ["", "{}", "hunter2"] {
+        bad.clone_into(&mut stored.lock().unwrap());
+        let error = keys.refresh().await.unwrap_err();
+        assert!(!error.to_string().contains("hunter2"));
+        assert_eq!(keys.current().document(), second, "the value before stays in use");
+    }
 }

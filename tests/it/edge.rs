@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tests::contract::DOCUMENT;
 use tests::stores::Stores;
-use tests::{Client, Reply, Service};
+use tests::{Client, Keys, Reply, Service};
 
 use crate::sources::operations;
 
@@ -112,6 +112,26 @@ async fn an_unknown_method_is_a_405_with_the_known_ones_at_both_edges() {
         }
     }
     assert!(paths.len() > DOCUMENT["paths"].as_object().unwrap().len());
+}
+
+/// A HEAD that reaches a function directly: it does not do the GET's work for an answer that
+/// nobody receives.
+#[tokio::test]
+async fn a_head_takes_no_key_from_the_function_itself() {
+    let service = Service::start().await;
+    let bundle = Keys::new().bundle(1..3, 1..3);
+    let session = service.client().sign_up_with("+33612345678", bundle).await;
+    let prekeys = prekeys::router().with_state(service.state.prekeys.clone());
+    let alone = shared::http::serve(prekeys, service.state.core.clone());
+    let function = service.clone().behind(alone);
+    let client = function.client().bearer(&session.access);
+    let list = format!("/auth/v1/signal/keys/{}", session.user);
+    for path in [format!("{list}/bundles"), format!("{list}/devices/{}", session.device)] {
+        let reply = client.send_request(request(&Method::HEAD, &path)).await;
+        assert_eq!((reply.status.as_u16(), reply.header("allow")), (405, Some("GET")), "{path}");
+        let used = "SELECT count(*) FROM auth.prekeys WHERE is_used";
+        assert_eq!(service.count(used).await, 0, "{path}");
+    }
 }
 
 const CORS: [&str; 6] = [

@@ -5,6 +5,8 @@ mod abuse;
 mod bad_input;
 mod config;
 mod contract;
+mod correlation;
+mod counted;
 mod edge;
 mod house;
 mod journey;

@@ -159,3 +159,25 @@ fn entries<'a>(node: &'a Yaml<'a>) -> impl Iterator<Item = (&'a str, &'a Yaml<'a
 fn text_at<'a>(node: &'a Yaml<'a>, name: &str) -> Option<&'a str> {
     node.as_mapping_get(name)?.as_str()
 }
+
+/// The environment variables that template.yaml gives a function.
+pub fn template_variables(function: &str) -> BTreeSet<String> {
+    let source = read("template.yaml");
+    let template = Yaml::load_from_str(&source).expect("YAML").remove(0);
+    let names = |node: &Yaml<'_>| -> BTreeSet<String> {
+        let variables = node.as_mapping_get("Environment");
+        let variables = variables.and_then(|node| node.as_mapping_get("Variables"));
+        variables
+            .map(|node| entries(node).map(|(name, _)| name.to_owned()).collect())
+            .unwrap_or_default()
+    };
+    let mut all = names(&template["Globals"]["Function"]);
+    for (_, resource) in entries(&template["Resources"]) {
+        let properties = resource.as_mapping_get("Properties");
+        let of_function = properties
+            .filter(|_| text_at(resource, "Type") == Some("AWS::Serverless::Function"))
+            .filter(|node| text_at(node, "CodeUri") == Some(&format!("functions/{function}")));
+        all.extend(of_function.map(names).unwrap_or_default());
+    }
+    all
+}

@@ -82,19 +82,26 @@ pub fn in_metrics(text: &str) -> Option<String> {
     known.or_else(|| number(text)).map(|secret| format!("in a metric: {secret}"))
 }
 
+/// Every text in a line, the fields of its span included. Times and durations are digits of
+/// every kind, and are left out.
+fn collect_texts(name: &str, value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::String(text) if !matches!(name, "timestamp" | "duration_ms") => {
+            texts.push(text.clone());
+        }
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, value)| collect_texts(name, value, texts));
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect_texts(name, value, texts)),
+        _ => {}
+    }
+}
+
 fn search_line(line: &str) {
     let mut texts = Vec::new();
     match serde_json::from_str::<Value>(line) {
-        Ok(Value::Object(fields)) => {
-            for (name, value) in &fields {
-                // Times and durations are digits of every kind.
-                let is_time = matches!(name.as_str(), "timestamp" | "duration_ms");
-                if let (false, Some(text)) = (is_time, value.as_str()) {
-                    texts.push(text.to_owned());
-                }
-            }
-        }
-        _ => texts.push(line.to_owned()),
+        Ok(value) => collect_texts("", &value, &mut texts),
+        Err(_) => texts.push(line.to_owned()),
     }
     let mut watch = watch();
     watch.lines += 1;

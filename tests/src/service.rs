@@ -134,6 +134,18 @@ impl Service {
         Self::read(self.stores.clone(), self.variables.clone(), clock).await
     }
 
+    /// The same keys and clock over other stores.
+    pub async fn over_stores(&self, stores: Stores) -> Self {
+        let variables = self.variables.clone();
+        let urls = (stores.database_url.clone(), stores.redis_url.clone());
+        let lookup: Lookup = Arc::new(move |name| match name {
+            "DATABASE_URL" => Some(urls.0.clone()),
+            "REDIS_URL" => Some(urls.1.clone()),
+            name => variables(name),
+        });
+        Self::read(stores, lookup, self.state.core.clock.clone()).await
+    }
+
     /// The same parts behind other routes: one function's alone, or a test's own.
     #[must_use]
     pub fn behind(self, router: Router) -> Self {

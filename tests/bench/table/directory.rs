@@ -15,7 +15,7 @@ const BUNDLE: [&str; 2] = ["bundle", "bundles"];
 
 /// What a part of a bundle's latency is, and under which names it was measured.
 const PARTS: [(&str, [&str; 2]); 3] = [
-    ("the same statement there", CLIENT),
+    ("the statement alone", CLIENT),
     ("of which planning, as Postgres explains it", ["planning_bundle", "planning_bundles"]),
     ("of which execution", ["execution_bundle", "execution_bundles"]),
 ];
@@ -25,10 +25,10 @@ pub fn table(text: &mut String, all: &[Figures<'_>; 2], psql: &str) -> std::fmt:
     writeln!(
         text,
         "## Bundles\n\n\
-         Every device has a stock of one-time keys of both kinds, and every bundle takes one of each. \
-         The same statement is the very text that the service sends, its parameters written in, in one \
-         session of {psql} that does nothing else, timed there; planning and execution of one in four \
-         by `EXPLAIN (ANALYZE, TIMING OFF)`. Medians.\n\n\
+         Every device has one-time keys of both kinds, and every bundle takes one of each. The \
+         statement alone is the text that the service sends, with its parameters filled in. It is \
+         timed in one session of {psql} that does nothing else. Planning and execution are measured \
+         for one in four, by `EXPLAIN (ANALYZE, TIMING OFF)`. Numbers are medians.\n\n\
          | a bundle | one device | {DEVICES} devices | ratio |\n|---|--:|--:|--:|"
     )?;
     let mut row = |title: &str, unit: &str, [one, six]: [f64; 2]| {
@@ -46,7 +46,7 @@ pub fn table(text: &mut String, all: &[Figures<'_>; 2], psql: &str) -> std::fmt:
         row(title, "ms", names.map(|name| alone.latency(name, 50)))?;
     }
     let beside = [0, 1].map(|n| alone.latency(BUNDLE[n], 50) / alone.latency(CLIENT[n], 50));
-    row("request to answer, one at a time, beside the same statement", "×", beside)?;
+    row("request to answer, one at a time, beside the statement alone", "×", beside)?;
     let trips = BUNDLE.map(|name| alone.trips(name).0);
     for (title, count) in [
         ("round trips to Postgres", (|trips| trips.postgres) as fn(Trips) -> u64),

@@ -1,0 +1,274 @@
+//! Every operation of the document is counted exactly once, in its own limit, whether it
+//! succeeds or fails: a public one by the address, one of a caller by the account, and a
+//! request without a good token by the address.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::Method;
+use serde_json::{Value, json};
+use shared::limits::Limit;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tests::{Client, Keys, Reply, Service, Session};
+
+use crate::sources::{Operation, operations};
+
+const ALICE: &str = "+33612345678";
+const BOB: &str = "+33698765432";
+
+/// The limits of which a request is counted by exactly one.
+const OWN: [Limit; 3] = [Limit::PublicPerAddress, Limit::SendPerAddress, Limit::BearerPerAccount];
+
+/// Health checks are counted by nothing.
+const UNCOUNTED: [&str; 3] = ["check_health", "check_liveness", "check_readiness"];
+
+/// How often each limit has counted since the last [`forget`], by the key's name.
+async fn counts(service: &Service) -> BTreeMap<String, i64> {
+    let mut redis = service.redis().await;
+    let keys: Vec<String> =
+        redis::cmd("KEYS").arg("rate_limit:*").query_async(&mut redis).await.unwrap();
+    let mut counts = BTreeMap::new();
+    for limit in OWN {
+        let rule = service.state.core.config.limits.rule(limit);
+        let interval = i64::try_from(rule.period.as_millis()).unwrap() / i64::from(rule.burst);
+        for key in
+            keys.iter().filter(|key| key.starts_with(&format!("rate_limit:{}:", limit.name())))
+        {
+            let full: i64 = redis::cmd("GET").arg(key).query_async(&mut redis).await.unwrap();
+            counts.insert(key.clone(), (full - service.now().millis()) / interval);
+        }
+    }
+    counts
+}
+
+async fn forget(service: &Service) {
+    let mut redis = service.redis().await;
+    let keys: Vec<String> =
+        redis::cmd("KEYS").arg("rate_limit:*").query_async(&mut redis).await.unwrap();
+    for key in keys {
+        let () = redis::cmd("DEL").arg(key).query_async(&mut redis).await.unwrap();
+    }
+}
+
+/// Sends a request and checks that it was counted once, by this limit and id.
+async fn counted_by(
+    service: &Service,
+    limit: Limit,
+    id: &str,
+    request: Sent<'_>,
+    what: &str,
+) -> Reply {
+    forget(service).await;
+    let reply = request.await;
+    let expected = BTreeMap::from([(format!("rate_limit:{}:{id}", limit.name()), 1)]);
+    assert_eq!(counts(service).await, expected, "{what}: {} {}", reply.status, reply.code());
+    reply
+}
+
+type Sent<'f> = std::pin::Pin<Box<dyn Future<Output = Reply> + Send + 'f>>;
+
+fn public_limit(operation: &Operation) -> Limit {
+    let sends = operation.id.starts_with("start_") || operation.id == "resend_verification";
+    if sends { Limit::SendPerAddress } else { Limit::PublicPerAddress }
+}
+
+/// Requests that fail, each in its own way.
+fn failures(operation: &Operation) -> Vec<(Method, String, Value)> {
+    let method = || operation.method.clone();
+    let mut failing = vec![
+        (method(), operation.example_path(), json!({})),
+        (method(), operation.example_path(), json!([])),
+        (method(), operation.example_path(), json!({ "phoneNumber": 7, "code": [] })),
+    ];
+    if operation.path.contains('{') {
+        let malformed = operation.path.replace('{', "").replace('}', "");
+        failing.push((method(), malformed, json!({})));
+    }
+    failing
+}
+
+#[tokio::test]
+async fn every_failure_is_counted_once_by_the_limit_of_its_operation() {
+    let service = Service::start().await;
+    let session = service.client().sign_up_with(ALICE, Keys::new().bundle(1..3, 1..3)).await;
+    let address = "198.51.100.7";
+    let stranger = service.client_at(address.parse().unwrap());
+    let caller = stranger.clone().bearer(&session.access);
+    for operation in operations() {
+        if UNCOUNTED.contains(&operation.id.as_str()) {
+            continue;
+        }
+        for (method, path, body) in failures(&operation) {
+            let what = format!("{} {path} {body}", operation.id);
+            let send = |client: &Client| -> Sent<'static> {
+                let (client, method, path, body) =
+                    (client.clone(), method.clone(), path.clone(), body.clone());
+                Box::pin(async move { client.send(method, &path, &body).await })
+            };
+            if !operation.needs_bearer() {
+                let limit = public_limit(&operation);
+                counted_by(&service, limit, address, send(&stranger), &what).await;
+                continue;
+            }
+            let (account, by_address) = (Limit::BearerPerAccount, Limit::PublicPerAddress);
+            counted_by(&service, account, &session.user, send(&caller), &what).await;
+            // No token, one that is none, one of another kind.
+            counted_by(&service, by_address, address, send(&stranger), &what).await;
+            for bad in ["nonsense", &session.refresh] {
+                let reply = send(&stranger.clone().bearer(bad));
+                let reply = counted_by(&service, by_address, address, reply, &what).await;
+                reply.refused(401, "token_invalid");
+            }
+        }
+    }
+
+    // Expired tokens, at last: the clock does not go back.
+    service.advance(Duration::from_mins(16));
+    for operation in operations().into_iter().filter(Operation::needs_bearer) {
+        let (caller, path) = (caller.clone(), operation.example_path());
+        let method = operation.method.clone();
+        let reply: Sent<'_> = Box::pin(async move { caller.send(method, &path, &json!({})).await });
+        let limit = Limit::PublicPerAddress;
+        let reply = counted_by(&service, limit, address, reply, &operation.id).await;
+        reply.refused(401, "token_expired");
+    }
+}
+
+/// What a successful call of each operation needs, made anew for each.
+struct Success {
+    service: Service,
+    alice: Session,
+    keys: Keys,
+    bob: Session,
+}
+
+impl Success {
+    /// A request that succeeds: path, body, and the token it shows.
+    async fn request(&self, operation: &Operation) -> (String, Value, Option<String>) {
+        let client = self.service.client();
+        let (alice, keys) = (&self.alice, &self.keys);
+        let none = || json!({});
+        let (path, body, token) = match operation.id.as_str() {
+            "start_registration_verification" | "start_login_verification" => {
+                (operation.path.clone(), json!({ "phoneNumber": "+33611111111" }), None)
+            }
+            "resend_verification" | "fetch_verification" => {
+                let (id, _) = client.start("register", "+33622222222").await;
+                self.service.advance(Duration::from_mins(1));
+                (operation.path.replace("{verificationId}", &id), none(), None)
+            }
+            "confirm_registration_verification" | "confirm_login_verification" => {
+                let purpose = if operation.id.contains("login") { "login" } else { "register" };
+                let (id, code) = client.start(purpose, "+33633333333").await;
+                let body = json!({ "verificationId": id, "code": code });
+                (operation.path.clone(), body, None)
+            }
+            "register_user" | "login_user" => {
+                let registers = operation.id == "register_user";
+                let (purpose, phone) =
+                    if registers { ("register", "+33644444444") } else { ("login", BOB) };
+                let id = client.verified(purpose, phone).await;
+                (operation.path.clone(), json!({ "verificationId": id }), None)
+            }
+            "refresh_tokens" => {
+                let session = client.log_in(BOB, "to refresh").await;
+                (operation.path.clone(), json!({ "refreshToken": session.refresh }), None)
+            }
+            "logout_session" | "logout_all_sessions" => {
+                let session = client.log_in(BOB, "to log out").await;
+                (operation.path.clone(), none(), Some(session.access))
+            }
+            "upload_signed_prekey" => {
+                (operation.path.clone(), keys.signed_prekey(7), Some(alice.access.clone()))
+            }
+            "upload_prekeys" => {
+                let body = json!({ "preKeys": keys.prekeys(50..60) });
+                (operation.path.clone(), body, Some(alice.access.clone()))
+            }
+            "upload_kyber_prekeys" => {
+                let body = json!({ "kyberPreKeys": keys.kyber_prekeys(50..52) });
+                (operation.path.clone(), body, Some(alice.access.clone()))
+            }
+            "upload_kyber_last_resort" => {
+                (operation.path.clone(), keys.kyber_prekey(9000), Some(alice.access.clone()))
+            }
+            "fetch_bundles" => {
+                let body = json!({ "userIds": [self.bob.user] });
+                (operation.path.clone(), body, Some(alice.access.clone()))
+            }
+            "check_key_devices" => {
+                let body = json!({ "userId": self.bob.user, "devices": [] });
+                (operation.path.clone(), body, Some(alice.access.clone()))
+            }
+            "check_keys" => {
+                let body = json!({ "digest": BASE64.encode([7; 32]) });
+                (operation.path.clone(), body, Some(alice.access.clone()))
+            }
+            "fetch_key_status" => {
+                let path = operation.path.replace("{userId}", &alice.user);
+                let path = path.replace("{deviceId}", &alice.device);
+                (path, none(), Some(alice.access.clone()))
+            }
+            "delete_device_keys" => {
+                let path = operation.path.replace("{deviceId}", &alice.device);
+                (path, none(), Some(alice.access.clone()))
+            }
+            _ => {
+                let path = operation.path.replace("{userId}", &self.bob.user);
+                let path = path.replace("{deviceId}", &self.bob.device);
+                let token = operation.needs_bearer().then(|| alice.access.clone());
+                (path, none(), token)
+            }
+        };
+        (path, body, token)
+    }
+}
+
+#[tokio::test]
+async fn every_success_is_counted_once_by_the_limit_of_its_operation() {
+    let mut succeeded = BTreeSet::new();
+    for operation in operations() {
+        if UNCOUNTED.contains(&operation.id.as_str()) {
+            continue;
+        }
+        let service = Service::start().await;
+        let (client, keys) = (service.client(), Keys::new());
+        let alice = client.sign_up_with(ALICE, keys.bundle(1..3, 1..3)).await;
+        let bob = client.sign_up_with(BOB, Keys::new().bundle(1..3, 1..3)).await;
+        // The sign-ups' own waits for a next code are over.
+        service.advance(Duration::from_mins(2));
+        let success = Success { service: service.clone(), alice, keys, bob };
+        let (path, body, token) = success.request(&operation).await;
+        let address = "198.51.100.7";
+        let stranger = service.client_at(address.parse().unwrap());
+        let client = token.as_ref().map_or(stranger.clone(), |token| stranger.bearer(token));
+        let (limit, id) = match &token {
+            None => (public_limit(&operation), address.to_owned()),
+            Some(token) => {
+                let claims = tests::token::claims(token);
+                (Limit::BearerPerAccount, claims["sub"].as_str().unwrap().to_owned())
+            }
+        };
+        let method = operation.method.clone();
+        let request: Sent<'_> = Box::pin(async move {
+            match method {
+                Method::GET => client.get(&path).await,
+                method => client.send(method, &path, &body).await,
+            }
+        });
+        let reply = counted_by(&service, limit, &id, request, &operation.id).await;
+        assert!(reply.status.is_success(), "{}: {}", operation.id, reply.json());
+        succeeded.insert(operation.id);
+    }
+    assert_eq!(succeeded.len(), operations().len() - UNCOUNTED.len());
+}
+
+#[tokio::test]
+async fn health_checks_are_counted_by_nothing() {
+    let service = Service::start().await;
+    forget(&service).await;
+    for path in ["/auth/v1/health", "/auth/v1/health/live", "/auth/v1/health/ready"] {
+        let _ = service.client().get(path).await.expect(200);
+    }
+    assert_eq!(counts(&service).await, BTreeMap::new());
+}

@@ -1,5 +1,5 @@
-//! Time and chance. Both are handed in: `clippy.toml` bans the system's clock and
-//! random sources everywhere but here, so that a test can say what time it is.
+//! Time and random numbers. Both are handed in: `clippy.toml` bans the system's clock and
+//! random sources everywhere else, so that a test can set the time.
 
 use domain::time::Timestamp;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub fn date_time(at: Timestamp) -> String {
 #[derive(Clone, Debug)]
 pub enum Clock {
     System,
-    /// Stands still until told otherwise: for tests.
+    /// Stands still until a test advances it.
     Manual(Arc<AtomicI64>),
 }
 

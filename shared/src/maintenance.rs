@@ -1,18 +1,18 @@
-//! What is done now and then, for nobody's request: old keys go, the fleet's supply is
-//! counted. `cargo local` runs it on a timer.
+//! Scheduled maintenance: deletes keys that can never be given out again, and stores the
+//! fleet's key statistics as metrics. `cargo local` runs it on a timer.
 
 use domain::time::Timestamp;
 
 use crate::core::Core;
 use crate::store::StoreError;
 
-/// Devices whose keys go with one statement: few enough to take a moment only.
+/// Devices per statement: few enough that each takes milliseconds.
 const BATCH: i64 = 500;
-/// Statements of one run; what is left is for the next.
+/// Statements of one run; the next run continues.
 const MAX_BATCHES: usize = 200;
 
-/// Deletes keys that can never be handed out again, batch by batch, and tells the fleet's
-/// figures as metrics. Gives of how many devices the keys went.
+/// Deletes expired keys in batches, and stores the fleet's key statistics. Returns the number
+/// of devices whose keys were deleted.
 pub async fn clean_up_keys(core: &Core, now: Timestamp) -> Result<i64, StoreError> {
     let mut cleaned = 0;
     for _ in 0..MAX_BATCHES {

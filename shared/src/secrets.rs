@@ -64,7 +64,7 @@ pub enum SecretError {
 /// Loads secrets from where the deployment keeps them.
 #[derive(Clone)]
 pub enum SecretLoader {
-    /// Variables of the process, or what stands for them in a test.
+    /// Variables of the process, or of a test.
     Environment(Lookup),
 }
 

@@ -81,7 +81,7 @@ fn failures(operation: &Operation) -> Vec<(Method, String, Value)> {
         (method(), operation.example_path(), json!({ "phoneNumber": 7, "code": [] })),
     ];
     if operation.path.contains('{') {
-        let malformed = operation.path.replace('{', "").replace('}', "");
+        let malformed = operation.path.replace(['{', '}'], "");
         failing.push((method(), malformed, json!({})));
     }
     failing

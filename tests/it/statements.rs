@@ -151,7 +151,7 @@ async fn an_error_names_statement_and_constraint_and_holds_no_value() {
     assert_eq!(chain, ["record_event failed", "SQLSTATE 23514, constraint no_audit"]);
     assert_eq!(ErrorChain(&error).to_string(), chain.join(": "));
     assert!(error.source().unwrap().source().is_none(), "the client's own error prints values");
-    let all = format!("{error:?} {}", ErrorChain(&error).to_string());
+    let all = format!("{error:?} {}", ErrorChain(&error));
     for value in [PHONE, address, &session.user, "Failing row", "violates"] {
         assert!(!all.contains(value), "{all}");
     }

@@ -19,7 +19,7 @@ use shared::telemetry::ErrorChain;
 
 use crate::wire::{Credentials, Tokens};
 
-/// Begins a session from a confirmed verification: the account's first, or one more.
+/// Creates a session from a confirmed verification: the account's first, or one more.
 pub async fn complete_login(
     state: &LoginState,
     context: &RequestContext,
@@ -67,7 +67,7 @@ pub async fn complete_login(
             return Err(Problem::new(Code::DeviceIdsExhausted));
         }
     };
-    // The session stands; what Redis misses of it is made up for by the row.
+    // The session exists in Postgres: without its cache entry, its row is read.
     let cached =
         state.core.cache.cache_login(login.session, &completed.ended, &login.verification).await;
     if let Err(error) = cached {
@@ -127,7 +127,7 @@ fn usable(
     let unbound = pepper.digests.device(&credentials.verification, None);
     let device = pepper.digests.device(&credentials.verification, fingerprint);
     found.filter(|v| {
-        // One that was asked for without a device may be used by any.
+        // A verification that was requested without a device may be used by any device.
         let right_device = v.device == unbound || constant_time_eq(&v.device, &device);
         v.verified && v.purpose == purpose && right_device
     })
@@ -204,8 +204,8 @@ fn entry(
     AuditEntry::new(event, Some(session), &context.address(), context.now(), state.core.rng)
 }
 
-/// Makes the ends known to the very next request. Where Redis cannot be told, its copies
-/// die within a minute.
+/// Overwrites the cache entries of ended sessions, so that the very next request is refused.
+/// If Redis does not answer, the entries expire within a minute.
 async fn write_tombstones(state: &LoginState, ended: &[SessionId]) {
     if let Err(error) = state.core.cache.write_tombstones(ended).await {
         tracing::error!(error = %ErrorChain(&error), "failed to write tombstones");

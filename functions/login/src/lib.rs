@@ -1,9 +1,9 @@
-//! Registering, logging in, logging out.
+//! Register, log in, log out.
 //!
 //! | route | operation |
 //! |---|---|
-//! | `POST /auth/v1/register` | make an account from a confirmed verification |
-//! | `POST /auth/v1/login` | complete_login a session of an existing account |
+//! | `POST /auth/v1/register` | create an account from a confirmed verification |
+//! | `POST /auth/v1/login` | create a session of an existing account |
 //! | `POST /auth/v1/logout` | end the session of this, or another own, device |
 //! | `POST /auth/v1/logout/all` | end every session |
 

@@ -1,4 +1,4 @@
-//! The routes: extract, call one flow, answer.
+//! The handlers: extract, call one flow, answer.
 
 use crate::state::LoginState;
 use axum::Json;
@@ -30,10 +30,10 @@ pub fn router() -> axum::Router<LoginState> {
     endpoints()
 }
 
-/// Make an account for a confirmed number.
+/// Create an account for a confirmed number.
 ///
-/// Consumes the verification, makes user, device, session and keys in one transaction. A
-/// refusal leaves nothing behind, and the verification usable.
+/// Uses up the verification, and creates user, device, session and keys in one transaction. A
+/// refusal changes nothing, and the verification can still be used.
 #[utoipa::path(post, path = "/auth/v1/register", tag = "login",
     request_body = LoginRequest,
     responses((status = 201, body = Tokens), RegisterProblems))]
@@ -47,9 +47,9 @@ async fn register_user(
     Ok((StatusCode::CREATED, Json(tokens)))
 }
 
-/// Begin a session of an existing account.
+/// Log in to an existing account.
 ///
-/// The same `deviceId` comes back to the same device, whose earlier session ends.
+/// A log-in with the same `deviceId` belongs to the same device, whose earlier session ends.
 #[utoipa::path(post, path = "/auth/v1/login", tag = "login",
     request_body = LoginRequest,
     responses((status = 200, body = Tokens), LoginProblems))]
@@ -62,10 +62,10 @@ async fn login_user(
     flow::complete_login(&state, &context, Purpose::Login, credentials).await.map(Json)
 }
 
-/// End the session of this device, or of another own device.
+/// Log out this device, or another device of the account.
 #[utoipa::path(post, path = "/auth/v1/logout", tag = "login", security(("bearer" = [])),
     request_body = LogoutRequest,
-    responses((status = 204, description = "Ended, for the very next request."), LogoutProblems))]
+    responses((status = 204, description = "The very next request of the session is refused."), LogoutProblems))]
 async fn logout_session(
     State(state): State<LoginState>,
     context: RequestContext,
@@ -76,9 +76,9 @@ async fn logout_session(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// End every session of the account, this one included.
+/// Log out all devices of the account, this one included.
 #[utoipa::path(post, path = "/auth/v1/logout/all", tag = "login", security(("bearer" = [])),
-    responses((status = 204, description = "Ended, for the very next request."), LogoutAllProblems))]
+    responses((status = 204, description = "The very next request of the session is refused."), LogoutAllProblems))]
 async fn logout_all_sessions(
     State(state): State<LoginState>,
     context: RequestContext,

@@ -1,4 +1,4 @@
-//! Bodies as they stand on the wire, and their way into the domain.
+//! Request and response bodies, and the parsing of requests into domain types.
 
 use domain::device::{
     DeviceType, Fingerprint, MAX_APP_VERSION, MAX_MODEL, MAX_NAME, MAX_OS_VERSION, MAX_PUSH_TOKEN,
@@ -20,8 +20,8 @@ pub struct LoginRequest {
     /// A confirmed verification.
     #[schema(required, value_type = Uuid)]
     verification_id: Option<String>,
-    /// The client's stable id of its device; made by the server if absent. Must be the
-    /// one of the verification's request, if one was sent there.
+    /// The client's stable id of its device; the server makes one if absent. If the request
+    /// for the verification named a device, it must be the same here.
     #[schema(max_length = 128)]
     device_id: Option<String>,
     /// Derived from the User-Agent if absent.
@@ -40,8 +40,8 @@ pub struct LoginRequest {
     fcm_token: Option<String>,
     #[schema(max_length = 4096)]
     apns_token: Option<String>,
-    /// The device's public keys. They replace those that it had; one-time keys that were
-    /// handed out before are passed over.
+    /// The device's public keys. They replace its earlier keys. One-time keys that were given
+    /// out before are left out.
     #[schema(value_type = Option<SignalKeyBundleWire>)]
     signal_key_bundle: Option<JsonObject<SignalKeyBundleWire>>,
 }
@@ -132,9 +132,9 @@ impl Validate for Logout {
 pub struct Tokens {
     /// ES256 JWT, `typ: at+jwt`, for 15 minutes.
     pub access_token: String,
-    /// ES256 JWT, `typ: rt+jwt`, for this service alone, exchanged once.
+    /// ES256 JWT, `typ: rt+jwt`, for this service alone; it can be exchanged once.
     pub refresh_token: String,
     pub user_id: Uuid,
-    /// The device's row; the client's own id stays its own.
+    /// The id of the device in this service; the client's own `deviceId` is another.
     pub device_id: Uuid,
 }

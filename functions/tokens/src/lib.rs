@@ -1,4 +1,4 @@
-//! Exchanging and issuing tokens of a running session.
+//! Exchange and issue tokens of a session.
 //!
 //! | route | operation |
 //! |---|---|

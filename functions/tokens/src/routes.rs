@@ -1,4 +1,4 @@
-//! The routes: extract, call one flow, answer.
+//! The handlers: extract, call one flow, answer.
 
 use crate::state::TokensState;
 use axum::Json;
@@ -27,12 +27,12 @@ pub fn router() -> axum::Router<TokensState> {
 
 /// Exchange a refresh token for a new pair.
 ///
-/// A token is exchanged once. Repeated within 10 seconds, because a reply was lost, the
-/// same successor comes again; later, an equally good one, until one of them is used. A
-/// token that was spent otherwise ends the session (`refresh_reused`), but for parallel
-/// requests within 10 seconds, which are refused without harm (`refresh_superseded`).
-/// Keep one token for all tabs, read it just before sending, and replace it only by the
-/// reply to the very token that was sent.
+/// A token can be exchanged once. If the reply was lost, repeat the request: within 10
+/// seconds it returns the same new token, later another valid one, until one of them is used.
+/// A token that was used in any other way ends the session (`refresh_reused`). Parallel
+/// requests within 10 seconds are refused without harm (`refresh_superseded`). Store one
+/// token for all tabs, read it just before sending, and replace it only by the reply to the
+/// token that was sent.
 #[utoipa::path(post, path = "/auth/v1/tokens/refresh", tag = "tokens",
     request_body = RefreshRequest,
     responses((status = 200, body = Tokens), RefreshProblems))]
@@ -45,9 +45,9 @@ async fn refresh_tokens(
     flow::refresh(&state, &context, &refresh.token).await.map(Json)
 }
 
-/// A token that opens one web socket at another service.
+/// Issue a token that opens one web socket at another service.
 ///
-/// `typ: ws+jwt`, audience `ws`, for 60 seconds.
+/// `typ: ws+jwt`, audience `ws`, valid for 60 seconds.
 #[utoipa::path(post, path = "/auth/v1/tokens/ws-token", tag = "tokens", security(("bearer" = [])),
     responses((status = 200, body = WsToken), WsTokenProblems))]
 async fn issue_ws_token(

@@ -1,4 +1,4 @@
-//! Bodies as they stand on the wire, and their way into the domain.
+//! Request and response bodies, and the parsing of requests into domain types.
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ impl Validate for Refresh {
     type Wire = RefreshRequest;
 
     fn validate(wire: RefreshRequest, errors: &mut ValidationErrors) -> Option<Self> {
-        // Whether it is a token at all is for the key to say: any other string is 401.
+        // The signature decides whether it is a token: any other string is 401.
         let token = errors.required("refreshToken", wire.refresh_token, |t| {
             Ok::<_, std::convert::Infallible>(SecretString::from(t))
         });
@@ -35,7 +35,7 @@ impl Validate for Refresh {
 pub struct Tokens {
     /// ES256 JWT, `typ: at+jwt`, for 15 minutes.
     pub access_token: String,
-    /// The successor of the token that was sent.
+    /// It replaces the token that was sent.
     pub refresh_token: String,
     pub user_id: Uuid,
     pub device_id: Uuid,
@@ -45,7 +45,7 @@ pub struct Tokens {
 #[serde(rename_all = "camelCase")]
 pub struct WsToken {
     pub ws_token: String,
-    /// Seconds that it lives.
+    /// Seconds until it expires.
     #[schema(minimum = 60, maximum = 60)]
     pub expires_in: u64,
 }

@@ -174,7 +174,7 @@ async fn record_lock(
     }
 }
 
-/// What already shipped clients expect to be told at once.
+/// The refusals that already shipped clients expect at once.
 fn legacy_answer(
     state: &VerifyState,
     purpose: Purpose,
@@ -222,7 +222,7 @@ async fn send(
         .withdraw_code(id, &code_mac, context.now(), &state.core.config.limits)
         .await;
     if let Err(error) = withdrawn {
-        // It expires by itself; nobody has received it.
+        // It was not received, and expires by itself.
         tracing::warn!(error = %ErrorChain(&error), "failed to withdraw a code that was not sent");
     }
     Err(error.into())

@@ -1,4 +1,4 @@
-//! The routes: extract, call one flow, answer.
+//! The handlers: extract, call one flow, answer.
 
 use crate::state::VerifyState;
 use axum::Json;
@@ -21,7 +21,7 @@ use crate::wire::{
     Start, StartRequest, Started, VerificationState,
 };
 
-// What a known or unknown number is told at once: with `LEGACY_CLIENTS` alone.
+// `AccountExists` and `AccountUnknown` are answered only with `LEGACY_CLIENTS`.
 problems!(StartRegistrationProblems: BODY, ANY,
     [AccountExists, ChallengeRefused, SmsPaused, SmsFailed]);
 problems!(StartLoginProblems: BODY, ANY,
@@ -46,10 +46,10 @@ pub fn router() -> axum::Router<VerifyState> {
     endpoints()
 }
 
-/// Start verifying a number for a new account.
+/// Start to verify a number for a new account.
 ///
-/// Sends a code of 6 digits. Known and unknown numbers are answered alike. Limited per
-/// number (5 a minute, 20 an hour) and per address (10 a minute).
+/// Sends a code of 6 digits by SMS. Known and unknown numbers get the same answer. Limits: 5
+/// codes a minute and 20 an hour for a number, 10 a minute for an address.
 #[utoipa::path(post, path = "/auth/v1/verify/register/request", tag = "verify",
     request_body = StartRequest,
     responses((status = 200, body = Started), StartRegistrationProblems))]
@@ -62,10 +62,10 @@ async fn start_registration_verification(
     flow::start(&state, &context, Purpose::Register, start).await.map(Json)
 }
 
-/// Start verifying a number for a login.
+/// Start to verify a number for a login.
 ///
-/// Answers, sends and is limited exactly as the registration request, whether the number
-/// has an account or not.
+/// Behaves exactly as the request for a registration, whether the number has an account or
+/// not.
 #[utoipa::path(post, path = "/auth/v1/verify/login/request", tag = "verify",
     request_body = StartRequest,
     responses((status = 200, body = Started), StartLoginProblems))]
@@ -80,8 +80,8 @@ async fn start_login_verification(
 
 /// Send another code for a running verification.
 ///
-/// The id stays, the code before is worth nothing any more, and wrong attempts are not
-/// forgotten. First after 30 seconds, then 60, then 120 (`resendIn`).
+/// The id stays the same, the earlier code becomes invalid, and wrong attempts stay counted.
+/// Possible after 30 seconds, then after 60, then after 120 (`resendIn`).
 #[utoipa::path(post, path = "/auth/v1/verify/{verificationId}/resend", tag = "verify",
     params(("verificationId" = uuid::Uuid, Path, description = "As the request answered it.")),
     request_body = ResendRequest,
@@ -96,7 +96,7 @@ async fn resend_verification(
     flow::resend(&state, &context, VerificationId::from_uuid(id), resend).await.map(Json)
 }
 
-/// Where a verification stands.
+/// Read the state of a verification.
 #[utoipa::path(get, path = "/auth/v1/verify/{verificationId}", tag = "verify",
     params(("verificationId" = uuid::Uuid, Path, description = "As the request answered it.")),
     responses((status = 200, body = VerificationState), FetchProblems))]
@@ -111,8 +111,8 @@ async fn fetch_verification(
 
 /// Prove a number for a new account with the code it received.
 ///
-/// At most 5 wrong codes are looked at. The right code may be confirmed again. From then
-/// on the verification waits 5 minutes to be used by `POST /auth/v1/register`, once.
+/// At most 5 wrong codes are compared. The right code may be confirmed again. Then
+/// `POST /auth/v1/register` may use the verification once, within 5 minutes.
 #[utoipa::path(post, path = "/auth/v1/verify/register/confirm", tag = "verify",
     request_body = ConfirmRequest,
     responses((status = 200, body = RegistrationConfirmed), ConfirmProblems))]
@@ -128,8 +128,7 @@ async fn confirm_registration_verification(
 
 /// Prove a number for a login with the code it received.
 ///
-/// As for a registration; `requires2FA` tells whether the account asks for a second
-/// factor.
+/// As for a registration. `requires2FA` says whether the account requires a second factor.
 #[utoipa::path(post, path = "/auth/v1/verify/login/confirm", tag = "verify",
     request_body = ConfirmRequest,
     responses((status = 200, body = LoginConfirmed), ConfirmProblems))]

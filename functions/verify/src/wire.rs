@@ -1,4 +1,4 @@
-//! Bodies as they stand on the wire, and their way into the domain.
+//! Request and response bodies, and the parsing of requests into domain types.
 
 use domain::device::Fingerprint;
 use domain::ids::VerificationId;
@@ -24,12 +24,11 @@ pub struct StartRequest {
     /// resend, register and login.
     #[schema(max_length = 128)]
     device_id: Option<String>,
-    /// A refresh token, even an expired one, of an earlier session of the account: its
-    /// owner is then limited apart from strangers who ask for the same number.
+    /// A refresh token, even an expired one, of an earlier session of the account. Its owner
+    /// then has limits apart from strangers who request codes for the same number.
     #[schema(max_length = 4096)]
     previous_token: Option<String>,
-    /// The answer to a challenge, where the operator asks for one (Turnstile, hCaptcha
-    /// and their like).
+    /// The answer to a captcha, if the operator requires one (Turnstile, hCaptcha, …).
     #[schema(max_length = 4096)]
     challenge: Option<String>,
 }
@@ -47,7 +46,7 @@ impl Validate for Start {
     fn validate(wire: StartRequest, errors: &mut ValidationErrors) -> Option<Self> {
         let phone = errors.required("phoneNumber", wire.phone_number, |p| PhoneNumber::parse(&p));
         let device = errors.optional("deviceId", wire.device_id, Fingerprint::parse);
-        // A text that could be a token; one that is none shows nobody, and is no fault.
+        // A text that is no token of ours proves nothing, and is no error.
         let mut secret = |field, value| {
             errors.optional(field, value, |text| bounded(text, MAX_TOKEN).map(SecretString::from))
         };
@@ -112,13 +111,13 @@ impl Validate for Confirmation {
 #[serde(rename_all = "camelCase")]
 pub struct Started {
     pub verification_id: Uuid,
-    /// Seconds that the current code lives.
+    /// Seconds until the current code expires.
     #[schema(minimum = 0, maximum = 600)]
     pub expires_in: u64,
-    /// Seconds until another code may be asked for.
+    /// Seconds until another code may be requested.
     #[schema(minimum = 0, maximum = 120)]
     pub resend_in: u64,
-    /// Wrong codes that will still be looked at.
+    /// Wrong codes that will still be compared.
     #[schema(minimum = 0, maximum = 5)]
     pub attempts_left: u32,
     /// The code itself: in demo mode alone.
@@ -138,14 +137,14 @@ pub enum WirePurpose {
 pub struct VerificationState {
     pub purpose: WirePurpose,
     pub verified: bool,
-    /// Seconds that the current code lives; once verified, seconds in which the
-    /// verification may be used.
+    /// Seconds until the current code expires; once verified, seconds until the verification
+    /// expires.
     #[schema(minimum = 0, maximum = 600)]
     pub expires_in: u64,
-    /// Seconds until another code may be asked for.
+    /// Seconds until another code may be requested.
     #[schema(minimum = 0, maximum = 120)]
     pub resend_in: u64,
-    /// Wrong codes that will still be looked at.
+    /// Wrong codes that will still be compared.
     #[schema(minimum = 0, maximum = 5)]
     pub attempts_left: u32,
 }
@@ -158,7 +157,7 @@ pub struct RegistrationConfirmed {
 #[derive(Serialize, ToSchema)]
 pub struct LoginConfirmed {
     pub verified: bool,
-    /// Whether the account asks for a second factor.
+    /// Whether the account requires a second factor.
     #[serde(rename = "requires2FA")]
     pub requires_2fa: bool,
 }

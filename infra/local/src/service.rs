@@ -76,7 +76,6 @@ impl ServiceState {
 }
 
 /// The routes of each function, as its `main.rs` serves them.
-#[must_use]
 pub fn functions(state: &ServiceState) -> [(&'static str, Router); 5] {
     let ServiceState { verify, login, tokens, prekeys, platform, .. } = state.clone();
     [

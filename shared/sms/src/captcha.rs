@@ -1,4 +1,4 @@
-//! The captcha: a service that tells people from programs (Turnstile, hCaptcha, reCAPTCHA;
+//! The captcha: a service that distinguishes people from programs (Turnstile, hCaptcha, reCAPTCHA;
 //! all take the form fields `secret`, `response`, `remoteip` and answer `{success}`)
 //! approves before an SMS is paid for. It fails closed.
 

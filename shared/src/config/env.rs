@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::error::{ConfigError, ConfigErrors};
 use crate::secrets::{LiveSecret, ParseSecret, SecretError, SecretLoader, SecretName};
 
-/// The variables of a process, or what stands for them in a test.
+/// The variables of a process, or of a test.
 pub type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// What a function may read: all plain variables, and the secrets that it declared.

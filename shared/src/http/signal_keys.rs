@@ -290,7 +290,7 @@ fn key<T>(
     }
 }
 
-/// Every element, so that all faults are told at once.
+/// Checks every element, so that all errors are reported at once.
 fn list<W, T>(
     wires: Vec<JsonObject<W>>,
     at: &str,

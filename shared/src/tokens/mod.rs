@@ -1,6 +1,6 @@
 //! Tokens: ES256 JWTs (RFC 7515, 7518, 7519) and the keys behind them.
 //!
-//! Three kinds, told apart by `typ` *and* by audience, so that none passes for another:
+//! Three kinds, different in `typ` *and* in audience, so that none is accepted as another:
 //! access (`at+jwt`, RFC 9068), refresh (`rt+jwt`, for this service alone) and
 //! web-socket (`ws+jwt`).
 //!

@@ -60,7 +60,7 @@ pub struct Problem {
 #[serde(rename_all = "camelCase")]
 #[schema(as = Problem)]
 pub struct ProblemBody {
-    /// Always `about:blank`: `code` tells problems apart.
+    /// Always `about:blank`: `code` identifies the problem.
     #[schema(example = "about:blank")]
     r#type: String,
     /// The status in words.
@@ -127,7 +127,7 @@ impl Problem {
         Self { attempts_left: Some(attempts_left), ..Self::new(Code::CodeIncorrect) }
     }
 
-    /// A refusal that ends by itself. At least a second, so that nobody comes at once.
+    /// A refusal that ends by itself, after one second or more.
     #[must_use]
     pub fn retry(code: Code, wait: Duration) -> Self {
         let seconds = wait.as_millis().div_ceil(1000);

@@ -1,0 +1,121 @@
+//! Counters of the whole fleet: each process adds up its own, and hands them to Redis with a
+//! later request's round trip.
+
+use domain::time::Timestamp;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::request_log::RequestLog;
+
+/// How long counters stay in a process before they are sent.
+const FLUSH_EVERY: Duration = Duration::from_secs(5);
+/// Upper bounds of the latency histogram, in milliseconds.
+const BUCKETS: [u32; 8] = [5, 10, 25, 50, 100, 250, 1000, 5000];
+
+/// Counters of this process that Redis has not got yet.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    pending: Mutex<Pending>,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    /// By their Prometheus series.
+    counters: HashMap<String, i64>,
+    /// By route: their series are written when they travel, not with every request.
+    routes: HashMap<String, Requests>,
+    flushed_at: Option<Timestamp>,
+}
+
+/// The requests that a route has answered.
+#[derive(Debug, Default)]
+struct Requests {
+    by_answer: HashMap<(&'static str, u16), i64>,
+    /// No longer than each bound.
+    within: [i64; BUCKETS.len()],
+    count: i64,
+    micros: i64,
+}
+
+impl Requests {
+    fn series(&self, route: &str, add: &mut impl FnMut(String, i64)) {
+        for ((method, status), count) in &self.by_answer {
+            let labels = format!(r#"method="{method}",route="{route}",status="{status}""#);
+            add(format!("auth_http_requests_total{{{labels}}}"), *count);
+        }
+        let name = "auth_http_request_duration_seconds";
+        // Empty buckets are included: readers expect all of them, or none.
+        for (limit, count) in BUCKETS.into_iter().zip(self.within) {
+            let le = f64::from(limit) / 1000.0;
+            add(format!(r#"{name}_bucket{{route="{route}",le="{le}"}}"#), count);
+        }
+        add(format!(r#"{name}_bucket{{route="{route}",le="+Inf"}}"#), self.count);
+        add(format!(r#"{name}_count{{route="{route}"}}"#), self.count);
+        // Redis adds whole numbers: stored in microseconds, shown in seconds.
+        add(format!(r#"{name}_sum{{route="{route}"}}"#), self.micros);
+    }
+}
+
+impl Pending {
+    fn add(&mut self, series: String, by: i64) {
+        *self.counters.entry(series).or_default() += by;
+    }
+
+    fn drain(&mut self) -> Vec<(String, i64)> {
+        for (route, requests) in std::mem::take(&mut self.routes) {
+            requests.series(&route, &mut |series, by| self.add(series, by));
+        }
+        self.counters.drain().collect()
+    }
+}
+
+impl Metrics {
+    fn pending(&self) -> std::sync::MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts one event of a named kind.
+    pub fn count(&self, series: &str) {
+        self.pending().add(series.to_owned(), 1);
+    }
+
+    /// Counts a request and its latency.
+    pub fn request(&self, answered: &RequestLog<'_>) {
+        let micros = i64::try_from(answered.elapsed.as_micros()).unwrap_or(i64::MAX);
+        let mut pending = self.pending();
+        let routes = &mut pending.routes;
+        let requests = match routes.get_mut(answered.route) {
+            Some(requests) => requests,
+            None => routes.entry(answered.route.to_owned()).or_default(),
+        };
+        *requests.by_answer.entry((answered.method, answered.status)).or_default() += 1;
+        for (limit, within) in BUCKETS.into_iter().zip(&mut requests.within) {
+            *within += i64::from(micros <= i64::from(limit) * 1000);
+        }
+        requests.count += 1;
+        requests.micros = requests.micros.saturating_add(micros);
+    }
+
+    /// What should travel with the request at `now`: nothing, or all that has gathered.
+    pub(crate) fn take_due(&self, now: Timestamp) -> Vec<(String, i64)> {
+        let mut pending = self.pending();
+        match pending.flushed_at {
+            Some(flushed) if now < flushed + FLUSH_EVERY => return Vec::new(),
+            _ => pending.flushed_at = Some(now),
+        }
+        pending.drain()
+    }
+
+    pub(crate) fn take_all(&self) -> Vec<(String, i64)> {
+        self.pending().drain()
+    }
+
+    /// The flush failed: what it held waits for the next.
+    pub(crate) fn put_back(&self, flushed: Vec<(String, i64)>) {
+        let mut pending = self.pending();
+        for (series, by) in flushed {
+            pending.add(series, by);
+        }
+    }
+}

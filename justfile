@@ -35,13 +35,13 @@ lint:
 migrate *command="status":
     cargo local migrate {{ command }}
 
-# Write infra/openapi.json from the code
-openapi:
-    cargo local openapi
+# Write the files that follow from the code
+generate:
+    cargo local generate
 
 # Build every function for Lambda
 build *arguments:
-    cargo lambda build --release --bin verify --bin login --bin tokens --bin prekeys --bin platform {{ arguments }}
+    cargo lambda build --release $(ls functions | sed "s/^/--bin=/") {{ arguments }}
 
 # Deploy to a stage of samconfig.toml
 deploy stage="dev" *arguments:

@@ -5,8 +5,9 @@ use crate::sources::{function_names, template_variables};
 use local::service::ServiceState;
 use secrecy::ExposeSecret as _;
 use shared::clock::Clock;
-use shared::config::{EnvReader, Environment};
-use shared::core::{Core, StartError};
+use shared::config::Environment;
+use shared::core::StartError;
+use shared::limits::Limit;
 use shared::secrets::SecretName;
 use shared::tokens::PublicKeys;
 use std::collections::{BTreeSet, HashMap};
@@ -147,31 +148,6 @@ async fn a_twilio_fallback_names_what_it_lacks() {
     );
 }
 
-/// The variables that a function's code reads.
-async fn variables_read_by<S>(
-    secrets: &[SecretName],
-    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
-) -> BTreeSet<String> {
-    let keys = local::service::new_keys();
-    let lookup = Arc::new(move |name: &str| match name {
-        // Both providers and the captcha, so that their variables are read too.
-        "SMS_SENDER" => Some("twilio".to_owned()),
-        "SMS_FALLBACK" => Some("vonage".to_owned()),
-        "SMS_CHALLENGE_URL" => Some("https://captcha.example".to_owned()),
-        "DATABASE_URL" => Some("postgres://auth@db/auth?sslmode=require".to_owned()),
-        "REDIS_URL" => Some("rediss://cache:6379".to_owned()),
-        "METRICS_TOKEN" | "TWILIO_AUTH_TOKEN" | "VONAGE_API_SECRET" | "TWILIO_ACCOUNT_SID"
-        | "TWILIO_FROM" | "VONAGE_API_KEY" | "VONAGE_FROM" => Some("x".to_owned()),
-        name => keys.get(name).cloned(),
-    });
-    let environment = Environment::from_lookup(lookup, secrets).await.unwrap();
-    let mut env = environment.reader();
-    let core = Core::read(&mut env, Clock::System).expect("a core");
-    let state = read(&core, &mut env);
-    let names = env.names().clone();
-    env.finish(state).err().map_or(names, |errors| panic!("{errors}"))
-}
-
 /// What is read beside the configuration.
 const LOGGING: &str = "LOG_LEVEL";
 /// Read where the database's address is given in parts, which the template does not do.
@@ -179,25 +155,17 @@ const NOT_IN_THE_TEMPLATE: SecretName = SecretName::DatabasePassword;
 
 #[tokio::test]
 async fn each_function_is_given_the_variables_and_secrets_that_its_code_reads_and_no_other() {
+    let read = local::service::variables_read().await.unwrap();
     let functions = [
-        ("verify", verify::SECRETS, {
-            variables_read_by(verify::SECRETS, verify::VerifyState::read).await
-        }),
-        ("login", login::SECRETS, {
-            variables_read_by(login::SECRETS, login::LoginState::read).await
-        }),
-        ("tokens", ::tokens::SECRETS, {
-            variables_read_by(::tokens::SECRETS, ::tokens::TokensState::read).await
-        }),
-        ("prekeys", prekeys::SECRETS, {
-            variables_read_by(prekeys::SECRETS, prekeys::PrekeysState::read).await
-        }),
-        ("platform", platform::SECRETS, {
-            variables_read_by(platform::SECRETS, platform::PlatformState::read).await
-        }),
+        ("verify", verify::SECRETS),
+        ("login", login::SECRETS),
+        ("tokens", ::tokens::SECRETS),
+        ("prekeys", prekeys::SECRETS),
+        ("platform", platform::SECRETS),
     ];
     assert_eq!(functions.len(), function_names().len());
-    for (name, secrets, read) in functions {
+    for (name, secrets) in functions {
+        let read = &read[name];
         let given = template_variables(name);
         for variable in &given {
             assert!(
@@ -244,4 +212,26 @@ async fn a_secret_is_replaced_while_the_process_runs_and_a_bad_one_is_not() {
         assert!(!error.to_string().contains("hunter2"));
         assert_eq!(keys.current().document(), second, "the value before stays in use");
     }
+}
+
+#[tokio::test]
+async fn every_variable_is_described_and_every_description_has_its_variable() {
+    let read = local::service::variables_read().await.unwrap();
+    let read: BTreeSet<&str> = read.values().flatten().map(String::as_str).collect();
+    let limits: BTreeSet<&str> = Limit::ALL.into_iter().map(Limit::variable).collect();
+    let always = local::configuration::ALWAYS_READ;
+    let described: BTreeSet<&str> =
+        local::configuration::VARIABLES.iter().flat_map(|one| one.names).copied().collect();
+    let expected = read.union(&limits).chain(&always).copied().collect::<BTreeSet<_>>();
+    let all = described.union(&limits).chain(&always).copied().collect::<BTreeSet<_>>();
+    assert_eq!(all, expected);
+    assert!(limits.is_subset(&read), "a limit that cannot be set");
+}
+
+#[tokio::test]
+async fn the_configuration_page_is_the_one_the_code_makes() {
+    let read = local::service::variables_read().await.unwrap();
+    let page = local::configuration::markdown(&read);
+    let stale = "docs/configuration.md is stale: run `cargo local generate`";
+    assert!(crate::sources::read("docs/configuration.md") == page, "{stale}");
 }

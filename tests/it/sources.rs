@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tests::contract::DOCUMENT;
-use utoipa::openapi::OpenApi;
 
 /// A file of this checkout, whole.
 pub fn read(path: &str) -> String {
@@ -63,17 +62,6 @@ pub fn event_names() -> Vec<String> {
     names.map(|name| name.strip_suffix(".json").expect("a JSON file").to_owned()).collect()
 }
 
-/// What each function says of its own operations.
-fn documents() -> [(&'static str, OpenApi); 5] {
-    [
-        ("login", login::document()),
-        ("platform", platform::document()),
-        ("prekeys", prekeys::document()),
-        ("tokens", tokens::document()),
-        ("verify", verify::document()),
-    ]
-}
-
 /// One operation of one function.
 pub struct Operation {
     pub function: &'static str,
@@ -102,7 +90,7 @@ impl Operation {
 /// The operations of all functions' own routers, by id, as the whole document tells them.
 pub fn operations() -> Vec<Operation> {
     let mut all = Vec::new();
-    for (function, own) in documents() {
+    for (function, own) in local::service::documents() {
         let own = serde_json::to_value(own).expect("a document");
         for (path, item) in own["paths"].as_object().expect("paths") {
             for method in item.as_object().expect("methods").keys() {

@@ -1,7 +1,7 @@
 //! The commands beside `up`: they look at a running instance, or write files.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write as _};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::instance::{self, Instance, Running, State, Variables};
-use crate::{Error, migrations, paths, service};
+use crate::{Error, generate, migrations, service};
 
 /// How long an instance may take to stop: its stores write down what they hold.
 const DOWN_LIMIT: Duration = Duration::from_mins(1);
@@ -187,12 +187,18 @@ fn exports(variables: &Variables) -> String {
     })
 }
 
-/// Writes the OpenAPI document.
-pub fn openapi() -> Result<(), Error> {
-    let file = paths::workspace().join("infra/openapi.json");
-    fs::write(&file, service::openapi_json())
-        .map_err(|source| Error::File { file: file.clone(), source })?;
-    print(&format!("wrote {}\n", file.display()))
+/// Writes what follows from the code, and says what has changed.
+pub async fn generate() -> Result<(), Error> {
+    let changed = generate::generate().await?;
+    if changed.is_empty() {
+        return print("everything is up to date\n");
+    }
+    changed.iter().try_for_each(|path| print(&format!("wrote {path}\n")))
+}
+
+/// Prints the names of the functions, one a line.
+pub fn functions() -> Result<(), Error> {
+    service::documents().iter().try_for_each(|(name, _)| print(&format!("{name}\n")))
 }
 
 pub async fn migrate_run(port: u16) -> Result<(), Error> {

@@ -54,8 +54,11 @@ enum Command {
         #[command(subcommand)]
         command: Keys,
     },
-    /// Write infra/openapi.json.
-    Openapi,
+    /// Write what follows from the code: the API description, the routes of `cargo lambda
+    /// watch`, docs/configuration.md, and a first event of a new operation.
+    Generate,
+    /// Print the names of the functions.
+    Functions,
 }
 
 #[derive(Subcommand)]
@@ -72,7 +75,7 @@ enum Migrate {
 
 #[derive(Subcommand)]
 enum Keys {
-    /// Print new signing keys and a new pepper.
+    /// Print new signing keys, their public half, and a new pepper.
     New,
 }
 
@@ -105,7 +108,8 @@ async fn run(Arguments { command, port, ephemeral }: Arguments) -> Result<ExitCo
             Migrate::New { name } => commands::migrate_new(&name)?,
         },
         Command::Keys { command: Keys::New } => commands::new_keys()?,
-        Command::Openapi => commands::openapi()?,
+        Command::Generate => commands::generate().await?,
+        Command::Functions => commands::functions()?,
     }
     Ok(ExitCode::SUCCESS)
 }

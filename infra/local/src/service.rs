@@ -1,6 +1,7 @@
 //! The service that is served: all functions' routers as one, their OpenAPI
 //! document, and what their configuration needs on a laptop.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -96,6 +97,46 @@ pub fn router(state: ServiceState) -> Router {
     shared::http::serve(all, state.core)
 }
 
+/// The variables that each function's code reads, found by reading a configuration in which
+/// everything is set.
+pub async fn variables_read() -> Result<BTreeMap<&'static str, BTreeSet<String>>, StartError> {
+    let sets = [
+        ("verify", variables_read_by(verify::SECRETS, VerifyState::read).await?),
+        ("login", variables_read_by(login::SECRETS, LoginState::read).await?),
+        ("tokens", variables_read_by(tokens::SECRETS, TokensState::read).await?),
+        ("prekeys", variables_read_by(prekeys::SECRETS, PrekeysState::read).await?),
+        ("platform", variables_read_by(platform::SECRETS, PlatformState::read).await?),
+    ];
+    Ok(sets.into())
+}
+
+async fn variables_read_by<S>(
+    secrets: &[SecretName],
+    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+) -> Result<BTreeSet<String>, StartError> {
+    let keys = new_keys();
+    // Both providers and the captcha, so that their variables are read too. The database's
+    // address in parts, and whole.
+    let lookup = Arc::new(move |name: &str| match name {
+        "SMS_SENDER" => Some("twilio".to_owned()),
+        "SMS_FALLBACK" => Some("vonage".to_owned()),
+        "SMS_CHALLENGE_URL" => Some("https://captcha.example".to_owned()),
+        "REDIS_URL" => Some("rediss://cache:6379".to_owned()),
+        "DB_HOST" => Some("db".to_owned()),
+        "DB_NAME" | "DB_USERNAME" | "DB_PASSWORD" | "METRICS_TOKEN" | "TWILIO_ACCOUNT_SID"
+        | "TWILIO_AUTH_TOKEN" | "TWILIO_FROM" | "VONAGE_API_KEY" | "VONAGE_API_SECRET"
+        | "VONAGE_FROM" => Some("x".to_owned()),
+        name => keys.get(name).cloned(),
+    });
+    let environment = Environment::from_lookup(lookup, secrets).await?;
+    let mut env = environment.reader();
+    let core = Core::read(&mut env, Clock::System);
+    let state = core.and_then(|core| read(&core, &mut env));
+    let names = env.names().clone();
+    env.finish(state)?;
+    Ok(names)
+}
+
 /// Runs the scheduled maintenance, until it is dropped.
 pub async fn run_maintenance(core: Core) {
     const EVERY: Duration = Duration::from_mins(1);
@@ -107,15 +148,25 @@ pub async fn run_maintenance(core: Core) {
     }
 }
 
+/// The functions by name, each with the description of its own operations: the one list.
+#[must_use]
+pub fn documents() -> [(&'static str, OpenApi); 5] {
+    [
+        ("verify", verify::document()),
+        ("login", login::document()),
+        ("tokens", tokens::document()),
+        ("prekeys", prekeys::document()),
+        ("platform", platform::document()),
+    ]
+}
+
 /// The document that describes every function.
 #[must_use]
 pub fn openapi() -> OpenApi {
-    let mut document = verify::document();
-    for group in [login::document(), tokens::document(), prekeys::document(), platform::document()]
-    {
-        document.merge(group);
-    }
-    platform::openapi(document)
+    let mut documents = documents().into_iter().map(|(_, document)| document);
+    let mut all = documents.next().unwrap_or_default();
+    documents.for_each(|document| all.merge(document));
+    platform::openapi(all)
 }
 
 /// The same, as it stands in infra/openapi.json.

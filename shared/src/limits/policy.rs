@@ -45,6 +45,19 @@ pub enum Counts {
     CallerAndTarget,
 }
 
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Phone => "each phone number",
+            Self::SmsCountry => "SMS to each country",
+            Self::AllSms => "all SMS",
+            Self::Address => "each address (IPv6: each /64)",
+            Self::Account => "each account",
+            Self::CallerAndTarget => "each caller with each target; a quota",
+        })
+    }
+}
+
 impl Counts {
     /// Whether the limit bounds what SMS may cost.
     const fn is_sms_budget(self) -> bool {

@@ -1,0 +1,230 @@
+//! The variables that configure the service, as docs/configuration.md describes them.
+//! `cargo local generate` writes that page; a test holds the list and the code together.
+
+use shared::limits::{Limit, OnOutage};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+/// Some variables that belong together, and what they mean.
+pub struct Variable {
+    pub names: &'static [&'static str],
+    pub meaning: &'static str,
+    /// What `cargo local` sets.
+    pub local: &'static str,
+    pub default: &'static str,
+}
+
+const fn variable(
+    names: &'static [&'static str],
+    meaning: &'static str,
+    local: &'static str,
+    default: &'static str,
+) -> Variable {
+    Variable { names, meaning, local, default }
+}
+
+/// All variables but those of single limits, which follow from [`Limit`].
+pub const VARIABLES: &[Variable] = &[
+    variable(&["STAGE"], "`local`, `dev`, `staging` or `prod`", "`local`", "`prod`, the strictest"),
+    variable(
+        &["DATABASE_URL"],
+        "`postgres://user:password@host:5432/name?sslmode=require`",
+        "its own Postgres",
+        "required",
+    ),
+    variable(
+        &["DB_HOST", "DB_PORT", "DB_NAME", "DB_USERNAME", "DB_PASSWORD", "DB_SSLMODE"],
+        "the same in parts, if `DATABASE_URL` is not set",
+        "",
+        "port 5432, `require`",
+    ),
+    variable(
+        &["DATABASE_CA"],
+        "certificate authorities to trust for Postgres besides the public ones, as PEM text",
+        "",
+        "none",
+    ),
+    variable(
+        &["DATABASE_POOL"],
+        "connections that are kept open, 1 to 100",
+        "8",
+        "1 in Lambda, else 8",
+    ),
+    variable(&["REDIS_URL"], "`rediss://…` (TLS) or `redis://…`", "its own Redis", "required"),
+    variable(
+        &["JWT_KEYS"],
+        "private signing keys: JSON with `current` and optionally `next` and `previous`. P-256 keys, PEM or base64 of PKCS#8",
+        "kept per instance",
+        "required",
+    ),
+    variable(
+        &["JWT_PUBLIC_KEYS"],
+        "public keys that verify tokens, as a JWKS",
+        "kept per instance",
+        "required",
+    ),
+    variable(
+        &["PEPPER"],
+        "base64 of at least 32 random bytes. All server-side keys except the signing keys are derived from it",
+        "kept per instance",
+        "required",
+    ),
+    variable(
+        &["JWT_ISSUER"],
+        "`iss` of every token, and the audience of refresh tokens",
+        "",
+        "`whispr-auth`",
+    ),
+    variable(
+        &["JWT_AUDIENCE"],
+        "audience of access tokens; must not be the issuer or `ws`",
+        "",
+        "`whispr`",
+    ),
+    variable(&["ACCESS_TOKEN_TTL"], "seconds, 60 to 1200", "", "900"),
+    variable(&["SMS_SENDER"], "`twilio`, `vonage` or `inbox`", "`inbox`", "required"),
+    variable(&["SMS_FALLBACK"], "a second sender, tried once if the first fails", "", "none"),
+    variable(
+        &["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM"],
+        "required if Twilio is a sender",
+        "",
+        "",
+    ),
+    variable(&["TWILIO_API_URL"], "address of Twilio", "", "`https://api.twilio.com`"),
+    variable(
+        &["VONAGE_API_KEY", "VONAGE_API_SECRET", "VONAGE_FROM"],
+        "required if Vonage is a sender",
+        "",
+        "",
+    ),
+    variable(&["VONAGE_API_URL"], "address of Vonage", "", "`https://rest.nexmo.com`"),
+    variable(&["SMS_BRAND"], "the name in the message", "", "`Whispr`"),
+    variable(
+        &["SMS_APP_HASH"],
+        "Android's app hash, with which an app reads the code without a permission",
+        "",
+        "none",
+    ),
+    variable(
+        &["SMS_DOMAIN"],
+        "domain in the line `@domain #code`, which browsers fill in",
+        "",
+        "none",
+    ),
+    variable(
+        &["SMS_RATE_LIMIT_PER_MINUTE"],
+        "codes per number: burst of the limit per minute, 1 to 1,000",
+        "",
+        "5",
+    ),
+    variable(
+        &["SMS_RATE_LIMIT_PER_HOUR"],
+        "codes per number: burst of the limit per hour, 1 to 10,000",
+        "",
+        "20",
+    ),
+    variable(
+        &["SMS_BUDGET_PER_COUNTRY"],
+        "SMS an hour to one calling code (in +1, to one area code)",
+        "",
+        "1000",
+    ),
+    variable(&["SMS_BUDGET_GLOBAL"], "SMS an hour in total", "", "5000"),
+    variable(
+        &["SMS_CHALLENGE_URL"],
+        "a captcha service that must approve `challenge` before a code is sent. It receives the form fields `secret`, `response` and `remoteip`, and answers `{\"success\": true}` (Turnstile, hCaptcha, reCAPTCHA)",
+        "",
+        "none",
+    ),
+    variable(&["SMS_CHALLENGE_SECRET"], "its `secret`", "", "none"),
+    variable(
+        &["ONE_TIME_KEYS_BURST"],
+        "one-time keys of one target that a caller gets at once. One more comes back every ten minutes",
+        "",
+        "10",
+    ),
+    variable(
+        &["TEST_PHONE_NUMBERS"],
+        "`number=code,number=code`: numbers that get no SMS and always have this code, for app store reviewers",
+        "",
+        "none",
+    ),
+    variable(
+        &["RATE_LIMITS"],
+        "`off` turns the limits off, for load tests. The quotas of one-time keys stay on",
+        "",
+        "`on`",
+    ),
+    variable(&["DEMO_MODE"], "`true` puts the code into the answer", "", "`false`"),
+    variable(
+        &["LEGACY_CLIENTS"],
+        "`true` answers as an app that is already shipped expects",
+        "",
+        "`false`",
+    ),
+    variable(
+        &["CORS_ORIGINS"],
+        "origins that browsers may call from, separated by commas, or `*`",
+        "",
+        "none",
+    ),
+    variable(&["METRICS_ENABLED"], "counts requests and serves `/metrics`", "`true`", "`true`"),
+    variable(
+        &["METRICS_TOKEN"],
+        "bearer token of `/metrics`. Without it, `/metrics` exists only with `STAGE=local`",
+        "",
+        "none",
+    ),
+    variable(&["LOG_LEVEL"], "`info`, `debug`, or directives of tracing", "", "`info`"),
+];
+
+/// Read outside of the configuration: the log level, and what Lambda sets.
+pub const ALWAYS_READ: [&str; 2] = ["LOG_LEVEL", "AWS_LAMBDA_FUNCTION_NAME"];
+
+const INTRODUCTION: &str = include_str!("configuration/introduction.md");
+const LIMITS: &str = include_str!("configuration/limits.md");
+
+/// The page, with the functions that read each variable.
+#[must_use]
+pub fn markdown(readers: &BTreeMap<&'static str, BTreeSet<String>>) -> String {
+    let mut page = INTRODUCTION.to_owned();
+    page.push_str("| variable | meaning | read by | `cargo local` | default |\n");
+    page.push_str("|---|---|---|---|---|\n");
+    for Variable { names, meaning, local, default } in VARIABLES {
+        let listed: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        let read_by = read_by(readers, names[0]);
+        let _ = writeln!(
+            page,
+            "| {} | {meaning} | {read_by} | {local} | {default} |",
+            listed.join(", ")
+        );
+    }
+    page.push('\n');
+    page.push_str(LIMITS);
+    page.push_str("| variable | default | counts | if Redis is down |\n|---|---|---|---|\n");
+    for limit in Limit::ALL {
+        let rule = limit.default_rule();
+        let outage = match rule.on_outage {
+            OnOutage::FailOpen => "the request continues uncounted",
+            OnOutage::FailClosed => "the request, or the quota, is refused",
+        };
+        let _ = writeln!(
+            page,
+            "| `{}` | {}/{} | {} | {outage} |",
+            limit.variable(),
+            rule.burst,
+            rule.period.as_secs(),
+            limit.counts()
+        );
+    }
+    page
+}
+
+fn read_by(readers: &BTreeMap<&'static str, BTreeSet<String>>, name: &str) -> String {
+    if ALWAYS_READ.contains(&name) {
+        return "all".to_owned();
+    }
+    let reading: Vec<&str> =
+        readers.iter().filter(|(_, read)| read.contains(name)).map(|(name, _)| *name).collect();
+    if reading.len() == readers.len() { "all".to_owned() } else { reading.join(", ") }
+}

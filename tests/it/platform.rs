@@ -1,9 +1,9 @@
 //! The function `platform`: keys, health, documentation, the local inbox.
 
 use http::{Method, Request};
-use local::stores::{Options, Postgres, Redis};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use stores::{Options, Postgres, Redis};
 use tests::stores::Stores;
 use tests::{Reply, Service};
 use tower::ServiceExt as _;

@@ -1,7 +1,7 @@
 //! Postgres and Redis for this process: started with the first test that asks, stopped by
 //! their guards when the process ends. Each test gets a database of each for itself.
 
-use local::stores::{Options, Postgres, Redis};
+use ::stores::{Options, Postgres, Redis};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -40,8 +40,8 @@ impl Stores {
         TEMPLATE
             .get_or_init(|| async {
                 let url = servers.postgres.url(TEMPLATE_NAME);
-                local::migrations::create_database(&url).await.expect("a template is made");
-                local::migrations::run(&url).await.expect("the migrations run");
+                migrations::create_database(&url).await.expect("a template is made");
+                migrations::run(&url).await.expect("the migrations run");
             })
             .await;
         let number = NEXT.fetch_add(1, Ordering::SeqCst);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::instance::{self, Instance, Running, State, Variables};
-use crate::{Error, generate, migrations, service};
+use crate::{Error, generate, service};
 
 /// How long an instance may take to stop: its stores write down what they hold.
 const DOWN_LIMIT: Duration = Duration::from_mins(1);

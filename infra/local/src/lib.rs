@@ -1,30 +1,27 @@
-//! The whole service on a laptop, and what its tests stand on.
+//! The whole service on a laptop: `cargo local`. Its stores are the crate `stores`, its tables
+//! the crate `migrations`.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`stores`] | private Postgres and Redis servers, for `cargo local` and for the tests |
-//! | [`migrations`] | a database up to the numbered SQL files, and back |
 //! | [`service`] | all functions' routers as one, and their OpenAPI document |
 //! | [`gateway`] | HTTP/1.1 in front of them, with the true peer address |
 //! | [`configuration`] | every variable, for docs/configuration.md |
 //! | [`generate`] | the files that follow from the code |
 //! | [`instance`] | what a port's instance keeps, and how it is found |
 //! | [`up`], [`commands`] | the commands of `cargo local` |
-//! | [`paths`] | where things stand in this checkout |
 
 pub mod commands;
 pub mod configuration;
 pub mod gateway;
 pub mod generate;
 pub mod instance;
-pub mod migrations;
-pub mod paths;
 pub mod service;
-pub mod stores;
 pub mod up;
 
 use std::io;
 use std::path::PathBuf;
+
+pub use stores::paths;
 
 pub use service::{openapi, openapi_json};
 

@@ -13,10 +13,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::instance::{self, Instance, State, StoreState, Variables};
-use crate::migrations;
 use crate::service::{self, ServiceState};
-use crate::stores::{Options, Postgres, Redis, StoreError, progress, temporary_folder};
 use crate::{Error, gateway};
+use stores::{Options, Postgres, Redis, StoreError, progress, temporary_folder};
 
 /// Parts of the database's address; one who sets them has a database.
 const DATABASE_VARIABLES: [&str; 2] = ["DATABASE_URL", "DB_HOST"];

@@ -2,9 +2,9 @@
 //! one-time keys, and who comes with a hundred accounts still leaves usable ones.
 
 use super::{ALICE, BOB, CAROL, KEYS, LAST_RESORT, Person, ids, low_news, unlimited};
-use local::stores::{Options, Redis};
 use serde_json::json;
 use std::time::Duration;
+use stores::{Options, Redis};
 use tests::Service;
 use tests::stores::{Stores, connect};
 

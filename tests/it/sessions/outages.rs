@@ -2,9 +2,9 @@
 //! refused and how, and that nothing needs a new process. Each test has its own servers.
 
 use super::{PHONE, assert_alive, assert_ended, logout, logout_all};
-use local::stores::{Options, Postgres, Redis};
 use serde_json::json;
 use std::time::Duration;
+use stores::{Options, Postgres, Redis};
 use tests::stores::Stores;
 use tests::{Reply, Service};
 
@@ -21,8 +21,8 @@ async fn own_postgres() -> (Postgres, Stores) {
     let start = move || Postgres::start(&options).expect("Postgres starts");
     let postgres = tokio::task::spawn_blocking(start).await.unwrap();
     let database_url = postgres.url("auth");
-    local::migrations::create_database(&database_url).await.expect("a database");
-    local::migrations::run(&database_url).await.expect("the migrations run");
+    migrations::create_database(&database_url).await.expect("a database");
+    migrations::run(&database_url).await.expect("the migrations run");
     (postgres, Stores { database_url, ..Stores::fresh().await })
 }
 

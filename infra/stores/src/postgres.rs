@@ -6,12 +6,16 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::account::{Account, private_folder, reachable, temporary_folder};
-use super::find::{self, Found, Product};
-use super::guard::{self, End, Guard, Plan};
-use super::{
-    EARLIER_LIMIT, Folder, Options, READY_LIMIT, READY_PAUSE, Start, StoreError, on_a_port,
-    port_was_taken, progress, reason, sources,
+use crate::account::{Account, private_folder, reachable, temporary_folder};
+use crate::error::StoreError;
+use crate::find::{self, Found};
+use crate::guard::{self, End, Guard, Plan};
+use crate::options::{Folder, Options};
+use crate::product::Product;
+use crate::progress::progress;
+use crate::source::sources;
+use crate::start::{
+    EARLIER_LIMIT, READY_LIMIT, READY_PAUSE, Start, on_a_port, port_was_taken, reason,
 };
 
 const NAME: &str = "Postgres";

@@ -8,11 +8,11 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, id};
 
-use super::StoreError;
+use crate::error::StoreError;
 
 /// The user a server runs as in our stead.
 #[derive(Clone, Debug)]
-pub(super) struct Account {
+pub(crate) struct Account {
     pub uid: u32,
     pub gid: u32,
 }
@@ -61,7 +61,7 @@ impl Account {
 
 /// `wanted`, or where `account` cannot reach it, a folder of /var/tmp that
 /// belongs to that path alone.
-pub(super) fn reachable(wanted: &Path, account: Option<&Account>) -> PathBuf {
+pub(crate) fn reachable(wanted: &Path, account: Option<&Account>) -> PathBuf {
     // The folder itself may be the account's own already: its parent decides,
     // which is made now so that our umask is seen too. What cannot be made is
     // told when the folder is.
@@ -84,7 +84,7 @@ pub(super) fn reachable(wanted: &Path, account: Option<&Account>) -> PathBuf {
 }
 
 /// Makes (or takes over) a folder that only `account` can read.
-pub(super) fn private_folder(folder: &Path, account: Option<&Account>) -> Result<(), StoreError> {
+pub(crate) fn private_folder(folder: &Path, account: Option<&Account>) -> Result<(), StoreError> {
     let make = || -> io::Result<()> {
         if let Some(parent) = folder.parent() {
             fs::create_dir_all(parent)?;
@@ -111,7 +111,12 @@ pub(super) fn private_folder(folder: &Path, account: Option<&Account>) -> Result
 }
 
 /// A new private folder for data that nobody keeps.
-pub(super) fn temporary_folder(
+/// A new folder that only we can read, for what is to be removed.
+pub fn new_temporary_folder(name: &str) -> Result<PathBuf, StoreError> {
+    temporary_folder(name, None)
+}
+
+pub(crate) fn temporary_folder(
     name: &str,
     account: Option<&Account>,
 ) -> Result<PathBuf, StoreError> {

@@ -14,9 +14,6 @@ use shared::store::tls;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 
-use crate::paths;
-use crate::service::variable;
-
 /// refinery's history, by its full name: a search path may say anything.
 const HISTORY: &str = "public.schema_migrations";
 /// Any number will do, as long as every version of this program takes the same.
@@ -108,7 +105,7 @@ pub async fn create_database(url: &str) -> Result<(), MigrationError> {
 }
 
 fn folder() -> PathBuf {
-    paths::workspace().join("migrations")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations")
 }
 
 async fn run_from(folder: &Path, url: &str) -> Result<Vec<Migration>, MigrationError> {
@@ -206,7 +203,7 @@ async fn connect(url: &str) -> Result<Client, MigrationError> {
 
 async fn connect_to(config: &Config) -> Result<Client, MigrationError> {
     let failed = |source| MigrationError::Connect { reason: innermost(&source), source };
-    let ca = variable("DATABASE_CA");
+    let ca = std::env::var("DATABASE_CA").ok().filter(|ca| !ca.trim().is_empty());
     // A broken connection is told by the call that needs it.
     if let Some(tls) = tls(config, ca.as_deref()).map_err(MigrationError::Tls)? {
         let (client, connection) = config.connect(tls).await.map_err(failed)?;
@@ -244,7 +241,7 @@ impl From<&refinery::Migration> for Migration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stores::{Options, Postgres};
+    use stores::{Options, Postgres};
 
     #[tokio::test]
     async fn up_at_once_and_back() -> Result<(), Box<dyn std::error::Error>> {

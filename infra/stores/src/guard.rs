@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::account::Account;
+use crate::account::Account;
 
 /// Starts the server, prints its process id, then waits for orders on stdin:
 /// `keep` (do not remove the folder), the name of another stop signal, or the
@@ -56,7 +56,7 @@ exit "$status"
 "#;
 
 /// What a guard starts, and how it ends it.
-pub(super) struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     pub program: &'a Path,
     pub arguments: Vec<OsString>,
     /// Another user to run as; `None` is our own.
@@ -71,7 +71,7 @@ pub(super) struct Plan<'a> {
 
 /// How to end a server.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// Ask it to stop; remove the folder, if the plan says so.
     Stop,
     /// Ask it to stop, or wait for it if it ended by itself; keep the folder.
@@ -81,7 +81,7 @@ pub(super) enum End {
 }
 
 /// A server and the guard it runs under. Dropping it stops the server.
-pub(super) struct Guard {
+pub(crate) struct Guard {
     child: Child,
     orders: Option<ChildStdin>,
     server: u32,
@@ -204,13 +204,13 @@ impl Drop for Guard {
 }
 
 /// A process id as rustix has it.
-pub(super) fn process(pid: u32) -> Option<Pid> {
+pub(crate) fn process(pid: u32) -> Option<Pid> {
     i32::try_from(pid).ok().and_then(Pid::from_raw)
 }
 
 /// Whether a process of this id runs whose program's name contains `name`: an
 /// id in an old file may have gone to a stranger since.
-pub(super) fn runs(pid: u32, name: &str) -> bool {
+pub(crate) fn runs(pid: u32, name: &str) -> bool {
     let output = Command::new("ps").args(["-o", "comm=", "-p", &pid.to_string()]).output();
     output.is_ok_and(|output| {
         output.status.success() && String::from_utf8_lossy(&output.stdout).contains(name)

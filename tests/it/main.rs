@@ -3,6 +3,7 @@
 
 mod abuse;
 mod bad_input;
+mod circles;
 mod config;
 mod contract;
 mod correlation;

@@ -4,7 +4,8 @@ use http::{HeaderName, HeaderValue, Method, header};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
-use crate::service::{Reply, Service, json_request};
+use crate::reply::Reply;
+use crate::service::{HOME, Service, json_request};
 
 /// A place that requests come from.
 #[derive(Clone)]
@@ -35,6 +36,20 @@ impl Session {
             user: text("userId"),
             device: text("deviceId"),
         }
+    }
+}
+
+impl Service {
+    /// A client at the usual address.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client_at(HOME)
+    }
+
+    /// A client somewhere else.
+    #[must_use]
+    pub fn client_at(&self, address: IpAddr) -> Client {
+        Client::new(self.clone(), address)
     }
 }
 

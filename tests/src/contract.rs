@@ -5,8 +5,8 @@ use http::Method;
 use serde_json::Value;
 use std::sync::LazyLock;
 
+use crate::reply::Reply;
 use crate::secrets;
-use crate::service::Reply;
 
 /// The OpenAPI document of all functions.
 pub static DOCUMENT: LazyLock<Value> =

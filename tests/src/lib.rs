@@ -20,6 +20,7 @@ pub mod client;
 pub mod contract;
 pub mod keys;
 pub mod race;
+pub mod reply;
 pub mod secrets;
 pub mod service;
 pub mod stores;
@@ -28,4 +29,5 @@ pub mod twilio;
 
 pub use client::{Client, Session};
 pub use keys::Keys;
-pub use service::{Reply, Service};
+pub use reply::Reply;
+pub use service::Service;

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use tokio::sync::{Barrier, Mutex, MutexGuard};
 
-use crate::service::Reply;
+use crate::reply::Reply;
 
 static RACE: Mutex<()> = Mutex::const_new(());
 

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::Body;
 use domain::time::Timestamp;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{Method, Request, header};
 use http_body_util::BodyExt as _;
 use local::service::ServiceState;
 use serde_json::Value;
@@ -17,8 +17,8 @@ use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
-use crate::client::Client;
 use crate::contract;
+use crate::reply::Reply;
 use crate::stores::{Stores, connect};
 
 /// The address that requests come from unless a test says otherwise.
@@ -32,56 +32,6 @@ pub struct Service {
     variables: Lookup,
     pub stores: Stores,
     router: Router,
-}
-
-/// An answer, read whole.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
-}
-
-impl Reply {
-    /// The body as JSON; `null` if it is none.
-    #[must_use]
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
-    }
-
-    /// The stable code of a problem.
-    #[must_use]
-    pub fn code(&self) -> String {
-        self.json()["code"].as_str().unwrap_or_default().to_owned()
-    }
-
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-
-    /// The reply, if it has this status; its body is shown if not.
-    ///
-    /// # Panics
-    /// If the status is another.
-    #[track_caller]
-    #[must_use]
-    pub fn expect(self, status: u16) -> Self {
-        let body = String::from_utf8_lossy(&self.body);
-        assert_eq!(self.status.as_u16(), status, "unexpected answer: {body}");
-        self
-    }
-
-    /// The reply, if it is this refusal.
-    ///
-    /// # Panics
-    /// If it is another answer.
-    #[track_caller]
-    pub fn refused(self, status: u16, code: &str) -> Self {
-        let reply = self.expect(status);
-        assert_eq!(reply.code(), code, "unexpected refusal: {}", reply.json());
-        reply
-    }
 }
 
 impl Service {
@@ -160,18 +110,6 @@ impl Service {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.state.core.clock.now()
-    }
-
-    /// A client at the usual address.
-    #[must_use]
-    pub fn client(&self) -> Client {
-        self.client_at(HOME)
-    }
-
-    /// A client somewhere else.
-    #[must_use]
-    pub fn client_at(&self, address: IpAddr) -> Client {
-        Client::new(self.clone(), address)
     }
 
     /// Serves it on a port of this machine too, for clients in other processes. Gives where.

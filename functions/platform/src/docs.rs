@@ -8,6 +8,9 @@ use utoipa::openapi::{
     ComponentsBuilder, Content, InfoBuilder, LicenseBuilder, OpenApi, RefOr, Required, Schema,
 };
 
+/// The document of all functions together, as `cargo local generate` wrote it.
+pub(crate) const OPENAPI: &str = include_str!("../../../infra/openapi.json");
+
 const INTRODUCTION: &str = "\
 Phone-number authentication and Signal key directory.
 

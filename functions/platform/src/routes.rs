@@ -19,10 +19,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use utoipa::ToSchema;
 
+use crate::docs::OPENAPI;
 use crate::unknown::unknown_route;
 
-/// The document as `cargo local openapi` wrote it, of all functions together.
-pub(crate) const OPENAPI: &str = include_str!("../../../infra/openapi.json");
 /// A health answer comes within two seconds, whatever the stores do.
 const PROBE_DEADLINE: Duration = Duration::from_millis(1800);
 const KEEP_FIVE_MINUTES: HeaderValue = HeaderValue::from_static("public, max-age=300");

@@ -1,58 +1,36 @@
 //! Requests that no route takes: 405 with `Allow` where the path exists under other
-//! methods, else 404. Behind the gateway these come here from every group (`$default`),
+//! methods, else 404. Behind the gateway these come here from every function (`$default`),
 //! so the paths are those of the whole document.
 
 use axum::extract::Request;
+use matchit::Router;
 use shared::http::problem::{Code, Problem};
 use std::sync::LazyLock;
 
-/// A path template, cut into its segments, with its methods as `Allow` lists them.
-struct Known {
-    segments: Vec<String>,
-    allow: String,
-}
+use crate::docs::OPENAPI;
 
-static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
-    let document: serde_json::Value =
-        serde_json::from_str(crate::routes::OPENAPI).unwrap_or_default();
-    let Some(paths) = document["paths"].as_object() else { return Vec::new() };
-    paths
-        .iter()
-        .filter_map(|(path, methods)| {
-            let methods = methods.as_object()?.keys().map(|method| method.to_uppercase());
-            Some(Known {
-                segments: path.split('/').map(str::to_owned).collect(),
-                allow: methods.collect::<Vec<_>>().join(","),
-            })
-        })
-        .collect()
+/// The methods of each path, as `Allow` lists them. The matcher is the one of the routers.
+static KNOWN: LazyLock<Router<String>> = LazyLock::new(|| {
+    let document: serde_json::Value = serde_json::from_str(OPENAPI).unwrap_or_default();
+    let mut known = Router::new();
+    for (path, methods) in document["paths"].as_object().into_iter().flatten() {
+        let methods = methods.as_object().into_iter().flatten();
+        let methods: Vec<String> = methods.map(|(method, _)| method.to_uppercase()).collect();
+        if let Err(error) = known.insert(path.clone(), methods.join(",")) {
+            tracing::error!(error = %error, path, "failed to add a path of the document");
+        }
+    }
+    known
 });
 
-impl Known {
-    /// As the router does: an id may be empty, though not at the end.
-    fn matches(&self, path: &str) -> bool {
-        let mut segments = path.split('/');
-        let mut known = self.segments.iter();
-        known.all(|known| segments.next().is_some_and(|s| s == known || known.starts_with('{')))
-            && segments.next().is_none()
-            && !path.ends_with('/')
-    }
-}
-
-/// Answers what is no route. A HEAD is one only on this function's own pages: elsewhere the
-/// handler would do its whole work, hand out a key even, for an answer nobody sees.
+/// Answers a request that is no route. A HEAD is a route only on this function's own pages:
+/// elsewhere the handler would do its whole work for an answer that nobody receives.
 pub async fn unknown_route(request: Request) -> Problem {
-    let path = request.uri().path();
-    // A literal path wins over one with a parameter, as in the router.
-    let known = KNOWN.iter().filter(|known| known.matches(path));
-    let known =
-        known.min_by_key(|known| known.segments.iter().filter(|s| s.starts_with('{')).count());
-    match known {
-        // A known method comes here where the gateway takes no empty id.
-        Some(known)
-            if !known.allow.split(',').any(|method| method == request.method().as_str()) =>
-        {
-            Problem::method_not_allowed(known.allow.clone())
+    let method = request.method().as_str();
+    match KNOWN.at(request.uri().path()) {
+        // A known method comes here where the gateway accepts no empty id.
+        Ok(known) if !known.value.split(',').any(|known| known == method) => {
+            Problem::method_not_allowed(known.value.clone())
         }
         _ => Problem::new(Code::NotFound),
     }

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::ids::VerificationId;
 use secrecy::SecretSlice;
 
-use super::{CryptoError, derive_key};
+use super::derive::{CryptoError, derive_key};
 use crate::clock::Rng;
 
 pub struct EnvelopeCipher {

@@ -1,11 +1,13 @@
 //! Server-side cryptography with the pepper: digests of what must be compared but never
 //! read ([`pepper`]), and encryption of what only this service reads again ([`envelope`]).
 
+mod derive;
 pub mod envelope;
 pub mod pepper;
 
+pub use derive::CryptoError;
+
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
-use thiserror::Error;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -19,16 +21,6 @@ use std::sync::Arc;
 
 /// A pepper of fewer bytes is refused.
 const MIN_PEPPER: usize = 32;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum CryptoError {
-    #[error("key derivation failed")]
-    KeyDerivation,
-    #[error("an encrypted value does not decrypt with this key")]
-    Decryption,
-    #[error("a value cannot be encrypted")]
-    Encryption,
-}
 
 /// All keys that are derived from the pepper.
 pub struct PepperSet {
@@ -71,18 +63,6 @@ impl Pepper {
     pub fn secret(&self) -> &LiveSecret<PepperSet> {
         &self.0
     }
-}
-
-/// Derives the key for one use from the pepper by HKDF-SHA256 (RFC 5869): a digest made for
-/// one use is worth nothing for another.
-fn derive_key(pepper: &SecretSlice<u8>, name: &str) -> Result<[u8; 32], CryptoError> {
-    let salt = aws_lc_rs::hkdf::Salt::new(aws_lc_rs::hkdf::HKDF_SHA256, b"auth-service");
-    let mut key = [0; 32];
-    salt.extract(pepper.expose_secret())
-        .expand(&[name.as_bytes()], aws_lc_rs::hkdf::HKDF_SHA256)
-        .and_then(|okm| okm.fill(&mut key))
-        .map_err(|_| CryptoError::KeyDerivation)?;
-    Ok(key)
 }
 
 /// Whether two texts are equal, in a time that does not depend on where they differ.

@@ -9,7 +9,7 @@ use domain::phone::PhoneNumber;
 use domain::verification::{Code, Purpose};
 use secrecy::SecretSlice;
 
-use super::{CryptoError, derive_key};
+use super::derive::{CryptoError, derive_key};
 
 /// The digest keys, one for each use.
 pub struct PepperKeys {

@@ -19,16 +19,34 @@
 //! | `DELETE /auth/v1/signal/keys/device/{deviceId}` | take an own device's keys out |
 //! | `DELETE /auth/v1/signal/keys` | take the keys of all own devices out |
 //!
-//! Uploads are in `upload.rs`, fetching in `fetch.rs`, what a device asks of itself in
-//! `maintenance.rs`.
+//! A folder for each resource: [`uploads`], [`bundles`], [`devices`], [`supply`]. Each has its
+//! handlers in `routes.rs`, its bodies in `wire.rs`, its use cases in `flow.rs`.
 
-mod fetch;
-mod maintenance;
-mod routes;
+mod bundles;
+mod devices;
 mod state;
+mod supply;
 mod target;
-mod upload;
-mod wire;
+mod uploads;
 
-pub use routes::{document, router};
+use axum::Router;
+use utoipa::openapi::OpenApi;
+
 pub use state::{PrekeysState, SECRETS};
+
+pub fn router() -> Router<PrekeysState> {
+    uploads::endpoints()
+        .merge(bundles::endpoints())
+        .merge(devices::endpoints())
+        .merge(supply::endpoints())
+}
+
+/// The OpenAPI document of these endpoints alone.
+#[must_use]
+pub fn document() -> OpenApi {
+    let mut document = uploads::document();
+    for resource in [bundles::document(), devices::document(), supply::document()] {
+        document.merge(resource);
+    }
+    document
+}

@@ -185,7 +185,7 @@ async fn answer_head(request: Request, next: Next, allow: String) -> HttpRespons
 #[macro_export]
 macro_rules! endpoints {
     ($state:ty, $head:expr; $($handler:ident),+ $(,)?) => {
-        fn endpoints() -> ::axum::Router<$state> {
+        pub fn endpoints() -> ::axum::Router<$state> {
             let endpoints = ::std::vec![$($crate::http::openapi::utoipa_axum::paste! {
                 $crate::http::openapi::Endpoint::new::<[<__path_ $handler>], _, _>(
                     stringify!($handler),

@@ -1,6 +1,5 @@
-//! A device uploads keys: check whose signatures they are, store.
+//! The use cases: load, decide, store, answer.
 
-use crate::state::PrekeysState;
 use domain::prekey::{IdentityKey, KyberPrekey, Prekey, SignedPrekey};
 use domain::principal::Principal;
 use shared::http::context::RequestContext;
@@ -8,7 +7,8 @@ use shared::http::problem::{Code, Problem};
 use shared::http::signal_keys::{SignatureErrors, last_resort_clash};
 use shared::store::keys::Upload;
 
-use crate::wire::Uploaded;
+use super::wire::Uploaded;
+use crate::state::PrekeysState;
 
 /// Rotates the signed prekey of the caller's device.
 pub async fn signed_prekey(

@@ -1,18 +1,17 @@
-//! A sender fetches what it needs to begin sessions: let it in and count what it has had,
-//! take, answer.
+//! The use cases: load, decide, store, answer.
 
-use crate::state::PrekeysState;
 use domain::prekey::RegistrationId;
 use shared::http::context::RequestContext;
 use shared::http::extract::DirectoryCaller;
 use shared::http::problem::{Code, Problem};
 use shared::store::keys::{StoredBundle, StoredKey, StoredSignedKey, Target};
 
-use crate::target::{BundleOf, BundlesOf, BundlesOfOne, DeviceListOf};
-use crate::wire::{
-    Bundle, BundlePrekey, BundleSignedPrekey, DeviceBundle, KeyDevice, KeyDevices, SeveralBundles,
-    SnakePrekey, SnakeSignedPrekey, UserBundles,
+use super::target::{BundleOf, BundlesOf, BundlesOfOne};
+use super::wire::{
+    Bundle, BundlePrekey, BundleSignedPrekey, DeviceBundle, SeveralBundles, SnakePrekey,
+    SnakeSignedPrekey, UserBundles,
 };
+use crate::state::PrekeysState;
 
 /// The bundle of one device.
 pub async fn device_bundle(
@@ -78,31 +77,6 @@ pub async fn user_bundles(
     let caller = DirectoryCaller { principal, target: BundlesOf(vec![user]), quotas };
     let SeveralBundles { users } = bundles(state, context, caller).await?;
     users.into_iter().next().ok_or_else(|| Problem::new(Code::KeysNotFound))
-}
-
-/// The devices of a user that have keys.
-pub async fn devices(
-    state: &PrekeysState,
-    caller: DirectoryCaller<DeviceListOf>,
-) -> Result<KeyDevices, Problem> {
-    let DeviceListOf(user) = caller.target;
-    let list = state.core.store.find_device_list(user).await?;
-    let list = list.ok_or_else(|| Problem::new(Code::UserNotFound))?;
-    let devices: Vec<KeyDevice> = list
-        .devices
-        .iter()
-        .map(|one| KeyDevice {
-            device_id: *one.device.as_uuid(),
-            signal_device_id: one.listed.id.get(),
-            registration_id: one.listed.registration.map(RegistrationId::get),
-        })
-        .collect();
-    Ok(KeyDevices {
-        user_id: *user.as_uuid(),
-        device_ids: devices.iter().map(|device| device.device_id).collect(),
-        devices,
-        version: list.version,
-    })
 }
 
 /// The bundle as it goes out; none once its signed prekey is not handed out any more.

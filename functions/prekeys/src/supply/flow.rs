@@ -1,10 +1,8 @@
-//! What a device asks of its own keys, and a sender of its list of devices.
+//! The use cases: load, decide, store, answer.
 
-use crate::state::PrekeysState;
-use crate::target::StatusOf;
 use domain::ids::DeviceId;
+use domain::prekey;
 use domain::prekey::lifecycle::{SignedState, is_low, recommended_upload};
-use domain::prekey::{self, SignalDeviceId, devices::difference};
 use domain::principal::Principal;
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::clock::date_time;
@@ -14,9 +12,9 @@ use shared::http::extract::directory::NoTarget;
 use shared::http::problem::{Code, Problem};
 use shared::store::keys::KeyStatus;
 
-use crate::wire::{
-    DeviceDifferences, KeyHealth, KeyStatusBody, KeysDigest, KnownDevices, Recommendations,
-};
+use super::target::StatusOf;
+use super::wire::{KeyHealth, KeyStatusBody, KeysDigest, Recommendations};
+use crate::state::PrekeysState;
 
 const DAY_SECONDS: u64 = 24 * 3600;
 
@@ -102,27 +100,6 @@ pub async fn check_keys(
     let (id, signed) = keys.signed.as_ref().ok_or_else(missing)?;
     let last_resort = keys.last_resort.as_ref().map(|(id, key)| (*id, key));
     Ok(prekey::digest(&keys.identity, (*id, signed), last_resort) == digest.0)
-}
-
-/// How a sender's list of a user's devices differs from ours. The sender's own device is in
-/// nobody's list of those to encrypt for.
-pub async fn check_devices(
-    state: &PrekeysState,
-    principal: Principal,
-    known: &KnownDevices,
-) -> Result<DeviceDifferences, Problem> {
-    let list = state.core.store.find_device_list(known.user).await?;
-    let list = list.ok_or_else(|| Problem::new(Code::UserNotFound))?;
-    let own =
-        list.devices.iter().find(|one| one.device == principal.device).map(|one| one.listed.id);
-    let stored: Vec<_> = list.devices.iter().map(|one| one.listed).collect();
-    let difference = difference(&stored, &known.devices, own);
-    let numbers = |ids: Vec<SignalDeviceId>| ids.into_iter().map(SignalDeviceId::get).collect();
-    Ok(DeviceDifferences {
-        missing: numbers(difference.missing),
-        extra: numbers(difference.extra),
-        stale: numbers(difference.stale),
-    })
 }
 
 /// Takes the keys of an own device, or of all, out of the directory.

@@ -1,0 +1,57 @@
+//! The use cases: load, decide, store, answer.
+
+use domain::prekey::devices::difference;
+use domain::prekey::{RegistrationId, SignalDeviceId};
+use domain::principal::Principal;
+use shared::http::extract::DirectoryCaller;
+use shared::http::problem::{Code, Problem};
+
+use super::target::DeviceListOf;
+use super::wire::{DeviceDifferences, KeyDevice, KeyDevices, KnownDevices};
+use crate::state::PrekeysState;
+
+/// The devices of a user that have keys.
+pub async fn devices(
+    state: &PrekeysState,
+    caller: DirectoryCaller<DeviceListOf>,
+) -> Result<KeyDevices, Problem> {
+    let DeviceListOf(user) = caller.target;
+    let list = state.core.store.find_device_list(user).await?;
+    let list = list.ok_or_else(|| Problem::new(Code::UserNotFound))?;
+    let devices: Vec<KeyDevice> = list
+        .devices
+        .iter()
+        .map(|one| KeyDevice {
+            device_id: *one.device.as_uuid(),
+            signal_device_id: one.listed.id.get(),
+            registration_id: one.listed.registration.map(RegistrationId::get),
+        })
+        .collect();
+    Ok(KeyDevices {
+        user_id: *user.as_uuid(),
+        device_ids: devices.iter().map(|device| device.device_id).collect(),
+        devices,
+        version: list.version,
+    })
+}
+
+/// How a sender's list of a user's devices differs from ours. The sender's own device is in
+/// nobody's list of those to encrypt for.
+pub async fn check_devices(
+    state: &PrekeysState,
+    principal: Principal,
+    known: &KnownDevices,
+) -> Result<DeviceDifferences, Problem> {
+    let list = state.core.store.find_device_list(known.user).await?;
+    let list = list.ok_or_else(|| Problem::new(Code::UserNotFound))?;
+    let own =
+        list.devices.iter().find(|one| one.device == principal.device).map(|one| one.listed.id);
+    let stored: Vec<_> = list.devices.iter().map(|one| one.listed).collect();
+    let difference = difference(&stored, &known.devices, own);
+    let numbers = |ids: Vec<SignalDeviceId>| ids.into_iter().map(SignalDeviceId::get).collect();
+    Ok(DeviceDifferences {
+        missing: numbers(difference.missing),
+        extra: numbers(difference.extra),
+        stale: numbers(difference.stale),
+    })
+}

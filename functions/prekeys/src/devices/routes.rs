@@ -1,0 +1,42 @@
+//! The handlers: extract, call one flow, answer.
+
+use axum::Json;
+use axum::extract::State;
+use shared::http::extract::{Caller, DirectoryCaller, ValidatedJson};
+use shared::http::openapi::Head;
+use shared::http::problem::Problem;
+use shared::{endpoints, problems};
+
+use super::flow;
+use super::target::DeviceListOf;
+use super::wire::{DeviceDifferences, DevicesCheckRequest, KeyDevices, KnownDevices};
+use crate::state::PrekeysState;
+
+problems!(ListProblems: BEARER, ANY, [IdMalformed, UserNotFound]);
+
+problems!(DevicesCheckProblems: BODY, BEARER, ANY, [UserNotFound]);
+
+endpoints!(PrekeysState, Head::Refused; list_key_devices, check_key_devices);
+
+/// List the devices of a user that others encrypt for.
+#[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/devices", tag = "prekeys",
+    security(("bearer" = [])), params(("userId" = Uuid, Path)),
+    responses((status = 200, body = KeyDevices), ListProblems))]
+async fn list_key_devices(
+    State(state): State<PrekeysState>,
+    caller: DirectoryCaller<DeviceListOf>,
+) -> Result<Json<KeyDevices>, Problem> {
+    flow::devices(&state, caller).await.map(Json)
+}
+
+/// Compare a sender's list of a user's devices with the real one.
+#[utoipa::path(post, path = "/auth/v1/signal/devices/check", tag = "prekeys",
+    security(("bearer" = [])), request_body = DevicesCheckRequest,
+    responses((status = 200, body = DeviceDifferences), DevicesCheckProblems))]
+async fn check_key_devices(
+    State(state): State<PrekeysState>,
+    Caller(principal): Caller,
+    ValidatedJson(known): ValidatedJson<KnownDevices>,
+) -> Result<Json<DeviceDifferences>, Problem> {
+    flow::check_devices(&state, principal, &known).await.map(Json)
+}

@@ -1,0 +1,104 @@
+//! The handlers: extract, call one flow, answer.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::ids::DeviceId;
+use shared::http::context::RequestContext;
+use shared::http::extract::directory::NoTarget;
+use shared::http::extract::{Caller, DirectoryCaller, PathIds, ValidatedJson};
+use shared::http::openapi::Head;
+use shared::http::problem::Problem;
+use shared::{endpoints, problems};
+
+use super::flow;
+use super::target::StatusOf;
+use super::wire::{
+    KeyHealth, KeyStatusBody, KeysCheckRequest, KeysDigest, KeysMatch, Recommendations,
+};
+use crate::state::PrekeysState;
+
+problems!(KeysCheckProblems: BODY, BEARER, ANY, [SignedPrekeyMissing]);
+
+problems!(DeviceProblems: BEARER, ANY, [IdMalformed, DeviceNotFound]);
+
+problems!(OwnProblems: BEARER, ANY, [DeviceNotFound]);
+
+endpoints!(PrekeysState, Head::Refused; check_keys, fetch_key_status, fetch_key_recommendations, fetch_key_health, delete_device_keys, delete_all_keys);
+
+/// Compare the lasting keys of this device with those it believes to have published.
+#[utoipa::path(post, path = "/auth/v1/signal/keys/check", tag = "prekeys",
+    security(("bearer" = [])), request_body = KeysCheckRequest,
+    responses((status = 200, body = KeysMatch), KeysCheckProblems))]
+async fn check_keys(
+    State(state): State<PrekeysState>,
+    Caller(principal): Caller,
+    ValidatedJson(digest): ValidatedJson<KeysDigest>,
+) -> Result<Json<KeysMatch>, Problem> {
+    let r#match = flow::check_keys(&state, principal, &digest).await?;
+    Ok(Json(KeysMatch { r#match }))
+}
+
+/// Tell what an own device has left.
+#[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/devices/{deviceId}/status",
+    tag = "prekeys", security(("bearer" = [])),
+    params(("userId" = Uuid, Path), ("deviceId" = Uuid, Path)),
+    responses((status = 200, body = KeyStatusBody), DeviceProblems))]
+async fn fetch_key_status(
+    State(state): State<PrekeysState>,
+    context: RequestContext,
+    caller: DirectoryCaller<StatusOf>,
+) -> Result<Json<KeyStatusBody>, Problem> {
+    flow::status(&state, &context, caller).await.map(Json)
+}
+
+/// Tell what this device should upload.
+#[utoipa::path(get, path = "/auth/v1/signal/keys/recommendations", tag = "prekeys",
+    security(("bearer" = [])),
+    responses((status = 200, body = Recommendations), OwnProblems))]
+async fn fetch_key_recommendations(
+    State(state): State<PrekeysState>,
+    context: RequestContext,
+    Caller(principal): Caller,
+) -> Result<Json<Recommendations>, Problem> {
+    flow::recommendations(&state, &context, principal).await.map(Json)
+}
+
+/// Tell how this device's keys are, as shipped clients ask it.
+#[utoipa::path(get, path = "/auth/v1/signal/health", tag = "prekeys",
+    security(("bearer" = [])),
+    responses((status = 200, body = KeyHealth), OwnProblems))]
+async fn fetch_key_health(
+    State(state): State<PrekeysState>,
+    context: RequestContext,
+    caller: DirectoryCaller<NoTarget>,
+) -> Result<Json<KeyHealth>, Problem> {
+    flow::health(&state, &context, caller).await.map(Json)
+}
+
+/// Take the keys of an own device out of the directory. The device stays.
+#[utoipa::path(delete, path = "/auth/v1/signal/keys/device/{deviceId}", tag = "prekeys",
+    security(("bearer" = [])), params(("deviceId" = Uuid, Path)),
+    responses((status = 204, description = "Nobody is given them any more."), DeviceProblems))]
+async fn delete_device_keys(
+    State(state): State<PrekeysState>,
+    context: RequestContext,
+    Caller(principal): Caller,
+    PathIds([device]): PathIds<1>,
+) -> Result<StatusCode, Problem> {
+    flow::delete_keys(&state, &context, principal, Some(DeviceId::from_uuid(device))).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Take the keys of all own devices out of the directory.
+#[utoipa::path(delete, path = "/auth/v1/signal/keys", tag = "prekeys",
+    security(("bearer" = [])),
+    responses((status = 204, description = "Nobody is given them any more."), OwnProblems))]
+async fn delete_all_keys(
+    State(state): State<PrekeysState>,
+    context: RequestContext,
+    Caller(principal): Caller,
+) -> Result<StatusCode, Problem> {
+    flow::delete_keys(&state, &context, principal, None).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,21 @@
+//! What a caller asks of the directory, with the quotas of one-time keys that it takes.
+
+use axum::extract::Request;
+use domain::ids::{DeviceId, UserId};
+use shared::http::extract::directory::DirectoryTarget;
+use shared::http::problem::Problem;
+
+use crate::target::path_ids;
+
+/// The supply of one device.
+pub struct StatusOf {
+    pub user: UserId,
+    pub device: DeviceId,
+}
+
+impl DirectoryTarget for StatusOf {
+    async fn read(request: Request) -> Result<Self, Problem> {
+        let [user, device] = path_ids(request).await?;
+        Ok(Self { user: UserId::from_uuid(user), device: DeviceId::from_uuid(device) })
+    }
+}

@@ -1,0 +1,80 @@
+//! Request and response bodies, and the parsing of requests into domain types.
+
+use domain::prekey::decode;
+use serde::{Deserialize, Serialize};
+use shared::http::extract::json::{Validate, ValidationErrors};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeysCheckRequest {
+    /// Base64 of SHA-256 over identity key (33 bytes), id of the signed prekey (8 bytes, the
+    /// highest first), signed prekey (33), and, if there is one, id (8) and key (1569) of the
+    /// Kyber last resort. Curve keys in their form with the type byte, even if uploaded raw.
+    #[schema(required, value_type = String)]
+    digest: Option<String>,
+}
+
+pub struct KeysDigest(pub [u8; 32]);
+
+impl Validate for KeysDigest {
+    type Wire = KeysCheckRequest;
+
+    fn validate(wire: KeysCheckRequest, errors: &mut ValidationErrors) -> Option<Self> {
+        let digest = errors.required("digest", wire.digest, |text| {
+            let bytes = decode(&text).ok();
+            bytes.and_then(|bytes| bytes.try_into().ok()).ok_or("is not base64 of 32 bytes")
+        });
+        digest.map(Self)
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct KeysMatch {
+    pub r#match: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyStatusBody {
+    pub user_id: Uuid,
+    pub available_pre_keys: u32,
+    pub available_kyber_pre_keys: u32,
+    /// Fewer than 20 one-time keys are left.
+    pub is_low: bool,
+    /// It is within its seven days.
+    pub has_active_signed_pre_key: bool,
+    /// Those that were handed out included.
+    pub total_pre_keys: u32,
+    pub recommended_upload: u32,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Recommendations {
+    pub needs_pre_key_replenishment: bool,
+    /// There is no signed prekey, or less than a day is left of its seven.
+    pub needs_signed_pre_key_rotation: bool,
+    pub available_pre_keys: u32,
+    pub recommended_pre_key_upload: u32,
+    #[schema(format = DateTime)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_pre_key_expires_at: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct KeyHealth {
+    /// `healthy`, or `degraded` when something should be uploaded.
+    #[schema(pattern = "^(healthy|degraded)$")]
+    pub status: &'static str,
+    #[schema(format = DateTime)]
+    pub timestamp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs_replenishment: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prekeys_remaining: Option<u32>,
+    /// In whole days; absent without a signed prekey.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_prekey_age_days: Option<u64>,
+}

@@ -1,0 +1,89 @@
+//! The handlers: extract, call one flow, answer.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use shared::http::context::RequestContext;
+use shared::http::extract::{KeyUploadCaller, ValidatedJson};
+use shared::http::openapi::Head;
+use shared::http::problem::Problem;
+use shared::http::signal_keys::{KyberPrekeyWire, SignedPrekeyWire};
+use shared::{endpoints, problems};
+
+use super::flow;
+use super::wire::{
+    KyberPrekeys, KyberPrekeysRequest, LastResortUpload, Prekeys, PrekeysRequest, SignedUpload,
+    Uploaded,
+};
+use crate::state::PrekeysState;
+
+problems!(UploadProblems: BODY, BEARER, ANY, [IdentityKeyMissing, KeyInvalid]);
+
+endpoints!(PrekeysState, Head::Refused; upload_signed_prekey, upload_prekeys, upload_kyber_prekeys, upload_kyber_last_resort);
+
+/// Rotate the signed prekey of this device.
+///
+/// Active for seven days, then handed out for 30 more; a client rotates every few days and
+/// keeps the private part of the last one for messages that are still under way.
+#[utoipa::path(post, path = "/auth/v1/signal/keys/signed-prekey", tag = "prekeys",
+    security(("bearer" = [])), request_body = SignedPrekeyWire,
+    responses((status = 201, body = Uploaded), UploadProblems))]
+async fn upload_signed_prekey(
+    State(state): State<PrekeysState>,
+    context: RequestContext,
+    KeyUploadCaller(principal): KeyUploadCaller,
+    ValidatedJson(SignedUpload(signed)): ValidatedJson<SignedUpload>,
+) -> Result<(StatusCode, Json<Uploaded>), Problem> {
+    created(flow::signed_prekey(&state, &context, principal, &signed).await)
+}
+
+/// Replace the one-time keys of this device that wait.
+///
+/// Up to 200, handed out in the order of the list. An empty list changes nothing. A key that
+/// was handed out before is passed over: it is never handed out again.
+#[utoipa::path(post, path = "/auth/v1/signal/keys/prekeys", tag = "prekeys",
+    security(("bearer" = [])), request_body = PrekeysRequest,
+    responses((status = 201, body = Uploaded), UploadProblems))]
+async fn upload_prekeys(
+    State(state): State<PrekeysState>,
+    context: RequestContext,
+    KeyUploadCaller(principal): KeyUploadCaller,
+    ValidatedJson(Prekeys(keys)): ValidatedJson<Prekeys>,
+) -> Result<(StatusCode, Json<Uploaded>), Problem> {
+    created(flow::prekeys(&state, &context, principal, &keys).await)
+}
+
+/// Replace the one-time Kyber keys of this device that wait.
+///
+/// As with the other one-time keys. None of them may be the key of last resort, or have its
+/// id.
+#[utoipa::path(post, path = "/auth/v1/signal/keys/kyber-prekeys", tag = "prekeys",
+    security(("bearer" = [])), request_body = KyberPrekeysRequest,
+    responses((status = 201, body = Uploaded), UploadProblems))]
+async fn upload_kyber_prekeys(
+    State(state): State<PrekeysState>,
+    context: RequestContext,
+    KeyUploadCaller(principal): KeyUploadCaller,
+    ValidatedJson(KyberPrekeys(keys)): ValidatedJson<KyberPrekeys>,
+) -> Result<(StatusCode, Json<Uploaded>), Problem> {
+    created(flow::kyber_prekeys(&state, &context, principal, &keys).await)
+}
+
+/// Replace the Kyber key of last resort of this device.
+///
+/// Handed out, to as many as ask, whenever no one-time Kyber key is left.
+#[utoipa::path(post, path = "/auth/v1/signal/keys/kyber-last-resort", tag = "prekeys",
+    security(("bearer" = [])), request_body = KyberPrekeyWire,
+    responses((status = 201, body = Uploaded), UploadProblems))]
+async fn upload_kyber_last_resort(
+    State(state): State<PrekeysState>,
+    context: RequestContext,
+    KeyUploadCaller(principal): KeyUploadCaller,
+    ValidatedJson(LastResortUpload(key)): ValidatedJson<LastResortUpload>,
+) -> Result<(StatusCode, Json<Uploaded>), Problem> {
+    created(flow::kyber_last_resort(&state, &context, principal, &key).await)
+}
+
+fn created(uploaded: Result<Uploaded, Problem>) -> Result<(StatusCode, Json<Uploaded>), Problem> {
+    uploaded.map(|uploaded| (StatusCode::CREATED, Json(uploaded)))
+}

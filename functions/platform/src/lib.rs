@@ -12,14 +12,37 @@
 //!
 //! Only on a laptop: `GET /dev/inbox` ([`dev_router`]), the codes that were "sent".
 
-mod docs;
+mod documentation;
+mod health;
 mod inbox;
-mod routes;
+mod jwks;
+mod metrics;
+mod page;
 mod state;
 mod unknown;
 
-pub use docs::openapi;
+use axum::Router;
+use utoipa::openapi::OpenApi;
+
+pub use documentation::openapi;
 pub use inbox::dev_router;
-pub use routes::{document, router};
 pub use state::{PlatformState, SECRETS};
 pub use unknown::unknown_route;
+
+pub fn router() -> Router<PlatformState> {
+    jwks::endpoints()
+        .merge(documentation::router())
+        .merge(health::endpoints())
+        .merge(metrics::endpoints())
+        .fallback(unknown_route)
+}
+
+/// The OpenAPI document of these endpoints alone.
+#[must_use]
+pub fn document() -> OpenApi {
+    let mut document = jwks::document();
+    for resource in [documentation::document(), health::document(), metrics::document()] {
+        document.merge(resource);
+    }
+    document
+}

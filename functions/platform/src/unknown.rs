@@ -7,7 +7,7 @@ use matchit::Router;
 use shared::http::problem::{Code, Problem};
 use std::sync::LazyLock;
 
-use crate::docs::OPENAPI;
+use crate::documentation::OPENAPI;
 
 /// The methods of each path, as `Allow` lists them. The matcher is the one of the routers.
 static KNOWN: LazyLock<Router<String>> = LazyLock::new(|| {

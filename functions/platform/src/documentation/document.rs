@@ -9,7 +9,7 @@ use utoipa::openapi::{
 };
 
 /// The document of all functions together, as `cargo local generate` wrote it.
-pub(crate) const OPENAPI: &str = include_str!("../../../infra/openapi.json");
+pub const OPENAPI: &str = include_str!("../../../../infra/openapi.json");
 
 const INTRODUCTION: &str = "\
 Phone-number authentication and Signal key directory.

@@ -1,0 +1,100 @@
+//! Health, for load balancers and monitors. These routes have no limits and no problem bodies.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+use shared::endpoints;
+use shared::http::openapi::Head;
+use std::future::Future;
+use std::time::Duration;
+use utoipa::ToSchema;
+
+use crate::state::PlatformState;
+
+endpoints!(PlatformState, Head::Answered; check_health, check_liveness, check_readiness);
+
+/// A health answer comes within two seconds, whatever the stores do.
+const PROBE_DEADLINE: Duration = Duration::from_millis(1800);
+
+/// Whether the stores answer.
+#[utoipa::path(get, path = "/auth/v1/health", tag = "platform",
+    responses((status = 200, body = Health), (status = 503, body = Health, headers(("Retry-After" = String, description = "Whole seconds to wait.")))))]
+async fn check_health(State(state): State<PlatformState>) -> Response {
+    let (database, redis) = probe(&state).await;
+    match (database, redis) {
+        (Up::Up, Up::Up) => Json(Health { status: "ok" }).into_response(),
+        _ => unready(Health { status: "error" }),
+    }
+}
+
+/// Whether the function runs.
+#[utoipa::path(get, path = "/auth/v1/health/live", tag = "platform",
+    responses((status = 200, body = Health)))]
+async fn check_liveness() -> Json<Health> {
+    Json(Health { status: "alive" })
+}
+
+/// Whether the service can do its work, store by store, within 2 seconds.
+#[utoipa::path(get, path = "/auth/v1/health/ready", tag = "platform",
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness, headers(("Retry-After" = String, description = "Whole seconds to wait.")))))]
+async fn check_readiness(State(state): State<PlatformState>) -> Response {
+    let (database, redis) = probe(&state).await;
+    let told = |status| Readiness { status, database, redis, sms: "unchecked" };
+    match (database, redis) {
+        (Up::Up, Up::Up) => Json(told("ready")).into_response(),
+        _ => unready(told("not ready")),
+    }
+}
+
+/// 503 in the words of health routes, which have no problem bodies.
+fn unready(body: impl Serialize) -> Response {
+    let wait = [(header::RETRY_AFTER, HeaderValue::from_static("2"))];
+    (StatusCode::SERVICE_UNAVAILABLE, wait, Json(body)).into_response()
+}
+
+async fn probe(state: &PlatformState) -> (Up, Up) {
+    async fn up<E>(ping: impl Future<Output = Result<(), E>>) -> Up {
+        match tokio::time::timeout(PROBE_DEADLINE, ping).await {
+            Ok(Ok(())) => Up::Up,
+            Ok(Err(_)) | Err(_) => Up::Down,
+        }
+    }
+    tokio::join!(up(state.core.store.ping()), up(state.core.cache.ping()))
+}
+
+#[derive(Serialize, ToSchema)]
+struct Health {
+    /// `ok` or `alive`; `error` when a store is down.
+    #[schema(value_type = HealthStatus)]
+    status: &'static str,
+}
+
+#[derive(ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(dead_code, reason = "names the values in the OpenAPI document")]
+enum HealthStatus {
+    Ok,
+    Alive,
+    Error,
+}
+
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Up {
+    Up,
+    Down,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Readiness {
+    /// `ready` or `not ready`.
+    #[schema(pattern = "^(not )?ready$")]
+    status: &'static str,
+    database: Up,
+    redis: Up,
+    /// `up`, `down` or `unchecked`; never makes the service unready.
+    #[schema(pattern = "^(up|down|unchecked)$")]
+    sms: &'static str,
+}

@@ -1,4 +1,4 @@
-# The words for everyday work. `just` alone lists them; each is one command that can be typed without it.
+# Commands for everyday work. `just` alone lists them; each can also be typed without just.
 # A stage is `dev` on this machine, or a deployed one: see samconfig.toml.
 
 _default:
@@ -35,13 +35,13 @@ lint:
 migrate *command="status":
     cargo local migrate {{ command }}
 
-# Write the files that follow from the code
+# Write the generated files: infra/openapi.json, the watch routes in Cargo.toml, missing events
 generate:
     cargo local generate
 
 # Build every function for Lambda
 build *arguments:
-    cargo lambda build --release $(ls functions | sed "s/^/--bin=/") {{ arguments }}
+    cargo lambda build --release $(printf -- "--bin=%s " $(ls functions)) {{ arguments }}
 
 # Deploy to a stage of samconfig.toml
 deploy stage="dev" *arguments:

@@ -128,9 +128,9 @@ fn graph(source: &Path) -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
 /// All files that a file uses, over however many others.
 fn reachable<'g>(
     graph: &'g BTreeMap<PathBuf, BTreeSet<PathBuf>>,
-    from: &PathBuf,
+    from: &Path,
 ) -> BTreeSet<&'g PathBuf> {
-    let (mut seen, mut open) = (BTreeSet::new(), vec![from.clone()]);
+    let (mut seen, mut open) = (BTreeSet::new(), vec![from.to_owned()]);
     while let Some(file) = open.pop() {
         for next in graph.get(&file).into_iter().flatten() {
             if seen.insert(next) {

@@ -1,8 +1,8 @@
 //! Configuration, as the whole service reads it: what is required, what is refused, and
 //! what each function reads beside its environment in template.yaml.
 
-use crate::sources::{function_names, template_variables};
-use local::service::ServiceState;
+use crate::sources::template_variables;
+use local::service::{FUNCTIONS, Function, ServiceState};
 use secrecy::ExposeSecret as _;
 use shared::clock::Clock;
 use shared::config::Environment;
@@ -156,15 +156,7 @@ const NOT_IN_THE_TEMPLATE: SecretName = SecretName::DatabasePassword;
 #[tokio::test]
 async fn each_function_is_given_the_variables_and_secrets_that_its_code_reads_and_no_other() {
     let read = local::service::variables_read().await.unwrap();
-    let functions = [
-        ("verify", verify::SECRETS),
-        ("login", login::SECRETS),
-        ("tokens", ::tokens::SECRETS),
-        ("prekeys", prekeys::SECRETS),
-        ("platform", platform::SECRETS),
-    ];
-    assert_eq!(functions.len(), function_names().len());
-    for (name, secrets) in functions {
+    for Function { name, secrets, .. } in FUNCTIONS {
         let read = &read[name];
         let given = template_variables(name);
         for variable in &given {
@@ -226,12 +218,4 @@ async fn every_variable_is_described_and_every_description_has_its_variable() {
     let all = described.union(&limits).chain(&always).copied().collect::<BTreeSet<_>>();
     assert_eq!(all, expected);
     assert!(limits.is_subset(&read), "a limit that cannot be set");
-}
-
-#[tokio::test]
-async fn the_configuration_page_is_the_one_the_code_makes() {
-    let read = local::service::variables_read().await.unwrap();
-    let page = local::configuration::markdown(&read);
-    let stale = "docs/configuration.md is stale: run `cargo local generate`";
-    assert!(crate::sources::read("docs/configuration.md") == page, "{stale}");
 }

@@ -90,14 +90,14 @@ impl Operation {
 /// The operations of all functions' own routers, by id, as the whole document tells them.
 pub fn operations() -> Vec<Operation> {
     let mut all = Vec::new();
-    for (function, own) in local::service::documents() {
-        let own = serde_json::to_value(own).expect("a document");
+    for function in local::service::FUNCTIONS {
+        let own = serde_json::to_value((function.document)()).expect("a document");
         for (path, item) in own["paths"].as_object().expect("paths") {
             for method in item.as_object().expect("methods").keys() {
                 let spec = &DOCUMENT["paths"][path][method];
                 let method = method.to_uppercase();
                 all.push(Operation {
-                    function,
+                    function: function.name,
                     id: spec["operationId"].as_str().expect("an operation id").to_owned(),
                     route: format!("{method} {path}"),
                     method: method.parse().expect("a method"),

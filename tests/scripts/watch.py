@@ -14,9 +14,10 @@ import tomllib
 sys.dont_write_bytecode = True
 from service import HOST, ROOT, Failure, Process, ask, check, expect, free_port, local_service, run, wait_for
 
-FUNCTIONS = sorted(folder.name for folder in (ROOT / "functions").iterdir())
+# A test compares the folders with the list in infra/local/src/service.rs.
+FUNCTIONS = sorted(folder.parent.name for folder in (ROOT / "functions").glob("*/Cargo.toml"))
 PHONE = "+33612345678"
-# The first call of a function may wait for cargo's lock and a debug build's start.
+# The first call of a function may wait for cargo's lock and the start of a debug build.
 FIRST = 120
 
 
@@ -25,7 +26,7 @@ def main():
         raise Failure("cargo-lambda is missing: pip install cargo-lambda")
     with local_service() as local:
         env = environment(local)
-        # Built before, so that no request waits for a compiler.
+        # Built first, so that no request waits for a compiler.
         subprocess.run(["cargo", "build", *(f"--bin={name}" for name in FUNCTIONS)], cwd=ROOT, check=True)
         port = free_port()
         # Without --disable-cors the emulator would answer preflights itself.
@@ -70,14 +71,14 @@ def sign_up(port, local):
     check({"verificationId", "expiresIn", "resendIn", "attemptsLeft"} <= started.keys(), f"request: {started.keys()}")
     verification = started["verificationId"]
     fetched = expect(200, port, "GET", f"/auth/v1/verify/{verification}").json()
-    check(fetched["verified"] is False, "a code that nobody confirmed counts as confirmed")
+    check(fetched["verified"] is False, "an unconfirmed verification is verified")
 
     code = code_for(PHONE, local)
     confirmation = {"verificationId": verification, "code": code}
     confirmed = expect(200, port, "POST", "/auth/v1/verify/register/confirm", confirmation).json()
     check(confirmed == {"verified": True}, f"confirm: {confirmed}")
     fetched = expect(200, port, "GET", f"/auth/v1/verify/{verification}").json()
-    check(fetched["verified"] is True, "a confirmed code does not count")
+    check(fetched["verified"] is True, "a confirmed verification is not verified")
 
     bundle = recorded("register_user")["signalKeyBundle"]
     proof = {"verificationId": verification, "signalKeyBundle": bundle}
@@ -101,7 +102,7 @@ def sign_up(port, local):
 
 
 def directory(port, session, bundle):
-    """What the registration brought is handed out, and what is uploaded after it."""
+    """Bundles hold the keys of the registration, and those that are uploaded later."""
     device = f"/auth/v1/signal/keys/{session['userId']}/devices/{session['deviceId']}"
     token = session["accessToken"]
     fetched = expect(200, port, "GET", device, token=token).json()
@@ -176,7 +177,7 @@ def recorded_events(port):
     check(events, "events/ is empty")
     for file in events:
         event = json.loads(file.read_text())
-        path = event["routeKey"].partition(" ")[2]
+        _, _, path = event["routeKey"].partition(" ")
         function = router.get(path, "platform")
         invoked = ask(port, "POST", f"/2015-03-31/functions/{function}/invocations", event)
         status = invoked.json().get("statusCode", 0) if invoked.status == 200 else 0

@@ -1,4 +1,4 @@
-//! The commands beside `up`: they look at a running instance, or write files.
+//! The commands other than `up`: they inspect a running instance, or write files.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -11,23 +11,26 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::instance::{self, Instance, Running, State, Variables};
-use crate::{Error, generate, service};
+use migrations::Database;
 
-/// How long an instance may take to stop: its stores write down what they hold.
-const DOWN_LIMIT: Duration = Duration::from_mins(1);
-/// How often files and locks are looked at.
-const LOOK_PAUSE: Duration = Duration::from_millis(100);
-/// How much of a log is shown before it is followed.
+use crate::error::Error;
+use crate::instance::{self, Instance, State, Status, Variables};
+use crate::{generate, service};
+
+/// How long an instance may take to stop: its stores write their data to disk.
+const DOWN_TIMEOUT: Duration = Duration::from_mins(1);
+/// How often files and locks are polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// How many bytes of a log are shown before it is followed.
 const LOG_TAIL: u64 = 16 * 1024;
 
-/// Stops the instance, and is content if none runs.
+/// Stops the instance. If none runs, that is no error.
 pub fn down(port: u16) -> Result<(), Error> {
     let instance = Instance::at(port);
-    let pid = match instance.running()? {
-        Running::No => return print(&format!("nothing runs on port {port}\n")),
-        Running::Ready(state) => Some(state.pid),
-        Running::Starting { pid } => pid,
+    let pid = match instance.status()? {
+        Status::Stopped => return print(&format!("no instance runs on port {port}\n")),
+        Status::Ready(state) => Some(state.pid),
+        Status::Starting { pid } => pid,
     };
     let pid = pid
         .and_then(|pid| i32::try_from(pid).ok())
@@ -36,46 +39,46 @@ pub fn down(port: u16) -> Result<(), Error> {
     kill_process(pid, Signal::TERM)
         .map_err(|source| Error::Stop { port, source: source.into() })?;
     let start = Instant::now();
-    while !matches!(instance.running()?, Running::No) {
-        if start.elapsed() > DOWN_LIMIT {
+    while !matches!(instance.status()?, Status::Stopped) {
+        if start.elapsed() > DOWN_TIMEOUT {
             return Err(Error::NotStopped { port });
         }
-        thread::sleep(LOOK_PAUSE);
+        thread::sleep(POLL_INTERVAL);
     }
-    print(&format!("stopped what ran on port {port}\n"))
+    print(&format!("stopped the instance on port {port}\n"))
 }
 
-/// Tells addresses and process ids; false if nothing runs.
+/// Prints URLs and process ids; false if no instance runs.
 pub fn status(port: u16, json: bool) -> Result<bool, Error> {
-    let running = Instance::at(port).running()?;
-    let text = if json { status_json(port, &running)? } else { status_text(port, &running) };
+    let status = Instance::at(port).status()?;
+    let text = if json { status_json(port, &status)? } else { status_text(port, &status) };
     print(&text)?;
-    Ok(!matches!(running, Running::No))
+    Ok(!matches!(status, Status::Stopped))
 }
 
-fn status_json(port: u16, running: &Running) -> Result<String, Error> {
-    let mut value = match running {
-        Running::No => serde_json::json!({ "port": port }),
-        Running::Starting { pid } => serde_json::json!({ "port": port, "pid": pid }),
-        Running::Ready(state) => serde_json::to_value(shown(state))?,
+fn status_json(port: u16, status: &Status) -> Result<String, Error> {
+    let mut value = match status {
+        Status::Stopped => serde_json::json!({ "port": port }),
+        Status::Starting { pid } => serde_json::json!({ "port": port, "pid": pid }),
+        Status::Ready(state) => serde_json::to_value(masked(state))?,
     };
-    value["status"] = match running {
-        Running::No => "down",
-        Running::Starting { .. } => "starting",
-        Running::Ready(_) => "ready",
+    value["status"] = match status {
+        Status::Stopped => "down",
+        Status::Starting { .. } => "starting",
+        Status::Ready(_) => "ready",
     }
     .into();
     Ok(format!("{value:#}\n"))
 }
 
-fn status_text(port: u16, running: &Running) -> String {
-    let state = match running {
-        Running::No => return format!("nothing runs on port {port}\n"),
-        Running::Starting { pid } => {
+fn status_text(port: u16, status: &Status) -> String {
+    let state = match status {
+        Status::Stopped => return format!("no instance runs on port {port}\n"),
+        Status::Starting { pid } => {
             let pid = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
             return format!("starting on port {port}{pid}\n");
         }
-        Running::Ready(state) => shown(state),
+        Status::Ready(state) => masked(state),
     };
     let mut text = format!(
         "ready {}\n  process {}, started {}\n  logs in {}\n",
@@ -104,14 +107,14 @@ fn status_text(port: u16, running: &Running) -> String {
     text
 }
 
-/// The state as it may be shown: an address from outside may hold a password.
-fn shown(state: &State) -> State {
-    let mask = |address: &str| {
-        let Ok(mut url) = url::Url::parse(address) else {
+/// The state without passwords: a URL from the environment may hold one.
+fn masked(state: &State) -> State {
+    let mask = |text: &str| {
+        let Ok(mut url) = url::Url::parse(text) else {
             return "***".to_owned();
         };
         if url.password().is_none() {
-            return address.to_owned();
+            return text.to_owned();
         }
         let masked = url.set_password(Some("***"));
         masked.map_or_else(|()| "***".to_owned(), |()| url.into())
@@ -123,17 +126,17 @@ fn shown(state: &State) -> State {
     }
 }
 
-/// Shows the end of the log, and what comes, until the instance stops.
+/// Prints the end of the log and follows it until the instance stops.
 pub fn logs(port: u16) -> Result<(), Error> {
     let instance = Instance::at(port);
-    let log = match instance.running()? {
-        Running::Ready(state) => state.log,
+    let log = match instance.status()? {
+        Status::Ready(state) => state.log,
         _ => instance.folder().join("service.log"),
     };
     let failed = |source| Error::File { file: log.clone(), source };
     let mut file = match File::open(&log) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(Error::NotRunning { port });
+            return Err(Error::NotReady { port });
         }
         opened => opened.map_err(failed)?,
     };
@@ -142,24 +145,24 @@ pub fn logs(port: u16) -> Result<(), Error> {
     if length > LOG_TAIL {
         file.seek(SeekFrom::Start(length - LOG_TAIL)).map_err(failed)?;
         file.read_to_end(&mut text).map_err(failed)?;
-        // The first of these lines is most likely half a line.
+        // The first line is probably incomplete.
         let first = text.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         text.drain(..first);
     }
     loop {
-        // Asked before the last read, so that the last lines are shown too.
-        let last = matches!(instance.running()?, Running::No);
+        // Checked before the last read, so that the last lines are printed too.
+        let last = matches!(instance.status()?, Status::Stopped);
         file.read_to_end(&mut text).map_err(failed)?;
         let shown = io::stdout().lock().write_all(&text).and_then(|()| io::stdout().flush());
         if last || shown.is_err() {
             return Ok(());
         }
         text.clear();
-        thread::sleep(LOOK_PAUSE);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
-/// Becomes `psql` on the instance's database.
+/// Replaces this process with `psql` on the instance's database.
 pub fn shell(port: u16, arguments: &[String]) -> Result<(), Error> {
     let state = ready(port)?;
     let psql = state.psql.as_deref().unwrap_or(Path::new("psql"));
@@ -167,14 +170,14 @@ pub fn shell(port: u16, arguments: &[String]) -> Result<(), Error> {
     Err(Error::Psql(source))
 }
 
-/// Prints the instance's environment for a shell.
+/// Prints the instance's environment as shell exports.
 pub fn environment(port: u16) -> Result<(), Error> {
     let state = ready(port)?;
     let variables = instance::read_environment(&state.folder)?;
-    print(&exports(&variables.ok_or(Error::NotRunning { port })?))
+    print(&exports(&variables.ok_or(Error::NotReady { port })?))
 }
 
-/// Prints new keys for a shell.
+/// Prints new keys as shell exports.
 pub fn new_keys() -> Result<(), Error> {
     print(&exports(&service::new_keys()))
 }
@@ -187,37 +190,43 @@ fn exports(variables: &Variables) -> String {
     })
 }
 
-/// Writes what follows from the code, and says what has changed.
+/// Writes the generated files that differ from the code.
 pub async fn generate() -> Result<(), Error> {
-    let changed = generate::generate().await?;
-    if changed.is_empty() {
-        return print("everything is up to date\n");
+    let stale = generate::stale_files().await?;
+    if stale.is_empty() {
+        return print("the generated files are up to date\n");
     }
-    changed.iter().try_for_each(|path| print(&format!("wrote {path}\n")))
+    stale.iter().try_for_each(|file| {
+        generate::write(file)?;
+        print(&format!("wrote {}\n", file.path))
+    })
 }
 
 /// Prints the names of the functions, one a line.
 pub fn functions() -> Result<(), Error> {
-    service::documents().iter().try_for_each(|(name, _)| print(&format!("{name}\n")))
+    service::FUNCTIONS.iter().try_for_each(|function| print(&format!("{}\n", function.name)))
 }
 
 pub async fn migrate_run(port: u16) -> Result<(), Error> {
-    let applied = migrations::run(&database(port)?).await?;
+    let (url, ca) = migration_target(port)?;
+    let applied = migrations::run(Database { url: &url, ca: ca.as_deref() }).await?;
     if applied.is_empty() {
-        return print("nothing is pending\n");
+        return print("no migration is pending\n");
     }
     applied.iter().try_for_each(|migration| print(&format!("applied {migration}\n")))
 }
 
 pub async fn migrate_revert(port: u16) -> Result<(), Error> {
-    match migrations::revert(&database(port)?).await? {
+    let (url, ca) = migration_target(port)?;
+    match migrations::revert(Database { url: &url, ca: ca.as_deref() }).await? {
         Some(migration) => print(&format!("reverted {migration}\n")),
-        None => print("nothing is applied\n"),
+        None => print("no migration is applied\n"),
     }
 }
 
 pub async fn migrate_status(port: u16) -> Result<(), Error> {
-    for migration in migrations::status(&database(port)?).await? {
+    let (url, ca) = migration_target(port)?;
+    for migration in migrations::status(Database { url: &url, ca: ca.as_deref() }).await? {
         let when = match &migration.applied_on {
             Some(when) => format!("applied {when}"),
             None => "pending".to_owned(),
@@ -232,18 +241,20 @@ pub fn migrate_new(name: &str) -> Result<(), Error> {
     files.iter().try_for_each(|file| print(&format!("wrote {}\n", file.display())))
 }
 
-/// The database to migrate: what the environment says, else the instance's.
-fn database(port: u16) -> Result<String, Error> {
-    match service::variable("DATABASE_URL") {
-        Some(url) => Ok(url),
-        None => Ok(ready(port)?.database_url),
-    }
+/// The URL and the certificate authority of the database to migrate: those of the environment,
+/// else the instance's.
+fn migration_target(port: u16) -> Result<(String, Option<String>), Error> {
+    let url = match service::variable("DATABASE_URL") {
+        Some(url) => url,
+        None => ready(port)?.database_url,
+    };
+    Ok((url, service::variable("DATABASE_CA")))
 }
 
 fn ready(port: u16) -> Result<State, Error> {
-    match Instance::at(port).running()? {
-        Running::Ready(state) => Ok(*state),
-        _ => Err(Error::NotRunning { port }),
+    match Instance::at(port).status()? {
+        Status::Ready(state) => Ok(*state),
+        _ => Err(Error::NotReady { port }),
     }
 }
 

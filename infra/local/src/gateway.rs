@@ -1,5 +1,6 @@
-//! What API Gateway is to the deployed functions: HTTP/1.1 in front of the
-//! routers, with the true address of the peer.
+//! The HTTP/1.1 server in front of the routers, in place of API Gateway. It limits connections
+//! and gives the routers the client's address. Why hyper and not `axum::serve`:
+//! docs/adr/0017-the-local-gateway-uses-hyper.md.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -20,28 +21,28 @@ use tower::ServiceExt;
 
 /// Connections beyond this wait in the listen queue.
 const MAX_CONNECTIONS: usize = 1024;
-/// How long a peer may take to send a request's head, or to stay idle.
-const HEAD_LIMIT: Duration = Duration::from_secs(30);
-/// How long open requests may take to end once we are told to stop.
-const STOP_LIMIT: Duration = Duration::from_secs(5);
-/// How long to wait when the system has no more files to give.
+/// How long a client may take to send a request's head, or stay idle between requests.
+const HEAD_READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long open requests may take to finish after the stop signal.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait after a failed accept, for example if no file descriptor is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `stop` is ready, then lets the open requests end. `peer` puts
-/// the caller's address where the routers look for it.
+/// Serves until `stop` completes, then waits for the open requests to finish.
+/// `set_client_connection` stores the client's address in each request.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    peer: fn(&mut Request, IpAddr),
+    set_client_connection: fn(&mut Request, IpAddr),
     stop: impl Future<Output = ()>,
 ) {
-    let permit = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let open = GracefulShutdown::new();
     tokio::pin!(stop);
     loop {
         let accepted = async {
-            // Never closed; if it were, a connection without a seat is still one.
-            let permit = Arc::clone(&permit).acquire_owned().await.ok();
+            // The semaphore is never closed, so this always gives a permit.
+            let permit = Arc::clone(&permits).acquire_owned().await.ok();
             (permit, listener.accept().await)
         };
         let (permit, accepted) = tokio::select! {
@@ -52,37 +53,38 @@ pub async fn serve(
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let connection = open.watch(connection(stream, address.ip(), router.clone(), peer));
+        let connection = connection(stream, address.ip(), router.clone(), set_client_connection);
+        let connection = open.watch(connection);
         tokio::spawn(async move {
-            // A connection that breaks is the peer's affair.
+            // A broken connection concerns only its client.
             let _ = connection.await;
             drop(permit);
         });
     }
     drop(listener);
-    // What has not ended by then is dropped with us.
-    let _ = tokio::time::timeout(STOP_LIMIT, open.shutdown()).await;
+    // Requests that are still open after the timeout are dropped.
+    let _ = tokio::time::timeout(STOP_TIMEOUT, open.shutdown()).await;
 }
 
 fn connection(
     stream: TcpStream,
     address: IpAddr,
     router: Router,
-    peer: fn(&mut Request, IpAddr),
+    set_client_connection: fn(&mut Request, IpAddr),
 ) -> impl GracefulConnection<Error = hyper::Error> + Send {
-    // Answers are small; waiting to fill a packet would only delay them.
+    // Answers are small. Nagle's algorithm would only delay them.
     let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let router = router.clone();
         async move {
             let mut request = request.map(Body::new);
-            peer(&mut request, address);
+            set_client_connection(&mut request, address);
             let answer: Result<Response, Infallible> = router.oneshot(request).await;
             answer
         }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_LIMIT)
+        .header_read_timeout(HEAD_READ_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service)
 }

@@ -1,8 +1,8 @@
-//! One instance of `cargo local`, known by its port: its folder under target/,
-//! its keys, and the state file by which other commands find it.
+//! One instance of `cargo local`, identified by its port: its folder under target/, its keys,
+//! and the state file by which other commands find it.
 //!
-//! A running instance holds a lock on a file in its folder. The kernel frees it
-//! however the process ends, so a state file without the lock is a stale one.
+//! A running instance holds a lock on a file in its folder. The kernel releases the lock when
+//! the process ends for any reason, so a state file without a lock is stale.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
@@ -20,7 +20,7 @@ use crate::paths;
 /// Environment variables by name.
 pub type Variables = BTreeMap<String, String>;
 
-/// What a running instance tells about itself.
+/// What a running instance writes about itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct State {
     pub url: String,
@@ -28,14 +28,14 @@ pub struct State {
     pub pid: u32,
     /// RFC 3339.
     pub started: String,
-    /// Whether its data goes when it stops.
+    /// Whether its data is deleted when it stops.
     pub ephemeral: bool,
     /// Its keys, environment and log.
     pub folder: PathBuf,
     pub log: PathBuf,
     pub database_url: String,
     pub redis_url: String,
-    /// The servers that it started; none where the environment named one.
+    /// The servers that it started; `None` if the environment names one instead.
     pub postgres: Option<StoreState>,
     pub redis: Option<StoreState>,
     pub psql: Option<PathBuf>,
@@ -51,10 +51,10 @@ pub struct StoreState {
     pub folder: PathBuf,
 }
 
-/// What is found behind a port.
+/// Whether an instance runs on a port.
 #[derive(Debug)]
-pub enum Running {
-    No,
+pub enum Status {
+    Stopped,
     /// Locked, but not ready yet.
     Starting {
         pid: Option<u32>,
@@ -65,17 +65,17 @@ pub enum Running {
 #[derive(Debug, thiserror::Error)]
 pub enum InstanceError {
     #[error(
-        "an instance already runs on port {port}{}: `cargo local down --port {port}` stops it",
+        "an instance already runs on port {port}{}: stop it with `cargo local down --port {port}`",
         pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
     )]
-    AlreadyRuns { port: u16, pid: Option<u32> },
-    #[error("{} cannot be used: {source}", file.display())]
+    AlreadyRunning { port: u16, pid: Option<u32> },
+    #[error("failed to use {}: {source}", file.display())]
     File { file: PathBuf, source: io::Error },
-    #[error("{} is not what it was written as; remove it", file.display())]
+    #[error("{} is damaged: remove it", file.display())]
     Damaged { file: PathBuf, source: serde_json::Error },
 }
 
-/// The place of an instance, whether it runs or not.
+/// An instance, running or not.
 #[derive(Clone, Debug)]
 pub struct Instance {
     pub port: u16,
@@ -93,7 +93,7 @@ impl Instance {
         Self { port, folder: paths::target().join("local").join(port.to_string()) }
     }
 
-    /// Where its kept data, keys and log are.
+    /// The folder of its kept data, keys and log.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -107,8 +107,8 @@ impl Instance {
         self.folder.join("state.json")
     }
 
-    /// Becomes the one process that runs this instance.
-    pub fn claim(&self) -> Result<InstanceLock, InstanceError> {
+    /// Takes the instance's lock, which only one process can hold.
+    pub fn lock(&self) -> Result<InstanceLock, InstanceError> {
         let file = self.lock_file();
         let failed = |source| InstanceError::File { file: file.clone(), source };
         fs::create_dir_all(&self.folder).map_err(failed)?;
@@ -118,14 +118,14 @@ impl Instance {
         loop {
             match lock.try_lock() {
                 Ok(()) => break,
-                // `status` holds it for an instant; an instance does for long.
+                // `status` holds the lock for a moment, a running instance holds it for long.
                 Err(TryLockError::WouldBlock) if start.elapsed() < Duration::from_millis(300) => {
                     thread::sleep(Duration::from_millis(10));
                 }
                 Err(TryLockError::WouldBlock) => {
-                    return Err(InstanceError::AlreadyRuns {
+                    return Err(InstanceError::AlreadyRunning {
                         port: self.port,
-                        pid: self.claimant(),
+                        pid: self.lock_holder(),
                     });
                 }
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
@@ -137,36 +137,36 @@ impl Instance {
         Ok(InstanceLock { _lock: lock })
     }
 
-    fn claimant(&self) -> Option<u32> {
+    fn lock_holder(&self) -> Option<u32> {
         fs::read_to_string(self.lock_file()).ok()?.trim().parse().ok()
     }
 
-    /// Looks for a process that runs this instance.
-    pub fn running(&self) -> Result<Running, InstanceError> {
+    /// Whether a process runs this instance.
+    pub fn status(&self) -> Result<Status, InstanceError> {
         let file = self.lock_file();
         let lock = match File::open(&file) {
             Ok(lock) => lock,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Running::No),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Status::Stopped),
             Err(source) => return Err(InstanceError::File { file, source }),
         };
-        // Shared, so that two who look do not take each other for an instance.
+        // Shared, so that two commands that check do not mistake each other for an instance.
         match lock.try_lock_shared() {
-            Ok(()) => Ok(Running::No),
+            Ok(()) => Ok(Status::Stopped),
             Err(TryLockError::WouldBlock) => Ok(match read(&self.state_file())? {
-                Some(state) => Running::Ready(Box::new(state)),
-                None => Running::Starting { pid: self.claimant() },
+                Some(state) => Status::Ready(Box::new(state)),
+                None => Status::Starting { pid: self.lock_holder() },
             }),
             Err(TryLockError::Error(source)) => Err(InstanceError::File { file, source }),
         }
     }
 
-    /// Lets the other commands find this instance.
+    /// Writes the state file, by which other commands find this instance.
     pub fn write_state(&self, state: &State) -> Result<(), InstanceError> {
-        // An address from the environment may hold a password.
+        // A URL from the environment may hold a password.
         write_private(&self.state_file(), state)
     }
 
-    /// Removes what was told.
+    /// Removes the state file.
     pub fn remove_state(&self) -> Result<(), InstanceError> {
         let file = self.state_file();
         match fs::remove_file(&file) {
@@ -178,22 +178,22 @@ impl Instance {
     }
 }
 
-/// The keys in a folder, if there are any.
+/// Reads the keys in a folder, if there are any.
 pub fn read_keys(folder: &Path) -> Result<Option<Variables>, InstanceError> {
     read(&folder.join("keys.json"))
 }
 
-/// Keeps keys where only we can read them.
+/// Writes the keys to a file that only we can read.
 pub fn write_keys(folder: &Path, keys: &Variables) -> Result<(), InstanceError> {
     write_private(&folder.join("keys.json"), keys)
 }
 
-/// The environment of the instance whose folder this is.
+/// Reads the environment of the instance whose folder this is.
 pub fn read_environment(folder: &Path) -> Result<Option<Variables>, InstanceError> {
     read(&folder.join("environment.json"))
 }
 
-/// Keeps the environment, keys included, for `cargo local env`.
+/// Writes the environment, keys included, for `cargo local env`.
 pub fn write_environment(folder: &Path, variables: &Variables) -> Result<(), InstanceError> {
     write_private(&folder.join("environment.json"), variables)
 }
@@ -208,7 +208,7 @@ fn read<T: DeserializeOwned>(file: &Path) -> Result<Option<T>, InstanceError> {
     }
 }
 
-/// Writes beside and renames, so that nobody reads half a file.
+/// Writes another file and renames it, so that no reader sees half a file.
 fn write_private<T: Serialize>(file: &Path, value: &T) -> Result<(), InstanceError> {
     let write = || -> io::Result<()> {
         let partial = file.with_extension("partial");
@@ -228,17 +228,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_process_claims_an_instance() -> Result<(), Box<dyn std::error::Error>> {
+    fn one_process_locks_an_instance() -> Result<(), Box<dyn std::error::Error>> {
         let folder = std::env::temp_dir().join(format!("local-instance-{}", std::process::id()));
         let instance = Instance { port: 1, folder: folder.clone() };
-        assert!(matches!(instance.running()?, Running::No));
-        let claim = instance.claim()?;
-        assert!(matches!(instance.claim(), Err(InstanceError::AlreadyRuns { .. })));
+        assert!(matches!(instance.status()?, Status::Stopped));
+        let lock = instance.lock()?;
+        assert!(matches!(instance.lock(), Err(InstanceError::AlreadyRunning { .. })));
         let ours = Some(std::process::id());
-        assert!(matches!(instance.running()?, Running::Starting { pid } if pid == ours));
-        // What a killed instance told does not outlive its lock.
-        drop(claim);
-        assert!(matches!(instance.running()?, Running::No));
+        assert!(matches!(instance.status()?, Status::Starting { pid } if pid == ours));
+        // The state of a killed instance does not outlive its lock.
+        drop(lock);
+        assert!(matches!(instance.status()?, Status::Stopped));
         fs::remove_dir_all(folder)?;
         Ok(())
     }

@@ -11,10 +11,10 @@ use local::{Error, commands, up};
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// The port of 127.0.0.1 to serve on; it names the instance.
+    /// The port of 127.0.0.1 to serve on. It identifies the instance.
     #[arg(long, global = true, default_value_t = 3001, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
-    /// Keep nothing (for `up`).
+    /// Delete all data when the instance stops (for `up`).
     #[arg(long)]
     ephemeral: bool,
 }
@@ -23,18 +23,18 @@ struct Arguments {
 enum Command {
     /// Start Postgres, Redis and the service, and serve until Ctrl-C (the default).
     Up {
-        /// Keep nothing.
+        /// Delete all data when the instance stops.
         #[arg(long)]
         ephemeral: bool,
     },
     /// Stop the instance.
     Down,
-    /// Tell addresses and process ids; exit code 1 if nothing runs.
+    /// Print URLs and process ids; the exit code is 1 if no instance runs.
     Status {
         #[arg(long)]
         json: bool,
     },
-    /// Show the service's log, and follow it.
+    /// Print the end of the service's log and follow it.
     Logs,
     /// Open psql on the instance's database.
     Shell {
@@ -44,30 +44,30 @@ enum Command {
     },
     /// Print the instance's environment, for `cargo lambda watch`.
     Env,
-    /// Change the database's tables: of the database that the environment names, else the instance's.
+    /// Migrate the database of `DATABASE_URL`, else the instance's.
     Migrate {
         #[command(subcommand)]
         command: Migrate,
     },
-    /// Make secrets.
+    /// Create secrets.
     Keys {
         #[command(subcommand)]
         command: Keys,
     },
-    /// Write what follows from the code: the API description, the routes of `cargo lambda
-    /// watch`, docs/configuration.md, and a first event of a new operation.
+    /// Write the files that are made from the code: infra/openapi.json, the watch routes in
+    /// Cargo.toml, and an event for each operation that has none.
     Generate,
-    /// Print the names of the functions.
+    /// Print the names of the functions, one a line.
     Functions,
 }
 
 #[derive(Subcommand)]
 enum Migrate {
-    /// Apply what is pending.
+    /// Apply the pending migrations.
     Run,
-    /// Take the newest one back.
+    /// Revert the newest applied migration.
     Revert,
-    /// List all, applied and pending.
+    /// List all migrations, applied and pending.
     Status,
     /// Write the two files of a new migration.
     New { name: String },
@@ -75,7 +75,7 @@ enum Migrate {
 
 #[derive(Subcommand)]
 enum Keys {
-    /// Print new signing keys, their public half, and a new pepper.
+    /// Print new signing keys and a new pepper.
     New,
 }
 

@@ -27,6 +27,52 @@ use verify::VerifyState;
 
 use crate::instance::Variables;
 
+/// One function of functions/.
+#[derive(Clone, Copy)]
+pub struct Function {
+    /// Its folder, its crate, its binary and its tag.
+    pub name: &'static str,
+    /// The secrets that it declares.
+    pub secrets: &'static [SecretName],
+    /// The OpenAPI document of its own operations.
+    pub document: fn() -> OpenApi,
+    routes: fn(ServiceState) -> Router,
+}
+
+/// Every function, and the only list of them.
+pub const FUNCTIONS: [Function; 5] = [
+    Function {
+        name: "verify",
+        secrets: verify::SECRETS,
+        document: verify::document,
+        routes: |state| verify::router().with_state(state.verify),
+    },
+    Function {
+        name: "login",
+        secrets: login::SECRETS,
+        document: login::document,
+        routes: |state| login::router().with_state(state.login),
+    },
+    Function {
+        name: "tokens",
+        secrets: tokens::SECRETS,
+        document: tokens::document,
+        routes: |state| tokens::router().with_state(state.tokens),
+    },
+    Function {
+        name: "prekeys",
+        secrets: prekeys::SECRETS,
+        document: prekeys::document,
+        routes: |state| prekeys::router().with_state(state.prekeys),
+    },
+    Function {
+        name: "platform",
+        secrets: platform::SECRETS,
+        document: platform::document,
+        routes: |state| platform::router().with_state(state.platform),
+    },
+];
+
 /// The state of every function, over one core.
 #[derive(Clone)]
 pub struct ServiceState {
@@ -41,9 +87,7 @@ pub struct ServiceState {
 /// The secrets that the functions read, each once.
 #[must_use]
 pub fn secrets() -> Vec<SecretName> {
-    let functions =
-        [verify::SECRETS, login::SECRETS, tokens::SECRETS, prekeys::SECRETS, platform::SECRETS];
-    let mut all = functions.concat();
+    let mut all = FUNCTIONS.map(|function| function.secrets).concat();
     all.sort_unstable();
     all.dedup();
     all
@@ -78,14 +122,7 @@ impl ServiceState {
 
 /// The routes of each function, as its `main.rs` serves them.
 pub fn functions(state: &ServiceState) -> [(&'static str, Router); 5] {
-    let ServiceState { verify, login, tokens, prekeys, platform, .. } = state.clone();
-    [
-        ("verify", verify::router().with_state(verify)),
-        ("login", login::router().with_state(login)),
-        ("tokens", tokens::router().with_state(tokens)),
-        ("prekeys", prekeys::router().with_state(prekeys)),
-        ("platform", platform::router().with_state(platform)),
-    ]
+    FUNCTIONS.map(|function| (function.name, (function.routes)(state.clone())))
 }
 
 /// All that answers on the local port, as the gateway joins it.
@@ -148,22 +185,10 @@ pub async fn run_maintenance(core: Core) {
     }
 }
 
-/// The functions by name, each with the description of its own operations: the one list.
-#[must_use]
-pub fn documents() -> [(&'static str, OpenApi); 5] {
-    [
-        ("verify", verify::document()),
-        ("login", login::document()),
-        ("tokens", tokens::document()),
-        ("prekeys", prekeys::document()),
-        ("platform", platform::document()),
-    ]
-}
-
 /// The document that describes every function.
 #[must_use]
 pub fn openapi() -> OpenApi {
-    let mut documents = documents().into_iter().map(|(_, document)| document);
+    let mut documents = FUNCTIONS.into_iter().map(|function| (function.document)());
     let mut all = documents.next().unwrap_or_default();
     documents.for_each(|document| all.merge(document));
     platform::openapi(all)

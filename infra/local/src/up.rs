@@ -1,47 +1,48 @@
-//! `cargo local up`: stores, keys, migrations and the gateway, until told to stop.
+//! `cargo local up`: starts stores, keys, migrations and the gateway; runs until a stop signal.
 
-use secrecy::ExposeSecret as _;
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use secrecy::ExposeSecret as _;
 use shared::clock::Clock;
+use stores::{Options, Postgres, Redis, StoreError, print_progress, temporary_folder};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::error::Error;
+use crate::gateway;
 use crate::instance::{self, Instance, State, StoreState, Variables};
 use crate::service::{self, ServiceState};
-use crate::{Error, gateway};
-use stores::{Options, Postgres, Redis, StoreError, progress, temporary_folder};
 
-/// Parts of the database's address; one who sets them has a database.
+/// The variables that name a database. If one is set, no Postgres is started.
 const DATABASE_VARIABLES: [&str; 2] = ["DATABASE_URL", "DB_HOST"];
 
-/// Stands for a store that is not started yet, while the rest is checked.
-const NOT_YET: [(&str, &str); 2] =
+/// URLs that stand for stores that are not started yet, while the configuration is checked.
+const PLACEHOLDER_URLS: [(&str, &str); 2] =
     [("DATABASE_URL", "postgres://127.0.0.1/auth"), ("REDIS_URL", "redis://127.0.0.1/0")];
 
 /// Runs the instance until Ctrl-C or SIGTERM.
 pub async fn up(port: u16, ephemeral: bool) -> Result<(), Error> {
     let instance = Instance::at(port);
-    let claim = instance.claim()?;
-    let mut stop = Box::pin(told_to_stop()?);
-    // Taken before anything slow, so that a taken port is told at once.
+    let lock = instance.lock()?;
+    let mut stop = Box::pin(stop_signal()?);
+    // Bound before anything slow, so that a taken port is reported at once.
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| {
         match source.kind() {
             io::ErrorKind::AddrInUse => Error::PortTaken(port),
-            _ => Error::Port { port, source },
+            _ => Error::Listen { port, source },
         }
     })?;
 
     let started = tokio::select! {
         started = start(&instance, ephemeral) => started?,
         () = &mut stop => {
-            progress("stopped before it was ready");
-            // An installation cannot be cut short from here; the guards stop the stores.
+            print_progress("stopped before it was ready");
+            // An installation cannot be interrupted from here. The guards stop the stores.
             std::process::exit(130);
         }
     };
@@ -50,20 +51,20 @@ pub async fn up(port: u16, ephemeral: bool) -> Result<(), Error> {
     let maintenance = tokio::spawn(service::run_maintenance(service.core.clone()));
     let router = service::router(service);
     instance.write_state(&state)?;
-    announce(&state, is_local);
+    print_urls(&state, is_local);
 
     gateway::serve(listener, router, service::set_client_connection, stop).await;
 
-    progress("stopping");
+    print_progress("stopping");
     maintenance.abort();
     instance.remove_state()?;
     tokio::task::spawn_blocking(move || drop(stores)).await?;
     drop(folder);
-    drop(claim);
+    drop(lock);
     Ok(())
 }
 
-/// All that runs before the gateway does.
+/// Everything that is started before the gateway.
 struct Started {
     service: ServiceState,
     folder: Folder,
@@ -71,7 +72,7 @@ struct Started {
     state: State,
 }
 
-/// The servers that were started; none where the environment named one.
+/// The servers that were started; `None` if the environment names one instead.
 struct Stores {
     postgres: Option<Postgres>,
     redis: Option<Redis>,
@@ -80,7 +81,7 @@ struct Stores {
 /// Where an instance keeps its keys and its log.
 enum Folder {
     Kept(PathBuf),
-    /// The store's own, which its guard removes even if we are killed.
+    /// The folder of Redis, which its guard removes even if this process is killed.
     OfRedis(PathBuf),
     Temporary(PathBuf),
 }
@@ -96,7 +97,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Self::Temporary(path) = self {
-            // What is left is in the system's folder for such things.
+            // If this fails, the system removes it: it is in its temporary folder.
             let _ = std::fs::remove_dir_all(path);
         }
     }
@@ -108,7 +109,7 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
     defaults.extend(keys(instance, ephemeral)?);
-    // The public keys follow from the private ones, also where the environment names those.
+    // The public keys follow from the private keys, also if the environment names those.
     let jwt_keys = service::variable("JWT_KEYS").or_else(|| defaults.get("JWT_KEYS").cloned());
     if let Some(public) = jwt_keys.and_then(|keys| service::public_keys(&keys)) {
         defaults.insert("JWT_PUBLIC_KEYS".to_owned(), public);
@@ -116,18 +117,18 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
     let own_postgres = DATABASE_VARIABLES.iter().all(|name| service::variable(name).is_none());
     let own_redis = service::variable("REDIS_URL").is_none();
 
-    // Errors are reported before minutes of installing, with addresses that stand in.
-    let mut trial = defaults.clone();
-    for (name, value) in NOT_YET {
+    // Errors of the configuration are reported before an installation that takes minutes.
+    let mut with_placeholders = defaults.clone();
+    for (name, value) in PLACEHOLDER_URLS {
         if name != "DATABASE_URL" || own_postgres {
-            trial.insert(name.to_owned(), value.to_owned());
+            with_placeholders.insert(name.to_owned(), value.to_owned());
         }
     }
-    ServiceState::read(service::lookup(&trial), Clock::System).await?;
+    ServiceState::read(service::lookup(&with_placeholders), Clock::System).await?;
 
-    let place = (!ephemeral).then(|| instance.folder().to_owned());
+    let kept_in = (!ephemeral).then(|| instance.folder().to_owned());
     let stores = tokio::task::spawn_blocking(move || {
-        start_stores(place.as_deref(), own_postgres, own_redis)
+        start_stores(kept_in.as_deref(), own_postgres, own_redis)
     })
     .await??;
     if let Some(postgres) = &stores.postgres {
@@ -142,7 +143,7 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
     let (postgres, redis) = (&service.core.config.postgres, &service.core.config.redis);
     let (database_url, redis_url) = (postgres.url.expose_secret(), redis.url.expose_secret());
     for migration in migrations::run(database_url).await? {
-        progress(&format!("applied {migration}"));
+        print_progress(&format!("applied {migration}"));
     }
 
     let folder = match (&stores.redis, ephemeral) {
@@ -190,7 +191,7 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
     Ok(Started { service, folder, stores, state })
 }
 
-/// The instance's keys, made at its first start.
+/// The instance's keys, created at its first start.
 fn keys(instance: &Instance, ephemeral: bool) -> Result<Variables, Error> {
     if ephemeral {
         return Ok(service::new_keys());
@@ -203,14 +204,14 @@ fn keys(instance: &Instance, ephemeral: bool) -> Result<Variables, Error> {
     Ok(keys)
 }
 
-/// `place` is none if nothing is to be kept.
+/// Starts the stores that the environment does not name. Without `kept_in` they keep no data.
 fn start_stores(
-    place: Option<&Path>,
+    kept_in: Option<&Path>,
     own_postgres: bool,
     own_redis: bool,
 ) -> Result<Stores, StoreError> {
-    let options = |name: &str| match place {
-        Some(place) => Options::kept(place.join(name)),
+    let options = |name: &str| match kept_in {
+        Some(folder) => Options::kept(folder.join(name)),
         None => Options::ephemeral(),
     };
     let postgres = own_postgres.then(|| Postgres::start(&options("postgres"))).transpose()?;
@@ -218,8 +219,8 @@ fn start_stores(
     Ok(Stores { postgres, redis })
 }
 
-/// Ready once we are told to stop: Ctrl-C, `cargo local down`, a closed terminal.
-fn told_to_stop() -> Result<impl Future<Output = ()>, Error> {
+/// Completes at a stop signal: Ctrl-C, `cargo local down`, a closed terminal.
+fn stop_signal() -> Result<impl Future<Output = ()>, Error> {
     let listen = |kind| signal(kind).map_err(Error::Signals);
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
@@ -233,21 +234,21 @@ fn told_to_stop() -> Result<impl Future<Output = ()>, Error> {
     })
 }
 
-fn announce(state: &State, is_local: bool) {
+fn print_urls(state: &State, is_local: bool) {
     let url = &state.url;
-    let inbox = format!("  {url}/dev/inbox  the SMS that were sent\n");
+    let inbox = format!("  {url}/dev/inbox  the codes that were sent\n");
     let text = format!(
-        "ready {url}\n{}  {url}/auth/swagger  the API, to try out\n  \
-         {url}/auth/v1/health/ready  whether its stores answer\n  {url}/metrics  its figures\n",
+        "ready {url}\n{}  {url}/auth/swagger  the documentation, to try requests\n  \
+         {url}/auth/v1/health/ready  the state of the stores\n  {url}/metrics  the metrics\n",
         if is_local { inbox.as_str() } else { "" },
     );
-    // Nobody reads it: the service is no worse for that.
+    // A closed stdout does not matter to the service.
     let _ = io::stdout().lock().write_all(text.as_bytes());
-    progress(&format!("logs are in {}", state.log.display()));
+    print_progress(&format!("logs are in {}", state.log.display()));
 }
 
 fn now() -> String {
-    #[expect(clippy::disallowed_methods, reason = "told to people; no rule depends on it")]
+    #[expect(clippy::disallowed_methods, reason = "for people; no rule depends on it")]
     let now = OffsetDateTime::now_utc();
     now.replace_nanosecond(0).unwrap_or(now).format(&Rfc3339).unwrap_or_default()
 }

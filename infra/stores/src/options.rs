@@ -1,9 +1,9 @@
-//! How a store is started.
+//! How a store is started, and where it keeps its files.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::source::Source;
+use crate::sources::Source;
 
 /// How a store is started.
 #[derive(Clone, Debug, Default)]
@@ -11,11 +11,11 @@ pub struct Options {
     pub folder: Folder,
     /// Data that survives a crash of the machine, at the usual cost.
     pub durable: bool,
-    /// A port of 127.0.0.1; none is any free one.
+    /// A port of 127.0.0.1; `None` takes any free port.
     pub port: Option<u16>,
-    /// More arguments for the server's command line, after our own.
+    /// Further arguments for the server's command line, after our own.
     pub arguments: Vec<OsString>,
-    /// Where the program may come from; none is as [`sources`](crate::sources) says.
+    /// Where the program may come from; `None` means [`crate::sources`].
     pub sources: Option<Vec<Source>>,
 }
 
@@ -25,19 +25,19 @@ pub enum Folder {
     /// In a temporary folder, removed when the store stops.
     #[default]
     Ephemeral,
-    /// In this folder, or where the user that runs the store cannot reach it,
-    /// in one that `folder()` returns.
+    /// In this folder. If the user that runs the store cannot reach it, in another one:
+    /// [`crate::Postgres::folder`] returns it.
     Kept(PathBuf),
 }
 
 impl Options {
-    /// Nothing is kept, nothing waits for the disk.
+    /// No data is kept, and no write waits for the disk.
     #[must_use]
     pub fn ephemeral() -> Self {
         Self::default()
     }
 
-    /// Data that stays, and survives a crash.
+    /// Data is kept and survives a crash.
     #[must_use]
     pub fn kept(folder: impl Into<PathBuf>) -> Self {
         Self { folder: Folder::Kept(folder.into()), durable: true, ..Self::default() }

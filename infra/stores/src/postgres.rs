@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::account::{Account, private_folder, reachable, temporary_folder};
+use crate::account::{Account, private_folder, reachable, temporary_folder_for};
 use crate::error::StoreError;
 use crate::find::{self, Found};
-use crate::guard::{self, End, Guard, Plan};
+use crate::guard::{self, Guard, Plan, StopMode};
 use crate::options::{Folder, Options};
 use crate::product::Product;
-use crate::progress::progress;
-use crate::source::sources;
+use crate::progress::print_progress;
+use crate::sources::sources;
 use crate::start::{
-    EARLIER_LIMIT, READY_LIMIT, READY_PAUSE, Start, on_a_port, port_was_taken, reason,
+    EARLIER_LIMIT, READY_LIMIT, READY_POLL, Start, not_ready, on_a_port, port_was_taken, reason,
 };
 
 const NAME: &str = "Postgres";
@@ -23,13 +23,13 @@ const NAME: &str = "Postgres";
 /// A running Postgres; dropping it stops it. Its superuser is `postgres`, with
 /// no password, on 127.0.0.1 only.
 pub struct Postgres {
-    // First, so that it is dropped before anything it needs.
+    // First, so that it is dropped before the rest.
     guard: Guard,
     server: Server,
     port: u16,
 }
 
-/// All it takes to start the server again.
+/// Everything needed to start the server again.
 struct Server {
     found: Found,
     account: Option<Account>,
@@ -40,12 +40,12 @@ struct Server {
 }
 
 impl Postgres {
-    /// Finds or installs Postgres, makes its data folder if there is none, and
-    /// starts it; ready for connections when this returns.
+    /// Finds or installs Postgres, creates its data folder if there is none, and starts it. It
+    /// accepts connections when this returns.
     pub fn start(options: &Options) -> Result<Self, StoreError> {
         let account = Account::for_postgres()?;
         let (folder, ephemeral) = match &options.folder {
-            Folder::Ephemeral => (temporary_folder("postgres", account.as_ref())?, true),
+            Folder::Ephemeral => (temporary_folder_for("postgres", account.as_ref())?, true),
             Folder::Kept(wanted) => {
                 let folder = reachable(wanted, account.as_ref());
                 private_folder(&folder, account.as_ref())?;
@@ -54,7 +54,7 @@ impl Postgres {
         };
         let started = Self::start_in(options, folder.clone(), account, ephemeral);
         if started.is_err() && ephemeral {
-            // The guard removes it too where one was there; either will do.
+            // The guard may have removed it already.
             let _ = fs::remove_dir_all(&folder);
         }
         started
@@ -86,9 +86,9 @@ impl Postgres {
         };
         server.wait_for_an_earlier_one()?;
         if version_of_data(&server.data()).is_none() {
-            server.make_data()?;
+            server.create_data()?;
         }
-        progress(&format!(
+        print_progress(&format!(
             "starting Postgres {} in {}",
             server.found.version,
             server.folder.display()
@@ -97,8 +97,8 @@ impl Postgres {
         Ok(Self { guard, server, port })
     }
 
-    /// The address of one of its databases; `postgres` is there from the start. In plain
-    /// text: it never leaves this machine.
+    /// The URL of one of its databases; `postgres` exists from the start. Without TLS, because
+    /// the connection never leaves this machine.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}?sslmode=disable", self.port)
@@ -115,7 +115,7 @@ impl Postgres {
         self.guard.server()
     }
 
-    /// The process id of the guard that stops it when we end.
+    /// The process id of the guard that stops it when our process ends.
     #[must_use]
     pub fn guard_pid(&self) -> u32 {
         self.guard.pid()
@@ -139,21 +139,21 @@ impl Postgres {
         find::beside_or_on_path(&self.server.found.program, "psql")
     }
 
-    /// Ends it as a crash does: connections break, nothing is written down.
+    /// Stops it as a crash does: connections break, and no checkpoint is written.
     pub fn kill(&mut self) {
         // Not SIGKILL: it would leave the server's own children behind.
-        self.guard.end(End::Signal("QUIT"));
+        self.guard.stop(StopMode::Signal("QUIT"));
     }
 
-    /// Starts it again on the same port and data, after [`Self::kill`] or as it runs.
+    /// Starts it again on the same port and data, after [`Self::kill`] or while it runs.
     pub fn restart(&mut self) -> Result<(), StoreError> {
-        self.guard.end(End::StopAndKeep);
+        self.guard.stop(StopMode::StopAndKeep);
         let (guard, _) = on_a_port(NAME, Some(self.port), |port| self.server.run(port))?;
         self.guard = guard;
         Ok(())
     }
 
-    /// Stops it and waits until it has ended.
+    /// Stops it and waits until it has exited.
     pub fn stop(self) {
         drop(self);
     }
@@ -161,9 +161,9 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        self.guard.end(End::Stop);
+        self.guard.stop(StopMode::Stop);
         if self.server.ephemeral {
-            // Only what a killed server's guard was told to keep is still there.
+            // The guard of a killed server keeps the folder.
             let _ = fs::remove_dir_all(&self.server.folder);
         }
     }
@@ -178,9 +178,9 @@ impl Server {
         self.folder.join("postgres.log")
     }
 
-    /// Runs initdb beside the final place: a data folder is whole or not there.
-    fn make_data(&self) -> Result<(), StoreError> {
-        progress(&format!("making a database in {}", self.folder.display()));
+    /// Runs initdb in another folder and renames it: a data folder is complete or absent.
+    fn create_data(&self) -> Result<(), StoreError> {
+        print_progress(&format!("creating a database in {}", self.folder.display()));
         let partial = self.folder.join("data.partial");
         let io = |what: &str, source| StoreError::Io {
             what: format!("{what} {}", partial.display()),
@@ -214,19 +214,19 @@ impl Server {
         })
         .map_err(|source| io("run initdb for", source))?;
         if !guard.wait_for_exit(READY_LIMIT) {
-            return Err(StoreError::NotReady { product: NAME, reason: reason(&log) });
+            return Err(not_ready(NAME, &log));
         }
-        if !guard.end(End::StopAndKeep) {
-            return Err(StoreError::Ended {
+        if !guard.stop(StopMode::StopAndKeep) {
+            return Err(StoreError::Exited {
                 product: NAME,
-                doing: "made its data folder",
+                doing: "created its data folder",
                 reason: reason(&log),
             });
         }
         fs::rename(&partial, self.data()).map_err(|source| io("rename", source))
     }
 
-    /// A server whose owner was killed a moment ago may still be stopping.
+    /// A server whose owner was just killed may still be stopping.
     fn wait_for_an_earlier_one(&self) -> Result<(), StoreError> {
         let start = Instant::now();
         while let Some((pid, _)) = postmaster(&self.data()) {
@@ -258,7 +258,7 @@ impl Server {
             arguments: self.arguments(port),
             account: self.account.as_ref(),
             log: &log,
-            // Fast shutdown: connections are ended, not waited for.
+            // Fast shutdown: open connections are closed.
             stop_signal: "INT",
             remove: self.ephemeral.then(|| self.folder.clone()),
         })
@@ -266,25 +266,24 @@ impl Server {
         let start = Instant::now();
         loop {
             if guard.has_exited() {
-                guard.end(End::StopAndKeep);
+                guard.stop(StopMode::StopAndKeep);
                 if port_was_taken(&log) {
                     return Ok(Start::PortTaken);
                 }
-                return Err(StoreError::Ended {
+                return Err(StoreError::Exited {
                     product: NAME,
                     doing: "started",
                     reason: reason(&log),
                 });
             }
-            // The server's own word, and not a connection: on a port that was
-            // taken in between, a stranger would answer.
+            // Its lock file, and not a connection: another program may have taken the port.
             if postmaster(&self.data()) == Some((guard.server(), true)) {
                 return Ok(Start::Ready((guard, port)));
             }
             if start.elapsed() > READY_LIMIT {
-                return Err(StoreError::NotReady { product: NAME, reason: reason(&log) });
+                return Err(not_ready(NAME, &log));
             }
-            thread::sleep(READY_PAUSE);
+            thread::sleep(READY_POLL);
         }
     }
 
@@ -295,7 +294,7 @@ impl Server {
         for setting in [
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
-            // Many tests at once, each with a pool of its own.
+            // Many tests run at once, each with its own pool.
             "max_connections=300",
             "shared_buffers=64MB",
             "log_min_messages=warning",

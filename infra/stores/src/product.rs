@@ -1,6 +1,6 @@
-//! The two servers.
+//! The two products, and the names of their programs.
 
-/// What is looked for.
+/// What is searched for and installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Product {
     Postgres,
@@ -8,15 +8,15 @@ pub(crate) enum Product {
 }
 
 impl Product {
-    pub(crate) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Postgres => "Postgres",
             Self::Redis => "Redis",
         }
     }
 
-    /// The programs that can serve, best first, and what must stand beside them.
-    pub(crate) const fn programs(self) -> &'static [&'static str] {
+    /// The programs that can serve, in order of preference.
+    pub const fn programs(self) -> &'static [&'static str] {
         match self {
             Self::Postgres => &["postgres"],
             Self::Redis => &["redis-server", "valkey-server"],

@@ -1,9 +1,10 @@
-//! What a person who waits is shown.
+//! Messages for the person who waits.
 
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 
-/// Prints what is being done, past a test's capture too: an installation takes minutes.
-pub fn progress(line: &str) {
-    // An output that nobody reads is no reason to stop.
+/// Prints one line on stderr. A test's output capture does not hold it back: an installation
+/// takes minutes, and a silent one looks like a hang.
+pub fn print_progress(line: &str) {
+    // A closed stderr is no reason to stop.
     let _ = writeln!(io::stderr().lock(), "local: {line}");
 }

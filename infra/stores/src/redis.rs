@@ -1,4 +1,4 @@
-//! A private Redis, or Valkey where that is what is found.
+//! A private Redis, or Valkey if no Redis is found.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::account::{private_folder, temporary_folder};
+use crate::account::{private_folder, temporary_folder_for};
 use crate::error::StoreError;
 use crate::find::{self, Found};
-use crate::guard::{self, End, Guard, Plan};
+use crate::guard::{self, Guard, Plan, StopMode};
 use crate::options::{Folder, Options};
 use crate::product::Product;
-use crate::progress::progress;
-use crate::source::sources;
+use crate::progress::print_progress;
+use crate::sources::sources;
 use crate::start::{
-    EARLIER_LIMIT, READY_LIMIT, READY_PAUSE, Start, on_a_port, port_was_taken, reason,
+    EARLIER_LIMIT, READY_LIMIT, READY_POLL, Start, not_ready, on_a_port, port_was_taken, reason,
 };
 
 const NAME: &str = "Redis";
@@ -27,13 +27,13 @@ const NAME: &str = "Redis";
 /// A running Redis; dropping it stops it. It has 4,096 databases, so that each
 /// test can have one, and no password, on 127.0.0.1 only.
 pub struct Redis {
-    // First, so that it is dropped before anything it needs.
+    // First, so that it is dropped before the rest.
     guard: Guard,
     server: Server,
     port: u16,
 }
 
-/// All it takes to start the server again.
+/// Everything needed to start the server again.
 struct Server {
     found: Found,
     folder: PathBuf,
@@ -51,7 +51,7 @@ impl Redis {
         };
         let found = find::find(Product::Redis, &sources, None, None)?;
         let (folder, ephemeral) = match &options.folder {
-            Folder::Ephemeral => (temporary_folder("redis", None)?, true),
+            Folder::Ephemeral => (temporary_folder_for("redis", None)?, true),
             Folder::Kept(folder) => {
                 private_folder(folder, None)?;
                 (folder.clone(), false)
@@ -64,7 +64,7 @@ impl Redis {
             durable: options.durable,
             arguments: options.arguments.clone(),
         };
-        progress(&format!(
+        print_progress(&format!(
             "starting Redis {} in {}",
             server.found.version,
             server.folder.display()
@@ -96,7 +96,7 @@ impl Redis {
         self.guard.server()
     }
 
-    /// The process id of the guard that stops it when we end.
+    /// The process id of the guard that stops it when our process ends.
     #[must_use]
     pub fn guard_pid(&self) -> u32 {
         self.guard.pid()
@@ -114,20 +114,20 @@ impl Redis {
         !self.guard.has_exited()
     }
 
-    /// Kills it: what was not written to disk is lost, its port answers no more.
+    /// Kills it: data that is not on disk is lost, and its port is closed.
     pub fn kill(&mut self) {
-        self.guard.end(End::Signal("KILL"));
+        self.guard.stop(StopMode::Signal("KILL"));
     }
 
-    /// Starts it again on the same port and folder, after [`Self::kill`] or as it runs.
+    /// Starts it again on the same port and folder, after [`Self::kill`] or while it runs.
     pub fn restart(&mut self) -> Result<(), StoreError> {
-        self.guard.end(End::StopAndKeep);
+        self.guard.stop(StopMode::StopAndKeep);
         let (guard, _) = on_a_port(NAME, Some(self.port), |port| self.server.run(port))?;
         self.guard = guard;
         Ok(())
     }
 
-    /// Freezes it: connections stay open and nobody answers.
+    /// Suspends it: connections stay open and get no answer.
     pub fn pause(&self) {
         self.guard.signal(Signal::STOP);
     }
@@ -137,7 +137,7 @@ impl Redis {
         self.guard.signal(Signal::CONT);
     }
 
-    /// Stops it and waits until it has ended.
+    /// Stops it and waits until it has exited.
     pub fn stop(self) {
         drop(self);
     }
@@ -145,9 +145,9 @@ impl Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        self.guard.end(End::Stop);
+        self.guard.stop(StopMode::Stop);
         if self.server.ephemeral {
-            // Only what a killed server's guard was told to keep is still there.
+            // The guard of a killed server keeps the folder.
             let _ = fs::remove_dir_all(&self.server.folder);
         }
     }
@@ -158,8 +158,8 @@ impl Server {
         self.folder.join("redis.pid")
     }
 
-    /// A server whose owner was killed a moment ago may still be stopping; two
-    /// on one folder would write into each other's files.
+    /// A server whose owner was just killed may still be stopping. Two servers on one folder
+    /// would overwrite each other's files.
     fn wait_for_an_earlier_one(&self) -> Result<(), StoreError> {
         let start = Instant::now();
         while let Some(pid) =
@@ -200,11 +200,11 @@ impl Server {
         let start = Instant::now();
         loop {
             if guard.has_exited() {
-                guard.end(End::StopAndKeep);
+                guard.stop(StopMode::StopAndKeep);
                 if port_was_taken(&log) {
                     return Ok(Start::PortTaken);
                 }
-                return Err(StoreError::Ended {
+                return Err(StoreError::Exited {
                     product: NAME,
                     doing: "started",
                     reason: reason(&log),
@@ -214,9 +214,9 @@ impl Server {
                 return Ok(Start::Ready((guard, port)));
             }
             if start.elapsed() > READY_LIMIT {
-                return Err(StoreError::NotReady { product: NAME, reason: reason(&log) });
+                return Err(not_ready(NAME, &log));
             }
-            thread::sleep(READY_PAUSE);
+            thread::sleep(READY_POLL);
         }
     }
 
@@ -235,15 +235,15 @@ impl Server {
         set("pidfile", self.pid_file().into());
         set("save", "".into());
         set("appendonly", if self.durable { "yes" } else { "no" }.into());
-        // Replicas of a test's Redis follow at once.
+        // Replicas that a test starts synchronise at once.
         set("repl-diskless-sync-delay", "0".into());
         arguments.extend(self.arguments.iter().cloned());
         arguments
     }
 }
 
-/// Whether the Redis on this port is ready, and is this process: on a port that
-/// was taken in between, a stranger would answer.
+/// Whether the Redis on this port is ready, and is this process: another program may have
+/// taken the port.
 fn answers(port: u16, pid: u32) -> bool {
     let ask = || -> io::Result<String> {
         let limit = Duration::from_secs(1);
@@ -257,7 +257,7 @@ fn answers(port: u16, pid: u32) -> bool {
     };
     ask().is_ok_and(|answer| {
         let ours = answer.contains(&format!("process_id:{pid}\r\n"));
-        // With a password it tells nothing; that it asks for one must do.
+        // With a password set, the only answer is the request for it.
         (ours && answer.contains("+PONG")) || answer.starts_with("-NOAUTH")
     })
 }

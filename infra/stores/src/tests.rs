@@ -77,7 +77,7 @@ fn postgres_is_killed_restarted_and_leaves_nothing() -> Outcome {
 }
 
 #[test]
-fn a_taken_port_is_told() -> Outcome {
+fn a_taken_port_is_an_error_that_names_it() -> Outcome {
     let taken = TcpListener::bind(("127.0.0.1", 0))?;
     let port = taken.local_addr()?.port();
     for refused in [
@@ -85,7 +85,7 @@ fn a_taken_port_is_told() -> Outcome {
         Postgres::start(&Options::ephemeral().port(port)).err(),
     ] {
         assert!(
-            matches!(refused, Some(StoreError::PortTaken { port: told, .. }) if told == port),
+            matches!(refused, Some(StoreError::PortTaken { port: named, .. }) if named == port),
             "{refused:?}"
         );
     }
@@ -93,33 +93,33 @@ fn a_taken_port_is_told() -> Outcome {
 }
 
 #[test]
-fn nothing_to_find_is_told_in_one_sentence() {
+fn a_missing_program_is_an_error() {
     let refused = Redis::start(&Options::ephemeral().sources([])).err();
     assert!(matches!(refused, Some(StoreError::Missing { .. })), "{refused:?}");
-    assert!("elsewhere".parse::<crate::Source>().is_err());
+    assert!("elsewhere".parse::<super::Source>().is_err());
 }
 
 #[test]
 fn is_stopped_when_its_owner_is_killed() -> Outcome {
     let mut owner = Command::new(std::env::current_exe()?)
-        .args(["--exact", "stores::tests::owns_stores_until_killed", "--nocapture"])
+        .args(["--exact", "tests::owns_stores_until_killed", "--nocapture"])
         .env(OWNER, "1")
         .stdout(Stdio::piped())
         .spawn()?;
     let output = BufReader::new(owner.stdout.take().ok_or("no output")?);
-    let mut told = Vec::new();
+    let mut owned = Vec::new();
     for line in output.lines() {
         if let Some(line) = line?.strip_prefix("owned ") {
-            told.push(line.to_owned());
+            owned.push(line.to_owned());
         }
-        if told.len() == 2 {
+        if owned.len() == 2 {
             break;
         }
     }
     owner.kill()?;
     owner.wait()?;
-    assert_eq!(told.len(), 2);
-    for line in told {
+    assert_eq!(owned.len(), 2);
+    for line in owned {
         let mut words = line.split(' ');
         let pids: Vec<u32> = words.by_ref().take(2).map(str::parse).collect::<Result<_, _>>()?;
         let folder = PathBuf::from(words.next().ok_or("no folder")?);
@@ -129,7 +129,7 @@ fn is_stopped_when_its_owner_is_killed() -> Outcome {
     Ok(())
 }
 
-/// The process that is killed; as an ordinary test it has nothing to do.
+/// The process that is killed. As an ordinary test it does nothing.
 #[test]
 fn owns_stores_until_killed() -> Outcome {
     if std::env::var_os(OWNER).is_none() {
@@ -137,11 +137,11 @@ fn owns_stores_until_killed() -> Outcome {
     }
     let redis = Redis::start(&Options::ephemeral())?;
     let postgres = Postgres::start(&Options::ephemeral())?;
-    let tell = |server: u32, guard: u32, folder: &Path| {
+    let print = |server: u32, guard: u32, folder: &Path| {
         println!("\nowned {server} {guard} {}", folder.display());
     };
-    tell(redis.pid(), redis.guard_pid(), redis.folder());
-    tell(postgres.pid(), postgres.guard_pid(), postgres.folder());
+    print(redis.pid(), redis.guard_pid(), redis.folder());
+    print(postgres.pid(), postgres.guard_pid(), postgres.folder());
     thread::sleep(Duration::from_mins(1));
     Ok(())
 }

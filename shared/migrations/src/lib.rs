@@ -1,9 +1,9 @@
-//! The numbered SQL files of migrations/, up and back.
+//! Applies and reverts the numbered SQL files of migrations/.
 //!
-//! `V0001__name.sql` goes up and `V0001__name.down.sql` goes back. refinery
-//! runs the way up and keeps the history; it takes no lock and knows no way
-//! back, so both are added here. The files are read when they are needed: one
-//! that was written a moment ago counts.
+//! `V0001__name.sql` applies a migration and `V0001__name.down.sql` reverts it. refinery
+//! applies them and keeps the history. It takes no lock and cannot revert, so this crate adds
+//! both (docs/adr/0019-migrations-are-reverted-by-our-own-code.md). The files are read at run
+//! time, so a new file needs no build.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,16 +14,16 @@ use shared::store::tls;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 
-/// refinery's history, by its full name: a search path may say anything.
+/// refinery's history table, schema-qualified because the search path is not ours.
 const HISTORY: &str = "public.schema_migrations";
-/// Any number will do, as long as every version of this program takes the same.
+/// The key of the advisory lock: any number, but the same in every version of this program.
 const LOCK: i64 = 0x6d69_6772_6174_6501;
 
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
-    #[error("the address of the database cannot be understood")]
-    Address(#[source] tokio_postgres::Error),
-    #[error("Postgres cannot be reached: {reason}")]
+    #[error("the database URL cannot be parsed")]
+    Url(#[source] tokio_postgres::Error),
+    #[error("failed to connect to Postgres: {reason}")]
     Connect {
         reason: String,
         #[source]
@@ -31,33 +31,33 @@ pub enum MigrationError {
     },
     #[error(transparent)]
     Tls(shared::config::ConfigError),
-    #[error("{what} failed: {reason}")]
+    #[error("failed to {what}: {reason}")]
     Sql {
         what: String,
         reason: String,
         #[source]
         source: tokio_postgres::Error,
     },
-    #[error("the migrations could not be run: {reason}")]
+    #[error("failed to apply the migrations: {reason}")]
     Run {
         reason: String,
         #[source]
         source: Box<refinery::Error>,
     },
-    #[error("the migrations in {} cannot be read: {source}", folder.display())]
+    #[error("failed to read the migrations in {}: {source}", folder.display())]
     Read { folder: PathBuf, source: Box<refinery::Error> },
-    #[error("{} cannot be used: {source}", file.display())]
+    #[error("failed to use {}: {source}", file.display())]
     File { file: PathBuf, source: std::io::Error },
-    #[error("a migration's name is made of a-z, 0-9 and _, but not {0:?}")]
+    #[error("a migration's name consists of a-z, 0-9 and _: {0:?} does not")]
     Name(String),
 }
 
-/// One migration: in the folder, in the database, or (as it should be) in both.
+/// One migration, found in the folder, in the database, or in both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migration {
     pub version: i32,
     pub name: String,
-    /// When it was applied, RFC 3339; none while it is pending.
+    /// When it was applied (RFC 3339); `None` while it is pending.
     pub applied_on: Option<String>,
 }
 
@@ -67,51 +67,76 @@ impl std::fmt::Display for Migration {
     }
 }
 
-/// Applies what is pending and tells it, oldest first. Others who run at the
-/// same time wait and find nothing to do.
-pub async fn run(url: &str) -> Result<Vec<Migration>, MigrationError> {
-    run_from(&folder(), url).await
+/// The database to migrate.
+#[derive(Clone, Copy, Debug)]
+pub struct Database<'a> {
+    pub url: &'a str,
+    /// The certificate authority to trust, as PEM; `None` trusts the public ones.
+    pub ca: Option<&'a str>,
 }
 
-/// Takes the newest applied migration back and tells which; none if none is applied.
-pub async fn revert(url: &str) -> Result<Option<Migration>, MigrationError> {
-    revert_from(&folder(), url).await
+impl<'a> From<&'a str> for Database<'a> {
+    fn from(url: &'a str) -> Self {
+        Self { url, ca: None }
+    }
+}
+
+impl<'a> From<&'a String> for Database<'a> {
+    fn from(url: &'a String) -> Self {
+        Self::from(url.as_str())
+    }
+}
+
+/// Applies the pending migrations and returns them, oldest first. Concurrent runs wait for
+/// each other; the later ones find nothing pending.
+pub async fn run(database: impl Into<Database<'_>>) -> Result<Vec<Migration>, MigrationError> {
+    run_from(&folder(), database.into()).await
+}
+
+/// Reverts the newest applied migration and returns it; `None` if none is applied.
+pub async fn revert(
+    database: impl Into<Database<'_>>,
+) -> Result<Option<Migration>, MigrationError> {
+    revert_from(&folder(), database.into()).await
 }
 
 /// All migrations, applied and pending, oldest first.
-pub async fn status(url: &str) -> Result<Vec<Migration>, MigrationError> {
-    status_from(&folder(), url).await
+pub async fn status(database: impl Into<Database<'_>>) -> Result<Vec<Migration>, MigrationError> {
+    status_from(&folder(), database.into()).await
 }
 
-/// Writes both files of a new migration and tells where they are.
+/// Writes both files of a new migration and returns their paths.
 pub fn create(name: &str) -> Result<[PathBuf; 2], MigrationError> {
     create_in(&folder(), name)
 }
 
-/// Makes the database of this address unless it is there.
-pub async fn create_database(url: &str) -> Result<(), MigrationError> {
-    let mut config: Config = url.parse().map_err(MigrationError::Address)?;
+/// Creates the database that the URL names, unless it exists.
+pub async fn create_database(database: impl Into<Database<'_>>) -> Result<(), MigrationError> {
+    let Database { url, ca } = database.into();
+    let mut config: Config = url.parse().map_err(MigrationError::Url)?;
     let Some(name) = config.get_dbname().map(str::to_owned) else {
         return Ok(());
     };
     config.dbname("postgres");
-    let client = connect_to(&config).await?;
-    let made =
+    let client = connect_to(&config, ca).await?;
+    let created =
         client.batch_execute(&format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\""))).await;
-    match made {
+    match created {
         Err(error) if error.code() == Some(&SqlState::DUPLICATE_DATABASE) => Ok(()),
-        made => made.map_err(|source| sql(format!("making the database {name}"), source)),
+        created => created.map_err(|source| sql(format!("create the database {name}"), source)),
     }
 }
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations")
+    // shared/migrations is two folders below the root. A checkout that moves is built again.
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).unwrap_or(package).join("migrations")
 }
 
-async fn run_from(folder: &Path, url: &str) -> Result<Vec<Migration>, MigrationError> {
+async fn run_from(folder: &Path, database: Database<'_>) -> Result<Vec<Migration>, MigrationError> {
     let mut runner = Runner::new(&files(folder)?);
     runner.set_migration_table_name(HISTORY);
-    let mut client = connect(url).await?;
+    let mut client = connect(database).await?;
     lock(&client).await?;
     let report = runner.run_async(&mut client).await.map_err(|source| MigrationError::Run {
         reason: innermost(&source),
@@ -120,26 +145,31 @@ async fn run_from(folder: &Path, url: &str) -> Result<Vec<Migration>, MigrationE
     Ok(report.applied_migrations().iter().map(Migration::from).collect())
 }
 
-async fn revert_from(folder: &Path, url: &str) -> Result<Option<Migration>, MigrationError> {
-    let mut client = connect(url).await?;
+async fn revert_from(
+    folder: &Path,
+    database: Database<'_>,
+) -> Result<Option<Migration>, MigrationError> {
+    let mut client = connect(database).await?;
     lock(&client).await?;
     let Some(newest) = applied(&client).await?.pop() else {
         return Ok(None);
     };
     let file = folder.join(format!("{newest}.down.sql"));
-    let way_back =
-        fs::read_to_string(&file).map_err(|source| MigrationError::File { file, source })?;
-    let failed = |source| sql(format!("going back from {newest}"), source);
+    let down = fs::read_to_string(&file).map_err(|source| MigrationError::File { file, source })?;
+    let failed = |source| sql(format!("revert {newest}"), source);
     let transaction = client.transaction().await.map_err(failed)?;
-    transaction.batch_execute(&way_back).await.map_err(failed)?;
-    let forget = format!("DELETE FROM {HISTORY} WHERE version = $1");
-    transaction.execute(&forget, &[&newest.version]).await.map_err(failed)?;
+    transaction.batch_execute(&down).await.map_err(failed)?;
+    let delete = format!("DELETE FROM {HISTORY} WHERE version = $1");
+    transaction.execute(&delete, &[&newest.version]).await.map_err(failed)?;
     transaction.commit().await.map_err(failed)?;
     Ok(Some(newest))
 }
 
-async fn status_from(folder: &Path, url: &str) -> Result<Vec<Migration>, MigrationError> {
-    let client = connect(url).await?;
+async fn status_from(
+    folder: &Path,
+    database: Database<'_>,
+) -> Result<Vec<Migration>, MigrationError> {
+    let client = connect(database).await?;
     let mut all: BTreeMap<i32, Migration> =
         files(folder)?.iter().map(|file| (file.version(), Migration::from(file))).collect();
     for migration in applied(&client).await? {
@@ -158,7 +188,7 @@ fn create_in(folder: &Path, name: &str) -> Result<[PathBuf; 2], MigrationError> 
     let files = [format!("{stem}.sql"), format!("{stem}.down.sql")].map(|file| folder.join(file));
     let texts = [
         "-- What changes. The release before this one must still run on it.\n",
-        "-- The way back.\n",
+        "-- Reverts it.\n",
     ];
     for (file, text) in files.iter().zip(texts) {
         fs::write(file, text)
@@ -167,7 +197,7 @@ fn create_in(folder: &Path, name: &str) -> Result<[PathBuf; 2], MigrationError> 
     Ok(files)
 }
 
-/// The files that go up, by number. refinery's own pattern leaves `.down.sql` out.
+/// The files that apply a migration, by number. refinery's pattern excludes `.down.sql`.
 fn files(folder: &Path) -> Result<Vec<refinery::Migration>, MigrationError> {
     refinery::load_sql_migrations(folder).map_err(|source| MigrationError::Read {
         folder: folder.to_owned(),
@@ -175,7 +205,7 @@ fn files(folder: &Path) -> Result<Vec<refinery::Migration>, MigrationError> {
     })
 }
 
-/// What the database's history holds, oldest first; nothing before the first run.
+/// The history table, oldest first; empty before the first run.
 async fn applied(client: &Client) -> Result<Vec<Migration>, MigrationError> {
     let query = format!("SELECT version, name, applied_on FROM {HISTORY} ORDER BY version");
     match client.query(&query, &[]).await {
@@ -184,28 +214,27 @@ async fn applied(client: &Client) -> Result<Vec<Migration>, MigrationError> {
             .map(|row| Migration { version: row.get(0), name: row.get(1), applied_on: row.get(2) })
             .collect()),
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(Vec::new()),
-        Err(source) => Err(sql("reading the history of migrations".to_owned(), source)),
+        Err(source) => Err(sql("read the history of migrations".to_owned(), source)),
     }
 }
 
-/// Holds others back until the connection ends.
+/// Excludes other runs until the connection closes.
 async fn lock(client: &Client) -> Result<(), MigrationError> {
     client
         .execute("SELECT pg_advisory_lock($1)", &[&LOCK])
         .await
         .map(|_| ())
-        .map_err(|source| sql("waiting for the lock".to_owned(), source))
+        .map_err(|source| sql("take the lock".to_owned(), source))
 }
 
-async fn connect(url: &str) -> Result<Client, MigrationError> {
-    connect_to(&url.parse().map_err(MigrationError::Address)?).await
+async fn connect(Database { url, ca }: Database<'_>) -> Result<Client, MigrationError> {
+    connect_to(&url.parse().map_err(MigrationError::Url)?, ca).await
 }
 
-async fn connect_to(config: &Config) -> Result<Client, MigrationError> {
+async fn connect_to(config: &Config, ca: Option<&str>) -> Result<Client, MigrationError> {
     let failed = |source| MigrationError::Connect { reason: innermost(&source), source };
-    let ca = std::env::var("DATABASE_CA").ok().filter(|ca| !ca.trim().is_empty());
-    // A broken connection is told by the call that needs it.
-    if let Some(tls) = tls(config, ca.as_deref()).map_err(MigrationError::Tls)? {
+    // A broken connection fails the call that uses it.
+    if let Some(tls) = tls(config, ca).map_err(MigrationError::Tls)? {
         let (client, connection) = config.connect(tls).await.map_err(failed)?;
         tokio::spawn(connection);
         return Ok(client);
@@ -215,7 +244,7 @@ async fn connect_to(config: &Config) -> Result<Client, MigrationError> {
     Ok(client)
 }
 
-/// tokio-postgres says only "db error"; what the database said is inside.
+/// tokio-postgres prints only "db error"; the message of the database is in its source.
 fn sql(what: String, source: tokio_postgres::Error) -> MigrationError {
     MigrationError::Sql { what, reason: innermost(&source), source }
 }
@@ -244,13 +273,15 @@ mod tests {
     use stores::{Options, Postgres};
 
     #[tokio::test]
-    async fn up_at_once_and_back() -> Result<(), Box<dyn std::error::Error>> {
+    async fn concurrent_runs_apply_once_and_revert_restores()
+    -> Result<(), Box<dyn std::error::Error>> {
         let postgres = Postgres::start(&Options::ephemeral())?;
         let url = postgres.url("trial");
+        let database = Database::from(&url);
         create_database(&url).await?;
         create_database(&url).await?;
 
-        let folder = std::env::temp_dir().join(format!("local-migrations-{}", postgres.port()));
+        let folder = std::env::temp_dir().join(format!("migrations-{}", postgres.port()));
         fs::create_dir(&folder)?;
         let [up, down] = create_in(&folder, "first")?;
         assert!(up.ends_with("V0001__first.sql") && down.ends_with("V0001__first.down.sql"));
@@ -260,25 +291,25 @@ mod tests {
         fs::write(up, "CREATE TABLE a.two (id int);")?;
         assert!(matches!(create_in(&folder, "No name"), Err(MigrationError::Name(_))));
 
-        let pending = status_from(&folder, &url).await?;
+        let pending = status_from(&folder, database).await?;
         assert!(pending.len() == 2 && pending.iter().all(|one| one.applied_on.is_none()));
-        let (one, two) = tokio::join!(run_from(&folder, &url), run_from(&folder, &url));
+        let (one, two) = tokio::join!(run_from(&folder, database), run_from(&folder, database));
         assert_eq!(one?.len() + two?.len(), 2);
-        let done = status_from(&folder, &url).await?;
+        let done = status_from(&folder, database).await?;
         assert!(done.len() == 2 && done.iter().all(|one| one.applied_on.is_some()));
 
-        // A way back that fails takes nothing back.
-        let back = folder.join("V0002__second.down.sql");
-        fs::write(&back, "DROP TABLE a.two; DROP TABLE a.three;")?;
-        let refused = revert_from(&folder, &url).await.err().ok_or("went back")?;
+        // A revert that fails changes nothing.
+        let down_file = folder.join("V0002__second.down.sql");
+        fs::write(&down_file, "DROP TABLE a.two; DROP TABLE a.three;")?;
+        let refused = revert_from(&folder, database).await.err().ok_or("the revert succeeded")?;
         assert!(refused.to_string().contains("a.three") || refused.to_string().contains("three"));
-        fs::write(&back, "DROP TABLE a.two;")?;
+        fs::write(&down_file, "DROP TABLE a.two;")?;
         for name in ["second", "first"] {
-            let reverted = revert_from(&folder, &url).await?;
+            let reverted = revert_from(&folder, database).await?;
             assert_eq!(reverted.map(|one| one.name).as_deref(), Some(name));
         }
-        assert_eq!(revert_from(&folder, &url).await?, None);
-        assert_eq!(run_from(&folder, &url).await?.len(), 2);
+        assert_eq!(revert_from(&folder, database).await?, None);
+        assert_eq!(run_from(&folder, database).await?.len(), 2);
         fs::remove_dir_all(&folder)?;
         Ok(())
     }

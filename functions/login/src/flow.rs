@@ -1,7 +1,7 @@
 //! The use cases of logging in and out: load, decide, store.
 
 use crate::state::LoginState;
-use domain::device::{Fingerprint, derive};
+use domain::device::{Fingerprint, from_user_agent};
 use domain::ids::{DeviceId, EntryId, SessionId, UserId};
 use domain::phone::PhoneNumber;
 use domain::principal::Principal;
@@ -161,7 +161,7 @@ fn new_login(
             fingerprint,
             name: credentials.device_name,
             kind: credentials.device_type,
-            derived: derive(context.user_agent()),
+            derived: from_user_agent(context.user_agent()),
             model: credentials.model,
             os_version: credentials.os_version,
             app_version: credentials.app_version,

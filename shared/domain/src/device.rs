@@ -63,12 +63,12 @@ impl Fingerprint {
     }
 }
 
-/// Type and name of a device that did not say: from its User-Agent.
+/// Derives the type and the name of a device that sent neither.
 #[must_use]
-pub fn derive(user_agent: &str) -> (DeviceType, &'static str) {
+pub fn from_user_agent(user_agent: &str) -> (DeviceType, &'static str) {
     let agent = user_agent.to_ascii_lowercase();
     let has = |word: &str| agent.contains(word);
-    let os: Option<(DeviceType, &'static str)> = if has("iphone") {
+    let system = if has("iphone") {
         Some((DeviceType::Ios, "iPhone"))
     } else if has("ipad") {
         Some((DeviceType::Ios, "iPad"))
@@ -81,8 +81,8 @@ pub fn derive(user_agent: &str) -> (DeviceType, &'static str) {
     } else {
         None
     };
-    // A browser names itself beside its system; on a phone it is still the web client.
-    let browser = if has("edg/") {
+    // Edge comes first, since it also names Chrome and Safari. Chrome also names Safari.
+    let browser = if has("edg/") || has("edga/") || has("edgios/") {
         Some("Edge")
     } else if has("firefox/") || has("fxios/") {
         Some("Firefox")
@@ -93,10 +93,12 @@ pub fn derive(user_agent: &str) -> (DeviceType, &'static str) {
     } else {
         None
     };
-    match (os, browser) {
+    match (system, browser) {
+        // Electron names the browser engine it contains.
         (Some((DeviceType::Desktop, name)), _) => (DeviceType::Desktop, name),
+        // A browser on a phone is the web client.
         (_, Some(browser)) => (DeviceType::Web, browser),
-        (Some(os), None) => os,
+        (Some(app), None) => app,
         (None, None) => (DeviceType::Web, "Unknown device"),
     }
 }
@@ -106,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_agent_tells_type_and_name() {
+    fn a_user_agent_gives_type_and_name() {
         for (agent, expected) in [
             (
                 "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
@@ -129,8 +131,45 @@ mod tests {
             ),
             ("curl/8.5.0", (DeviceType::Web, "Unknown device")),
             ("", (DeviceType::Web, "Unknown device")),
+            (
+                "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Mobile Safari/537.36",
+                (DeviceType::Web, "Chrome"),
+            ),
+            (
+                "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Mobile Safari/537.36 EdgA/139.0.0.0",
+                (DeviceType::Web, "Edge"),
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 EdgiOS/139.0.3405.86 Mobile/15E148 Safari/605.1.15",
+                (DeviceType::Web, "Edge"),
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/139.0.7258.76 Mobile/15E148 Safari/604.1",
+                (DeviceType::Web, "Chrome"),
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 15_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) FxiOS/142.0 Mobile/15E148 Safari/605.1.15",
+                (DeviceType::Web, "Firefox"),
+            ),
+            (
+                "Mozilla/5.0 (Android 15; Mobile; rv:142.0) Gecko/142.0 Firefox/142.0",
+                (DeviceType::Web, "Firefox"),
+            ),
+            (
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Safari/605.1.15",
+                (DeviceType::Web, "Safari"),
+            ),
+            (
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Signal/7.30.0 Chrome/130.0.6723.59 Electron/33.0.2 Safari/537.36",
+                (DeviceType::Desktop, "Desktop app"),
+            ),
+            (
+                "Dalvik/2.1.0 (Linux; U; Android 14; Pixel 8 Build/AP2A.240805.005)",
+                (DeviceType::Android, "Android device"),
+            ),
+            ("Signal/7.68 (iPad; iOS 18.6; Scale/2.00)", (DeviceType::Ios, "iPad")),
         ] {
-            assert_eq!(derive(agent), expected, "{agent}");
+            assert_eq!(from_user_agent(agent), expected, "{agent}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a caller asks of the directory, with the quotas of one-time keys that it takes.
+//! What a caller asks of the directory.
 
 use axum::extract::Request;
 use domain::ids::UserId;

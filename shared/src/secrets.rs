@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use thiserror::Error;
 
-use crate::config::Lookup;
+/// The variables of a process, or of a test.
+pub type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// Every secret of the service, and the public keys, which rotate together with one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Schemathesis over the OpenAPI document, against a `cargo local up` of its own.
 
-`fuzz.py [SECONDS]`, 180 by default. Needs schemathesis 4. The limits on how often one may ask are
-lifted and codes come with the answer, so that requests get past the door; fuzz_hooks.py signs up
-and puts living ids, codes and tokens in place of invented ones.
+`fuzz.py [SECONDS]`, 180 by default. Needs schemathesis 4. Rate limits are off and codes come
+with the answer, so that requests reach the handlers. fuzz_hooks.py signs up and replaces invented
+ids, codes and tokens by valid ones.
 """
 
 import os
@@ -40,7 +40,7 @@ def main():
             "schemathesis", "--no-color", "run", f"http://{HOST}:{port}/auth/swagger-json",
             f"--url=http://{HOST}:{port}",
             f"--checks={','.join(CHECKS)}",
-            # The same requests each time; the budget of time may only cut them short.
+            # The same requests in each run; the time limit may only end them early.
             "--seed=20240229", "--generation-database=none", "--no-shrink",
             f"--max-time={seconds}", "--continue-on-failure", "--request-timeout=10",
             # One worker: in two threads at once, Python 3.11 fails to parse ("AST constructor
@@ -49,8 +49,8 @@ def main():
         ]
         hooks = ROOT / "tests/scripts/fuzz_hooks.py"
         environment = {**os.environ, "SCHEMATHESIS_HOOKS": str(hooks), "FUZZ_PORT": str(port)}
-        # It bounds itself; the limit here is for the case that it hangs. It leaves a folder where
-        # it runs.
+        # It has its own limit; this one is for the case that it hangs. It leaves a folder where it
+        # runs.
         try:
             with tempfile.TemporaryDirectory() as folder:
                 ended = subprocess.run(command, env=environment, cwd=folder, timeout=seconds + 120)

@@ -1,7 +1,7 @@
-"""What the scripts beside this file share: they start the service, ask it, and end it again.
+"""What the scripts in this folder share: they start the service, send requests, and stop it.
 
-Standard library alone. Every wait has an end, and every process started here is ended here: each
-begins a session of its own, so that its whole family is known and nobody else's is touched.
+Standard library only. Every wait has a time limit, and every process that is started here is
+stopped here. Each runs in its own session, so that all of its child processes are known.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
-# Someone's own stores are not for tests: `cargo local` would use what these name.
+# Unset for the tests: `cargo local` would use the stores that they name.
 STORES = {"DATABASE_URL", "DB_HOST", "REDIS_URL"}
 
 
 class Failure(Exception):
-    """An expectation that did not hold; told without a traceback."""
+    """An expectation that did not hold; printed without a traceback."""
 
 
 def run(main):
@@ -79,7 +79,7 @@ class Process:
         if self.child.poll() is not None:
             raise Failure(f"{self.name} ended with {self.child.returncode}")
 
-    def family(self):
+    def session_processes(self):
         """The processes of its session that still run."""
         if sys.platform != "linux":
             return [self.child.pid] if self.child.poll() is None else []
@@ -93,14 +93,14 @@ class Process:
         return found
 
     def stop(self, patience=20):
-        """Asks it to end, and waits; what is left of its family after that is a fault."""
+        """Sends SIGTERM and waits; a process of its session that still runs after that is a fault."""
         if self.child.poll() is None:
             self.child.terminate()
         end = time.monotonic() + patience
-        while self.family() and time.monotonic() < end:
+        while self.session_processes() and time.monotonic() < end:
             self.child.poll()
             time.sleep(0.1)
-        left = self.family()
+        left = self.session_processes()
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -109,7 +109,7 @@ class Process:
 
     @contextlib.contextmanager
     def running(self):
-        """Ends it at the end of the block; after a failure, shows the end of its output first."""
+        """Stops it at the end of the block; after a failure, prints the end of its output first."""
         try:
             yield self
         except Exception:
@@ -125,12 +125,12 @@ class Process:
 
 
 def die_with_parent():
-    """Even a killed script leaves nothing behind."""
+    """The process also stops if this script is killed."""
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def wait_for(what, process, ready, seconds):
-    """Asks ready() until it is true, while the process lives."""
+    """Calls ready() until it is true, while the process runs."""
     end = time.monotonic() + seconds
     while not ready():
         process.expect_running()
@@ -141,11 +141,11 @@ def wait_for(what, process, ready, seconds):
 
 @contextlib.contextmanager
 def local_service(**env):
-    """`cargo local up` with stores of its own that are gone afterwards; yields its port."""
+    """`cargo local up` with ephemeral stores; yields its port."""
     port = free_port()
     up = ["cargo", "local", "up", "--ephemeral", "--port", str(port)]
     with Process("local", up, env, without=STORES).running() as process:
-        # Long, for the first time: it compiles, and may have to install the stores.
+        # A long limit: the first run compiles, and may have to install the stores.
         line = f"ready http://{HOST}:{port}"
         wait_for(f'"{line}"', process, lambda: line in process.output(), 1200)
         stores = started_by(port)
@@ -157,7 +157,7 @@ def local_service(**env):
 
 
 def started_by(port):
-    """The process ids that `cargo local status` tells: stores and guards are not of its session."""
+    """The process ids that `cargo local status` prints: stores and guards have their own session."""
     status = subprocess.run(
         ["cargo", "local", "status", "--json", "--port", str(port)],
         cwd=ROOT, check=True, capture_output=True, text=True, timeout=60,
@@ -183,7 +183,7 @@ class Answer:
 
 
 def ask(port, method, path, body=None, token=None, seconds=15, headers=None):
-    """One request, one answer; redirects are answers too."""
+    """Sends one request and returns the answer; redirects are not followed."""
     headers = {"Accept": "application/json", **(headers or {})}
     if body is not None:
         headers["Content-Type"] = "application/json"
@@ -202,7 +202,7 @@ def ask(port, method, path, body=None, token=None, seconds=15, headers=None):
 
 
 def expect(status, port, method, path, *args, **kwargs):
-    """Like ask, and the status is as told."""
+    """Like ask, and checks the status."""
     answer = ask(port, method, path, *args, **kwargs)
     if answer.status != status:
         raise Failure(f"{method} {path}: {answer.status} instead of {status}: {answer.body[:500]!r}")

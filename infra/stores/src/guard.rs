@@ -5,7 +5,7 @@
 //! is cleared when the child changes its user. A pipe works: the kernel closes our end even
 //! after SIGKILL, and the guard reads end-of-file. The guard is the server's parent, so a
 //! process id that it signals cannot belong to another process by then. See
-//! docs/adr/0018-private-stores-with-guard-processes.md.
+//! docs/adr/0018-postgres-and-redis-are-started-by-our-own-code.md.
 
 use std::ffi::OsString;
 use std::fs::File;

@@ -2,7 +2,7 @@
 //!
 //! `V0001__name.sql` applies a migration and `V0001__name.down.sql` reverts it. refinery
 //! applies them and keeps the history. It takes no lock and cannot revert, so this crate adds
-//! both (docs/adr/0019-migrations-are-reverted-by-our-own-code.md). The files are read at run
+//! both (docs/adr/0019-migrations-can-be-reverted.md). The files are read at run
 //! time, so a new file needs no build.
 
 use std::collections::BTreeMap;

@@ -5,10 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::error::{ConfigError, ConfigErrors};
-use crate::secrets::{LiveSecret, ParseSecret, SecretError, SecretLoader, SecretName};
-
-/// The variables of a process, or of a test.
-pub type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+use crate::secrets::{LiveSecret, Lookup, ParseSecret, SecretError, SecretLoader, SecretName};
 
 /// What a function may read: all plain variables, and the secrets that it declared.
 pub struct Environment {

@@ -23,8 +23,9 @@ pub mod stage;
 pub mod stores;
 pub mod tokens;
 
+pub use crate::secrets::Lookup;
 pub use core::CoreConfig;
-pub use env::{EnvReader, Environment, Lookup};
+pub use env::{EnvReader, Environment};
 pub use error::{ConfigError, ConfigErrors};
 pub use http::HttpConfig;
 pub use stage::Stage;

@@ -187,10 +187,14 @@ impl Guard {
         if status.signal().is_some() {
             // The guard was killed, so its work is done here.
             self.signal(Signal::KILL);
-            self.wait_for_exit(Duration::from_secs(10));
-            if let (StopMode::Stop, Some(folder)) = (how, &self.remove) {
-                let _ = std::fs::remove_dir_all(folder);
-            }
+        }
+        // The pipe has closed by now; the thread that reads it may not have noticed yet, and
+        // `has_exited` must be true after this.
+        self.wait_for_exit(Duration::from_secs(10));
+        if status.signal().is_some()
+            && let (StopMode::Stop, Some(folder)) = (how, &self.remove)
+        {
+            let _ = std::fs::remove_dir_all(folder);
         }
         status.success()
     }

@@ -8,6 +8,7 @@
 //!
 //! | file | what it is |
 //! |---|---|
+//! | [`arguments`] | the command line |
 //! | [`server`] | the child that serves, and how it is asked what it used |
 //! | [`load`] | the connections that ask |
 //! | [`operations`] | what is asked: an account's way from its first code to its logout |
@@ -17,12 +18,15 @@
 //! | [`trips`] | round trips to each store, counted in this process |
 //! | [`start`] | cold starts: a child for each |
 //! | [`figures`] | times and their medians |
+//! | [`medians`] | the medians of all rounds, each operation beside its floor |
 //! | [`table`] | all of it as Markdown |
 
+mod arguments;
 mod directory;
 mod figures;
 mod floors;
 mod load;
+mod medians;
 mod operations;
 mod psql;
 mod server;
@@ -30,48 +34,16 @@ mod start;
 mod table;
 mod trips;
 
-use clap::Parser;
+use clap::Parser as _;
 use std::collections::HashMap;
 use tests::stores::Stores;
 
+use arguments::{Arguments, CONNECTIONS, Child};
 use directory::Directory;
 use figures::Samples;
 use load::Load;
 use psql::Psql;
 use server::Server;
-
-/// Connections that ask at the same time: many as of a busy server, one as of a Lambda's
-/// sandbox, which never has two requests.
-const CONNECTIONS: [usize; 2] = [8, 1];
-
-/// Measures every operation beside its floor and prints a table.
-#[derive(Parser)]
-#[command(name = "bench")]
-struct Arguments {
-    /// Keep the table in docs/bench.md as well.
-    #[arg(long)]
-    write: bool,
-    /// How often everything is measured; medians are told. One more round warms up.
-    #[arg(long, default_value_t = 7)]
-    rounds: usize,
-    /// Accounts that go their way in each round.
-    #[arg(long, default_value_t = 400)]
-    accounts: usize,
-    /// Cold starts of each function.
-    #[arg(long, default_value_t = 41)]
-    starts: usize,
-    #[command(subcommand)]
-    child: Option<Child>,
-}
-
-/// What the bench starts itself as.
-#[derive(clap::Subcommand)]
-enum Child {
-    #[command(hide = true)]
-    Serve,
-    #[command(hide = true)]
-    Start { function: String },
-}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {

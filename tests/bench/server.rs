@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_postgres::types::Type;
 
-use crate::CONNECTIONS;
+use crate::arguments::CONNECTIONS;
 use crate::figures::process_cpu;
 
 /// Rows that the bare UPDATE turns to, one after the other: none is waited for.

@@ -5,10 +5,11 @@ mod directory;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use crate::figures::{Samples, median, percentile};
+use crate::arguments::{Arguments, CONNECTIONS};
+use crate::figures::Samples;
+use crate::medians::{Budget, Medians, OPERATIONS, Operation};
 use crate::start::{FUNCTIONS, KEYS, PHONE, PROCESS, READY, Step};
 use crate::trips::{Counted, Trips};
-use crate::{Arguments, CONNECTIONS};
 
 /// What the first auth-service took, in milliseconds of CPU and megabytes.
 const FIRST: [(&str, f64); 5] =
@@ -18,117 +19,6 @@ const FIRST_MEMORY: u32 = 236;
 /// The titles of the two tables, as many ask.
 const TITLES: [&str; 2] = ["Eight at once", "One at a time, as in a Lambda"];
 
-/// An operation, with the least that it must do: how often a signature is verified and
-/// made, how often one of Signal's is checked, and which statement stands for those it sends to Postgres.
-struct Operation {
-    name: &'static str,
-    title: &'static str,
-    verifies: f64,
-    signs: f64,
-    checks: f64,
-    statement: &'static str,
-}
-
-impl Operation {
-    const fn checking(self, checks: f64) -> Self {
-        Self { checks, ..self }
-    }
-}
-
-const fn operation(
-    name: &'static str,
-    title: &'static str,
-    (verifies, signs): (f64, f64),
-    statement: &'static str,
-) -> Operation {
-    Operation { name, title, verifies, signs, checks: 0.0, statement }
-}
-
-const OPERATIONS: [Operation; 17] = [
-    operation("otp_request", "OTP request", (0.0, 0.0), "select"),
-    operation("otp_confirm", "OTP confirm", (0.0, 0.0), "update"),
-    operation("register", "register", (0.0, 2.0), "update"),
-    operation("sign_up", "sign-up: these three", (0.0, 2.0), "update"),
-    operation("login", "login", (0.0, 2.0), "update"),
-    operation("access", "access check", (1.0, 0.0), "update"),
-    operation("ws_token", "ws-token: access check, one signature", (1.0, 1.0), "update"),
-    operation("refresh", "refresh", (1.0, 2.0), "update"),
-    operation("logout", "logout, with its access check", (1.0, 0.0), "update"),
-    operation("bundle", "bundle of one device", (1.0, 0.0), "update"),
-    operation("bundles", "bundles of six devices", (1.0, 0.0), "update"),
-    operation("devices", "list of six devices", (1.0, 0.0), "select"),
-    operation("upload_prekeys", "upload of 100 keys", (1.0, 0.0), "update"),
-    operation("upload_kyber", "upload of 100 Kyber keys", (1.0, 0.0), "update").checking(100.0),
-    // Besides the hundred a signed prekey and one of last resort.
-    operation("register_keys", "register with 100 + 100 keys", (0.0, 2.0), "update")
-        .checking(102.0),
-    operation("jwks", "JWKS", (0.0, 0.0), "update"),
-    operation("liveness", "liveness", (0.0, 0.0), "update"),
-];
-
-/// The medians of all rounds, by name.
-struct Figures<'a> {
-    samples: &'a Samples,
-    trips: &'a Counted,
-}
-
-impl Figures<'_> {
-    /// Microseconds of CPU for one.
-    fn cpu(&self, name: &str) -> f64 {
-        median(self.samples.get(name).into_iter().flatten().map(|sample| sample.cpu))
-    }
-
-    /// Milliseconds that this share of all requests did not exceed.
-    fn latency(&self, name: &str, percent: usize) -> f64 {
-        let all = self.samples.get(name).into_iter().flatten().flat_map(|s| &s.latencies);
-        percentile(all.map(|latency| latency.as_secs_f64() * 1e3), percent)
-    }
-
-    /// Round trips with limits, and without.
-    fn trips(&self, name: &str) -> (Trips, Trips) {
-        // The route behind the access check of `ws_token` asks nothing more.
-        let name = if name == "ws_token" { "access" } else { name };
-        if name != "sign_up" {
-            return self.trips.get(name).copied().unwrap_or_default();
-        }
-        let parts = ["otp_request", "otp_confirm", "register"].map(|part| self.trips(part));
-        parts.into_iter().reduce(|a, b| (a.0 + b.0, a.1 + b.1)).unwrap_or_default()
-    }
-
-    fn crypto(&self, operation: &Operation) -> f64 {
-        operation.verifies * self.cpu("verify")
-            + operation.signs * self.cpu("sign")
-            + operation.checks * self.cpu("ed25519")
-    }
-
-    /// Hello world, and what bare round trips add to it: of this figure.
-    fn carried(&self, operation: &Operation, figure: impl Fn(&str) -> f64) -> f64 {
-        let hello = figure("hello");
-        let (_, Trips { postgres, redis, .. }) = self.trips(operation.name);
-        #[expect(clippy::cast_precision_loss, reason = "a handful")]
-        let (postgres, redis) = (postgres as f64, redis as f64);
-        let requests = if operation.name == "sign_up" { 3.0 } else { 1.0 };
-        // Of a sign-up's statements one is the look-up.
-        let (reads, writes) = match operation.statement {
-            "select" => (postgres, 0.0),
-            _ if operation.name == "sign_up" => (1.0, postgres - 1.0),
-            _ => (0.0, postgres),
-        };
-        requests * hello
-            + reads * (figure("select") - hello)
-            + writes * (figure("update") - hello)
-            + redis * (figure("evalsha") - hello)
-    }
-
-    fn floor(&self, operation: &Operation) -> f64 {
-        self.carried(operation, |name| self.cpu(name)) + self.crypto(operation)
-    }
-
-    fn floor_latency(&self, operation: &Operation) -> f64 {
-        self.carried(operation, |name| self.latency(name, 50)) + self.crypto(operation) / 1e3
-    }
-}
-
 pub fn render(
     arguments: &Arguments,
     samples: &[Samples; 2],
@@ -137,7 +27,7 @@ pub fn render(
     memory: (Option<u64>, Option<u64>),
     psql: &str,
 ) -> String {
-    let figures = samples.each_ref().map(|samples| Figures { samples, trips });
+    let figures = samples.each_ref().map(|samples| Medians { samples, trips });
     let mut text = String::new();
     let written = head(&mut text, arguments)
         .and_then(|()| operations(&mut text, &figures))
@@ -188,7 +78,7 @@ fn profile() -> String {
     }
 }
 
-fn operations(text: &mut String, all: &[Figures<'_>; 2]) -> std::fmt::Result {
+fn operations(text: &mut String, all: &[Medians<'_>; 2]) -> std::fmt::Result {
     writeln!(
         text,
         "## Operations\n\n\
@@ -252,7 +142,7 @@ fn memory(text: &mut String, (quiet, busy): (Option<u64>, Option<u64>)) -> std::
     }
 }
 
-fn floors(text: &mut String, [busy, alone]: &[Figures<'_>; 2]) -> std::fmt::Result {
+fn floors(text: &mut String, [busy, alone]: &[Medians<'_>; 2]) -> std::fmt::Result {
     writeln!(
         text,
         "## Floors and steps\n\n\
@@ -263,7 +153,7 @@ fn floors(text: &mut String, [busy, alone]: &[Figures<'_>; 2]) -> std::fmt::Resu
         .chain([("+ `SELECT 1`", "select"), ("+ guarded `UPDATE` of one row", "update")])
         .chain([("+ `PING`", "ping"), ("+ `EVALSHA` of `return 1`", "evalsha")])
     {
-        let above = |figures: &Figures<'_>| match name {
+        let above = |figures: &Medians<'_>| match name {
             "hello" => figures.cpu(name),
             _ => figures.cpu(name) - figures.cpu("hello"),
         };
@@ -296,18 +186,15 @@ fn floors(text: &mut String, [busy, alone]: &[Figures<'_>; 2]) -> std::fmt::Resu
     writeln!(text, "| phone number parsed | {:.1} | | |\n", alone.cpu("parse_phone"))
 }
 
-/// A budget's name, what was measured of many and of one, what it may be.
-type Budget = (String, [f64; 2], f64);
-
 fn budgets(
     text: &mut String,
-    all: &[Figures<'_>; 2],
+    all: &[Medians<'_>; 2],
     starts: &HashMap<&'static str, Vec<Step>>,
 ) -> std::fmt::Result {
     let mut budgets: Vec<Budget> = Vec::new();
     for operation in OPERATIONS.iter().filter(|o| ["access", "refresh"].contains(&o.name)) {
-        let beside = |what: &str, without: fn(&Figures<'_>, &Operation) -> f64| {
-            let ratio = |figures: &Figures<'_>| {
+        let beside = |what: &str, without: fn(&Medians<'_>, &Operation) -> f64| {
+            let ratio = |figures: &Medians<'_>| {
                 let cpu = figures.cpu(operation.name) - without(figures, operation);
                 cpu / figures.crypto(operation)
             };

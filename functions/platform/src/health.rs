@@ -15,10 +15,10 @@ use crate::state::PlatformState;
 
 endpoints!(PlatformState, Head::Answered; check_health, check_liveness, check_readiness);
 
-/// A health answer comes within two seconds, whatever the stores do.
+/// Health checks answer within this time, even if a store does not.
 const PROBE_DEADLINE: Duration = Duration::from_millis(1800);
 
-/// Whether the stores answer.
+/// Check that the stores respond.
 #[utoipa::path(get, path = "/auth/v1/health", tag = "platform",
     responses((status = 200, body = Health), (status = 503, body = Health, headers(("Retry-After" = String, description = "Whole seconds to wait.")))))]
 async fn check_health(State(state): State<PlatformState>) -> Response {
@@ -29,26 +29,26 @@ async fn check_health(State(state): State<PlatformState>) -> Response {
     }
 }
 
-/// Whether the function runs.
+/// Check that the function runs.
 #[utoipa::path(get, path = "/auth/v1/health/live", tag = "platform",
     responses((status = 200, body = Health)))]
 async fn check_liveness() -> Json<Health> {
     Json(Health { status: "alive" })
 }
 
-/// Whether the service can do its work, store by store, within 2 seconds.
+/// Check each store. Answers within 2 seconds.
 #[utoipa::path(get, path = "/auth/v1/health/ready", tag = "platform",
     responses((status = 200, body = Readiness), (status = 503, body = Readiness, headers(("Retry-After" = String, description = "Whole seconds to wait.")))))]
 async fn check_readiness(State(state): State<PlatformState>) -> Response {
     let (database, redis) = probe(&state).await;
-    let told = |status| Readiness { status, database, redis, sms: "unchecked" };
+    let answer = |status| Readiness { status, database, redis, sms: "unchecked" };
     match (database, redis) {
-        (Up::Up, Up::Up) => Json(told("ready")).into_response(),
-        _ => unready(told("not ready")),
+        (Up::Up, Up::Up) => Json(answer("ready")).into_response(),
+        _ => unready(answer("not ready")),
     }
 }
 
-/// 503 in the words of health routes, which have no problem bodies.
+/// 503 in the format of health routes, which have no problem bodies.
 fn unready(body: impl Serialize) -> Response {
     let wait = [(header::RETRY_AFTER, HeaderValue::from_static("2"))];
     (StatusCode::SERVICE_UNAVAILABLE, wait, Json(body)).into_response()
@@ -66,7 +66,7 @@ async fn probe(state: &PlatformState) -> (Up, Up) {
 
 #[derive(Serialize, ToSchema)]
 struct Health {
-    /// `ok` or `alive`; `error` when a store is down.
+    /// `ok` or `alive`, or `error` if a store is down.
     #[schema(value_type = HealthStatus)]
     status: &'static str,
 }
@@ -94,7 +94,7 @@ struct Readiness {
     status: &'static str,
     database: Up,
     redis: Up,
-    /// `up`, `down` or `unchecked`; never makes the service unready.
+    /// `up`, `down` or `unchecked`. It never causes a 503.
     #[schema(pattern = "^(up|down|unchecked)$")]
     sms: &'static str,
 }

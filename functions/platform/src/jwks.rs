@@ -19,10 +19,10 @@ endpoints!(PlatformState, Head::Answered; fetch_jwks);
 
 const KEEP_FIVE_MINUTES: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
-/// The keys that verify our tokens.
+/// The public keys that verify the tokens (JWKS).
 ///
-/// RFC 7517. The next key stands here before it signs, the previous one until its last
-/// token has died: fetch again at most every five minutes, also for an unknown `kid`.
+/// RFC 7517. Contains the next key before it signs, and each previous key until the last token
+/// signed with it has expired. Fetch it at most every 5 minutes, also for an unknown `kid`.
 #[utoipa::path(get, path = "/auth/.well-known/jwks.json", tag = "platform",
     responses((status = 200, body = Jwks), PublicProblems))]
 async fn fetch_jwks(

@@ -1,15 +1,13 @@
-//! What is no endpoint group of its own: keys, health, documentation, metrics, and every
-//! request that nothing else answers.
+//! JWKS, health, documentation and metrics, and the fall-back for unknown routes.
 //!
 //! | route | operation |
 //! |---|---|
-//! | `GET /auth/.well-known/jwks.json` | the keys that verify our tokens |
-//! | `GET /auth/swagger` (and its files) | the documentation, to read and try |
-//! | `GET /auth/swagger-json` | the documentation, as OpenAPI 3.1 |
-//! | `GET /auth/v1/health`, `/live`, `/ready` | for load balancers and monitors |
-//! | `GET /metrics` | counters and latencies of all functions |
+//! | `GET /auth/.well-known/jwks.json` | the public keys that verify the tokens |
+//! | `GET /auth/swagger` (and its files) | Swagger UI |
+//! | `GET /auth/swagger-json` | the OpenAPI 3.1 document |
+//! | `GET /auth/v1/health`, `/live`, `/ready` | health checks for load balancers and monitors |
+//! | `GET /metrics` | counters and latency histograms of all functions |
 //! | `$default` | 404 and 405 |
-//!
 //! Only on a laptop: `GET /dev/inbox` ([`dev_router`]), the codes that were "sent".
 
 mod documentation;

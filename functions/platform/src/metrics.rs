@@ -19,9 +19,9 @@ problems!(MetricsProblems: ANY, [MetricsForbidden, NotFound]);
 
 endpoints!(PlatformState, Head::Answered; fetch_metrics);
 
-/// Counters and latencies of all functions, as Prometheus reads them.
+/// Counters and latency histograms of all functions in the Prometheus text format.
 ///
-/// Outside of a laptop only with the metrics token as bearer.
+/// Requires the metrics token as bearer, except on a local stage.
 #[utoipa::path(get, path = "/metrics", tag = "platform", security((), ("metrics" = [])),
     responses((status = 200, body = String, content_type = "text/plain"), MetricsProblems))]
 async fn fetch_metrics(

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 
-/// A page with the time that caches may keep it.
+/// A static page with its cache lifetime.
 pub fn kept_page(
     content_type: &str,
     keep: HeaderValue,

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use crate::documentation::OPENAPI;
 
-/// The methods of each path, as `Allow` lists them. The matcher is the one of the routers.
+/// The methods of each path, for the `Allow` header. axum uses the same matcher.
 static KNOWN: LazyLock<Router<String>> = LazyLock::new(|| {
     let document: serde_json::Value = serde_json::from_str(OPENAPI).unwrap_or_default();
     let mut known = Router::new();
@@ -23,8 +23,8 @@ static KNOWN: LazyLock<Router<String>> = LazyLock::new(|| {
     known
 });
 
-/// Answers a request that is no route. A HEAD is a route only on this function's own pages:
-/// elsewhere the handler would do its whole work for an answer that nobody receives.
+/// Answers a request that matches no route. HEAD is allowed only on this function's own pages:
+/// elsewhere GET may change state, for example take a one-time key.
 pub async fn unknown_route(request: Request) -> Problem {
     let method = request.method().as_str();
     match KNOWN.at(request.uri().path()) {

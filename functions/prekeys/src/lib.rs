@@ -4,23 +4,23 @@
 //! | route | operation |
 //! |---|---|
 //! | `POST /auth/v1/signal/keys/signed-prekey` | rotate the signed prekey |
-//! | `POST /auth/v1/signal/keys/prekeys` | replace the one-time keys |
-//! | `POST /auth/v1/signal/keys/kyber-prekeys` | replace the one-time Kyber keys |
-//! | `POST /auth/v1/signal/keys/kyber-last-resort` | replace the Kyber key of last resort |
-//! | `GET /auth/v1/signal/keys/{userId}/devices` | the devices of a user |
-//! | `GET /auth/v1/signal/keys/{userId}/devices/{deviceId}` | the bundle of one device |
-//! | `GET /auth/v1/signal/keys/{userId}/bundles` | the bundles of all devices of a user |
-//! | `POST /auth/v1/signal/keys/bundles` | the same of several users |
-//! | `POST /auth/v1/signal/devices/check` | compare a sender's list of devices |
-//! | `POST /auth/v1/signal/keys/check` | compare a device's lasting keys |
-//! | `GET /auth/v1/signal/keys/{userId}/devices/{deviceId}/status` | what an own device has left |
-//! | `GET /auth/v1/signal/keys/recommendations` | what this device should upload |
-//! | `GET /auth/v1/signal/health` | the same, as shipped clients ask it |
-//! | `DELETE /auth/v1/signal/keys/device/{deviceId}` | take an own device's keys out |
-//! | `DELETE /auth/v1/signal/keys` | take the keys of all own devices out |
+//! | `POST /auth/v1/signal/keys/prekeys` | replace the unused one-time EC prekeys |
+//! | `POST /auth/v1/signal/keys/kyber-prekeys` | replace the unused one-time Kyber prekeys |
+//! | `POST /auth/v1/signal/keys/kyber-last-resort` | replace the last-resort Kyber prekey |
+//! | `GET /auth/v1/signal/keys/{userId}/devices` | list the devices of a user |
+//! | `GET /auth/v1/signal/keys/{userId}/devices/{deviceId}` | fetch the bundle of one device |
+//! | `GET /auth/v1/signal/keys/{userId}/bundles` | fetch the bundles of all devices of a user |
+//! | `POST /auth/v1/signal/keys/bundles` | the same for several users |
+//! | `POST /auth/v1/signal/devices/check` | compare a sender's device list with the stored one |
+//! | `POST /auth/v1/signal/keys/check` | compare a device's published keys with its local copy |
+//! | `GET /auth/v1/signal/keys/{userId}/devices/{deviceId}/status` | unused keys of one of the caller's devices |
+//! | `GET /auth/v1/signal/keys/recommendations` | which keys this device should upload |
+//! | `GET /auth/v1/signal/health` | the same in the format of older clients |
+//! | `DELETE /auth/v1/signal/keys/device/{deviceId}` | delete the keys of one device |
+//! | `DELETE /auth/v1/signal/keys` | delete the keys of all devices of the caller |
 //!
-//! A folder for each resource: [`uploads`], [`bundles`], [`devices`], [`supply`]. Each has its
-//! handlers in `routes.rs`, its bodies in `wire.rs`, its use cases in `flow.rs`.
+//! One folder per resource: [`uploads`], [`bundles`], [`devices`], [`supply`]. Each folder has
+//! handlers in `routes.rs`, request and response bodies in `wire.rs`, use cases in `flow.rs`.
 
 mod bundles;
 mod devices;

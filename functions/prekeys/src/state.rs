@@ -1,4 +1,4 @@
-//! What this function is made of: the parts that its flows use, and nothing else.
+//! The state of `prekeys`: exactly the parts of [`Core`] and the keys that its handlers need.
 
 use axum::extract::FromRef;
 use shared::config::{EnvReader, TokenConfig};

@@ -46,7 +46,7 @@ pub async fn start(
         purpose,
         tier,
         phone_key: pepper.digests.phone(&start.phone),
-        country: start.phone.country().to_owned(),
+        country: start.phone.budget_country().to_owned(),
         block: pepper.digests.block(&start.phone),
         sealed_phone: pepper.cipher.encrypt(start.phone.as_e164(), &id, state.core.rng)?,
         device: pepper.digests.device(&id, start.device.as_ref().map(Fingerprint::as_str)),

@@ -9,7 +9,7 @@ pub const MAX_FINGERPRINT: usize = 128;
 pub const MAX_SIGNAL_DEVICE_ID: i16 = 127;
 /// The number of a device that is gone is not given to another before this: whoever talked
 /// to the one must not believe to talk to it still.
-pub const SIGNAL_DEVICE_ID_REST: Duration = Duration::from_hours(90 * 24);
+pub const SIGNAL_DEVICE_ID_REUSE_DELAY: Duration = Duration::from_hours(90 * 24);
 
 pub const MAX_NAME: usize = 100;
 pub const MAX_MODEL: usize = 100;

@@ -80,7 +80,7 @@ impl PhoneNumber {
     /// Whose budget pays for a message to this number: the calling code, in the North
     /// American plan with the area code, which tells its countries apart.
     #[must_use]
-    pub fn country(&self) -> &str {
+    pub fn budget_country(&self) -> &str {
         let digits = self.0.trim_start_matches('+');
         let length = if digits.starts_with('1') { 4 } else { self.country_code().len() };
         digits.get(..length).unwrap_or(digits)
@@ -88,7 +88,7 @@ impl PhoneNumber {
 
     /// The block of 10,000 numbers that this one is of: those who sell calls rent blocks.
     #[must_use]
-    pub fn block(&self) -> &str {
+    pub fn number_block(&self) -> &str {
         self.0.get(..self.0.len().saturating_sub(4)).unwrap_or_default()
     }
 
@@ -166,9 +166,9 @@ mod tests {
         assert_eq!(format!("{phone:?}"), "+33***5678");
         let phone = PhoneNumber::parse("+12015550123").unwrap();
         assert_eq!(phone.masked(), "+1***0123");
-        assert_eq!((phone.country(), phone.block()), ("1201", "+1201555"));
+        assert_eq!((phone.budget_country(), phone.number_block()), ("1201", "+1201555"));
         let phone = PhoneNumber::from_stored("+35226123456".to_owned()).unwrap();
         assert_eq!(phone.masked(), "+352***3456");
-        assert_eq!((phone.country(), phone.block()), ("352", "+3522612"));
+        assert_eq!((phone.budget_country(), phone.number_block()), ("352", "+3522612"));
     }
 }

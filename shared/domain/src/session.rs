@@ -6,7 +6,7 @@
 //! of replies goes on, while of two holders of one token only one can.
 //!
 //! The store decides by one guarded UPDATE whose expressions say the same as
-//! [`exchange`]; a property test holds the two together.
+//! [`rotate`]; a property test holds the two together.
 
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -75,7 +75,7 @@ pub fn expires_at(issued_at: Timestamp, auth_time: Timestamp) -> Timestamp {
 
 /// Exchanges the token at `place` at the time `now`.
 #[must_use]
-pub fn exchange(row: Rotation, position: TokenPosition, now: Timestamp) -> RotationOutcome {
+pub fn rotate(row: Rotation, position: TokenPosition, now: Timestamp) -> RotationOutcome {
     let of_this_generation =
         position.generation == row.generation && (0..row.forks).contains(&position.fork);
     if of_this_generation {
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_newest_token_rotates() {
-        let row = issued(exchange(Rotation::first(T0), position(0, 0), at(5)));
+        let row = issued(rotate(Rotation::first(T0), position(0, 0), at(5)));
         assert_eq!(
             row,
             Rotation {
@@ -143,29 +143,29 @@ mod tests {
 
     #[test]
     fn a_repeat_within_the_window_gets_the_same_token() {
-        let row = issued(exchange(Rotation::first(T0), position(0, 0), at(5)));
-        assert_eq!(exchange(row, position(0, 0), at(14)), RotationOutcome::Issued(row));
+        let row = issued(rotate(Rotation::first(T0), position(0, 0), at(5)));
+        assert_eq!(rotate(row, position(0, 0), at(14)), RotationOutcome::Issued(row));
     }
 
     #[test]
     fn a_later_repeat_forks_and_any_fork_goes_on() {
-        let row = issued(exchange(Rotation::first(T0), position(0, 0), at(0)));
-        let row = issued(exchange(row, position(0, 0), at(60)));
+        let row = issued(rotate(Rotation::first(T0), position(0, 0), at(0)));
+        let row = issued(rotate(row, position(0, 0), at(60)));
         assert_eq!((row.newest(), row.issued_at, row.rotated_at), (position(1, 1), at(60), at(0)));
         for fork in 0..2 {
-            let next = issued(exchange(row, position(1, fork), at(100)));
+            let next = issued(rotate(row, position(1, fork), at(100)));
             assert_eq!((next.generation, next.forks, next.used_fork), (2, 1, Some(fork)));
             // Its sibling is worth nothing: superseded at once, theft later.
-            assert_eq!(exchange(next, position(1, 1 - fork), at(101)), RotationOutcome::Superseded);
-            assert_eq!(exchange(next, position(1, 1 - fork), at(111)), RotationOutcome::Reused);
+            assert_eq!(rotate(next, position(1, 1 - fork), at(101)), RotationOutcome::Superseded);
+            assert_eq!(rotate(next, position(1, 1 - fork), at(111)), RotationOutcome::Reused);
         }
     }
 
     #[test]
     fn forks_end_at_a_hundred() {
-        let mut row = issued(exchange(Rotation::first(T0), position(0, 0), at(0)));
+        let mut row = issued(rotate(Rotation::first(T0), position(0, 0), at(0)));
         for n in 1..200 {
-            row = issued(exchange(row, position(0, 0), at(n * 60)));
+            row = issued(rotate(row, position(0, 0), at(n * 60)));
         }
         assert_eq!(row.newest(), position(1, 99));
         assert_eq!(row.issued_at, at(99 * 60));
@@ -173,10 +173,10 @@ mod tests {
 
     #[test]
     fn a_token_whose_successor_was_used_never_yields_again() {
-        let one = issued(exchange(Rotation::first(T0), position(0, 0), at(0)));
-        let two = issued(exchange(one, position(1, 0), at(1)));
-        assert_eq!(exchange(two, position(0, 0), at(2)), RotationOutcome::Superseded);
-        assert_eq!(exchange(two, position(0, 0), at(11)), RotationOutcome::Reused);
+        let one = issued(rotate(Rotation::first(T0), position(0, 0), at(0)));
+        let two = issued(rotate(one, position(1, 0), at(1)));
+        assert_eq!(rotate(two, position(0, 0), at(2)), RotationOutcome::Superseded);
+        assert_eq!(rotate(two, position(0, 0), at(11)), RotationOutcome::Reused);
     }
 
     #[test]
@@ -188,8 +188,8 @@ mod tests {
             issued_at: T0,
             rotated_at: T0,
         };
-        assert_eq!(exchange(row, position(12, 0), at(1)), RotationOutcome::Superseded);
-        assert_eq!(exchange(row, position(11, 0), at(1)), RotationOutcome::Reused);
+        assert_eq!(rotate(row, position(12, 0), at(1)), RotationOutcome::Superseded);
+        assert_eq!(rotate(row, position(11, 0), at(1)), RotationOutcome::Reused);
     }
 
     #[test]
@@ -203,7 +203,7 @@ mod tests {
             position(i32::MAX, 0),
             position(i32::MIN, 0),
         ] {
-            assert_eq!(exchange(row, bad, at(1)), RotationOutcome::Reused, "{bad:?}");
+            assert_eq!(rotate(row, bad, at(1)), RotationOutcome::Reused, "{bad:?}");
         }
     }
 

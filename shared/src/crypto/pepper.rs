@@ -43,7 +43,7 @@ impl PepperKeys {
     /// The digest of the block of numbers that a number belongs to.
     #[must_use]
     pub fn block(&self, phone: &PhoneNumber) -> String {
-        BASE64.encode(&hmac::sign(&self.phones, phone.block().as_bytes()).as_ref()[..12])
+        BASE64.encode(&hmac::sign(&self.phones, phone.number_block().as_bytes()).as_ref()[..12])
     }
 
     /// The digest that binds a verification to the device that requested it; empty if the

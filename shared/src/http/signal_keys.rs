@@ -5,8 +5,8 @@
 //! what is wrong with a key is 422.
 
 use domain::prekey::{
-    IdentityKey, KeyError, KeyId, KyberKey, KyberPrekey, MAX_KEYS, Prekey, PublicKey,
-    RegistrationId, Signature, SignedPrekey, Verifier,
+    IdentityKey, KeyError, KeyId, KyberKey, KyberPrekey, MAX_ONE_TIME_KEYS, Prekey, PublicKey,
+    RegistrationId, Signature, SignatureVerifier, SignedPrekey,
 };
 use serde::Deserialize;
 use std::collections::HashSet;
@@ -225,7 +225,13 @@ pub struct SignatureErrors(Vec<FieldError>);
 
 impl SignatureErrors {
     /// Shipped clients sign in their own way: with `LEGACY_CLIENTS` it is only written down.
-    pub fn signed(&mut self, core: &Core, verifier: &Verifier, key: &SignedPrekey, field: &str) {
+    pub fn signed(
+        &mut self,
+        core: &Core,
+        verifier: &SignatureVerifier,
+        key: &SignedPrekey,
+        field: &str,
+    ) {
         if key.is_signed_by(verifier) {
             return;
         }
@@ -237,13 +243,13 @@ impl SignatureErrors {
         }
     }
 
-    pub fn kyber_list(&mut self, verifier: &Verifier, keys: &[KyberPrekey], field: &str) {
+    pub fn kyber_list(&mut self, verifier: &SignatureVerifier, keys: &[KyberPrekey], field: &str) {
         for (n, key) in keys.iter().enumerate() {
             self.kyber(verifier, key, &format!("{field}[{n}].signature"));
         }
     }
 
-    pub fn kyber(&mut self, verifier: &Verifier, key: &KyberPrekey, field: &str) {
+    pub fn kyber(&mut self, verifier: &SignatureVerifier, key: &KyberPrekey, field: &str) {
         if !key.is_signed_by(verifier) {
             self.add(field);
         }
@@ -297,8 +303,8 @@ fn list<W, T>(
     errors: &mut ValidationErrors,
     check: impl Fn(W, &str, &mut ValidationErrors) -> Option<T>,
 ) -> Option<Vec<T>> {
-    if wires.len() > MAX_KEYS {
-        errors.add(at, "too_many", format!("must hold at most {MAX_KEYS} keys"));
+    if wires.len() > MAX_ONE_TIME_KEYS {
+        errors.add(at, "too_many", format!("must hold at most {MAX_ONE_TIME_KEYS} keys"));
         return None;
     }
     let checked = wires.into_iter().enumerate();

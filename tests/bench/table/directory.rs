@@ -3,8 +3,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Budget, Figures, Trips};
 use crate::directory::DEVICES;
+use crate::medians::{Budget, Medians};
+use crate::trips::Trips;
 
 /// A user's bundles may cost so much more than a device's.
 const MOST: f64 = 1.3;
@@ -20,7 +21,7 @@ const PARTS: [(&str, [&str; 2]); 3] = [
     ("of which execution", ["execution_bundle", "execution_bundles"]),
 ];
 
-pub fn table(text: &mut String, all: &[Figures<'_>; 2], psql: &str) -> std::fmt::Result {
+pub fn table(text: &mut String, all: &[Medians<'_>; 2], psql: &str) -> std::fmt::Result {
     let [busy, alone] = all;
     writeln!(
         text,
@@ -59,7 +60,7 @@ pub fn table(text: &mut String, all: &[Figures<'_>; 2], psql: &str) -> std::fmt:
     writeln!(text)
 }
 
-pub fn budgets(all: &[Figures<'_>; 2]) -> Vec<Budget> {
+pub fn budgets(all: &[Medians<'_>; 2]) -> Vec<Budget> {
     let mut budgets: Vec<Budget> = Vec::new();
     let cpu = all.each_ref().map(|f| BUNDLE.map(|name| f.cpu(name)));
     let latency = all.each_ref().map(|f| BUNDLE.map(|name| f.latency(name, 50)));

@@ -4,7 +4,7 @@
 //! The service is whatever exchanges a token: here the pure function, in [`super::sql`]
 //! the statement over a real row.
 
-use domain::session::{Rotation, RotationOutcome, TokenPosition, exchange};
+use domain::session::{Rotation, RotationOutcome, TokenPosition, rotate};
 use domain::time::Timestamp;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ const EXCUSED: i32 = 8;
 /// One session, as the server keeps it.
 pub(super) trait Server {
     /// What becomes of a token; `None` once the session has ended.
-    fn exchange(&mut self, token: TokenPosition, now: Timestamp) -> Option<RotationOutcome>;
+    fn rotate(&mut self, token: TokenPosition, now: Timestamp) -> Option<RotationOutcome>;
     /// The owner logs out.
     fn log_out(&mut self, now: Timestamp);
 }
@@ -33,8 +33,8 @@ impl Pure {
 }
 
 impl Server for Pure {
-    fn exchange(&mut self, token: TokenPosition, now: Timestamp) -> Option<RotationOutcome> {
-        let outcome = exchange(self.0?, token, now);
+    fn rotate(&mut self, token: TokenPosition, now: Timestamp) -> Option<RotationOutcome> {
+        let outcome = rotate(self.0?, token, now);
         match outcome {
             RotationOutcome::Issued(row) => self.0 = Some(row),
             RotationOutcome::Superseded => {}
@@ -63,8 +63,8 @@ impl<S: Server> Watched<S> {
         Self { server, now: BEGINNING, exchanged: BTreeMap::new(), newest }
     }
 
-    fn exchange(&mut self, token: TokenPosition) -> Option<RotationOutcome> {
-        let outcome = self.server.exchange(token, self.now);
+    fn rotate(&mut self, token: TokenPosition) -> Option<RotationOutcome> {
+        let outcome = self.server.rotate(token, self.now);
         if let Some(RotationOutcome::Issued(row)) = outcome {
             let fork = *self.exchanged.entry(token.generation).or_insert(token.fork);
             assert_eq!(fork, token.fork, "two forks of generation {}", token.generation);
@@ -169,7 +169,7 @@ pub(super) fn honest_client<S: Server>(server: S, steps: &[Step]) -> usize {
                 if behind > 1 && !in_time {
                     continue;
                 }
-                match server.exchange(request.token) {
+                match server.rotate(request.token) {
                     Some(RotationOutcome::Issued(row)) => {
                         replies.push(Answered { to: request.token, with: row.newest() });
                     }
@@ -193,7 +193,7 @@ pub(super) fn honest_client<S: Server>(server: S, steps: &[Step]) -> usize {
         }
     }
     // Whatever happened, the stored token still works.
-    let outcome = server.exchange(stored);
+    let outcome = server.rotate(stored);
     assert!(
         matches!(outcome, Some(RotationOutcome::Issued(_))),
         "signed out at the end: {outcome:?}"
@@ -211,7 +211,7 @@ pub(super) fn logout<S: Server>(server: S, before: &[Step], after: &[Step]) {
         match step {
             Step::Send => under_way.push(stored),
             Step::Arrive { .. } => {
-                if let Some(RotationOutcome::Issued(row)) = server.exchange(stored) {
+                if let Some(RotationOutcome::Issued(row)) = server.rotate(stored) {
                     stored = row.newest();
                 }
             }
@@ -227,13 +227,13 @@ pub(super) fn logout<S: Server>(server: S, before: &[Step], after: &[Step]) {
             Step::Wait(wait) => server.now = server.now + *wait,
             Step::Arrive { index, .. } => {
                 let token = *index.get(&under_way);
-                assert_eq!(server.exchange(token), None, "{token:?} after the logout");
+                assert_eq!(server.rotate(token), None, "{token:?} after the logout");
             }
             _ => {}
         }
     }
     for token in under_way {
-        assert_eq!(server.exchange(token), None, "{token:?} after the logout");
+        assert_eq!(server.rotate(token), None, "{token:?} after the logout");
     }
 }
 
@@ -259,7 +259,7 @@ pub(super) fn thief<S: Server>(server: S, before: usize, turns: &[Turn]) {
     let mut stored = TokenPosition { generation: 0, fork: 0 };
     for _ in 0..before {
         server.now = server.now + WINDOW;
-        if let Some(RotationOutcome::Issued(row)) = server.exchange(stored) {
+        if let Some(RotationOutcome::Issued(row)) = server.rotate(stored) {
             stored = row.newest();
         }
     }
@@ -272,7 +272,7 @@ pub(super) fn thief<S: Server>(server: S, before: usize, turns: &[Turn]) {
         server.now = server.now + *wait;
         let holder = usize::from(*thief);
         let token = holders[holder];
-        match server.exchange(token) {
+        match server.rotate(token) {
             Some(RotationOutcome::Issued(row)) => {
                 assert!(!ended, "a dead session issued a token");
                 // A token of its own, that only this holder was ever given, is used.
@@ -324,7 +324,7 @@ proptest! {
         for (back, fork, wait) in tokens {
             server.now = server.now + wait;
             let generation = server.newest.generation + 1 - back;
-            server.exchange(TokenPosition { generation, fork });
+            server.rotate(TokenPosition { generation, fork });
         }
     }
 }
@@ -351,11 +351,11 @@ fn a_request_that_is_overtaken_twice_and_ten_seconds_late_ends_the_session() {
         let mut server = Watched::new(Pure::new());
         let mut stored = late;
         for _ in 0..2 {
-            let Some(RotationOutcome::Issued(row)) = server.exchange(stored) else { panic!() };
+            let Some(RotationOutcome::Issued(row)) = server.rotate(stored) else { panic!() };
             stored = row.newest();
         }
         server.now = server.now + wait;
-        let outcome = server.exchange(late).unwrap();
+        let outcome = server.rotate(late).unwrap();
         assert_eq!(outcome == RotationOutcome::Reused, ends, "{outcome:?}");
     }
 }

@@ -4,7 +4,7 @@
 use super::model::{self, BEGINNING, Pure, Server};
 use domain::ids::{DeviceId, SessionId, UserId};
 use domain::principal::Principal;
-use domain::session::{MAX_FORKS, Rotation, RotationOutcome, TokenPosition, exchange, expires_at};
+use domain::session::{MAX_FORKS, Rotation, RotationOutcome, TokenPosition, expires_at, rotate};
 use domain::time::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
@@ -93,7 +93,7 @@ impl Row {
         }
     }
 
-    async fn exchange(&self, token: TokenPosition, now: Timestamp) -> Option<RotationOutcome> {
+    async fn rotate(&self, token: TokenPosition, now: Timestamp) -> Option<RotationOutcome> {
         let event = SecurityEvent::RefreshTokenReused;
         let audit = AuditEntry::new(event, Some(self.principal.session), "203.0.113.7", now, Rng);
         let store = &self.service.state.core.store;
@@ -184,8 +184,8 @@ fn the_statement_and_the_pure_function_say_the_same() {
             let fork = fork.map_or(i32::MAX, |by| near.saturating_sub(by));
             let position = TokenPosition { generation, fork };
 
-            let outcome = runtime.block_on(store.exchange(position, now));
-            let expected = (now < expires).then(|| exchange(row, position, now));
+            let outcome = runtime.block_on(store.rotate(position, now));
+            let expected = (now < expires).then(|| rotate(row, position, now));
             assert_eq!(outcome, expected, "{position:?} of {row:?} at {now:?}");
             let mut ended = None;
             match expected {
@@ -202,7 +202,7 @@ fn the_statement_and_the_pure_function_say_the_same() {
             let seen = runtime.block_on(store.seen());
             assert_eq!(seen, Seen { rotation: row, expires_at: expires, ended });
             if over {
-                assert_eq!(runtime.block_on(store.exchange(row.newest(), now)), None);
+                assert_eq!(runtime.block_on(store.rotate(row.newest(), now)), None);
                 break;
             }
         }
@@ -224,11 +224,11 @@ impl<'a> Statement<'a> {
 }
 
 impl Server for Statement<'_> {
-    fn exchange(&mut self, token: TokenPosition, now: Timestamp) -> Option<RotationOutcome> {
+    fn rotate(&mut self, token: TokenPosition, now: Timestamp) -> Option<RotationOutcome> {
         // Age is not what the model is about: the row never grows old.
         let life = "UPDATE auth.sessions SET expires_at = 'infinity' WHERE revoked_at IS NULL";
         self.runtime.block_on(self.row.look.execute(life, &[])).unwrap();
-        self.runtime.block_on(self.row.exchange(token, now))
+        self.runtime.block_on(self.row.rotate(token, now))
     }
 
     fn log_out(&mut self, now: Timestamp) {

@@ -14,7 +14,7 @@
 -- returns signed_id int4
 -- returns signed_key text
 -- returns signed_signature text
--- returns signed_expires_at timestamptz
+-- returns signed_prekey_expires_at timestamptz
 -- returns prekey_id int4
 -- returns prekey text
 -- returns kyber_id int4
@@ -66,7 +66,7 @@ WITH target AS MATERIALIZED (
                 WHERE k.device_id = c.device_id AND k.key_hash = c.key_hash)
          SELECT t.user_id, t.version AS device_list_version, t.device_id, t.signal_device_id,
                 t.registration_id, t.identity_id, t.public_key AS identity_key,
-                t.signed_id, t.signed_key, t.signed_signature, t.expires_at AS signed_expires_at,
+                t.signed_id, t.signed_key, t.signed_signature, t.expires_at AS signed_prekey_expires_at,
                 prekeys.key_id AS prekey_id, prekeys.public_key AS prekey,
                 kyber_prekeys.key_id AS kyber_id, kyber_prekeys.public_key AS kyber_key,
                 kyber_prekeys.signature AS kyber_signature,

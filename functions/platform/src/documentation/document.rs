@@ -8,37 +8,37 @@ use utoipa::openapi::{
     ComponentsBuilder, Content, InfoBuilder, LicenseBuilder, OpenApi, RefOr, Required, Schema,
 };
 
-/// The document of all functions together, as `cargo local generate` wrote it.
+/// The document of all functions, written by `cargo local generate`.
 pub const OPENAPI: &str = include_str!("../../../../infra/openapi.json");
 
 const INTRODUCTION: &str = "\
 Phone-number authentication and Signal key directory.
 
-**Bodies** are JSON objects in UTF-8, at most 100 kB (1 MB where they hold keys) and 32 levels \
-deep. Unknown fields are \
-ignored, `null` counts as absent, an empty body is an empty object, a field given twice is \
-refused. Texts are counted in Unicode scalars and hold no control characters.
+**Bodies** are JSON objects in UTF-8, at most 100 kB (1 MB for bodies with keys) and at most 32 \
+levels deep. Unknown fields are ignored. `null` counts as absent. An empty body counts as an empty \
+object. A repeated field is refused. String lengths are counted in Unicode scalars; control \
+characters are refused.
 
 **Errors** are `application/problem+json` (RFC 9457); `code` is stable:
 
 ";
 
 const INTRODUCTION_END: &str = "
-**Limits**: 429 and 503 carry `Retry-After`. `RateLimit-Limit`, `-Remaining` and `-Reset` tell \
-what is left to the caller's own address (public routes: 60 requests a minute, code requests: \
-10) or account (bearer routes: 300; uploads of keys: 100 an hour; users and devices whose bundles are \
-asked for: 1,000 in ten minutes). A caller is given ten one-time \
-keys of a device, and ten of a user's devices in one call, at once, and then one in ten minutes: \
-beyond that bundles come without, which refuses nothing.
+**Limits**: 429 and 503 carry `Retry-After`. `RateLimit-Limit`, `-Remaining` and `-Reset` describe \
+the limit of the caller's address (public routes: 60 requests per minute, code requests: 10) or \
+account (bearer routes: 300 requests per minute, key uploads: 100 per hour, users and devices whose \
+bundles are fetched: 1,000 per 10 minutes). For one-time prekeys, a caller gets at most 10 per \
+target device at once (for calls that fetch all devices: 10 per target user), then 1 per 10 \
+minutes. Above that limit, bundles contain no one-time prekey; the request is not refused.
 
-**Shipped clients**: a service that is set up for them (`LEGACY_CLIENTS`) answers the GET routes \
-under `/auth/v1/signal` without a token, asks for neither `registrationId` nor Kyber keys, and takes \
-a signed prekey whose signature does not hold.
+**Older clients**: with `LEGACY_CLIENTS`, the GET routes under `/auth/v1/signal` need no token, \
+`registrationId` and Kyber prekeys are optional, and a signed prekey is accepted even if its \
+signature is invalid.
 
-**Every answer** carries `X-Request-Id`: the request's own, if it sent 1 to 64 letters, digits \
-and hyphens, else a new one.";
+**Every response** has `X-Request-Id`: the value of the request if it has 1 to 64 letters, digits \
+and hyphens, else a new UUID.";
 
-/// Completes the document that the routers of all functions make together.
+/// Completes the merged document of all routers.
 #[must_use]
 pub fn openapi(mut document: OpenApi) -> OpenApi {
     let license = LicenseBuilder::new().name("MIT OR Apache-2.0").build();
@@ -69,7 +69,7 @@ pub fn openapi(mut document: OpenApi) -> OpenApi {
     document
 }
 
-/// A body without a required field may be left out.
+/// A request body is optional if it has no required field.
 fn free_empty_bodies(document: &mut OpenApi) {
     let schemas = document.components.as_ref().map(|components| components.schemas.clone());
     let schemas = schemas.unwrap_or_default();
@@ -99,8 +99,7 @@ fn operations(document: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
     operations.flatten()
 }
 
-/// OpenAPI 3.1 asks each response for a description: what says nothing more is told by the
-/// words of its status.
+/// OpenAPI 3.1 requires a description for each response. The default is the reason phrase.
 fn describe_successes(document: &mut OpenApi) {
     for operation in operations(document) {
         for (status, response) in &mut operation.responses.responses {

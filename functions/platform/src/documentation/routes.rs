@@ -19,7 +19,7 @@ problems!(PublicProblems: ANY, []);
 
 endpoints!(PlatformState, Head::Answered; show_swagger, fetch_openapi);
 
-/// The pages and their files.
+/// The files of Swagger UI.
 pub fn router() -> Router<PlatformState> {
     endpoints()
         .route("/auth/swagger/", axum::routing::get(show_swagger))
@@ -30,12 +30,12 @@ const KEEP_FIVE_MINUTES: HeaderValue = HeaderValue::from_static("public, max-age
 
 const KEEP_AN_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 
-/// The page's own icons are data URLs, and it styles its elements directly.
+/// Swagger UI uses data URLs for icons and inline styles.
 const SWAGGER_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'",
 );
 
-/// The documentation, to read and to try.
+/// Swagger UI for this API.
 #[utoipa::path(get, path = "/auth/swagger", tag = "platform",
     responses((status = 200, body = String, content_type = "text/html"), PublicProblems))]
 async fn show_swagger(_: RateLimited<PublicRequests>) -> Result<Response, Problem> {
@@ -77,7 +77,7 @@ fn swagger_response((content_type, bytes): (String, Vec<u8>)) -> Response {
     response
 }
 
-/// The documentation, as OpenAPI 3.1.
+/// The OpenAPI 3.1 document of this API.
 #[utoipa::path(get, path = "/auth/swagger-json", tag = "platform",
     responses((status = 200, body = serde_json::Value), PublicProblems))]
 async fn fetch_openapi(_: RateLimited<PublicRequests>) -> Result<Response, Problem> {

@@ -21,10 +21,10 @@ endpoints!(PrekeysState, Head::Refused; fetch_prekey_bundle, fetch_user_bundles,
 
 /// Fetch the bundle of one device.
 ///
-/// Takes one of its one-time keys of each kind, which nobody else is given. One caller gets
-/// ten of a device at once and then one in ten minutes; above that, and when none is left,
-/// the bundle comes without, and with the Kyber key of last resort: a session can always
-/// begin.
+/// Each call consumes one one-time prekey of each kind; no other caller receives it. A caller
+/// gets at most 10 one-time prekeys of a device at once, then 1 per 10 minutes. Above that
+/// limit, and when none is left, the bundle contains no EC one-time prekey and the last-resort
+/// Kyber prekey. A session can be started with it.
 #[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/devices/{deviceId}", tag = "prekeys",
     security(("bearer" = [])), params(("userId" = Uuid, Path), ("deviceId" = Uuid, Path)),
     responses((status = 200, body = DeviceBundle), FetchProblems))]
@@ -38,8 +38,8 @@ async fn fetch_prekey_bundle(
 
 /// Fetch the bundles of all devices of a user.
 ///
-/// In one call, each with one-time keys as above; the burst counts calls. Of the caller's
-/// own account, the other devices: what is sent is sent to them too.
+/// The limits for one-time prekeys apply per call and user. For the caller's own account the
+/// answer holds the other devices, because messages are also sent to them.
 #[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/bundles", tag = "prekeys",
     security(("bearer" = [])), params(("userId" = Uuid, Path)),
     responses((status = 200, body = UserBundles), FetchProblems))]
@@ -53,7 +53,8 @@ async fn fetch_user_bundles(
 
 /// Fetch the bundles of all devices of several users.
 ///
-/// Up to 50 in one call. Those without keys are left out; if that leaves none, 404.
+/// At most 50 users per call. Users without keys are omitted. If no user has keys, the answer
+/// is 404.
 #[utoipa::path(post, path = "/auth/v1/signal/keys/bundles", tag = "prekeys",
     security(("bearer" = [])), request_body = BundlesRequest,
     responses((status = 200, body = SeveralBundles), FetchManyProblems))]

@@ -7,13 +7,13 @@ use shared::http::extract::path::uuid;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// Users whose bundles one call fetches.
+/// Maximum number of users per call.
 const MAX_USERS: usize = 50;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BundlesRequest {
-    /// Whose bundles are wanted; one that is named twice counts once.
+    /// The users whose bundles to fetch. Duplicates count once.
     #[schema(required, value_type = Vec<Uuid>, min_items = 1, max_items = 50)]
     user_ids: Option<Vec<String>>,
 }
@@ -41,7 +41,7 @@ impl Validate for Users {
     }
 }
 
-/// A public key with its id, as it was uploaded.
+/// A public key with its id, in the encoding in which it was uploaded.
 #[derive(Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BundlePrekey {
@@ -57,7 +57,7 @@ pub struct BundleSignedPrekey {
     pub signature: String,
 }
 
-/// What a sender needs to begin a session with a device.
+/// The keys that a sender needs to start a session with a device (X3DH, PQXDH).
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Bundle {
@@ -69,26 +69,26 @@ pub struct Bundle {
     pub registration_id: Option<i32>,
     pub identity_key: String,
     pub signed_pre_key: BundleSignedPrekey,
-    /// A one-time key that nobody else gets; absent when none is left, or when this caller
-    /// had its share.
+    /// A one-time EC prekey that no other caller receives. Absent if none is left or if this
+    /// caller's limit for one-time prekeys is reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pre_key: Option<BundlePrekey>,
-    /// A one-time Kyber key, else the one of last resort; absent only if the device has none of
-    /// either, as a shipped client's may.
+    /// A one-time Kyber prekey, or the last-resort Kyber prekey if none is left. Absent only if
+    /// the device has published no Kyber prekey, which older clients may do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kyber_pre_key: Option<BundleSignedPrekey>,
 }
 
-/// The bundle of one device, and its fields again in the names of older clients.
+/// The bundle of one device. The snake_case fields repeat it for older clients.
 #[derive(Serialize, ToSchema)]
 pub struct DeviceBundle {
     #[serde(flatten)]
     pub bundle: Bundle,
-    /// Of the user's device list.
+    /// Version of the user's device list.
     pub version: i64,
     pub identity_key: String,
     pub signed_prekey: SnakeSignedPrekey,
-    /// At most one.
+    /// Holds at most one key.
     pub one_time_prekeys: Vec<SnakePrekey>,
 }
 
@@ -109,14 +109,15 @@ pub struct SnakePrekey {
 #[serde(rename_all = "camelCase")]
 pub struct UserBundles {
     pub user_id: Uuid,
-    /// Of the user's device list.
+    /// Version of the user's device list.
     pub version: i64,
-    /// By Signal device id. A device without keys is left out, and so is the caller's own.
+    /// Sorted by Signal device id, without devices that have no keys and without the caller's
+    /// own device.
     pub devices: Vec<Bundle>,
 }
 
 #[derive(Serialize, ToSchema)]
 pub struct SeveralBundles {
-    /// In the order in which they were asked for; without those that have no keys.
+    /// In the order of the request, without users that have no keys.
     pub users: Vec<UserBundles>,
 }

@@ -1,6 +1,6 @@
 //! The use cases: load, decide, store, answer.
 
-use domain::prekey::devices::difference;
+use domain::prekey::devices::compare_devices;
 use domain::prekey::{RegistrationId, SignalDeviceId};
 use domain::principal::Principal;
 use shared::http::extract::DirectoryCaller;
@@ -47,7 +47,7 @@ pub async fn check_devices(
     let own =
         list.devices.iter().find(|one| one.device == principal.device).map(|one| one.listed.id);
     let stored: Vec<_> = list.devices.iter().map(|one| one.listed).collect();
-    let difference = difference(&stored, &known.devices, own);
+    let difference = compare_devices(&stored, &known.devices, own);
     let numbers = |ids: Vec<SignalDeviceId>| ids.into_iter().map(SignalDeviceId::get).collect();
     Ok(DeviceDifferences {
         missing: numbers(difference.missing),

@@ -18,7 +18,7 @@ problems!(DevicesCheckProblems: BODY, BEARER, ANY, [UserNotFound]);
 
 endpoints!(PrekeysState, Head::Refused; list_key_devices, check_key_devices);
 
-/// List the devices of a user that others encrypt for.
+/// List the devices of a user that have published keys.
 #[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/devices", tag = "prekeys",
     security(("bearer" = [])), params(("userId" = Uuid, Path)),
     responses((status = 200, body = KeyDevices), ListProblems))]
@@ -29,7 +29,7 @@ async fn list_key_devices(
     flow::devices(&state, caller).await.map(Json)
 }
 
-/// Compare a sender's list of a user's devices with the real one.
+/// Compare a sender's device list of a user with the current list.
 #[utoipa::path(post, path = "/auth/v1/signal/devices/check", tag = "prekeys",
     security(("bearer" = [])), request_body = DevicesCheckRequest,
     responses((status = 200, body = DeviceDifferences), DevicesCheckProblems))]

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// Devices of a user that a sender can know.
+/// Maximum number of devices in a sender's list.
 const MAX_DEVICES: usize = 127;
 
 #[derive(Deserialize, ToSchema)]
@@ -19,7 +19,7 @@ const MAX_DEVICES: usize = 127;
 pub struct DevicesCheckRequest {
     #[schema(required, value_type = Uuid)]
     user_id: Option<String>,
-    /// The devices that the sender encrypts for.
+    /// The devices for which the sender encrypts.
     #[schema(required, value_type = Vec<KnownDeviceWire>, max_items = 127)]
     devices: Option<Vec<JsonObject<KnownDeviceWire>>>,
 }
@@ -30,7 +30,7 @@ pub struct DevicesCheckRequest {
 pub struct KnownDeviceWire {
     #[schema(required, value_type = i64, minimum = 1, maximum = 127)]
     signal_device_id: Option<i64>,
-    /// As it stood in the bundle; left out if it did not.
+    /// The value of the bundle. Omit it if the bundle had none.
     #[schema(minimum = 1, maximum = 16380)]
     registration_id: Option<i64>,
 }
@@ -74,8 +74,8 @@ pub struct KeyDevices {
     pub user_id: Uuid,
     pub device_ids: Vec<Uuid>,
     pub devices: Vec<KeyDevice>,
-    /// Moves with every device that comes or goes, every new identity key or registration
-    /// id: the same number means the same list.
+    /// Increases when a device is added or removed, or when an identity key or registration id
+    /// changes. An equal version means an equal list.
     pub version: i64,
 }
 
@@ -92,11 +92,11 @@ pub struct KeyDevice {
 
 #[derive(Serialize, ToSchema)]
 pub struct DeviceDifferences {
-    /// Signal device ids that the sender does not know. One whose bundle does not come has not
-    /// rotated its signed prekey for long, and is passed over.
+    /// Signal device ids that the sender does not have. If no bundle exists for one, its signed
+    /// prekey has expired: skip the device.
     pub missing: Vec<i16>,
-    /// Those that are no more.
+    /// Signal device ids that no longer exist.
     pub extra: Vec<i16>,
-    /// Those whose registration id is another now: their sessions must be begun anew.
+    /// Signal device ids whose registration id has changed: start a new session with them.
     pub stale: Vec<i16>,
 }

@@ -2,7 +2,7 @@
 
 use domain::ids::DeviceId;
 use domain::prekey;
-use domain::prekey::lifecycle::{SignedState, is_low, recommended_upload};
+use domain::prekey::lifecycle::{SignedPrekeyState, is_low, recommended_upload};
 use domain::principal::Principal;
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::clock::date_time;
@@ -28,9 +28,9 @@ pub async fn status(
     let own = principal.is_none_or(|principal| principal.user == user);
     let status = if own { state.core.store.find_key_status(user, device).await? } else { None };
     let status = status.ok_or_else(|| Problem::new(Code::DeviceNotFound))?;
-    let active = status
-        .signed
-        .is_some_and(|(_, expires_at)| SignedState::of(expires_at, context.now()).is_active());
+    let active = status.signed.is_some_and(|(_, expires_at)| {
+        SignedPrekeyState::of(expires_at, context.now()).is_active()
+    });
     Ok(KeyStatusBody {
         user_id: *user.as_uuid(),
         available_pre_keys: status.prekeys,
@@ -88,7 +88,7 @@ pub async fn health(
     })
 }
 
-/// Whether the lasting keys of the caller's device are those that it believes.
+/// Whether the published keys of the caller's device are those that it believes.
 pub async fn check_keys(
     state: &PrekeysState,
     principal: Principal,
@@ -99,7 +99,7 @@ pub async fn check_keys(
     let keys = keys.ok_or_else(missing)?;
     let (id, signed) = keys.signed.as_ref().ok_or_else(missing)?;
     let last_resort = keys.last_resort.as_ref().map(|(id, key)| (*id, key));
-    Ok(prekey::digest(&keys.identity, (*id, signed), last_resort) == digest.0)
+    Ok(prekey::published_keys_digest(&keys.identity, (*id, signed), last_resort) == digest.0)
 }
 
 /// Takes the keys of an own device, or of all, out of the directory.
@@ -126,7 +126,7 @@ async fn own_status(state: &PrekeysState, principal: Principal) -> Result<KeySta
 }
 
 fn needs_rotation(status: &KeyStatus, context: &RequestContext) -> bool {
-    status
-        .signed
-        .is_none_or(|(_, expires_at)| SignedState::of(expires_at, context.now()).needs_rotation())
+    status.signed.is_none_or(|(_, expires_at)| {
+        SignedPrekeyState::of(expires_at, context.now()).needs_rotation()
+    })
 }

@@ -26,7 +26,10 @@ problems!(OwnProblems: BEARER, ANY, [DeviceNotFound]);
 
 endpoints!(PrekeysState, Head::Refused; check_keys, fetch_key_status, fetch_key_recommendations, fetch_key_health, delete_device_keys, delete_all_keys);
 
-/// Compare the lasting keys of this device with those it believes to have published.
+/// Compare the published keys of this device with its local copy.
+///
+/// The digest covers the identity key, the signed prekey and the last-resort Kyber key.
+/// If `match` is false, publish the keys again.
 #[utoipa::path(post, path = "/auth/v1/signal/keys/check", tag = "prekeys",
     security(("bearer" = [])), request_body = KeysCheckRequest,
     responses((status = 200, body = KeysMatch), KeysCheckProblems))]
@@ -39,7 +42,7 @@ async fn check_keys(
     Ok(Json(KeysMatch { r#match }))
 }
 
-/// Tell what an own device has left.
+/// Get the number of unused keys of one of the caller's devices.
 #[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/devices/{deviceId}/status",
     tag = "prekeys", security(("bearer" = [])),
     params(("userId" = Uuid, Path), ("deviceId" = Uuid, Path)),
@@ -52,7 +55,7 @@ async fn fetch_key_status(
     flow::status(&state, &context, caller).await.map(Json)
 }
 
-/// Tell what this device should upload.
+/// Get which keys this device should upload.
 #[utoipa::path(get, path = "/auth/v1/signal/keys/recommendations", tag = "prekeys",
     security(("bearer" = [])),
     responses((status = 200, body = Recommendations), OwnProblems))]
@@ -64,7 +67,7 @@ async fn fetch_key_recommendations(
     flow::recommendations(&state, &context, principal).await.map(Json)
 }
 
-/// Tell how this device's keys are, as shipped clients ask it.
+/// Get the state of this device's keys in the format of older clients.
 #[utoipa::path(get, path = "/auth/v1/signal/health", tag = "prekeys",
     security(("bearer" = [])),
     responses((status = 200, body = KeyHealth), OwnProblems))]
@@ -76,10 +79,12 @@ async fn fetch_key_health(
     flow::health(&state, &context, caller).await.map(Json)
 }
 
-/// Take the keys of an own device out of the directory. The device stays.
+/// Delete the published keys of one of the caller's devices.
+///
+/// The device stays logged in. Senders no longer find it until it publishes keys again.
 #[utoipa::path(delete, path = "/auth/v1/signal/keys/device/{deviceId}", tag = "prekeys",
     security(("bearer" = [])), params(("deviceId" = Uuid, Path)),
-    responses((status = 204, description = "Nobody is given them any more."), DeviceProblems))]
+    responses((status = 204, description = "The keys are deleted and are not returned to senders any more."), DeviceProblems))]
 async fn delete_device_keys(
     State(state): State<PrekeysState>,
     context: RequestContext,
@@ -90,10 +95,12 @@ async fn delete_device_keys(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Take the keys of all own devices out of the directory.
+/// Delete the published keys of all devices of the caller.
+///
+/// The devices stay logged in. Senders no longer find them until they publish keys again.
 #[utoipa::path(delete, path = "/auth/v1/signal/keys", tag = "prekeys",
     security(("bearer" = [])),
-    responses((status = 204, description = "Nobody is given them any more."), OwnProblems))]
+    responses((status = 204, description = "The keys are deleted and are not returned to senders any more."), OwnProblems))]
 async fn delete_all_keys(
     State(state): State<PrekeysState>,
     context: RequestContext,

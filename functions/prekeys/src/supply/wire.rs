@@ -1,6 +1,6 @@
 //! Request and response bodies, and the parsing of requests into domain types.
 
-use domain::prekey::decode;
+use domain::prekey::decode_base64;
 use serde::{Deserialize, Serialize};
 use shared::http::extract::json::{Validate, ValidationErrors};
 use utoipa::ToSchema;
@@ -9,9 +9,10 @@ use uuid::Uuid;
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeysCheckRequest {
-    /// Base64 of SHA-256 over identity key (33 bytes), id of the signed prekey (8 bytes, the
-    /// highest first), signed prekey (33), and, if there is one, id (8) and key (1569) of the
-    /// Kyber last resort. Curve keys in their form with the type byte, even if uploaded raw.
+    /// Base64 of SHA-256 over: identity key (33 bytes), id of the signed prekey (8 bytes,
+    /// big-endian), signed prekey (33 bytes), and, if published, id (8 bytes) and key (1569 bytes)
+    /// of the last-resort Kyber prekey. EC keys are 33 bytes with the type byte, even if they
+    /// were uploaded as 32 bytes.
     #[schema(required, value_type = String)]
     digest: Option<String>,
 }
@@ -23,7 +24,7 @@ impl Validate for KeysDigest {
 
     fn validate(wire: KeysCheckRequest, errors: &mut ValidationErrors) -> Option<Self> {
         let digest = errors.required("digest", wire.digest, |text| {
-            let bytes = decode(&text).ok();
+            let bytes = decode_base64(&text).ok();
             bytes.and_then(|bytes| bytes.try_into().ok()).ok_or("is not base64 of 32 bytes")
         });
         digest.map(Self)
@@ -41,11 +42,11 @@ pub struct KeyStatusBody {
     pub user_id: Uuid,
     pub available_pre_keys: u32,
     pub available_kyber_pre_keys: u32,
-    /// Fewer than 20 one-time keys are left.
+    /// Fewer than 20 one-time keys are unused.
     pub is_low: bool,
-    /// It is within its seven days.
+    /// The signed prekey is younger than 7 days.
     pub has_active_signed_pre_key: bool,
-    /// Those that were handed out included.
+    /// Includes the keys that were handed out.
     pub total_pre_keys: u32,
     pub recommended_upload: u32,
 }
@@ -54,7 +55,7 @@ pub struct KeyStatusBody {
 #[serde(rename_all = "camelCase")]
 pub struct Recommendations {
     pub needs_pre_key_replenishment: bool,
-    /// There is no signed prekey, or less than a day is left of its seven.
+    /// The signed prekey is missing or expires in less than a day.
     pub needs_signed_pre_key_rotation: bool,
     pub available_pre_keys: u32,
     pub recommended_pre_key_upload: u32,
@@ -65,7 +66,7 @@ pub struct Recommendations {
 
 #[derive(Serialize, ToSchema)]
 pub struct KeyHealth {
-    /// `healthy`, or `degraded` when something should be uploaded.
+    /// `degraded` if keys should be uploaded, else `healthy`.
     #[schema(pattern = "^(healthy|degraded)$")]
     pub status: &'static str,
     #[schema(format = DateTime)]
@@ -74,7 +75,7 @@ pub struct KeyHealth {
     pub needs_replenishment: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prekeys_remaining: Option<u32>,
-    /// In whole days; absent without a signed prekey.
+    /// Age in whole days. Absent if there is no signed prekey.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed_prekey_age_days: Option<u64>,
 }

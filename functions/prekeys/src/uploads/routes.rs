@@ -23,8 +23,9 @@ endpoints!(PrekeysState, Head::Refused; upload_signed_prekey, upload_prekeys, up
 
 /// Rotate the signed prekey of this device.
 ///
-/// Active for seven days, then handed out for 30 more; a client rotates every few days and
-/// keeps the private part of the last one for messages that are still under way.
+/// A signed prekey is active for 7 days and is still returned to senders for another 30 days.
+/// Rotate it every few days. Keep the private key of the previous one for messages that are
+/// still in transit.
 #[utoipa::path(post, path = "/auth/v1/signal/keys/signed-prekey", tag = "prekeys",
     security(("bearer" = [])), request_body = SignedPrekeyWire,
     responses((status = 201, body = Uploaded), UploadProblems))]
@@ -37,10 +38,10 @@ async fn upload_signed_prekey(
     created(flow::signed_prekey(&state, &context, principal, &signed).await)
 }
 
-/// Replace the one-time keys of this device that wait.
+/// Replace the unused one-time EC prekeys of this device.
 ///
-/// Up to 200, handed out in the order of the list. An empty list changes nothing. A key that
-/// was handed out before is passed over: it is never handed out again.
+/// At most 200. They are handed out in the order of the list. An empty list changes nothing.
+/// A key that was handed out before is skipped and is never handed out again.
 #[utoipa::path(post, path = "/auth/v1/signal/keys/prekeys", tag = "prekeys",
     security(("bearer" = [])), request_body = PrekeysRequest,
     responses((status = 201, body = Uploaded), UploadProblems))]
@@ -53,10 +54,10 @@ async fn upload_prekeys(
     created(flow::prekeys(&state, &context, principal, &keys).await)
 }
 
-/// Replace the one-time Kyber keys of this device that wait.
+/// Replace the unused one-time Kyber prekeys of this device.
 ///
-/// As with the other one-time keys. None of them may be the key of last resort, or have its
-/// id.
+/// The rules of the one-time EC prekeys apply. No key may equal the last-resort prekey or have
+/// its id.
 #[utoipa::path(post, path = "/auth/v1/signal/keys/kyber-prekeys", tag = "prekeys",
     security(("bearer" = [])), request_body = KyberPrekeysRequest,
     responses((status = 201, body = Uploaded), UploadProblems))]
@@ -69,9 +70,9 @@ async fn upload_kyber_prekeys(
     created(flow::kyber_prekeys(&state, &context, principal, &keys).await)
 }
 
-/// Replace the Kyber key of last resort of this device.
+/// Replace the last-resort Kyber prekey of this device.
 ///
-/// Handed out, to as many as ask, whenever no one-time Kyber key is left.
+/// It is returned to senders when no one-time Kyber prekey is left, and can be used many times.
 #[utoipa::path(post, path = "/auth/v1/signal/keys/kyber-last-resort", tag = "prekeys",
     security(("bearer" = [])), request_body = KyberPrekeyWire,
     responses((status = 201, body = Uploaded), UploadProblems))]

@@ -34,7 +34,7 @@ impl Validate for LastResortUpload {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PrekeysRequest {
-    /// Handed out in this order. They replace those that wait; none leaves them as they are.
+    /// Handed out in this order. They replace the unused keys. An empty list changes nothing.
     #[schema(required, value_type = Vec<PrekeyWire>, max_items = 200)]
     pre_keys: Option<Vec<JsonObject<PrekeyWire>>>,
 }
@@ -57,7 +57,7 @@ impl Validate for Prekeys {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KyberPrekeysRequest {
-    /// Handed out in this order. They replace those that wait; none leaves them as they are.
+    /// Handed out in this order. They replace the unused keys. An empty list changes nothing.
     #[schema(required, value_type = Vec<KyberPrekeyWire>, max_items = 200)]
     kyber_pre_keys: Option<Vec<JsonObject<KyberPrekeyWire>>>,
 }
@@ -81,7 +81,7 @@ impl Validate for KyberPrekeys {
 pub struct Uploaded {
     #[schema(example = "The prekeys are stored.")]
     pub message: &'static str,
-    /// One-time keys that now wait: those that were handed out before are passed over.
+    /// Number of stored one-time keys. Keys that were handed out before are skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uploaded: Option<u32>,
 }

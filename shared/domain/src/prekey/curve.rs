@@ -4,7 +4,7 @@
 //! order are refused: a secret agreed with one is known to everyone. All others are
 //! taken, on the curve or on its twist, as X25519 itself does.
 
-use super::KeyError;
+use super::error::KeyError;
 
 /// A little-endian number by its lowest byte, the thirty between, and its highest.
 const fn number(lowest: u8, between: u8, highest: u8) -> [u8; 32] {

@@ -25,7 +25,7 @@ pub struct DeviceDifference {
 /// device, which sends itself nothing. A registration id that either side does not tell
 /// is taken to be the same.
 #[must_use]
-pub fn difference(
+pub fn compare_devices(
     stored: &[DirectoryDevice],
     given: &[DirectoryDevice],
     own: Option<SignalDeviceId>,
@@ -91,7 +91,7 @@ mod tests {
                 [vec![1, 4], vec![6, 8], vec![2, 5]],
             ),
         ] {
-            assert_eq!(numbers(&difference(&stored, &given, None)), expected);
+            assert_eq!(numbers(&compare_devices(&stored, &given, None)), expected);
         }
     }
 
@@ -100,7 +100,7 @@ mod tests {
         for (stored, given, stale) in
             [(0, 0, vec![]), (0, 7, vec![]), (7, 0, vec![]), (7, 7, vec![]), (7, 8, vec![1])]
         {
-            let found = difference(&list(&[(1, stored)]), &list(&[(1, given)]), None);
+            let found = compare_devices(&list(&[(1, stored)]), &list(&[(1, given)]), None);
             assert_eq!(numbers(&found), [vec![], vec![], stale], "{stored} {given}");
         }
     }
@@ -115,8 +115,8 @@ mod tests {
             (&others, &all, [vec![], vec![1], vec![]]),
             (&all, &changed, [vec![], vec![], vec![1]]),
         ] {
-            assert_eq!(numbers(&difference(stored, given, None)), without_own);
-            let found = difference(stored, given, Some(id(1)));
+            assert_eq!(numbers(&compare_devices(stored, given, None)), without_own);
+            let found = compare_devices(stored, given, Some(id(1)));
             assert_eq!(found, DeviceDifference::default());
         }
     }
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn a_device_named_twice_is_told_once() {
         let given = list(&[(1, 7), (9, 7), (1, 8), (9, 8)]);
-        let found = difference(&list(&[(1, 7)]), &given, None);
+        let found = compare_devices(&list(&[(1, 7)]), &given, None);
         assert_eq!(numbers(&found), [vec![], vec![9], vec![1]]);
     }
 }

@@ -2,11 +2,10 @@
 //! very text they came in, since apps compare it; what they are is decided by the bytes.
 
 use super::curve;
-use super::xeddsa::Verifier;
+use super::error::KeyError;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use sha2::{Digest, Sha256};
-use thiserror::Error;
 
 /// What Signal writes before a key of Curve25519.
 const CURVE_TYPE: u8 = 0x05;
@@ -20,27 +19,9 @@ const KYBER_SEED: usize = 32;
 const KYBER_MODULUS: u16 = 3329;
 const SIGNATURE_LENGTH: usize = 64;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum KeyError {
-    #[error("is not base64")]
-    NotBase64,
-    #[error("must be 33 bytes with type byte 5, or 32")]
-    NotCurve,
-    #[error("must be 1569 bytes with type byte 8")]
-    NotKyber,
-    #[error("must be 64 bytes")]
-    NotSignature,
-    #[error("is not the canonical encoding of a point")]
-    NotCanonical,
-    #[error("is a point of small order")]
-    SmallOrder,
-    #[error("has a coefficient above 3328")]
-    Coefficient,
-}
-
 /// The standard alphabet, with all of its padding or none, and no bits left over: each
 /// byte string has two spellings.
-pub fn decode(text: &str) -> Result<Vec<u8>, KeyError> {
+pub fn decode_base64(text: &str) -> Result<Vec<u8>, KeyError> {
     let engine = if text.ends_with('=') { &STANDARD } else { &STANDARD_NO_PAD };
     engine.decode(text).map_err(|_| KeyError::NotBase64)
 }
@@ -62,7 +43,7 @@ pub struct PublicKey {
 
 impl PublicKey {
     pub fn parse(text: String) -> Result<Self, KeyError> {
-        let bytes = decode(&text)?;
+        let bytes = decode_base64(&text)?;
         let raw = match bytes.split_first() {
             Some((&CURVE_TYPE, raw)) if bytes.len() == CURVE_LENGTH => raw,
             _ => bytes.as_slice(),
@@ -113,7 +94,7 @@ pub struct KyberKey(Vec<u8>);
 
 impl KyberKey {
     pub fn parse(text: &str) -> Result<Self, KeyError> {
-        let bytes = decode(text)?;
+        let bytes = decode_base64(text)?;
         match bytes.split_first() {
             Some((&KYBER_TYPE, packed)) if bytes.len() == KYBER_LENGTH => {
                 check_coefficients(&packed[..packed.len() - KYBER_SEED])?;
@@ -157,7 +138,7 @@ fn check_coefficients(packed: &[u8]) -> Result<(), KeyError> {
     if triples.iter().all(below) { Ok(()) } else { Err(KeyError::Coefficient) }
 }
 
-/// An XEdDSA signature. Whether it holds is for a [`Verifier`] to say.
+/// An XEdDSA signature. A `SignatureVerifier` checks it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
     bytes: [u8; SIGNATURE_LENGTH],
@@ -166,7 +147,7 @@ pub struct Signature {
 
 impl Signature {
     pub fn parse(text: String) -> Result<Self, KeyError> {
-        let bytes = decode(&text)?.try_into().map_err(|_| KeyError::NotSignature)?;
+        let bytes = decode_base64(&text)?.try_into().map_err(|_| KeyError::NotSignature)?;
         Ok(Self { bytes, text })
     }
 
@@ -194,11 +175,6 @@ impl IdentityKey {
     #[must_use]
     pub const fn public(&self) -> &PublicKey {
         &self.0
-    }
-
-    #[must_use]
-    pub fn verifier(&self) -> Verifier {
-        Verifier::new(&self.0)
     }
 }
 

@@ -1,29 +1,32 @@
 //! When a device's keys run low or out of date. Pure: the counts and the time are handed in.
 
-use super::{LOW, RECOMMENDED, ROTATE_BEFORE, SIGNED_GRACE, SIGNED_TTL};
+use super::{
+    LOW_PREKEY_COUNT, RECOMMENDED_PREKEY_COUNT, SIGNED_PREKEY_GRACE, SIGNED_PREKEY_ROTATION_LEAD,
+    SIGNED_PREKEY_TTL,
+};
 use crate::time::Timestamp;
 
 /// Whether a device with this many unused one-time keys should upload more.
 #[must_use]
 pub const fn is_low(available: u32) -> bool {
-    available < LOW
+    available < LOW_PREKEY_COUNT
 }
 
 /// How many it is advised to upload.
 #[must_use]
 pub const fn recommended_upload(available: u32) -> u32 {
-    if is_low(available) { RECOMMENDED - available } else { 0 }
+    if is_low(available) { RECOMMENDED_PREKEY_COUNT - available } else { 0 }
 }
 
 /// When a signed prekey uploaded now ceases to be active.
 #[must_use]
-pub fn signed_expires_at(now: Timestamp) -> Timestamp {
-    now + SIGNED_TTL
+pub fn signed_prekey_expires_at(now: Timestamp) -> Timestamp {
+    now + SIGNED_PREKEY_TTL
 }
 
 /// The age of a signed prekey.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignedState {
+pub enum SignedPrekeyState {
     Fresh,
     /// Active for less than another day: the next one is wanted.
     Due,
@@ -33,15 +36,15 @@ pub enum SignedState {
     Expired,
 }
 
-impl SignedState {
+impl SignedPrekeyState {
     /// The state at `now` of the key that is active until `expires_at`.
     #[must_use]
     pub fn of(expires_at: Timestamp, now: Timestamp) -> Self {
-        if now >= expires_at + SIGNED_GRACE {
+        if now >= expires_at + SIGNED_PREKEY_GRACE {
             Self::Expired
         } else if now >= expires_at {
             Self::Stale
-        } else if now > expires_at - ROTATE_BEFORE {
+        } else if now > expires_at - SIGNED_PREKEY_ROTATION_LEAD {
             Self::Due
         } else {
             Self::Fresh
@@ -81,10 +84,10 @@ mod tests {
 
     #[test]
     fn a_signed_prekey_ages() {
-        use SignedState::{Due, Expired, Fresh, Stale};
+        use SignedPrekeyState::{Due, Expired, Fresh, Stale};
         const DAY: u64 = 24 * 60 * 60 * 1000;
         let uploaded = Timestamp::from_millis(1_800_000_000_000);
-        let expires_at = signed_expires_at(uploaded);
+        let expires_at = signed_prekey_expires_at(uploaded);
         for (age, state) in [
             (0, Fresh),
             (6 * DAY, Fresh),
@@ -96,13 +99,13 @@ mod tests {
             (1000 * DAY, Expired),
         ] {
             let now = uploaded + Duration::from_millis(age);
-            assert_eq!(SignedState::of(expires_at, now), state, "{age} ms");
+            assert_eq!(SignedPrekeyState::of(expires_at, now), state, "{age} ms");
         }
     }
 
     #[test]
     fn a_state_tells_what_to_do_with_the_key() {
-        use SignedState::{Due, Expired, Fresh, Stale};
+        use SignedPrekeyState::{Due, Expired, Fresh, Stale};
         for (state, active, served, rotate) in [
             (Fresh, true, true, false),
             (Due, true, true, true),

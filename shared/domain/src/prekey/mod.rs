@@ -12,6 +12,7 @@
 
 mod curve;
 pub mod devices;
+mod error;
 mod keys;
 pub mod lifecycle;
 mod numbers;
@@ -19,27 +20,28 @@ mod numbers;
 mod tests;
 mod xeddsa;
 
-pub use keys::{IdentityKey, KeyError, KyberKey, PublicKey, Signature, decode};
+pub use error::KeyError;
+pub use keys::{IdentityKey, KyberKey, PublicKey, Signature, decode_base64};
 pub use numbers::{
     KeyId, KeyIdError, RegistrationId, RegistrationIdError, SignalDeviceId, SignalDeviceIdError,
 };
-pub use xeddsa::Verifier;
+pub use xeddsa::SignatureVerifier;
 
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 /// One-time keys of one kind that a device may have waiting.
-pub const MAX_KEYS: usize = 200;
+pub const MAX_ONE_TIME_KEYS: usize = 200;
 /// With fewer unused one-time keys than this a device runs low.
-pub const LOW: u32 = 20;
+pub const LOW_PREKEY_COUNT: u32 = 20;
 /// Unused one-time keys that a device is advised to have.
-pub const RECOMMENDED: u32 = 100;
+pub const RECOMMENDED_PREKEY_COUNT: u32 = 100;
 /// A signed prekey is active this long after its upload.
-pub const SIGNED_TTL: Duration = Duration::from_hours(7 * 24);
+pub const SIGNED_PREKEY_TTL: Duration = Duration::from_hours(7 * 24);
 /// And is still handed out this long after that: better an old key than no conversation.
-pub const SIGNED_GRACE: Duration = Duration::from_hours(30 * 24);
+pub const SIGNED_PREKEY_GRACE: Duration = Duration::from_hours(30 * 24);
 /// A client is asked for the next one when less than this is left.
-pub const ROTATE_BEFORE: Duration = Duration::from_hours(24);
+pub const SIGNED_PREKEY_ROTATION_LEAD: Duration = Duration::from_hours(24);
 
 /// A one-time prekey.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +60,7 @@ pub struct SignedPrekey {
 impl SignedPrekey {
     /// The signature is over the typed form, even of a key that was uploaded raw.
     #[must_use]
-    pub fn is_signed_by(&self, identity: &Verifier) -> bool {
+    pub fn is_signed_by(&self, identity: &SignatureVerifier) -> bool {
         identity.verifies(self.key.as_bytes(), &self.signature)
     }
 }
@@ -73,7 +75,7 @@ pub struct KyberPrekey {
 
 impl KyberPrekey {
     #[must_use]
-    pub fn is_signed_by(&self, identity: &Verifier) -> bool {
+    pub fn is_signed_by(&self, identity: &SignatureVerifier) -> bool {
         identity.verifies(self.key.as_bytes(), &self.signature)
     }
 }
@@ -82,7 +84,7 @@ impl KyberPrekey {
 /// the lasting ones with their ids, one after another. Every part has a fixed length,
 /// so nothing needs to stand between them.
 #[must_use]
-pub fn digest(
+pub fn published_keys_digest(
     identity: &PublicKey,
     signed: (KeyId, &PublicKey),
     last_resort: Option<(KeyId, &KyberKey)>,
@@ -90,16 +92,16 @@ pub fn digest(
     let (id, key) = signed;
     let mut hash = Sha256::new()
         .chain_update(identity.as_bytes())
-        .chain_update(wide(id))
+        .chain_update(key_id_bytes(id))
         .chain_update(key.as_bytes());
     if let Some((id, key)) = last_resort {
-        hash.update(wide(id));
+        hash.update(key_id_bytes(id));
         hash.update(key.as_bytes());
     }
     hash.finalize().into()
 }
 
 /// An id in eight bytes, the highest first. Ids are never negative.
-fn wide(id: KeyId) -> [u8; 8] {
+fn key_id_bytes(id: KeyId) -> [u8; 8] {
     i64::from(id.get()).to_be_bytes()
 }

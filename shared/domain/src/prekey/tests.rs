@@ -39,7 +39,7 @@ struct Message {
 }
 
 impl Identity {
-    fn verifier(&self) -> Verifier {
+    fn verifier(&self) -> SignatureVerifier {
         verifier(&self.key)
     }
 }
@@ -62,7 +62,7 @@ fn vectors() -> Vectors {
     serde_json::from_str(include_str!("vectors.json")).unwrap()
 }
 
-fn verifier(text: &str) -> Verifier {
+fn verifier(text: &str) -> SignatureVerifier {
     IdentityKey::parse(text.to_owned()).unwrap().verifier()
 }
 
@@ -282,9 +282,12 @@ fn a_digest_is_of_the_typed_forms_in_their_order() {
     let packed = [0x00, 0x0d, 0xd0].repeat(512);
     let kyber = [&[8][..], &packed, &[0xff; 32]].concat();
     let kyber = KyberKey::parse(&STANDARD.encode(kyber)).unwrap();
-    let short = digest(&identity, (signed_id, &signed), None);
-    let whole =
-        digest(&identity, (signed_id, &signed), Some((KeyId::from_stored(i32::MAX), &kyber)));
+    let short = published_keys_digest(&identity, (signed_id, &signed), None);
+    let whole = published_keys_digest(
+        &identity,
+        (signed_id, &signed),
+        Some((KeyId::from_stored(i32::MAX), &kyber)),
+    );
     let hex = |digest: [u8; 32]| digest.map(|byte| format!("{byte:02x}")).concat();
     assert_eq!(hex(short), "d5a252290d4a3598270377df9d27564e78511ae9510dbfad943d581bc41b35ec");
     assert_eq!(hex(whole), "b84bfe2ea1a43716f9c77daede5ee1280a0caf405345e44dfdc7a2dcd6b2cf46");

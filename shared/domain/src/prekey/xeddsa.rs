@@ -4,7 +4,7 @@
 //! by a bit of the signature that Ed25519 leaves at zero. From there on it is Ed25519
 //! (RFC 8032) without a cofactor: R is compared as bytes, and s must be canonical.
 
-use super::{PublicKey, Signature};
+use super::keys::{IdentityKey, PublicKey, Signature};
 use curve25519_dalek::montgomery::MontgomeryPoint;
 use ed25519_dalek::{Verifier as _, VerifyingKey};
 use std::sync::OnceLock;
@@ -12,14 +12,14 @@ use std::sync::OnceLock;
 /// Checks signatures by one identity key. Build it once for all of a device's keys: it
 /// keeps the Edwards point, whose making costs a third of a check.
 #[derive(Debug)]
-pub struct Verifier {
+pub struct SignatureVerifier {
     u: MontgomeryPoint,
     /// By sign. An app signs with one of the two alone, so the other is rarely made.
     /// `None` where there is no key.
     keys: [OnceLock<Option<VerifyingKey>>; 2],
 }
 
-impl Verifier {
+impl SignatureVerifier {
     #[must_use]
     pub(super) fn new(key: &PublicKey) -> Self {
         Self { u: MontgomeryPoint(key.u()), keys: [OnceLock::new(), OnceLock::new()] }
@@ -43,6 +43,13 @@ impl Verifier {
     }
 }
 
+impl IdentityKey {
+    #[must_use]
+    pub fn verifier(&self) -> SignatureVerifier {
+        SignatureVerifier::new(self.public())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::curve::SMALL_ORDER;
@@ -54,8 +61,8 @@ mod tests {
     use curve25519_dalek::scalar::Scalar;
 
     /// Of any u at all: what [`PublicKey`] refuses, too.
-    fn verifier(u: [u8; 32]) -> Verifier {
-        Verifier { u: MontgomeryPoint(u), keys: Default::default() }
+    fn verifier(u: [u8; 32]) -> SignatureVerifier {
+        SignatureVerifier { u: MontgomeryPoint(u), keys: Default::default() }
     }
 
     fn signature(bytes: &[u8; 64]) -> Signature {

@@ -8,8 +8,10 @@
 //! seen.
 
 use domain::ids::{DeviceId, UserId};
-use domain::prekey::lifecycle::SignedState;
-use domain::prekey::{KyberKey, LOW, RegistrationId, SIGNED_GRACE, SignalDeviceId};
+use domain::prekey::lifecycle::SignedPrekeyState;
+use domain::prekey::{
+    KyberKey, LOW_PREKEY_COUNT, RegistrationId, SIGNED_PREKEY_GRACE, SignalDeviceId,
+};
 use domain::time::Timestamp;
 use std::time::{Duration, SystemTime};
 use tokio_postgres::types::Type;
@@ -87,7 +89,7 @@ static TAKE_BUNDLES: LazyStatement = LazyStatement::new(|| {
     let low = |OneTimeKeyKind { table, .. }: OneTimeKeyKind| {
         format!(
             "t.may_take AND t.{table}_ample
-               AND t.{table}_uploaded - coalesce({table}.position, t.{table}_uploaded) < {LOW}"
+               AND t.{table}_uploaded - coalesce({table}.position, t.{table}_uploaded) < {LOW_PREKEY_COUNT}"
         )
     };
     let sql = format!(
@@ -111,7 +113,7 @@ static TAKE_BUNDLES: LazyStatement = LazyStatement::new(|| {
          {kyber}
          SELECT t.user_id, t.version AS device_list_version, t.device_id, t.signal_device_id,
                 t.registration_id, t.identity_id, t.public_key AS identity_key,
-                t.signed_id, t.signed_key, t.signed_signature, t.expires_at AS signed_expires_at,
+                t.signed_id, t.signed_key, t.signed_signature, t.expires_at AS signed_prekey_expires_at,
                 prekeys.key_id AS prekey_id, prekeys.public_key AS prekey,
                 kyber_prekeys.key_id AS kyber_id, kyber_prekeys.public_key AS kyber_key,
                 kyber_prekeys.signature AS kyber_signature,
@@ -156,7 +158,7 @@ row_struct! {
         signed_id: Option<i32>,
         signed_key: Option<String>,
         signed_signature: Option<String>,
-        signed_expires_at: Option<SystemTime>,
+        signed_prekey_expires_at: Option<SystemTime>,
         prekey_id: Option<i32>,
         prekey: Option<String>,
         kyber_id: Option<i32>,
@@ -253,7 +255,7 @@ impl Store {
             ("one_time", &one_time),
             ("device", &device),
             ("left_out", &left_out),
-            ("dead_before", &SystemTime::from(now - SIGNED_GRACE)),
+            ("dead_before", &SystemTime::from(now - SIGNED_PREKEY_GRACE)),
         ];
         let rows: Vec<BundleRow> = self.fetch_all(&TAKE_BUNDLES, parameters).await?;
         let low: Vec<Uuid> =
@@ -331,7 +333,7 @@ impl BundleRow {
         let signed = self
             .signed_id
             .zip(self.signed_key)
-            .zip(self.signed_signature.zip(self.signed_expires_at))
+            .zip(self.signed_signature.zip(self.signed_prekey_expires_at))
             .map(|((id, key), (signature, expires_at))| StoredSignedKey {
                 id,
                 key,
@@ -352,7 +354,8 @@ impl BundleRow {
             signal_device_id: SignalDeviceId::from_stored(self.signal_device_id),
             registration: self.registration_id.map(RegistrationId::from_stored),
             identity: self.identity_key,
-            signed: signed.filter(|signed| SignedState::of(signed.expires_at, now).is_served()),
+            signed: signed
+                .filter(|signed| SignedPrekeyState::of(signed.expires_at, now).is_served()),
             prekey: prekey(self.prekey_id, self.prekey),
             kyber_prekey: one_time.or(last_resort),
         };

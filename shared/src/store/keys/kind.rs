@@ -1,7 +1,7 @@
 //! The two kinds of one-time keys, treated alike: a [`OneTimeKeyKind`] is a table and its
 //! columns, and gives the SQL fragments over it.
 
-use domain::prekey::LOW;
+use domain::prekey::LOW_PREKEY_COUNT;
 use tokio_postgres::types::Type;
 
 /// A kind of one-time key: its table, and what of it is specific.
@@ -138,7 +138,7 @@ impl OneTimeKeyKind {
         let touched = format!("(o.renewed OR cardinality(:{hashes}::bytea[]) > 0)");
         format!(
             "{table}_uploaded = CASE WHEN {touched} THEN {came} ELSE i.{table}_uploaded END,
-             {table}_ample = CASE WHEN {touched} THEN {came} >= {LOW} ELSE i.{table}_ample END"
+             {table}_ample = CASE WHEN {touched} THEN {came} >= {LOW_PREKEY_COUNT} ELSE i.{table}_ample END"
         )
     }
 }

@@ -1,6 +1,6 @@
 //! `prekeys.low`: the outbox event that tells a device to upload one-time keys.
 
-use domain::prekey::LOW;
+use domain::prekey::LOW_PREKEY_COUNT;
 use domain::time::Timestamp;
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
@@ -19,7 +19,7 @@ static EMIT_PREKEYS_LOW: LazyStatement = LazyStatement::new(|| {
         format!(
             "(SELECT count(*) FROM (
                 SELECT FROM auth.{table} k WHERE k.device_id = i.device_id AND NOT k.is_used
-                 LIMIT {LOW}) k) AS {table}"
+                 LIMIT {LOW_PREKEY_COUNT}) k) AS {table}"
         )
     };
     let sql = format!(
@@ -30,13 +30,13 @@ static EMIT_PREKEYS_LOW: LazyStatement = LazyStatement::new(|| {
            SELECT c.* FROM counted c CROSS JOIN LATERAL (
              SELECT FROM auth.identity_keys i
               WHERE i.device_id = c.device_id AND i.xmin = c.version
-                AND (i.prekeys_ample AND c.prekeys < {LOW}
-                     OR i.kyber_prekeys_ample AND c.kyber_prekeys < {LOW})
+                AND (i.prekeys_ample AND c.prekeys < {LOW_PREKEY_COUNT}
+                     OR i.kyber_prekeys_ample AND c.kyber_prekeys < {LOW_PREKEY_COUNT})
                 FOR NO KEY UPDATE SKIP LOCKED) l),
          low AS (
            UPDATE auth.identity_keys i SET
-             prekeys_ample = i.prekeys_ample AND c.prekeys >= {LOW},
-             kyber_prekeys_ample = i.kyber_prekeys_ample AND c.kyber_prekeys >= {LOW}
+             prekeys_ample = i.prekeys_ample AND c.prekeys >= {LOW_PREKEY_COUNT},
+             kyber_prekeys_ample = i.kyber_prekeys_ample AND c.kyber_prekeys >= {LOW_PREKEY_COUNT}
              FROM crossed c WHERE i.device_id = c.device_id
            RETURNING i.user_id, i.device_id, c.prekeys, c.kyber_prekeys)
          INSERT INTO auth.outbox (user_id, topic, payload, created_at)

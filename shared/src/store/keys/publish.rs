@@ -3,7 +3,7 @@
 //! moves with every change of that.
 
 use domain::ids::{EntryId, UserId};
-use domain::prekey::lifecycle::signed_expires_at;
+use domain::prekey::lifecycle::signed_prekey_expires_at;
 use domain::prekey::{IdentityKey, KyberPrekey, Prekey, RegistrationId, SignedPrekey};
 use domain::time::Timestamp;
 use std::time::SystemTime;
@@ -72,7 +72,7 @@ static PUBLISH_KEYS: LazyStatement = LazyStatement::new(|| {
            INSERT INTO auth.signed_prekeys AS s (device_id, id, key_id, public_key, signature,
                   expires_at, created_at)
            SELECT device_id, :signed_row, :signed_id, :signed_key, :signed_signature,
-                  :signed_expires_at, :now
+                  :signed_prekey_expires_at, :now
              FROM published
            {SIGNED_REPLACES}),
          last_resort AS (
@@ -114,7 +114,7 @@ static PUBLISH_KEYS: LazyStatement = LazyStatement::new(|| {
         ("signed_id", Type::INT4),
         ("signed_key", Type::TEXT),
         ("signed_signature", Type::TEXT),
-        ("signed_expires_at", Type::TIMESTAMPTZ),
+        ("signed_prekey_expires_at", Type::TIMESTAMPTZ),
         ("last_resort_row", Type::UUID),
         ("last_resort_id", Type::INT4),
         ("last_resort_hash", Type::BYTEA),
@@ -156,7 +156,7 @@ pub(in crate::store) async fn publish_keys(
             ("signed_id", &signed.id.get()),
             ("signed_key", &signed.key.as_str()),
             ("signed_signature", &signed.signature.as_str()),
-            ("signed_expires_at", &SystemTime::from(signed_expires_at(now))),
+            ("signed_prekey_expires_at", &SystemTime::from(signed_prekey_expires_at(now))),
             ("last_resort_row", last_resort_row.as_uuid()),
             ("last_resort_id", &last_resort.map(|k| k.id.get())),
             ("last_resort_hash", &last_resort.map(|k| k.key.hash().to_vec())),

@@ -1,7 +1,7 @@
 //! Signed prekeys and Kyber keys of last resort: one of each per device, replaced as a whole.
 
 use domain::ids::EntryId;
-use domain::prekey::lifecycle::signed_expires_at;
+use domain::prekey::lifecycle::signed_prekey_expires_at;
 use domain::prekey::{IdentityKey, KyberPrekey, SignedPrekey};
 use domain::principal::Principal;
 use domain::time::Timestamp;
@@ -100,7 +100,7 @@ impl Store {
             ("key_id", &signed.id.get()),
             ("public_key", &signed.key.as_str()),
             ("signature", &signed.signature.as_str()),
-            ("expires_at", &SystemTime::from(signed_expires_at(now))),
+            ("expires_at", &SystemTime::from(signed_prekey_expires_at(now))),
         ];
         self.upload(&REPLACE_SIGNED_PREKEY, principal, Some(identity), now, keys).await
     }

@@ -1,7 +1,7 @@
 //! How many keys there are, of a device and of the fleet, and the clean-up of dead keys.
 
 use domain::ids::{DeviceId, UserId};
-use domain::prekey::{LOW, SIGNED_GRACE};
+use domain::prekey::{LOW_PREKEY_COUNT, SIGNED_PREKEY_GRACE};
 use domain::time::Timestamp;
 use std::time::{Duration, SystemTime};
 use tokio_postgres::types::Type;
@@ -40,7 +40,7 @@ static FIND_KEY_STATUS: LazyStatement = LazyStatement::new(|| {
                 (SELECT count(*) FROM auth.kyber_prekeys WHERE device_id = d.id AND NOT is_used)
                   AS kyber_prekeys,
                 (SELECT count(*) FROM auth.prekeys WHERE device_id = d.id) AS all_prekeys,
-                s.created_at AS signed_at, s.expires_at AS signed_expires_at
+                s.created_at AS signed_at, s.expires_at AS signed_prekey_expires_at
            FROM auth.devices d LEFT JOIN auth.signed_prekeys s ON s.device_id = d.id
           WHERE d.id = :device AND d.user_id = :user",
         [("device", Type::UUID), ("user", Type::UUID)],
@@ -53,7 +53,7 @@ row_struct! {
         kyber_prekeys: i64,
         all_prekeys: i64,
         signed_at: Option<SystemTime>,
-        signed_expires_at: Option<SystemTime>,
+        signed_prekey_expires_at: Option<SystemTime>,
     }
 }
 
@@ -123,7 +123,7 @@ impl Store {
         let row: Option<KeyStatusRow> = self.fetch_optional(&FIND_KEY_STATUS, parameters).await?;
         let Some(row) = row else { return Ok(None) };
         let count = |count| u32::try_from(count).map_err(|_| FIND_KEY_STATUS.unexpected("a count"));
-        let signed = row.signed_at.zip(row.signed_expires_at);
+        let signed = row.signed_at.zip(row.signed_prekey_expires_at);
         Ok(Some(KeyStatus {
             prekeys: count(row.prekeys)?,
             kyber_prekeys: count(row.kyber_prekeys)?,
@@ -140,7 +140,7 @@ impl Store {
         /// A device that has just uploaded one kind is about to upload the other.
         const QUIET: Duration = Duration::from_hours(24);
         let parameters: &[Parameter<'_>] = &[
-            ("dead_before", &SystemTime::from(now - SIGNED_GRACE)),
+            ("dead_before", &SystemTime::from(now - SIGNED_PREKEY_GRACE)),
             ("quiet_since", &SystemTime::from(now - QUIET)),
             ("devices", &devices),
         ];
@@ -151,7 +151,7 @@ impl Store {
     /// Counts the fleet's keys: reads every device's, for operators now and then.
     pub async fn key_stats(&self) -> Result<KeyStats, StoreError> {
         const DEADLINE: Duration = Duration::from_mins(1);
-        let low = i64::from(LOW);
+        let low = i64::from(LOW_PREKEY_COUNT);
         let rows = self.fetch_all_within(DEADLINE, &COUNT_KEYS, &[("low", &low)]).await?;
         let row: KeyStatsRow = COUNT_KEYS.one(rows)?;
         Ok(KeyStats {

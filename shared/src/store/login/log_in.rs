@@ -1,6 +1,6 @@
 //! Log in: a session of an existing account, on a new device or one that comes back.
 
-use domain::device::{MAX_SIGNAL_DEVICE_ID, SIGNAL_DEVICE_ID_REST};
+use domain::device::{MAX_SIGNAL_DEVICE_ID, SIGNAL_DEVICE_ID_REUSE_DELAY};
 use domain::ids::UserId;
 use domain::prekey::RegistrationId;
 use tokio_postgres::types::Type;
@@ -93,7 +93,7 @@ static INSERT_LOGIN: LazyStatement = LazyStatement::new(|| {
          SELECT user_id, id AS device_id, array(SELECT id FROM ended) AS ended,
                 signal_device_id IS NULL AS has_no_signal_device_id
            FROM device",
-        reuse = SIGNAL_DEVICE_ID_REST.as_secs() / (24 * 3600),
+        reuse = SIGNAL_DEVICE_ID_REUSE_DELAY.as_secs() / (24 * 3600),
         ended_event = session_ended("ended"),
         audit = audit("account"),
     );

@@ -23,7 +23,7 @@ pub struct RotatedSession {
     pub auth_time: Timestamp,
 }
 
-/// `domain::session::exchange` as expressions over the row. As one UPDATE they are evaluated
+/// `domain::session::rotate` as expressions over the row. As one UPDATE they are evaluated
 /// on the newest version of the row, under its lock.
 static EXCHANGE_REFRESH_TOKEN: LazyStatement = LazyStatement::new(|| {
     let window = format!("interval '{} seconds'", REPEAT_WINDOW.as_secs());

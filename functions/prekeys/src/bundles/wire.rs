@@ -79,7 +79,7 @@ pub struct Bundle {
     pub kyber_pre_key: Option<BundleSignedPrekey>,
 }
 
-/// The bundle of one device. The snake_case fields repeat it for older clients.
+/// The bundle of one device. The `snake_case` fields repeat it for older clients.
 #[derive(Serialize, ToSchema)]
 pub struct DeviceBundle {
     #[serde(flatten)]

@@ -10,6 +10,7 @@
 //! | [`contract`] | what every answer must hold, checked on every answer |
 //! | [`secrets`] | what no log line and no answer may hold, searched during the whole run |
 //! | [`twilio`] | a double of Twilio's HTTP API |
+//! | [`proxy`] | a TCP proxy before a store, which fails as networks do |
 //! | [`race`] | many requests at the same moment |
 //! | [`token`] | tokens taken apart, and put together as a forger would |
 
@@ -19,6 +20,7 @@
 pub mod client;
 pub mod contract;
 pub mod keys;
+pub mod proxy;
 pub mod race;
 pub mod reply;
 pub mod secrets;
@@ -29,5 +31,6 @@ pub mod twilio;
 
 pub use client::{Client, Session};
 pub use keys::Keys;
+pub use proxy::Proxy;
 pub use reply::Reply;
 pub use service::Service;

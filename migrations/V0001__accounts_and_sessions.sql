@@ -41,8 +41,6 @@ CREATE TABLE auth.sessions (
   id              uuid PRIMARY KEY,
   user_id         uuid NOT NULL REFERENCES auth.users_auth (id) ON DELETE CASCADE,
   device_id       uuid NOT NULL REFERENCES auth.devices (id) ON DELETE CASCADE,
-  -- What consumes a verification exactly once, under any concurrency.
-  verification_id uuid UNIQUE,
   auth_time       timestamptz NOT NULL,
   -- Refresh rotation: see domain::session.
   generation      integer NOT NULL DEFAULT 0 CHECK (generation >= 0),
@@ -52,13 +50,27 @@ CREATE TABLE auth.sessions (
   rotated_at      timestamptz NOT NULL,
   expires_at      timestamptz NOT NULL,
   revoked_at      timestamptz,
+  -- The call, or the new session, that ended it: a repeated call finds its own work.
+  ended_by        uuid,
   revoked_for     text CHECK (revoked_for IN ('logout', 'logout_all', 'replaced', 'refresh_reused')),
   created_at      timestamptz NOT NULL,
   CHECK ((revoked_at IS NULL) = (revoked_for IS NULL))
-);
+-- A refresh writes a new version of the row beside the old one, and into no index.
+) WITH (fillfactor = 85);
 -- The store itself keeps a device from having two live sessions.
 CREATE UNIQUE INDEX sessions_one_live_per_device ON auth.sessions (device_id) WHERE revoked_at IS NULL;
-CREATE INDEX sessions_by_user ON auth.sessions (user_id) WHERE revoked_at IS NULL;
+CREATE INDEX sessions_by_user ON auth.sessions (user_id);
+CREATE INDEX sessions_by_device ON auth.sessions (device_id);
+
+-- What consumes a verification exactly once, under any concurrency. No reference: deleting an
+-- account does not free the verification.
+CREATE TABLE auth.used_verifications (
+  verification_id uuid PRIMARY KEY,
+  -- The session or other result of the call that used it: a repeated call finds its own work.
+  used_by         uuid NOT NULL,
+  used_at         timestamptz NOT NULL
+);
+CREATE INDEX used_verifications_by_age ON auth.used_verifications (used_at);
 
 CREATE TABLE auth.login_history (
   id         uuid PRIMARY KEY,
@@ -69,6 +81,7 @@ CREATE TABLE auth.login_history (
   created_at timestamptz NOT NULL
 );
 CREATE INDEX login_history_by_user ON auth.login_history (user_id, created_at DESC);
+CREATE INDEX login_history_by_device ON auth.login_history (device_id);
 
 -- What other services and the security log must be told: written by the transaction
 -- that makes it true, delivered afterwards, at least once, in order per user.

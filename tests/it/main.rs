@@ -15,6 +15,7 @@ mod lambda;
 mod login;
 mod metrics;
 mod platform;
+mod postgres;
 mod prekeys;
 mod refresh;
 mod secrets;

@@ -39,6 +39,8 @@ struct Plan {
     loss: Option<(usize, Lost)>,
     /// New connections are accepted and then silent.
     swallows_new: bool,
+    /// The store is not told that the service closed a silent connection.
+    keeps_store_side: bool,
 }
 
 struct Shared {
@@ -71,7 +73,13 @@ impl Proxy {
     pub async fn to(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let plan = Plan { target, delay: Duration::ZERO, loss: None, swallows_new: false };
+        let plan = Plan {
+            target,
+            delay: Duration::ZERO,
+            loss: None,
+            swallows_new: false,
+            keeps_store_side: false,
+        };
         let shared = Arc::new(Shared {
             plan: Mutex::new(plan),
             fate: watch::Sender::new((0, Fate::Forwarded)),
@@ -120,6 +128,12 @@ impl Proxy {
     /// New connections are accepted and stay silent, until this is called with `false`.
     pub fn swallow_new(&self, swallows: bool) {
         self.shared.plan().swallows_new = swallows;
+    }
+
+    /// Whether the store keeps its side of a silent connection that the service has closed, as
+    /// when a network loses the closing too. For as long as the proxy lives.
+    pub fn keep_store_side(&self, keeps: bool) {
+        self.shared.plan().keeps_store_side = keeps;
     }
 
     /// The open connections are reset. New ones work.
@@ -230,7 +244,13 @@ async fn forward(client: &mut TcpStream, number: usize, shared: &Shared) {
             Fate::Forwarded => {}
             Fate::Reset => return reset(client),
             // The store keeps its side of a silent connection, and loses a half-open one.
-            Fate::Silent => return until_closed_or_reset(client, number, &mut fate).await,
+            Fate::Silent => {
+                until_closed_or_reset(client, number, &mut fate).await;
+                if shared.plan().keeps_store_side {
+                    until_dropped(&mut fate).await;
+                }
+                return;
+            }
             Fate::HalfOpen => {
                 drop(store);
                 return until_closed_or_reset(client, number, &mut fate).await;
@@ -294,4 +314,9 @@ async fn until_closed_or_reset(
             }
         }
     }
+}
+
+/// Waits until the proxy is dropped.
+async fn until_dropped(fate: &mut watch::Receiver<(usize, Fate)>) {
+    while fate.borrow_and_update().1 != Fate::Reset && fate.changed().await.is_ok() {}
 }

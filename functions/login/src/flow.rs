@@ -2,7 +2,7 @@
 
 use crate::state::LoginState;
 use domain::device::{Fingerprint, from_user_agent};
-use domain::ids::{DeviceId, EntryId, SessionId, UserId};
+use domain::ids::{CallId, DeviceId, EntryId, SessionId, UserId};
 use domain::phone::PhoneNumber;
 use domain::principal::Principal;
 use domain::session::Rotation;
@@ -88,13 +88,14 @@ pub async fn logout(
     device: Option<DeviceId>,
 ) -> Result<(), Problem> {
     let audit = entry(state, context, SecurityEvent::SessionEnded, principal.session);
+    let call = CallId::new(state.core.rng.bytes());
     let ended = match device {
-        None => Some(state.core.store.end_session(principal, context.now(), &audit).await?),
+        None => Some(state.core.store.end_session(principal, call, context.now(), &audit).await?),
         Some(device) => {
             state
                 .core
                 .store
-                .end_device_sessions(principal.user, device, context.now(), &audit)
+                .end_device_sessions(principal.user, device, call, context.now(), &audit)
                 .await?
         }
     };
@@ -110,7 +111,9 @@ pub async fn logout_all(
     principal: Principal,
 ) -> Result<(), Problem> {
     let audit = entry(state, context, SecurityEvent::AllSessionsEnded, principal.session);
-    let ended = state.core.store.end_all_sessions(principal.user, context.now(), &audit).await?;
+    let call = CallId::new(state.core.rng.bytes());
+    let ended =
+        state.core.store.end_all_sessions(principal.user, call, context.now(), &audit).await?;
     write_tombstones(state, &ended).await;
     Ok(())
 }

@@ -1,6 +1,7 @@
-//! The use case of refreshing: load, decide and store are one statement.
+//! The use case of refreshing: load, decide and store are one statement, or two in rare cases.
 
 use crate::state::TokensState;
+use domain::ids::CallId;
 use domain::session::RotationOutcome;
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::audit::{AuditEntry, SecurityEvent};
@@ -35,18 +36,21 @@ async fn exchange(
     let now = context.now();
     let refresh = state.verifier.verify_refresh(token.expose_secret(), now)?;
     let principal = refresh.principal;
-    let event = SecurityEvent::RefreshTokenReused;
-    let audit =
-        AuditEntry::new(event, Some(principal.session), &context.address(), now, state.core.rng);
+    let rng = state.core.rng;
+    let reuse = || {
+        let (event, session) = (SecurityEvent::RefreshTokenReused, Some(principal.session));
+        let audit = AuditEntry::new(event, session, &context.address(), now, rng);
+        (CallId::new(rng.bytes()), audit)
+    };
     let exchanged = state
         .core
         .store
-        .exchange_refresh_token(principal, refresh.position, now, &audit)
+        .exchange_refresh_token(principal, refresh.position, now, reuse)
         .await?
         .ok_or_else(|| Problem::new(Code::SessionEnded))?;
     match exchanged.outcome {
         RotationOutcome::Issued(rotation) => Ok(Tokens {
-            access_token: state.issuer.access(principal, now, state.core.rng)?,
+            access_token: state.issuer.access(principal, now, rng)?,
             refresh_token: state.issuer.refresh(principal, &rotation, exchanged.auth_time)?,
             user_id: *principal.user.as_uuid(),
             device_id: *principal.device.as_uuid(),

@@ -50,6 +50,13 @@ pub const VARIABLES: &[Variable] = &[
         "8",
         "1 in Lambda, else 8",
     ),
+    variable(
+        &["DATABASE_STATEMENTS"],
+        "`named` prepares each statement once per connection and sets the server's time-outs per \
+         connection. `unnamed` does neither, for a proxy that pins such sessions",
+        "",
+        "`named`",
+    ),
     variable(&["REDIS_URL"], "`rediss://…` (TLS) or `redis://…`", "its own Redis", "required"),
     variable(
         &["JWT_KEYS"],

@@ -211,6 +211,19 @@ pub(crate) fn process(pid: u32) -> Option<Pid> {
     i32::try_from(pid).ok().and_then(Pid::from_raw)
 }
 
+/// The processes that this one has started and that still run.
+pub(crate) fn children(parent: u32) -> Vec<Pid> {
+    let Ok(output) = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output() else {
+        return Vec::new();
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    let numbers = text.lines().filter_map(|line| {
+        let mut numbers = line.split_whitespace().filter_map(|number| number.parse::<u32>().ok());
+        numbers.next().zip(numbers.next())
+    });
+    numbers.filter(|(_, of)| *of == parent).filter_map(|(pid, _)| process(pid)).collect()
+}
+
 /// Whether a process of this id runs whose program's name contains `name`: an id in an old
 /// file may belong to another program by now.
 pub(crate) fn runs(pid: u32, name: &str) -> bool {

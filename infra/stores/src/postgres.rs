@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Signal, kill_process};
+
 use crate::account::{Account, private_folder, reachable, temporary_folder_for};
 use crate::error::StoreError;
 use crate::find::{self, Found};
@@ -151,6 +153,26 @@ impl Postgres {
         let (guard, _) = on_a_port(NAME, Some(self.port), |port| self.server.run(port))?;
         self.guard = guard;
         Ok(())
+    }
+
+    /// Suspends it with all of its processes: connections stay open and get no answer.
+    pub fn pause(&self) {
+        // First the one that starts others.
+        self.guard.signal(Signal::STOP);
+        self.signal_children(Signal::STOP);
+    }
+
+    /// Ends a [`Self::pause`].
+    pub fn resume(&self) {
+        self.signal_children(Signal::CONT);
+        self.guard.signal(Signal::CONT);
+    }
+
+    fn signal_children(&self, signal: Signal) {
+        for child in guard::children(self.guard.server()) {
+            // One that has exited needs no signal.
+            let _ = kill_process(child, signal);
+        }
     }
 
     /// Stops it and waits until it has exited.

@@ -69,9 +69,22 @@ row_id!(
     EntryId
 );
 id!(
+    /// One invocation of a state change. It is drawn by the server before the first try, so
+    /// that a repeated try finds its own work.
+    CallId
+);
+id!(
     /// A running verification. Whoever knows it may try codes: it never prints in logs.
     VerificationId
 );
+
+impl CallId {
+    /// A UUID v4 (RFC 9562 §5.4).
+    #[must_use]
+    pub fn new(random: [u8; 16]) -> Self {
+        Self(Builder::from_random_bytes(random).into_uuid())
+    }
+}
 
 impl VerificationId {
     /// A UUID v4 (RFC 9562 §5.4).

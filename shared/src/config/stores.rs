@@ -15,6 +15,9 @@ pub struct PostgresConfig {
     pub ca: Option<String>,
     /// Connections that are kept: one in a Lambda sandbox, which serves one request at a time.
     pub pool: usize,
+    /// Whether statements are prepared by name and server limits are set per connection: not
+    /// behind a proxy that pins such sessions.
+    pub prepares: bool,
 }
 
 impl PostgresConfig {
@@ -24,6 +27,14 @@ impl PostgresConfig {
             url: database_url(env),
             ca: env.optional("DATABASE_CA"),
             pool: env.number("DATABASE_POOL", if is_lambda { 1 } else { 8 }, 1, 100),
+            prepares: match env.text("DATABASE_STATEMENTS", "named").as_str() {
+                "named" => true,
+                "unnamed" => false,
+                _ => {
+                    env.error("DATABASE_STATEMENTS", "must be named or unnamed");
+                    true
+                }
+            },
         };
         let parsed: Option<tokio_postgres::Config> = config.url.expose_secret().parse().ok();
         let encrypted = parsed.is_none_or(|parsed| parsed.get_ssl_mode() == SslMode::Require);

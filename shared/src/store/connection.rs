@@ -1,63 +1,77 @@
-//! The store: a pool of connections, and single statements over it. Nothing is connected
-//! before the first statement.
+//! The store: single statements over the pool, and the one loop that repeats what a lost
+//! connection or a conflict interrupted. Nothing is connected before the first statement.
+//!
+//! Every statement and transaction may be repeated: the contract of each is in the method
+//! that sends it. Most find their own work by an id that was drawn before the first try.
 
-use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
-};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use secrecy::ExposeSecret as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio_postgres::config::SslMode;
-use tokio_postgres::{Client, NoTls};
 
-use super::error::StoreError;
-use super::statement::{FromRow, LazyStatement, Parameter, Statement, read_all};
+use super::error::{Repeat, StoreError};
+use super::pool::{Lease, Pool};
+use super::statement::{FromRow, LazyStatement, Parameter, Statement, read_all, row_struct};
+use super::tls::tls;
+use crate::clock::{Clock, Rng};
 use crate::config::error::ConfigError;
 use crate::config::stores::PostgresConfig;
 
-/// A statement or transaction that takes longer is given up, and its connection with it.
+/// A statement or transaction that takes longer is given up, its repeats included.
 const DEADLINE: Duration = Duration::from_secs(2);
+/// How long a connection that was idle for a while may take for its first work.
+const IDLE_DEADLINE: Duration = Duration::from_millis(500);
+/// The server ends what nobody waits for any more. These are parameters of the connection, so
+/// that they hold for any role; a proxy that refuses them needs them on the role.
+const SERVER_LIMITS: &str = "-c statement_timeout=2s \
+    -c idle_in_transaction_session_timeout=1s \
+    -c client_connection_check_interval=500ms \
+    -c plan_cache_mode=force_generic_plan";
 
 static PING_POSTGRES: LazyStatement =
     LazyStatement::new(|| Statement::new("ping_postgres", "SELECT 1 AS alive", Vec::new()));
 
-pub(super) static STATEMENTS: &[&LazyStatement] = &[&PING_POSTGRES];
+/// Of the connection on which it runs.
+static COUNT_PREPARED: LazyStatement = LazyStatement::new(|| {
+    let sql = "SELECT count(*) AS prepared FROM pg_catalog.pg_prepared_statements";
+    Statement::new("count_prepared", sql, Vec::new())
+});
+
+row_struct! {
+    struct PreparedRow { prepared: i64 }
+}
+
+pub(super) static STATEMENTS: &[&LazyStatement] = &[&PING_POSTGRES, &COUNT_PREPARED];
 
 /// Postgres, as the functions use it.
 pub struct Store {
     pool: Pool,
+    rng: Rng,
     round_trips: AtomicU64,
 }
 
 impl Store {
     /// Prepares the pool.
-    pub fn new(config: &PostgresConfig) -> Result<Self, ConfigError> {
+    pub fn new(config: &PostgresConfig, clock: Clock, rng: Rng) -> Result<Self, ConfigError> {
         let invalid = |error| ConfigError { variable: "DATABASE_URL", error };
         let mut postgres: tokio_postgres::Config = config
             .url
             .expose_secret()
             .parse()
             .map_err(|_| invalid("is not an address of Postgres"))?;
-        postgres.connect_timeout(DEADLINE).application_name("auth");
-        let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = match tls(&postgres, config.ca.as_deref())? {
-            None => Manager::from_config(postgres, NoTls, manager_config),
-            Some(tls) => Manager::from_config(postgres, tls, manager_config),
-        };
-        let pool = Pool::builder(manager)
-            .max_size(config.pool)
-            .runtime(Runtime::Tokio1)
-            .timeouts(Timeouts {
-                wait: Some(DEADLINE),
-                create: Some(DEADLINE),
-                recycle: Some(DEADLINE),
-            })
-            .build()
-            .map_err(|_| invalid("does not allow a pool"))?;
-        Ok(Self { pool, round_trips: AtomicU64::new(0) })
+        postgres
+            .connect_timeout(DEADLINE)
+            .application_name("auth")
+            .tcp_user_timeout(DEADLINE)
+            .keepalives_idle(Duration::from_secs(30))
+            .keepalives_interval(Duration::from_secs(5))
+            .keepalives_retries(3);
+        if config.prepares {
+            let given = postgres.get_options().map(|options| format!("{options} "));
+            postgres.options(given.unwrap_or_default() + SERVER_LIMITS);
+        }
+        let tls = tls(&postgres, config.ca.as_deref())?;
+        let pool = Pool::new(postgres, tls, config.prepares, config.pool, clock);
+        Ok(Self { pool, rng, round_trips: AtomicU64::new(0) })
     }
 
     /// Round trips made so far: what the bench counts.
@@ -75,16 +89,10 @@ impl Store {
         self.execute(&PING_POSTGRES, &[]).await
     }
 
-    /// A connection for a statement or transaction of that name.
-    pub(super) async fn connect(&self, name: &'static str) -> Result<ConnectionGuard, StoreError> {
-        match self.pool.get().await {
-            Ok(client) => Ok(ConnectionGuard { name, client: Some(client) }),
-            Err(PoolError::Timeout(_)) => Err(StoreError::Timeout { statement: name }),
-            Err(PoolError::Backend(error)) => {
-                Err(StoreError::Unreachable { statement: name, source: Some(error.into()) })
-            }
-            Err(_) => Err(StoreError::Unreachable { statement: name, source: None }),
-        }
+    /// How many statements are prepared on the connection that was used last.
+    pub async fn prepared_statements(&self) -> Result<i64, StoreError> {
+        let row: PreparedRow = self.fetch_one(&COUNT_PREPARED, &[]).await?;
+        Ok(row.prepared)
     }
 
     /// Sends one statement: one round trip, within the deadline.
@@ -130,88 +138,98 @@ impl Store {
         statement: &'static Statement,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<R>, StoreError> {
-        let bound = statement.bind(parameters)?;
-        let rows = within(deadline, statement.name(), async {
-            let connection = self.connect(statement.name()).await?;
+        let bound = &statement.bind(parameters)?;
+        let send = |lease: Lease| async move {
             self.count_round_trip();
-            let rows = statement.send(connection.client()?, &bound).await;
-            connection.finish();
-            rows
-        });
-        read_all(&rows.await?)
-    }
-}
-
-/// Gives up what takes too long, the wait for a connection included. A connection that is
-/// in use closes with it.
-pub(super) async fn with_timeout<T>(
-    name: &'static str,
-    work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    within(DEADLINE, name, work).await
-}
-
-async fn within<T>(
-    deadline: Duration,
-    name: &'static str,
-    work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    let timeout = StoreError::Timeout { statement: name };
-    tokio::time::timeout(deadline, work).await.unwrap_or(Err(timeout))
-}
-
-/// A checked-out connection that is closed, not returned, when dropped unfinished: the
-/// server then rolls back whatever was open.
-pub(super) struct ConnectionGuard {
-    name: &'static str,
-    client: Option<Object>,
-}
-
-impl ConnectionGuard {
-    pub(super) fn client(&self) -> Result<&Client, StoreError> {
-        let missing = StoreError::Unreachable { statement: self.name, source: None };
-        self.client.as_ref().map(|client| -> &Client { client }).ok_or(missing)
+            let rows = statement.send(lease.connection(statement.name())?, bound).await?;
+            lease.finish();
+            Ok(rows)
+        };
+        read_all(&self.run(statement.name(), deadline, send).await?)
     }
 
-    /// Returns the connection to the pool.
-    pub(super) fn finish(mut self) {
-        drop(self.client.take());
-    }
-}
-
-impl Drop for ConnectionGuard {
-    fn drop(&mut self) {
-        if let Some(client) = self.client.take() {
-            drop(Object::take(client));
-        }
-    }
-}
-
-/// TLS for a Postgres address, verified against the public authorities and `ca` (PEM);
-/// none where the address disables it.
-pub fn tls(
-    postgres: &tokio_postgres::Config,
-    ca: Option<&str>,
-) -> Result<Option<tokio_postgres_rustls::MakeRustlsConnect>, ConfigError> {
-    let invalid = |error| ConfigError { variable: "DATABASE_CA", error };
-    if postgres.get_ssl_mode() == SslMode::Disable {
-        return Ok(None);
-    }
-    let mut roots = rustls::RootCertStore::empty();
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    if let Some(pem) = ca {
-        for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-            let added = certificate.ok().map(|certificate| roots.add(certificate));
-            if !matches!(added, Some(Ok(()))) {
-                return Err(invalid("is not PEM certificates"));
+    /// Runs a statement or transaction on a connection of the pool, within the deadline. A
+    /// lost connection or a conflict with another transaction repeats it.
+    pub(super) async fn run<T, F>(
+        &self,
+        name: &'static str,
+        deadline: Duration,
+        work: impl Fn(Lease) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let timeout = StoreError::Timeout { statement: name };
+        let repeating = async {
+            let (mut losses, mut conflicts) = (0, 0);
+            loop {
+                let (result, was_idle) = self.run_once(name, &work).await;
+                let Err(error) = result else { return result };
+                let wait = match error.repeat() {
+                    // The idle connection was lost without notice.
+                    Repeat::Never if was_idle && matches!(error, StoreError::Timeout { .. }) => {
+                        wait_after_loss(&mut losses)
+                    }
+                    Repeat::Never => None,
+                    Repeat::OnNewConnection => wait_after_loss(&mut losses),
+                    Repeat::AfterConflict => wait_after_conflict(&mut conflicts),
+                };
+                let Some(wait) = wait else { return Err(error) };
+                if error.repeat() != Repeat::AfterConflict {
+                    self.pool.discard_idle();
+                }
+                tracing::debug!(statement = name, error = %error, "repeating after a failure");
+                if !wait.is_zero() {
+                    tokio::time::sleep(self.jitter(wait)).await;
+                }
             }
-        }
+        };
+        tokio::time::timeout(deadline, repeating).await.unwrap_or(Err(timeout))
     }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|_| invalid("cannot be used: TLS is not available"))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Some(tokio_postgres_rustls::MakeRustlsConnect::new(config)))
+
+    /// One try, and whether its connection had been idle for a while.
+    async fn run_once<T, F>(
+        &self,
+        name: &'static str,
+        work: &impl Fn(Lease) -> F,
+    ) -> (Result<T, StoreError>, bool)
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let lease = match self.pool.acquire(name).await {
+            Ok(lease) => lease,
+            Err(error) => return (Err(error), false),
+        };
+        if !lease.was_idle() {
+            return (work(lease).await, false);
+        }
+        let timeout = StoreError::Timeout { statement: name };
+        let result = tokio::time::timeout(IDLE_DEADLINE, work(lease)).await;
+        (result.unwrap_or(Err(timeout)), true)
+    }
+
+    /// Half of the wait to all of it, so that two that met do not meet again.
+    fn jitter(&self, wait: Duration) -> Duration {
+        wait / 2 + wait.mul_f64(f64::from(self.rng.next_u32()) / f64::from(u32::MAX)) / 2
+    }
+}
+
+/// A transaction's deadline is that of a single statement.
+pub(super) const TRANSACTION_DEADLINE: Duration = DEADLINE;
+
+/// The first repeat is sent at once: the server is usually fine. A restart or a failover
+/// takes longer.
+fn wait_after_loss(losses: &mut u32) -> Option<Duration> {
+    *losses += 1;
+    match *losses {
+        1 => Some(Duration::ZERO),
+        2 => Some(Duration::from_millis(100)),
+        3 => Some(Duration::from_millis(400)),
+        _ => None,
+    }
+}
+
+fn wait_after_conflict(conflicts: &mut u32) -> Option<Duration> {
+    *conflicts += 1;
+    (*conflicts <= 5).then(|| Duration::from_millis(10) * *conflicts)
 }

@@ -38,6 +38,17 @@ impl StoreError {
         }
     }
 
+    /// Whether, and how, the store itself repeats what failed.
+    pub(super) fn repeat(&self) -> Repeat {
+        match self {
+            Self::Unreachable { .. } => Repeat::OnNewConnection,
+            Self::Statement { source, .. } => source.repeat(),
+            Self::Timeout { .. } | Self::UnexpectedData { .. } | Self::Parameters { .. } => {
+                Repeat::Never
+            }
+        }
+    }
+
     /// The unique constraint that the statement violated, if that is why it failed.
     #[must_use]
     pub fn unique_violation(&self) -> Option<&str> {
@@ -46,6 +57,16 @@ impl StoreError {
             _ => None,
         }
     }
+}
+
+/// How the store repeats a statement or transaction that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeat {
+    Never,
+    /// The connection was lost, or leads to a server that does not write.
+    OnNewConnection,
+    /// Another transaction was in the way. Nothing of this one was kept.
+    AfterConflict,
 }
 
 /// Gives the outcome that a violated unique constraint stands for; other errors stay errors.
@@ -86,6 +107,29 @@ impl PostgresError {
                 constraint.as_deref()
             }
             _ => None,
+        }
+    }
+
+    fn repeat(&self) -> Repeat {
+        let state = match &self.0 {
+            Kind::Refused { state, .. } => state,
+            Kind::Closed | Kind::Io(_) => return Repeat::OnNewConnection,
+            Kind::WrongType | Kind::Other => return Repeat::Never,
+        };
+        match state.code() {
+            // serialization_failure, deadlock_detected
+            "40001" | "40P01" => Repeat::AfterConflict,
+            // read_only_sql_transaction: after a failover the old primary is a replica.
+            "25006"
+            // admin_shutdown, crash_shutdown, cannot_connect_now
+            | "57P01" | "57P02" | "57P03"
+            // idle_in_transaction_session_timeout, idle_session_timeout
+            | "25P03" | "57P05"
+            // A prepared statement that a migration made stale, or that a proxy lost.
+            | "0A000" | "26000" => Repeat::OnNewConnection,
+            // connection_exception
+            code if code.starts_with("08") => Repeat::OnNewConnection,
+            _ => Repeat::Never,
         }
     }
 

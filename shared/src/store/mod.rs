@@ -4,7 +4,9 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `connection` | [`Store`]: the pool, single statements, time-outs, TLS |
+//! | `connection` | [`Store`]: single statements, deadlines, repeats |
+//! | `pool` | the connections, their age, cancellation |
+//! | `tls` | TLS to Postgres |
 //! | `statement` | [`Statement`]: named parameters and columns |
 //! | `transaction` | `Store::transaction`: writes of several statements |
 //! | `error` | [`StoreError`] and what of a Postgres error may be shown |
@@ -14,8 +16,8 @@
 //! | [`keys`] | the key directory: identity, signed, one-time and last-resort keys |
 //! | `outbox` | `outbox`, `audit_heads`: SQL fragments that other statements end with |
 //!
-//! Every statement goes out with its types (`query_typed`): one round trip, and no named
-//! prepared statement that would pin a connection of a proxy.
+//! Every statement is prepared once per connection, with a generic plan. Where a proxy pins
+//! sessions with prepared statements, `DATABASE_STATEMENTS=unnamed` sends each with its types.
 
 pub mod accounts;
 mod connection;
@@ -23,13 +25,16 @@ mod error;
 pub mod keys;
 pub mod login;
 mod outbox;
+mod pool;
 pub mod sessions;
 mod statement;
+mod tls;
 mod transaction;
 
-pub use connection::{Store, tls};
+pub use connection::Store;
 pub use error::{PostgresError, StoreError};
 pub use statement::Statement;
+pub use tls::tls;
 
 /// Every statement that the store sends, for the test that prepares each one.
 #[must_use]
@@ -47,6 +52,7 @@ pub fn statements() -> Vec<&'static Statement> {
         keys::status::STATEMENTS,
         keys::upload::STATEMENTS,
         login::log_in::STATEMENTS,
+        login::new_login::STATEMENTS,
         login::register::STATEMENTS,
         sessions::end::STATEMENTS,
         sessions::find::STATEMENTS,

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use tokio_postgres::types::{FromSql, ToSql, Type};
 
 use super::error::StoreError;
+use super::pool::Connection;
 
 /// A value for the placeholder of that name.
 pub type Parameter<'a> = (&'static str, &'a (dyn ToSql + Sync));
@@ -85,16 +86,47 @@ impl Statement {
 
     /// Sends the statement. It is on its way when the future was polled once: of several
     /// futures that are polled in order, the statements reach Postgres in that order.
-    pub(crate) async fn send(
+    ///
+    /// On a connection's first use it is sent with its text, and prepared behind that in the
+    /// same round trip. Later uses are neither parsed nor planned.
+    pub(super) async fn send(
         &'static self,
-        client: &tokio_postgres::Client,
+        connection: &Connection,
         bound: &Bound<'_>,
     ) -> Result<Vec<Row>, StoreError> {
         let statement = self.name;
-        let rows = client.query_typed(&self.sql, &bound.0).await;
+        let sent = connection.begin();
+        let rows = self.query(connection, bound).await;
+        sent.finish();
         let rows =
             rows.map_err(|error| StoreError::Statement { statement, source: error.into() })?;
         Ok(rows.into_iter().map(|row| Row { row, statement }).collect())
+    }
+
+    async fn query(
+        &'static self,
+        connection: &Connection,
+        bound: &Bound<'_>,
+    ) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
+        let (client, key) = (connection.client(), std::ptr::from_ref(self).addr());
+        if let Some(prepared) = connection.prepared(key) {
+            let values: Vec<_> = bound.0.iter().map(|(value, _)| *value).collect();
+            return client.query(&prepared, &values).await;
+        }
+        if !connection.prepares() {
+            return client.query_typed(&self.sql, &bound.0).await;
+        }
+        let types: Vec<Type> = self.types.iter().map(|(_, of)| of.clone()).collect();
+        let (rows, prepared) = tokio::join!(
+            biased;
+            client.query_typed(&self.sql, &bound.0),
+            client.prepare_typed(&self.sql, &types),
+        );
+        // Behind a statement that failed in a transaction it fails too: the next use tries.
+        if let Ok(prepared) = prepared {
+            connection.remember(key, prepared);
+        }
+        rows
     }
 
     /// The first row, of a statement that always returns one.

@@ -3,8 +3,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::connection::{ConnectionGuard, Store, with_timeout};
+use super::connection::{Store, TRANSACTION_DEADLINE};
 use super::error::StoreError;
+use super::pool::{Connection, Lease};
 use super::statement::{Bound, FromRow, Parameter, Row, Statement, read_all};
 
 /// An open transaction. Dropped before it ended, it closes its connection: the server rolls
@@ -13,7 +14,7 @@ use super::statement::{Bound, FromRow, Parameter, Row, Statement, read_all};
 pub struct Transaction<'s> {
     name: &'static str,
     store: &'s Store,
-    connection: ConnectionGuard,
+    lease: Lease,
     begun: AtomicBool,
     /// A statement failed: Postgres answers COMMIT without an error, and commits nothing.
     failed: AtomicBool,
@@ -35,27 +36,30 @@ impl<T> Ended<T> {
 pub type Query<'q> = (&'static Statement, &'q [Parameter<'q>]);
 
 impl Store {
-    /// Runs `work` in a transaction, within the deadline. The name stands in errors.
+    /// Runs `work` in a transaction, within the deadline. The name stands in errors. The work
+    /// may run again from its beginning: after a lost connection nobody knows whether COMMIT
+    /// arrived, so it must recognise its own rows.
     pub(crate) async fn transaction<'s, T, F>(
         &'s self,
         name: &'static str,
-        work: impl FnOnce(Transaction<'s>) -> F,
+        work: impl Fn(Transaction<'s>) -> F,
     ) -> Result<T, StoreError>
     where
         F: Future<Output = Result<Ended<T>, StoreError>>,
     {
-        with_timeout(name, async {
+        let work = &work;
+        let begin = |lease: Lease| async move {
             let transaction = Transaction {
                 name,
                 store: self,
-                connection: self.connect(name).await?,
+                lease,
                 begun: AtomicBool::new(false),
                 failed: AtomicBool::new(false),
                 in_flight: AtomicUsize::new(0),
             };
             work(transaction).await.map(|Ended(outcome)| outcome)
-        })
-        .await
+        };
+        self.run(name, TRANSACTION_DEADLINE, begin).await
     }
 }
 
@@ -95,14 +99,14 @@ impl Transaction<'_> {
             return Err(StoreError::UnexpectedData { statement: self.name, what });
         }
         self.end("COMMIT").await?;
-        self.connection.finish();
+        self.lease.finish();
         Ok(Ended(outcome))
     }
 
     /// Takes everything back.
     pub async fn rollback<T>(self, outcome: T) -> Result<Ended<T>, StoreError> {
         self.end("ROLLBACK").await?;
-        self.connection.finish();
+        self.lease.finish();
         Ok(Ended(outcome))
     }
 
@@ -118,7 +122,7 @@ impl Transaction<'_> {
             tokio::join!(biased; self.send(statement, &bound), self.end("ROLLBACK"));
         ended?;
         let rows = read_all(&rows?)?;
-        self.connection.finish();
+        self.lease.finish();
         Ok(Ended(rows))
     }
 
@@ -142,7 +146,7 @@ impl Transaction<'_> {
         locked?;
         let rows = rows?;
         ended?;
-        self.connection.finish();
+        self.lease.finish();
         Ok(Ended(read_all(&rows)?))
     }
 
@@ -158,15 +162,15 @@ impl Transaction<'_> {
         statement: &'static Statement,
         bound: &Bound<'_>,
     ) -> Result<Vec<Row>, StoreError> {
-        let client = self.connection.client()?;
+        let connection = self.lease.connection(self.name)?;
         let _flight = self.depart();
         let rows = if self.begun.swap(true, Ordering::Relaxed) {
-            statement.send(client, bound).await
+            statement.send(connection, bound).await
         } else {
             let (begun, rows) = tokio::join!(
                 biased;
-                client.batch_execute("BEGIN"),
-                statement.send(client, bound)
+                batch(connection, "BEGIN"),
+                statement.send(connection, bound)
             );
             begun.map_err(|error| self.error(error)).and(rows)
         };
@@ -175,9 +179,9 @@ impl Transaction<'_> {
     }
 
     async fn end(&self, command: &'static str) -> Result<(), StoreError> {
-        let client = self.connection.client()?;
+        let connection = self.lease.connection(self.name)?;
         let _flight = self.depart();
-        client.batch_execute(command).await.map_err(|error| self.error(error))
+        batch(connection, command).await.map_err(|error| self.error(error))
     }
 
     fn error(&self, error: tokio_postgres::Error) -> StoreError {
@@ -206,4 +210,11 @@ impl Drop for Flight<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+async fn batch(connection: &Connection, command: &str) -> Result<(), tokio_postgres::Error> {
+    let sent = connection.begin();
+    let result = connection.client().batch_execute(command).await;
+    sent.finish();
+    result
 }

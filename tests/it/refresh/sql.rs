@@ -2,7 +2,7 @@
 //! row, compared after every step, and the model's runs over the statement.
 
 use super::model::{self, BEGINNING, Pure, Server};
-use domain::ids::{DeviceId, SessionId, UserId};
+use domain::ids::{CallId, DeviceId, SessionId, UserId};
 use domain::principal::Principal;
 use domain::session::{MAX_FORKS, Rotation, RotationOutcome, TokenPosition, expires_at, rotate};
 use domain::time::Timestamp;
@@ -53,7 +53,7 @@ impl Row {
             .execute(
                 "UPDATE auth.sessions SET generation = $1, forks = $2, used_fork = $3,
                    issued_at = $4, rotated_at = $5, auth_time = $6, expires_at = $7,
-                   revoked_at = NULL, revoked_for = NULL",
+                   revoked_at = NULL, revoked_for = NULL, ended_by = NULL",
                 &[
                     &rotation.generation,
                     &rotation.forks,
@@ -97,14 +97,24 @@ impl Row {
         let event = SecurityEvent::RefreshTokenReused;
         let audit = AuditEntry::new(event, Some(self.principal.session), "203.0.113.7", now, Rng);
         let store = &self.service.state.core.store;
-        let exchanged = store.exchange_refresh_token(self.principal, token, now, &audit).await;
+        let exchanged = store
+            .exchange_refresh_token(self.principal, token, now, || {
+                (CallId::new(Rng.bytes()), audit)
+            })
+            .await;
         exchanged.expect("the statement runs").map(|exchanged| exchanged.outcome)
     }
 
     async fn log_out(&self, now: Timestamp) {
         let event = SecurityEvent::SessionEnded;
         let audit = AuditEntry::new(event, Some(self.principal.session), "203.0.113.7", now, Rng);
-        let ended = self.service.state.core.store.end_session(self.principal, now, &audit).await;
+        let ended = self
+            .service
+            .state
+            .core
+            .store
+            .end_session(self.principal, CallId::new(Rng.bytes()), now, &audit)
+            .await;
         assert_eq!(ended.expect("the statement runs").len(), 1);
     }
 }

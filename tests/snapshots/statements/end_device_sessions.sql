@@ -1,37 +1,43 @@
 -- end_device_sessions
 -- $1 user uuid
--- $2 now timestamptz
--- $3 audit_entry text
--- $4 audit_personal jsonb
--- $5 device uuid
+-- $2 call uuid
+-- $3 now timestamptz
+-- $4 audit_entry text
+-- $5 audit_personal jsonb
+-- $6 device uuid
 -- returns ended _uuid
 -- returns is_own_device bool
-WITH own_device AS (SELECT id FROM auth.devices WHERE id = $5 AND user_id = $1),
+WITH own_device AS (SELECT id FROM auth.devices WHERE id = $6 AND user_id = $1),
          ended AS (
-           UPDATE auth.sessions AS s SET revoked_at = $2, revoked_for = 'logout'
+           UPDATE auth.sessions AS s
+              SET revoked_at = $3, revoked_for = 'logout', ended_by = $2
             WHERE s.id IN (SELECT id FROM auth.sessions
                             WHERE user_id = $1 AND revoked_at IS NULL AND device_id IN (SELECT id FROM own_device)
                             ORDER BY id FOR UPDATE)
            RETURNING s.id, s.user_id),
+         tombstones AS ( -- also of what an earlier call ended, whose answer may be lost
+           SELECT id FROM ended UNION
+           SELECT id FROM auth.sessions
+            WHERE user_id = $1 AND device_id IN (SELECT id FROM own_device) AND revoked_at > $3 - interval '120 seconds'),
          cause AS (SELECT DISTINCT user_id FROM ended),
          ended_event AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)
-           SELECT user_id, 'session.ended', jsonb_build_object('sessionId', id), $2
+           SELECT user_id, 'session.ended', jsonb_build_object('sessionId', id), $3
              FROM ended),
          audit_head AS (
            INSERT INTO auth.audit_heads AS h (user_id, seq, head)
            SELECT user_id, 1, sha256(decode(repeat('00', 32), 'hex') || int8send(1)
-                    || convert_to($3, 'UTF8'))
+                    || convert_to($4, 'UTF8'))
              FROM cause
            ON CONFLICT (user_id) DO UPDATE
              SET seq = h.seq + 1,
-                 head = sha256(h.head || int8send(h.seq + 1) || convert_to($3, 'UTF8'))
+                 head = sha256(h.head || int8send(h.seq + 1) || convert_to($4, 'UTF8'))
            RETURNING user_id, seq, head),
          audit_event AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)
            SELECT user_id, 'audit',
                   jsonb_build_object('seq', seq, 'hash', encode(head, 'hex'),
-                                     'entry', $3, 'personal', $4), $2
+                                     'entry', $4, 'personal', $5), $3
              FROM audit_head)
-         SELECT array(SELECT id FROM ended) AS ended,
+         SELECT array(SELECT id FROM tombstones) AS ended,
                 EXISTS (SELECT FROM own_device) AS is_own_device

@@ -4,8 +4,9 @@
 -- $3 generation int4
 -- $4 fork int4
 -- $5 now timestamptz
--- $6 audit_entry text
--- $7 audit_personal jsonb
+-- $6 call uuid
+-- $7 audit_entry text
+-- $8 audit_personal jsonb
 -- returns generation int4
 -- returns forks int4
 -- returns used_fork int4
@@ -29,16 +30,16 @@ WITH rotated AS (
           AND $5 < s.rotated_at + interval '10 seconds')) THEN $5 END,
              revoked_for = CASE WHEN (NOT (s.generation = $3 AND $4 >= 0 AND $4 < s.forks) AND NOT (s.generation - 1 = $3 AND s.used_fork IS NOT DISTINCT FROM $4) AND NOT ($3 >= 0 AND $4 >= 0 AND $3 < s.generation
           AND $3 >= s.generation - 8
-          AND $5 < s.rotated_at + interval '10 seconds')) THEN 'refresh_reused' END
+          AND $5 < s.rotated_at + interval '10 seconds')) THEN 'refresh_reused' END,
+             ended_by = CASE WHEN (NOT (s.generation = $3 AND $4 >= 0 AND $4 < s.forks) AND NOT (s.generation - 1 = $3 AND s.used_fork IS NOT DISTINCT FROM $4) AND NOT ($3 >= 0 AND $4 >= 0 AND $3 < s.generation
+          AND $3 >= s.generation - 8
+          AND $5 < s.rotated_at + interval '10 seconds')) THEN $6 END
            WHERE s.id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL
              AND s.expires_at > $5
-           RETURNING s.id, s.user_id, s.device_id, s.generation, s.forks, s.used_fork,
+           RETURNING s.id, s.user_id, s.generation, s.forks, s.used_fork,
                      s.issued_at, s.rotated_at, s.auth_time,
                      -- of the row as it is now: the token was exchanged for its newest
                      (s.generation - 1 = $3 AND s.used_fork IS NOT DISTINCT FROM $4) AS issued, s.revoked_at IS NOT NULL AS reused),
-         active_device AS (
-           UPDATE auth.devices AS d SET last_active = $5 FROM rotated
-            WHERE d.id = rotated.device_id AND rotated.issued),
          reused_session AS (SELECT id, user_id FROM rotated WHERE reused),
          ended_event AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)
@@ -47,17 +48,20 @@ WITH rotated AS (
          audit_head AS (
            INSERT INTO auth.audit_heads AS h (user_id, seq, head)
            SELECT user_id, 1, sha256(decode(repeat('00', 32), 'hex') || int8send(1)
-                    || convert_to($6, 'UTF8'))
+                    || convert_to($7, 'UTF8'))
              FROM reused_session
            ON CONFLICT (user_id) DO UPDATE
              SET seq = h.seq + 1,
-                 head = sha256(h.head || int8send(h.seq + 1) || convert_to($6, 'UTF8'))
+                 head = sha256(h.head || int8send(h.seq + 1) || convert_to($7, 'UTF8'))
            RETURNING user_id, seq, head),
          audit_event AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)
            SELECT user_id, 'audit',
                   jsonb_build_object('seq', seq, 'hash', encode(head, 'hex'),
-                                     'entry', $6, 'personal', $7), $5
+                                     'entry', $7, 'personal', $8), $5
              FROM audit_head)
          SELECT generation, forks, used_fork, issued_at, rotated_at, auth_time, issued, reused
            FROM rotated
+         UNION ALL
+         SELECT generation, forks, used_fork, issued_at, rotated_at, auth_time, false, true
+           FROM auth.sessions WHERE id = $1 AND user_id = $2 AND ended_by = $6

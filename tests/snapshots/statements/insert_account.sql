@@ -27,6 +27,9 @@ WITH account AS (
            VALUES ($1, $22, $19, $19, $19)
            ON CONFLICT (phone_number) DO NOTHING
            RETURNING id AS user_id),
+         used AS (
+           INSERT INTO auth.used_verifications (verification_id, used_by, used_at)
+           SELECT $14, $13, $19 FROM account),
          device AS (
            INSERT INTO auth.devices (id, user_id, device_fingerprint, device_name, device_type, model, os_version, app_version, fcm_token, apns_token, is_verified, last_active, created_at, updated_at, signal_device_id)
            SELECT $2, user_id, $3, coalesce($4, $6),
@@ -34,8 +37,8 @@ WITH account AS (
                   $11, $12, true, $19, $19, $19, 1
              FROM account),
          session AS (
-           INSERT INTO auth.sessions (id, user_id, device_id, verification_id, auth_time, issued_at, rotated_at, expires_at, created_at)
-           SELECT $13, user_id, $2, $14, $19, $19, $19, $15, $19
+           INSERT INTO auth.sessions (id, user_id, device_id, auth_time, issued_at, rotated_at, expires_at, created_at)
+           SELECT $13, user_id, $2, $19, $19, $19, $15, $19
              FROM account),
          history AS (
            INSERT INTO auth.login_history (id, user_id, device_id, ip_address, status, created_at)

@@ -25,12 +25,17 @@
 -- returns device_id uuid
 -- returns ended _uuid
 -- returns has_no_signal_device_id bool
-WITH account AS (SELECT $1 AS user_id),
+WITH used AS (
+           INSERT INTO auth.used_verifications (verification_id, used_by, used_at)
+           VALUES ($14, $13, $19)
+           ON CONFLICT DO NOTHING RETURNING 1),
+         account AS (SELECT $1 AS user_id FROM used),
          ended AS (
-           UPDATE auth.sessions AS s SET revoked_at = $19, revoked_for = 'replaced'
+           UPDATE auth.sessions AS s
+              SET revoked_at = $19, revoked_for = 'replaced', ended_by = $13
              FROM auth.devices AS d
             WHERE d.user_id = $1 AND d.device_fingerprint = $3
-              AND s.device_id = d.id AND s.revoked_at IS NULL
+              AND s.device_id = d.id AND s.revoked_at IS NULL AND EXISTS (SELECT FROM used)
            RETURNING s.id, s.user_id),
          numbers AS (
            SELECT greatest(0,
@@ -53,6 +58,7 @@ WITH account AS (SELECT $1 AS user_id),
                   $11, $12,
                   NOT EXISTS (SELECT 1 FROM auth.devices o WHERE o.user_id = $1),
                   $19, $19, $19, (SELECT free FROM number)
+             FROM used
             WHERE (SELECT count(*) FROM ended) >= 0 -- the old session ends before all else
            ON CONFLICT (user_id, device_fingerprint) DO UPDATE SET
              device_name = coalesce($4, d.device_name),
@@ -66,8 +72,8 @@ WITH account AS (SELECT $1 AS user_id),
              signal_device_id = coalesce(d.signal_device_id, excluded.signal_device_id)
            RETURNING id, user_id, id = $2 AS is_new, signal_device_id),
          session AS (
-           INSERT INTO auth.sessions (id, user_id, device_id, verification_id, auth_time, issued_at, rotated_at, expires_at, created_at)
-           SELECT $13, user_id, id, $14, $19, $19, $19, $15, $19
+           INSERT INTO auth.sessions (id, user_id, device_id, auth_time, issued_at, rotated_at, expires_at, created_at)
+           SELECT $13, user_id, id, $19, $19, $19, $15, $19
              FROM device),
          history AS (
            INSERT INTO auth.login_history (id, user_id, device_id, ip_address, status, created_at)

@@ -7,7 +7,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::new_login::{
-    DEVICE_COLUMNS, LoginCompleted, LoginOutcome, NewLogin, SESSION_COLUMNS, TYPES,
+    DEVICE_COLUMNS, LoginCompleted, LoginOutcome, NewLogin, SESSION_COLUMNS, TYPES, find_own_login,
     map_login_constraint,
 };
 use crate::store::connection::Store;
@@ -32,15 +32,20 @@ row_struct! {
 
 /// The account's row is locked first (`lock_account`): this statement sees what was committed
 /// before, and two log-ins of one device follow each other. Then the old session, then the
-/// device: in the order in which a refresh locks them.
+/// device. It writes nothing and returns no row if the verification is used.
 static INSERT_LOGIN: LazyStatement = LazyStatement::new(|| {
     let sql = format!(
-        "WITH account AS (SELECT :user AS user_id),
+        "WITH used AS (
+           INSERT INTO auth.used_verifications (verification_id, used_by, used_at)
+           VALUES (:verification, :session, :now)
+           ON CONFLICT DO NOTHING RETURNING 1),
+         account AS (SELECT :user AS user_id FROM used),
          ended AS (
-           UPDATE auth.sessions AS s SET revoked_at = :now, revoked_for = 'replaced'
+           UPDATE auth.sessions AS s
+              SET revoked_at = :now, revoked_for = 'replaced', ended_by = :session
              FROM auth.devices AS d
             WHERE d.user_id = :user AND d.device_fingerprint = :fingerprint
-              AND s.device_id = d.id AND s.revoked_at IS NULL
+              AND s.device_id = d.id AND s.revoked_at IS NULL AND EXISTS (SELECT FROM used)
            RETURNING s.id, s.user_id),
          numbers AS (
            SELECT greatest(0,
@@ -63,6 +68,7 @@ static INSERT_LOGIN: LazyStatement = LazyStatement::new(|| {
                   :fcm_token, :apns_token,
                   NOT EXISTS (SELECT 1 FROM auth.devices o WHERE o.user_id = :user),
                   :now, :now, :now, (SELECT free FROM number)
+             FROM used
             WHERE (SELECT count(*) FROM ended) >= 0 -- the old session ends before all else
            ON CONFLICT (user_id, device_fingerprint) DO UPDATE SET
              device_name = coalesce(:device_name, d.device_name),
@@ -77,7 +83,7 @@ static INSERT_LOGIN: LazyStatement = LazyStatement::new(|| {
            RETURNING id, user_id, id = :device AS is_new, signal_device_id),
          session AS (
            INSERT INTO auth.sessions ({SESSION_COLUMNS})
-           SELECT :session, user_id, id, :verification, :now, :now, :now, :expires_at, :now
+           SELECT :session, user_id, id, :now, :now, :now, :expires_at, :now
              FROM device),
          history AS (
            INSERT INTO auth.login_history (id, user_id, device_id, ip_address, status, created_at)
@@ -140,10 +146,14 @@ async fn log_in(
     parameters.push(("registration_id", &registration));
     let (inserted, published) = tokio::join!(
         biased;
-        transaction.fetch_one(&INSERT_LOGIN, &parameters),
+        transaction.fetch_optional(&INSERT_LOGIN, &parameters),
         login.publish_keys(&transaction, user),
     );
-    let inserted: InsertedLoginRow = inserted?;
+    let inserted: Option<InsertedLoginRow> = inserted?;
+    let Some(inserted) = inserted else {
+        let used = find_own_login(transaction, login).await?;
+        return Ok(used.map(|used| used.unwrap_or(LoginOutcome::VerificationUsed)));
+    };
     // Without keys no peer addresses the device; the log-in that brings some gets an id, or
     // is refused.
     if login.keys.is_some() && inserted.has_no_signal_device_id {

@@ -1,6 +1,6 @@
 //! The two transactions that create a session: register and log in. Either everything is
-//! written (user, device, session, history, outbox events) or nothing, and the session's
-//! unique `verification_id` consumes the verification exactly once. COMMIT is sent only when
+//! written (user, device, session, history, outbox events) or nothing, and the primary key of
+//! `used_verifications` lets a verification be used exactly once. COMMIT is sent only when
 //! all before it was answered: a transaction that was given up never commits later.
 //!
 //! | file | what it holds |
@@ -10,7 +10,7 @@
 //! | `log_in` | an existing account |
 
 pub(super) mod log_in;
-mod new_login;
+pub(super) mod new_login;
 pub(super) mod register;
 
 pub use new_login::{DeviceDetails, LoginCompleted, LoginOutcome, NewLogin};

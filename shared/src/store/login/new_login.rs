@@ -14,8 +14,8 @@ use crate::audit::AuditEntry;
 use crate::store::error::{StoreError, map_constraint};
 use crate::store::keys::publish::{NewKeys, publish_keys};
 use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL};
-use crate::store::statement::Parameter;
-use crate::store::transaction::Transaction;
+use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
+use crate::store::transaction::{Ended, Transaction};
 
 /// What the client said of its device.
 #[derive(Debug)]
@@ -105,8 +105,52 @@ pub(super) const TYPES: [(&str, Type); 21] = [
 pub(super) const DEVICE_COLUMNS: &str = "id, user_id, device_fingerprint, device_name, \
      device_type, model, os_version, app_version, fcm_token, apns_token, is_verified, \
      last_active, created_at, updated_at, signal_device_id";
-pub(super) const SESSION_COLUMNS: &str = "id, user_id, device_id, verification_id, auth_time, \
-     issued_at, rotated_at, expires_at, created_at";
+pub(super) const SESSION_COLUMNS: &str =
+    "id, user_id, device_id, auth_time, issued_at, rotated_at, expires_at, created_at";
+
+/// Consumes the verification for the CTE `account (user_id)`. The primary key lets one call
+/// succeed; another waits for its transaction.
+pub(super) const USED_VERIFICATION: &str = "used AS (
+           INSERT INTO auth.used_verifications (verification_id, used_by, used_at)
+           SELECT :verification, :session, :now FROM account)";
+
+/// The login that used the verification, if it is of this very call: an earlier try whose
+/// answer was lost. With the sessions that it ended.
+static FIND_OWN_LOGIN: LazyStatement = LazyStatement::new(|| {
+    Statement::new(
+        "find_own_login",
+        "SELECT s.user_id, s.device_id,
+                array(SELECT e.id FROM auth.sessions e
+                       WHERE e.device_id = s.device_id AND e.ended_by = s.id) AS ended
+           FROM auth.used_verifications v
+           LEFT JOIN auth.sessions s ON s.id = v.used_by AND s.id = :session
+          WHERE v.verification_id = :verification",
+        [("verification", Type::UUID), ("session", Type::UUID)],
+    )
+});
+
+row_struct! {
+    struct OwnLoginRow { user_id: Option<Uuid>, device_id: Option<Uuid>, ended: Vec<Uuid> }
+}
+
+pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&FIND_OWN_LOGIN];
+
+/// Ends a transaction that wrote nothing, and reads why: the login of an earlier try of this
+/// call, a verification that another call used, or neither.
+pub(super) async fn find_own_login(
+    transaction: Transaction<'_>,
+    login: &NewLogin,
+) -> Result<Ended<Option<LoginOutcome>>, StoreError> {
+    let parameters: &[Parameter<'_>] =
+        &[("verification", login.verification.as_uuid()), ("session", login.session.as_uuid())];
+    let rows = transaction.rollback_with::<OwnLoginRow>(&FIND_OWN_LOGIN, parameters).await?;
+    Ok(rows.map(|rows| {
+        let OwnLoginRow { user_id, device_id, ended } = rows.into_iter().next()?;
+        Some(user_id.zip(device_id).map_or(LoginOutcome::VerificationUsed, |(user, device)| {
+            LoginOutcome::Completed(LoginCompleted::new(user, device, ended))
+        }))
+    }))
+}
 
 /// Values that parameters refer to and the login does not hold as such.
 pub(super) struct Derived {
@@ -191,7 +235,7 @@ pub(super) fn map_login_constraint(
     result: Result<LoginOutcome, StoreError>,
 ) -> Result<LoginOutcome, StoreError> {
     map_constraint(result, |constraint| match constraint {
-        "sessions_verification_id_key" => Some(LoginOutcome::VerificationUsed),
+        "used_verifications_pkey" => Some(LoginOutcome::VerificationUsed),
         "identity_keys_identity" => Some(LoginOutcome::IdentityKeyInUse),
         _ => None,
     })

@@ -5,12 +5,12 @@ use uuid::Uuid;
 
 use super::new_login::{
     DEVICE_COLUMNS, LoginCompleted, LoginOutcome, NewLogin, SESSION_COLUMNS, TYPES,
-    map_login_constraint,
+    USED_VERIFICATION, find_own_login, map_login_constraint,
 };
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
 use crate::store::outbox::audit::audit;
-use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
+use crate::store::statement::{LazyStatement, Statement, row_struct};
 use crate::store::transaction::{Ended, Transaction};
 
 /// Writes nothing and returns no row if the number has an account.
@@ -21,6 +21,7 @@ static INSERT_ACCOUNT: LazyStatement = LazyStatement::new(|| {
            VALUES (:user, :phone, :now, :now, :now)
            ON CONFLICT (phone_number) DO NOTHING
            RETURNING id AS user_id),
+         {USED_VERIFICATION},
          device AS (
            INSERT INTO auth.devices ({DEVICE_COLUMNS})
            SELECT :device, user_id, :fingerprint, coalesce(:device_name, :default_device_name),
@@ -29,7 +30,7 @@ static INSERT_ACCOUNT: LazyStatement = LazyStatement::new(|| {
              FROM account),
          session AS (
            INSERT INTO auth.sessions ({SESSION_COLUMNS})
-           SELECT :session, user_id, :device, :verification, :now, :now, :now, :expires_at, :now
+           SELECT :session, user_id, :device, :now, :now, :now, :expires_at, :now
              FROM account),
          history AS (
            INSERT INTO auth.login_history (id, user_id, device_id, ip_address, status, created_at)
@@ -51,16 +52,7 @@ row_struct! {
     struct InsertedRow { user_id: Uuid }
 }
 
-static FIND_USED_VERIFICATION: LazyStatement = LazyStatement::new(|| {
-    Statement::new(
-        "find_used_verification",
-        "SELECT 1 AS used FROM auth.sessions WHERE verification_id = :verification",
-        [("verification", Type::UUID)],
-    )
-});
-
-pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
-    &[&INSERT_ACCOUNT, &FIND_USED_VERIFICATION];
+pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&INSERT_ACCOUNT];
 
 impl Store {
     /// Creates an account with its first device and session: one statement, two more for
@@ -92,12 +84,7 @@ async fn register(
         let completed = LoginCompleted::new(user_id, *login.device.as_uuid(), Vec::new());
         return transaction.commit(LoginOutcome::Completed(completed)).await;
     }
-    // Nothing was written, so the reason may be read afterwards: either a repeated request
-    // whose first attempt succeeded, or a number that someone else registered.
-    let verification: &[Parameter<'_>] = &[("verification", login.verification.as_uuid())];
-    let used = transaction.rollback_with::<()>(&FIND_USED_VERIFICATION, verification).await?;
-    Ok(used.map(|used| match used.first() {
-        Some(()) => LoginOutcome::VerificationUsed,
-        None => LoginOutcome::AccountExists,
-    }))
+    // The number has an account: of an earlier try of this call, or of someone else.
+    let used = find_own_login(transaction, login).await?;
+    Ok(used.map(|used| used.unwrap_or(LoginOutcome::AccountExists)))
 }

@@ -1,0 +1,12 @@
+-- find_own_login
+-- $1 verification uuid
+-- $2 session uuid
+-- returns user_id uuid
+-- returns device_id uuid
+-- returns ended _uuid
+SELECT s.user_id, s.device_id,
+                array(SELECT e.id FROM auth.sessions e
+                       WHERE e.device_id = s.device_id AND e.ended_by = s.id) AS ended
+           FROM auth.used_verifications v
+           LEFT JOIN auth.sessions s ON s.id = v.used_by AND s.id = $2
+          WHERE v.verification_id = $1

@@ -35,7 +35,8 @@ pub fn render(
         .and_then(|()| directory::table(&mut text, &figures, psql))
         .and_then(|()| floors(&mut text, &figures))
         .and_then(|()| budgets(&mut text, &figures, starts))
-        .and_then(|()| self::starts(&mut text, starts));
+        .and_then(|()| self::starts(&mut text, starts))
+        .and_then(|()| writeln!(text, "\n{}", include_str!("sizes.md").trim_end()));
     written.expect("a string takes everything");
     text
 }

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 pub struct Sample {
     /// CPU time of one request, in microseconds.
     pub cpu: f64,
+    /// CPU time of Postgres and of Redis for it, in microseconds.
+    pub postgres: f64,
+    pub redis: f64,
     /// From request to answer, each; empty where nothing was sent.
     pub latencies: Vec<Duration>,
 }
@@ -47,7 +50,7 @@ pub fn cpu_of<T>(times: usize, mut call: impl FnMut() -> T) -> Sample {
     for _ in 0..times {
         std::hint::black_box(call());
     }
-    Sample { cpu: micros(thread_cpu().saturating_sub(before), times), latencies: Vec::new() }
+    Sample { cpu: micros(thread_cpu().saturating_sub(before), times), ..Sample::default() }
 }
 
 /// The same for calls that wait: of this thread, which is the whole runtime.
@@ -59,7 +62,8 @@ pub async fn cpu_of_async<T>(times: usize, mut call: impl AsyncFnMut() -> T) -> 
         std::hint::black_box(call().await);
         latencies.push(asked.elapsed());
     }
-    Sample { cpu: micros(thread_cpu().saturating_sub(before), times), latencies }
+    let cpu = micros(thread_cpu().saturating_sub(before), times);
+    Sample { cpu, latencies, ..Sample::default() }
 }
 
 /// The value that this share of all values does not exceed; 0 of none.

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::figures::{Sample, micros};
 use crate::server::Server;
+use tests::stores::server_cpu;
 
 /// What a step of an errand asks.
 pub struct Ask {
@@ -117,10 +118,14 @@ impl Load {
     /// The same, with what it cost the server.
     pub async fn measure(&mut self, server: &Server, errands: Vec<Errand>) -> (Vec<Value>, Sample) {
         let count = errands.len();
-        let before = server.usage().cpu;
+        let (before, stores_before) = (server.usage().cpu, server_cpu());
         let (answers, latencies) = self.run(errands).await;
+        let stores = server_cpu();
         let cpu = micros(server.usage().cpu.saturating_sub(before), count);
-        (answers, Sample { cpu, latencies })
+        let of = |after: Duration, before| micros(after.saturating_sub(before), count);
+        let postgres = of(stores.postgres, stores_before.postgres);
+        let redis = of(stores.redis, stores_before.redis);
+        (answers, Sample { cpu, postgres, redis, latencies })
     }
 }
 

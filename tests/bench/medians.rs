@@ -63,6 +63,15 @@ impl Medians<'_> {
         median(self.samples.get(name).into_iter().flatten().map(|sample| sample.cpu))
     }
 
+    /// Microseconds of Postgres' CPU, and of Redis', for one.
+    pub fn stores(&self, name: &str) -> (f64, f64) {
+        let samples = || self.samples.get(name).into_iter().flatten();
+        (
+            median(samples().map(|sample| sample.postgres)),
+            median(samples().map(|sample| sample.redis)),
+        )
+    }
+
     /// Milliseconds that this share of all requests did not exceed.
     pub fn latency(&self, name: &str, percent: usize) -> f64 {
         let all = self.samples.get(name).into_iter().flatten().flat_map(|s| &s.latencies);

@@ -139,5 +139,5 @@ fn statement(user: Uuid, device: Option<Uuid>) -> String {
 }
 
 fn sample(latencies: Vec<Duration>) -> Sample {
-    Sample { cpu: 0.0, latencies }
+    Sample { latencies, ..Sample::default() }
 }

@@ -93,19 +93,20 @@ fn operations(text: &mut String, all: &[Medians<'_>; 2]) -> std::fmt::Result {
         writeln!(
             text,
             "\n### {title}\n\n\
-             | operation | CPU, µs | floor, µs | ratio | Postgres | Redis | p50, ms | p99, ms | floor p50, ms | first service, ms |\n\
-             |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+             | operation | CPU, µs | floor, µs | ratio | Postgres CPU, µs | Redis CPU, µs | trips to Postgres | to Redis | p50, ms | p99, ms | floor p50, ms | first service, ms |\n\
+             |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
         )?;
         for operation in &OPERATIONS {
             let (cpu, floor) = (figures.cpu(operation.name), figures.floor(operation));
             let (limited, lifted) = figures.trips(operation.name);
+            let (postgres, redis) = figures.stores(operation.name);
             let first = FIRST.iter().find(|(name, _)| *name == operation.name);
             let first = first
                 .filter(|_| title == TITLES[0])
                 .map_or_else(String::new, |(_, ms)| format!("{ms} ({:.0} ×)", ms * 1e3 / cpu));
             writeln!(
                 text,
-                "| {} | {cpu:.0} | {floor:.0} | {:.2} | {} | {} | {:.2} | {:.2} | {:.2} | {first} |",
+                "| {} | {cpu:.0} | {floor:.0} | {:.2} | {postgres:.0} | {redis:.0} | {} | {} | {:.2} | {:.2} | {:.2} | {first} |",
                 operation.title,
                 cpu / floor,
                 trip(limited.postgres, lifted.postgres),

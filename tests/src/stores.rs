@@ -5,6 +5,7 @@ use ::stores::{Options, Postgres, Redis};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio_postgres::NoTls;
 
@@ -58,6 +59,29 @@ impl Stores {
 #[must_use]
 pub fn psql() -> Option<PathBuf> {
     servers().postgres.psql()
+}
+
+/// CPU time that a server has used so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ServerCpu {
+    pub postgres: Duration,
+    pub redis: Duration,
+}
+
+/// What the servers of this process have used, where the system has /proc. Connections of
+/// Postgres that have been closed are not counted.
+#[must_use]
+pub fn server_cpu() -> ServerCpu {
+    let Servers { postgres, redis } = servers();
+    // Nanoseconds on a processor, of the process' first thread: both servers work in that.
+    let of = |pid: u32| -> Option<Duration> {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;
+        text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+    };
+    ServerCpu {
+        postgres: postgres.processes().into_iter().filter_map(of).sum(),
+        redis: of(redis.pid()).unwrap_or_default(),
+    }
 }
 
 /// A connection for looking at, or meddling with, a database.

@@ -155,6 +155,15 @@ impl Postgres {
         Ok(())
     }
 
+    /// The process ids of the server and of all that it has started.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        let server = self.guard.server();
+        let children = guard::children(server).into_iter();
+        let children = children.filter_map(|pid| u32::try_from(pid.as_raw_nonzero().get()).ok());
+        std::iter::once(server).chain(children).collect()
+    }
+
     /// Suspends it with all of its processes: connections stay open and get no answer.
     pub fn pause(&self) {
         // First the one that starts others.

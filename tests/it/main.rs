@@ -11,6 +11,7 @@ mod counted;
 mod edge;
 mod house;
 mod journey;
+mod kills;
 mod lambda;
 mod login;
 mod metrics;

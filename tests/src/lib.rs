@@ -7,6 +7,9 @@
 //! | [`service`] | all functions' routers over those stores, with a clock that tests move |
 //! | [`client`] | an app on a phone: it signs up, logs in, refreshes |
 //! | [`keys`] | the public keys of an app |
+//! | [`remote`], [`app`] | an honest app that uses a service in another process |
+//! | [`invariants`] | what must hold of both stores, whatever was killed or lost |
+//! | [`soak`] | the runs of `cargo soak` |
 //! | [`contract`] | what every answer must hold, checked on every answer |
 //! | [`secrets`] | what no log line and no answer may hold, searched during the whole run |
 //! | [`twilio`] | a double of Twilio's HTTP API |
@@ -17,14 +20,18 @@
 #![allow(clippy::missing_panics_doc, reason = "a test that cannot go on panics")]
 #![allow(clippy::return_self_not_must_use, reason = "a reply may be looked at further")]
 
+pub mod app;
 pub mod client;
 pub mod contract;
+pub mod invariants;
 pub mod keys;
 pub mod proxy;
 pub mod race;
+pub mod remote;
 pub mod reply;
 pub mod secrets;
 pub mod service;
+pub mod soak;
 pub mod stores;
 pub mod token;
 pub mod twilio;

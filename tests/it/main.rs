@@ -7,6 +7,7 @@ mod circles;
 mod config;
 mod contract;
 mod correlation;
+mod costs;
 mod counted;
 mod edge;
 mod house;

@@ -47,9 +47,7 @@ fn the_arrows_between_our_crates_are_the_houses() {
         let allowed: BTreeSet<&str> = match member.as_str() {
             "shared/domain" | "infra/stores" => BTreeSet::new(),
             "shared" => ["domain"].into(),
-            "shared/sms" => ["shared"].into(),
-            // Its tests start a Postgres of their own.
-            "shared/migrations" => ["shared", "stores"].into(),
+            "shared/sms" | "shared/migrations" => ["shared"].into(),
             "functions/verify" => ["domain", "shared", "sms"].into(),
             "infra/local" => everything().collect(),
             "tests" => everything().chain(["local"]).collect(),

@@ -16,6 +16,7 @@ mod kills;
 mod lambda;
 mod login;
 mod metrics;
+mod migrations;
 mod platform;
 mod postgres;
 mod prekeys;

@@ -209,7 +209,7 @@ pub fn functions() -> Result<(), Error> {
 
 pub async fn migrate_run(port: u16) -> Result<(), Error> {
     let (url, ca) = migration_target(port)?;
-    let applied = migrations::run(Database { url: &url, ca: ca.as_deref() }).await?;
+    let applied = runner().run(Database { url: &url, ca: ca.as_deref() }).await?;
     if applied.is_empty() {
         return print("no migration is pending\n");
     }
@@ -218,7 +218,7 @@ pub async fn migrate_run(port: u16) -> Result<(), Error> {
 
 pub async fn migrate_revert(port: u16) -> Result<(), Error> {
     let (url, ca) = migration_target(port)?;
-    match migrations::revert(Database { url: &url, ca: ca.as_deref() }).await? {
+    match runner().revert(Database { url: &url, ca: ca.as_deref() }).await? {
         Some(migration) => print(&format!("reverted {migration}\n")),
         None => print("no migration is applied\n"),
     }
@@ -226,7 +226,7 @@ pub async fn migrate_revert(port: u16) -> Result<(), Error> {
 
 pub async fn migrate_status(port: u16) -> Result<(), Error> {
     let (url, ca) = migration_target(port)?;
-    for migration in migrations::status(Database { url: &url, ca: ca.as_deref() }).await? {
+    for migration in runner().status(Database { url: &url, ca: ca.as_deref() }).await? {
         let when = match &migration.applied_on {
             Some(when) => format!("applied {when}"),
             None => "pending".to_owned(),
@@ -237,8 +237,13 @@ pub async fn migrate_status(port: u16) -> Result<(), Error> {
 }
 
 pub fn migrate_new(name: &str) -> Result<(), Error> {
-    let files = migrations::create(name)?;
+    let files = runner().create(name)?;
     files.iter().try_for_each(|file| print(&format!("wrote {}\n", file.display())))
+}
+
+/// A runner that prints what it waits for.
+fn runner() -> migrations::Runner {
+    migrations::Runner { report: stores::print_progress, ..migrations::repository() }
 }
 
 /// The URL and the certificate authority of the database to migrate: those of the environment,

@@ -82,6 +82,7 @@ CREATE TABLE auth.login_history (
 );
 CREATE INDEX login_history_by_user ON auth.login_history (user_id, created_at DESC);
 CREATE INDEX login_history_by_device ON auth.login_history (device_id);
+CREATE INDEX login_history_by_age ON auth.login_history (created_at);
 
 -- What other services and the security log must be told: written by the transaction
 -- that makes it true, delivered afterwards, at least once, in order per user.
@@ -95,6 +96,7 @@ CREATE TABLE auth.outbox (
   delivered_at timestamptz
 );
 CREATE INDEX outbox_undelivered ON auth.outbox (seq) WHERE delivered_at IS NULL;
+CREATE INDEX outbox_delivered ON auth.outbox (delivered_at) WHERE delivered_at IS NOT NULL;
 
 -- The newest link of each user's chain of security events.
 CREATE TABLE auth.audit_heads (
@@ -102,3 +104,11 @@ CREATE TABLE auth.audit_heads (
   seq     bigint NOT NULL,
   head    bytea NOT NULL CHECK (octet_length(head) = 32)
 );
+
+-- How far maintenance has come in a table that it walks over in the order of the ids.
+CREATE TABLE auth.maintenance_positions (
+  task  text PRIMARY KEY,
+  after uuid NOT NULL
+);
+INSERT INTO auth.maintenance_positions (task, after)
+VALUES ('delete_old_sessions', '00000000-0000-0000-0000-000000000000');

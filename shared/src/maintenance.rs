@@ -1,10 +1,92 @@
-//! Scheduled maintenance: deletes keys that can never be given out again, and stores the
-//! fleet's key statistics as metrics. `cargo local` runs it on a timer.
+//! Scheduled maintenance: deletes what nobody needs any more, in small batches, and stores
+//! the fleet's key statistics as metrics. `cargo local` runs it on a timer.
 
 use domain::time::Timestamp;
+use std::time::Duration;
 
+use crate::config::MaintenanceConfig;
 use crate::core::Core;
 use crate::store::StoreError;
+use crate::store::maintenance::BATCH_ROWS;
+use crate::telemetry::ErrorChain;
+
+/// How long a session is kept after its last refresh token has expired. Until then the token
+/// identifies a former owner of the number as `previousToken`, which needs the row.
+const SESSION_RETENTION: Duration = Duration::from_hours(400 * 24);
+/// How long a delivered event is kept, to look into a delivery that went wrong.
+const EVENT_RETENTION: Duration = Duration::from_hours(7 * 24);
+/// How long a used verification is kept. The verification itself lives for 15 minutes in Redis,
+/// and a Redis that is restored from a backup may be some days old.
+const VERIFICATION_RETENTION: Duration = Duration::from_hours(7 * 24);
+/// Statements of one run and table; the next run continues.
+const MAX_DELETE_BATCHES: usize = 50;
+
+/// Rows that a run deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deleted {
+    pub sessions: i64,
+    pub logins: i64,
+    pub events: i64,
+    pub verifications: i64,
+}
+
+/// Runs everything. What fails is logged, and the next run repeats it.
+pub async fn run(core: &Core, config: MaintenanceConfig, now: Timestamp) {
+    if let Err(error) = clean_up_keys(core, now).await {
+        tracing::warn!(error = %ErrorChain(&error), "failed to clean up old keys");
+    }
+    match delete_old_rows(core, config, now).await {
+        Ok(deleted) if deleted == Deleted::default() => {}
+        Ok(Deleted { sessions, logins, events, verifications }) => {
+            tracing::info!(sessions, logins, events, verifications, "deleted old rows");
+        }
+        Err(error) => {
+            tracing::warn!(error = %ErrorChain(&error), "failed to delete old rows");
+        }
+    }
+}
+
+/// Deletes old sessions and log-ins, delivered events and used verifications. Two runs at
+/// once share the work.
+pub async fn delete_old_rows(
+    core: &Core,
+    config: MaintenanceConfig,
+    now: Timestamp,
+) -> Result<Deleted, StoreError> {
+    let store = &core.store;
+    let mut sessions = 0;
+    for _ in 0..MAX_DELETE_BATCHES {
+        let batch = store.delete_old_sessions(now - SESSION_RETENTION).await?;
+        sessions += batch.deleted;
+        if batch.is_last {
+            break;
+        }
+    }
+    let history = now - config.login_history;
+    Ok(Deleted {
+        sessions,
+        logins: in_batches(|| store.delete_old_logins(history)).await?,
+        events: in_batches(|| store.delete_delivered_events(now - EVENT_RETENTION)).await?,
+        verifications: in_batches(|| store.delete_used_verifications(now - VERIFICATION_RETENTION))
+            .await?,
+    })
+}
+
+/// Repeats a deletion until it finds less than a whole batch. Gives the number of rows.
+async fn in_batches<F>(delete: impl Fn() -> F) -> Result<i64, StoreError>
+where
+    F: Future<Output = Result<i64, StoreError>>,
+{
+    let mut deleted = 0;
+    for _ in 0..MAX_DELETE_BATCHES {
+        let batch = delete().await?;
+        deleted += batch;
+        if batch < BATCH_ROWS {
+            break;
+        }
+    }
+    Ok(deleted)
+}
 
 /// Devices per statement: few enough that each takes milliseconds.
 const BATCH: i64 = 500;
@@ -32,7 +114,7 @@ pub async fn clean_up_keys(core: &Core, now: Timestamp) -> Result<i64, StoreErro
         ("auth_key_cleanup_timestamp_seconds", now.seconds()),
     ];
     if let Err(error) = core.cache.set_gauges(&gauges).await {
-        tracing::warn!(error = %crate::telemetry::ErrorChain(&error), "failed to store key statistics");
+        tracing::warn!(error = %ErrorChain(&error), "failed to store key statistics");
     }
     Ok(cleaned)
 }

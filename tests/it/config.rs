@@ -65,6 +65,7 @@ async fn every_error_is_reported_at_once_and_no_value() {
         ("SMS_SENDER", "pigeon"),
         ("CORS_ORIGINS", "app.example.com"),
         ("JWT_AUDIENCE", "ws"),
+        ("LOGIN_HISTORY_DAYS", "0"),
         ("JWT_KEYS", "{}"),
     ])
     .await
@@ -82,6 +83,7 @@ async fn every_error_is_reported_at_once_and_no_value() {
         "SMS_SENDER",
         "DEMO_MODE",
         "JWT_AUDIENCE",
+        "LOGIN_HISTORY_DAYS",
     ] {
         assert!(text.contains(name), "{name} is missing in: {text}");
     }

@@ -15,6 +15,7 @@ mod journey;
 mod kills;
 mod lambda;
 mod login;
+mod maintenance;
 mod metrics;
 mod migrations;
 mod platform;

@@ -175,6 +175,12 @@ pub const VARIABLES: &[Variable] = &[
         "",
         "none",
     ),
+    variable(
+        &["LOGIN_HISTORY_DAYS"],
+        "days for which a user's log-in history is kept, 1 to 3650",
+        "",
+        "365",
+    ),
     variable(&["METRICS_ENABLED"], "counts requests and serves `/metrics`", "`true`", "`true`"),
     variable(
         &["METRICS_TOKEN"],

@@ -13,12 +13,11 @@ use platform::PlatformState;
 use prekeys::PrekeysState;
 use secrecy::SecretString;
 use shared::clock::Clock;
-use shared::config::{EnvReader, Environment, Lookup};
+use shared::config::{EnvReader, Environment, Lookup, MaintenanceConfig};
 use shared::core::{Core, StartError};
 use shared::crypto::new_pepper;
 use shared::http::ClientConnection;
 use shared::secrets::SecretName;
-use shared::telemetry::ErrorChain;
 use shared::tokens::{SigningKeys, new_jwt_keys};
 use std::sync::Arc;
 use tokens::TokensState;
@@ -82,6 +81,7 @@ pub struct ServiceState {
     pub tokens: TokensState,
     pub prekeys: PrekeysState,
     pub platform: PlatformState,
+    pub maintenance: MaintenanceConfig,
 }
 
 /// The secrets that the functions read, each once.
@@ -109,12 +109,14 @@ impl ServiceState {
         let tokens = TokensState::read(&core, env);
         let prekeys = PrekeysState::read(&core, env);
         let platform = PlatformState::read(&core, env);
+        let maintenance = MaintenanceConfig::read(env);
         Some(Self {
             verify: verify?,
             login: login?,
             tokens: tokens?,
             prekeys: prekeys?,
             platform: platform?,
+            maintenance,
             core,
         })
     }
@@ -143,6 +145,12 @@ pub async fn variables_read() -> Result<BTreeMap<&'static str, BTreeSet<String>>
         ("tokens", variables_read_by(tokens::SECRETS, TokensState::read).await?),
         ("prekeys", variables_read_by(prekeys::SECRETS, PrekeysState::read).await?),
         ("platform", variables_read_by(platform::SECRETS, PlatformState::read).await?),
+        // The maintenance, which no function runs yet.
+        (
+            "`cargo local`",
+            variables_read_by(platform::SECRETS, |_, env| Some(MaintenanceConfig::read(env)))
+                .await?,
+        ),
     ];
     Ok(sets.into())
 }
@@ -175,12 +183,10 @@ async fn variables_read_by<S>(
 }
 
 /// Runs the scheduled maintenance, until it is dropped.
-pub async fn run_maintenance(core: Core) {
+pub async fn run_maintenance(core: Core, config: MaintenanceConfig) {
     const EVERY: Duration = Duration::from_mins(1);
     loop {
-        if let Err(error) = shared::maintenance::clean_up_keys(&core, core.clock.now()).await {
-            tracing::warn!(error = %ErrorChain(&error), "failed to clean up old keys");
-        }
+        shared::maintenance::run(&core, config, core.clock.now()).await;
         tokio::time::sleep(EVERY).await;
     }
 }

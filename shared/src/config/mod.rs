@@ -6,6 +6,7 @@
 //! | [`env`] | the reader: variables and secrets in, values and errors out |
 //! | [`error`] | what is wrong with a variable |
 //! | `core` | what every function reads |
+//! | [`maintenance`] | how long rows are kept |
 //! | [`stage`] | where the service runs |
 //! | [`http`] | CORS, metrics, the clients that are served |
 //! | [`stores`] | Postgres and Redis |
@@ -19,6 +20,7 @@ mod core;
 pub mod env;
 pub mod error;
 pub mod http;
+pub mod maintenance;
 pub mod stage;
 pub mod stores;
 pub mod tokens;
@@ -28,6 +30,7 @@ pub use core::CoreConfig;
 pub use env::{EnvReader, Environment};
 pub use error::{ConfigError, ConfigErrors};
 pub use http::HttpConfig;
+pub use maintenance::MaintenanceConfig;
 pub use stage::Stage;
 pub use stores::{PostgresConfig, RedisConfig};
 pub use tokens::TokenConfig;

@@ -13,6 +13,7 @@
 //! | `accounts` | `users_auth` |
 //! | [`login`] | register and log in: the two transactions that create a session |
 //! | [`sessions`] | `sessions`: refresh, liveness, ends |
+//! | [`maintenance`] | deletions of what nobody needs any more |
 //! | [`keys`] | the key directory: identity, signed, one-time and last-resort keys |
 //! | `outbox` | `outbox`, `audit_heads`: SQL fragments that other statements end with |
 //!
@@ -24,6 +25,7 @@ mod connection;
 mod error;
 pub mod keys;
 pub mod login;
+pub mod maintenance;
 mod outbox;
 mod pool;
 pub mod sessions;
@@ -54,6 +56,8 @@ pub fn statements() -> Vec<&'static Statement> {
         login::log_in::STATEMENTS,
         login::new_login::STATEMENTS,
         login::register::STATEMENTS,
+        maintenance::by_age::STATEMENTS,
+        maintenance::sessions::STATEMENTS,
         sessions::end::STATEMENTS,
         sessions::find::STATEMENTS,
         sessions::refresh::STATEMENTS,

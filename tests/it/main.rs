@@ -16,6 +16,7 @@ mod login;
 mod metrics;
 mod platform;
 mod prekeys;
+mod redis;
 mod refresh;
 mod secrets;
 mod senders;

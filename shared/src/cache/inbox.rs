@@ -1,7 +1,7 @@
 //! `inbox`: messages that the local service shows on its inbox page and does not send.
 
-use super::connection::Cache;
 use super::error::CacheError;
+use super::round_trip::Cache;
 
 const KEY: &str = "inbox";
 const MAX_MESSAGES: i64 = 500;

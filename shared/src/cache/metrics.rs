@@ -3,8 +3,8 @@
 
 use redis::Pipeline;
 
-use super::connection::Cache;
 use super::error::CacheError;
+use super::round_trip::Cache;
 
 const KEY: &str = "metrics";
 const TTL_SECONDS: i64 = 7 * 24 * 3600;

@@ -16,14 +16,16 @@
 //! Files below this one import each other by path, not through the names re-exported here.
 
 mod connection;
+mod endpoint;
 mod error;
 mod inbox;
 mod metrics;
 mod rate_limits;
+mod round_trip;
 mod script;
 pub mod session;
 mod sms_breaker;
 pub mod verification;
 
-pub use connection::Cache;
 pub use error::{CacheError, RedisFailure};
+pub use round_trip::Cache;

@@ -1,13 +1,13 @@
 //! Lua scripts: how they are called, and what every reply holds.
 
-use redis::{Pipeline, Script};
+use redis::{Cmd, Pipeline, Script};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-use super::connection::Cache;
 use super::error::CacheError;
 use super::metrics::add_counters;
+use super::round_trip::Cache;
 use super::sms_breaker;
 use crate::limits::check::{LimitArgs, RateLimitCheck, RateLimitStatus};
 use crate::limits::policy::Limit;
@@ -18,26 +18,14 @@ const PRELUDE: &str = include_str!("prelude.lua");
 pub(super) struct LuaScript {
     operation: &'static str,
     script: Script,
-    /// Whether the script may run twice for one request. It then counts the request twice,
-    /// which only makes a limit stricter.
-    repeatable: bool,
+    source: String,
 }
 
 impl LuaScript {
-    /// A script that never runs twice for one request: a code is compared or made once.
-    pub(super) fn once(operation: &'static str, files: &[&str]) -> Self {
-        Self::new(operation, files, false)
-    }
-
-    /// A script that may run twice for one request.
-    pub(super) fn repeatable(operation: &'static str, files: &[&str]) -> Self {
-        Self::new(operation, files, true)
-    }
-
     /// The script is the prelude and then the files, in their order.
-    fn new(operation: &'static str, files: &[&str], repeatable: bool) -> Self {
+    pub(super) fn new(operation: &'static str, files: &[&str]) -> Self {
         let source = [PRELUDE].iter().chain(files).copied().collect::<String>();
-        Self { operation, script: Script::new(&source), repeatable }
+        Self { operation, script: Script::new(&source), source }
     }
 
     /// The error for a reply that is not as `expected`.
@@ -45,8 +33,21 @@ impl LuaScript {
         CacheError::UnexpectedData { operation: self.operation, expected }
     }
 
-    fn call(&self, pipe: &mut Pipeline, key: Option<&str>, args: &str) {
-        pipe.cmd("EVALSHA").arg(self.script.get_hash()).arg(usize::from(key.is_some()));
+    fn by_hash(&self) -> Cmd {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(self.script.get_hash());
+        command
+    }
+
+    /// For a server that does not know the script. It knows it afterwards.
+    fn by_source(&self) -> Cmd {
+        let mut command = redis::cmd("EVAL");
+        command.arg(&self.source);
+        command
+    }
+
+    fn call(pipe: &mut Pipeline, command: Cmd, key: Option<&str>, args: &str) {
+        pipe.add_command(command).arg(usize::from(key.is_some()));
         if let Some(key) = key {
             pipe.arg(key);
         }
@@ -119,17 +120,15 @@ impl Cache {
         let args = serde_json::to_string(&args)
             .map_err(|_| script.unexpected("arguments that JSON can hold"))?;
         let mut pipe = redis::pipe();
-        script.call(&mut pipe, key, &args);
+        LuaScript::call(&mut pipe, script.by_hash(), key, &args);
         let flushed = self.metrics.take_due(check.now());
         add_counters(&mut pipe, &flushed);
-        let values = match self.send_with(script.operation, &pipe, script.repeatable).await {
+        let values = match self.send(script.operation, &pipe).await {
             Err(CacheError::Redis { source, .. }) if source.is_unknown_script() => {
-                let load = script.script.load_async(&mut self.manager.clone()).await;
-                load.map_err(CacheError::redis(script.operation))?;
                 // Redis has added the metrics of the first attempt.
                 let mut retry = redis::pipe();
-                script.call(&mut retry, key, &args);
-                self.send_with(script.operation, &retry, script.repeatable).await?
+                LuaScript::call(&mut retry, script.by_source(), key, &args);
+                self.send(script.operation, &retry).await?
             }
             Err(error) => {
                 self.metrics.put_back(flushed);
@@ -169,7 +168,7 @@ mod tests {
 
     fn refusal(reply: &str) -> Result<(), CacheError> {
         let header: ReplyHeader = serde_json::from_str(reply).unwrap();
-        header.check_refusal(&LuaScript::once("test", &[]))
+        header.check_refusal(&LuaScript::new("test", &[]))
     }
 
     #[test]

@@ -5,13 +5,13 @@ use serde::Deserialize;
 use std::error::Error as _;
 use std::sync::LazyLock;
 
-use super::connection::Cache;
 use super::error::CacheError;
+use super::round_trip::Cache;
 use super::script::{LuaScript, NoArgs};
 use crate::limits::check::RateLimitCheck;
 
 static TAKE_LIMITS: LazyLock<LuaScript> =
-    LazyLock::new(|| LuaScript::repeatable("take_limits", &[include_str!("take_limits.lua")]));
+    LazyLock::new(|| LuaScript::new("take_limits", &[include_str!("take_limits.lua")]));
 
 impl Cache {
     /// Counts a request. If Redis fails, the request continues without rate limiting where

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::connection::Cache;
 use super::error::CacheError;
+use super::round_trip::Cache;
 use super::script::{LuaScript, NoArgs};
 use super::verification::record;
 use crate::limits::check::RateLimitCheck;
@@ -21,7 +21,7 @@ const SESSION_CACHE_TTL: Duration = Duration::from_mins(1);
 const TOMBSTONE_TTL: Duration = Duration::from_mins(20);
 
 static CHECK_ACCESS: LazyLock<LuaScript> =
-    LazyLock::new(|| LuaScript::repeatable("check_access", &[include_str!("check_access.lua")]));
+    LazyLock::new(|| LuaScript::new("check_access", &[include_str!("check_access.lua")]));
 
 /// What Redis knows of a caller.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

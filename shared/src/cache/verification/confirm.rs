@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 
 use super::record::key;
-use crate::cache::connection::Cache;
 use crate::cache::error::CacheError;
+use crate::cache::round_trip::Cache;
 use crate::cache::script::LuaScript;
 use crate::cache::sms_breaker;
 use crate::limits::check::RateLimitCheck;
 
 static CONFIRM: LazyLock<LuaScript> = LazyLock::new(|| {
     let files = [include_str!("phone_lock.lua"), sms_breaker::LUA, include_str!("confirm.lua")];
-    LuaScript::once("confirm_verification", &files)
+    LuaScript::new("confirm_verification", &files)
 });
 
 /// The result of one attempt. Each `wait` is in milliseconds.

@@ -8,13 +8,13 @@ use std::str::FromStr;
 use std::sync::LazyLock;
 
 use super::record::{Progress, key};
-use crate::cache::connection::Cache;
 use crate::cache::error::CacheError;
+use crate::cache::round_trip::Cache;
 use crate::cache::script::{LuaScript, NoArgs};
 use crate::limits::check::RateLimitCheck;
 
 static READ: LazyLock<LuaScript> =
-    LazyLock::new(|| LuaScript::repeatable("find_verification", &[include_str!("read.lua")]));
+    LazyLock::new(|| LuaScript::new("find_verification", &[include_str!("read.lua")]));
 
 /// A verification that has not ended.
 #[derive(Debug)]

@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use super::record::{Progress, key};
 use super::tier::{LimitsByTier, RateLimitTier};
-use crate::cache::connection::Cache;
 use crate::cache::error::CacheError;
+use crate::cache::round_trip::Cache;
 use crate::cache::script::LuaScript;
 use crate::cache::sms_breaker::{self, BreakerArgs};
 use crate::limits::check::RateLimitCheck;
 use crate::limits::policy::LimitsConfig;
 
 static RESEND: LazyLock<LuaScript> = LazyLock::new(|| {
-    LuaScript::once("resend_verification", &[sms_breaker::LUA, include_str!("resend.lua")])
+    LuaScript::new("resend_verification", &[sms_breaker::LUA, include_str!("resend.lua")])
 });
 
 /// A new code that is stored and not yet sent.

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use super::record::{Progress, key};
 use super::tier::RateLimitTier;
-use crate::cache::connection::Cache;
 use crate::cache::error::CacheError;
+use crate::cache::round_trip::Cache;
 use crate::cache::script::LuaScript;
 use crate::cache::sms_breaker::{self, BreakerArgs};
 use crate::limits::check::RateLimitCheck;
 use crate::limits::policy::LimitsConfig;
 
 static START: LazyLock<LuaScript> = LazyLock::new(|| {
-    LuaScript::once("start_verification", &[sms_breaker::LUA, include_str!("start.lua")])
+    LuaScript::new("start_verification", &[sms_breaker::LUA, include_str!("start.lua")])
 });
 
 /// A verification about to start.

@@ -7,15 +7,15 @@ use std::sync::LazyLock;
 
 use super::record::key;
 use super::tier::{LimitsByTier, RateLimitTier};
-use crate::cache::connection::Cache;
 use crate::cache::error::CacheError;
+use crate::cache::round_trip::Cache;
 use crate::cache::script::LuaScript;
 use crate::cache::sms_breaker;
 use crate::limits::check::RateLimitCheck;
 use crate::limits::policy::LimitsConfig;
 
 static WITHDRAW: LazyLock<LuaScript> = LazyLock::new(|| {
-    LuaScript::once("withdraw_code", &[sms_breaker::LUA, include_str!("withdraw.lua")])
+    LuaScript::new("withdraw_code", &[sms_breaker::LUA, include_str!("withdraw.lua")])
 });
 
 #[derive(Serialize)]

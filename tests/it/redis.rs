@@ -1,0 +1,24 @@
+//! Redis as networks and operators treat it: connections are lost, servers change.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`connection`] | lost connections: no request fails for one that was lost while idle |
+
+mod connection;
+
+use stores::{Options, Redis};
+use tests::stores::Stores;
+use tests::{Proxy, Service};
+
+/// A Redis that no other test uses.
+pub async fn own_redis(options: Options) -> Redis {
+    let start = move || Redis::start(&options).expect("Redis starts");
+    tokio::task::spawn_blocking(start).await.expect("Redis starts")
+}
+
+/// A service that reaches the Redis at this URL through a proxy.
+pub async fn behind_proxy(redis_url: &str, variables: &[(&str, &str)]) -> (Proxy, Service) {
+    let (proxy, through) = Proxy::before(redis_url).await;
+    let stores = Stores { redis_url: through, ..Stores::fresh().await };
+    (proxy, Service::over(stores, variables).await)
+}

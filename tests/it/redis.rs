@@ -3,8 +3,10 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`connection`] | lost connections: no request fails for one that was lost while idle |
+//! | [`repeats`] | a call whose connection was lost is repeated, and nobody gains by it |
 
 mod connection;
+mod repeats;
 
 use stores::{Options, Redis};
 use tests::stores::Stores;

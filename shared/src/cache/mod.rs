@@ -15,17 +15,21 @@
 //!
 //! Files below this one import each other by path, not through the names re-exported here.
 
+mod call;
 mod connection;
 mod endpoint;
 mod error;
 mod inbox;
 mod metrics;
+mod outcome;
 mod rate_limits;
 mod round_trip;
 mod script;
 pub mod session;
 mod sms_breaker;
+mod sms_budgets;
 pub mod verification;
 
+pub use call::CallId;
 pub use error::{CacheError, RedisFailure};
 pub use round_trip::Cache;

@@ -1,7 +1,7 @@
 //! Round trips to Redis. Each has a deadline, and one lost connection never fails it.
 
 use redis::aio::MultiplexedConnection;
-use redis::{Pipeline, RedisError, RedisResult, Value};
+use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 use secrecy::SecretString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +26,7 @@ enum Failure {
 }
 
 impl Failure {
-    fn of_operation(self, operation: &'static str) -> CacheError {
+    fn of(self, operation: &'static str) -> CacheError {
         match self {
             Self::Timeout => CacheError::Timeout { operation },
             Self::Redis(error) => CacheError::redis(operation)(error),
@@ -52,36 +52,69 @@ impl Cache {
         self.round_trips.load(Ordering::Relaxed)
     }
 
-    /// Fails if Redis does not answer.
-    pub async fn ping(&self) -> Result<(), CacheError> {
-        let mut pipe = redis::pipe();
-        pipe.cmd("PING");
-        self.send("ping", &pipe).await.map(drop)
+    /// Whether keys of different hash tags are on different nodes.
+    pub(super) fn is_cluster(&self) -> bool {
+        false
     }
 
-    /// One round trip. If the connection is lost or Redis does not answer in time, the
-    /// commands are sent once more on a new connection, so Redis may run them twice.
+    /// Fails if Redis does not answer.
+    pub async fn ping(&self) -> Result<(), CacheError> {
+        self.send("ping", vec![redis::cmd("PING")]).await.map(drop)
+    }
+
+    /// One round trip for commands whose keys share a hash tag. If the connection is lost or
+    /// Redis does not answer in time, they are sent once more on a new connection, so Redis
+    /// may run them twice.
     pub(super) async fn send(
         &self,
         operation: &'static str,
-        pipe: &Pipeline,
+        commands: Vec<Cmd>,
     ) -> Result<Vec<Value>, CacheError> {
-        match self.try_once(pipe).await {
+        let request = Request::new(commands);
+        match self.try_once(&request).await {
             Err(Failure::Redis(error)) if !ends_connection(&error) => {
                 Err(CacheError::redis(operation)(error))
             }
-            Err(_) => self.try_once(pipe).await.map_err(|failure| failure.of_operation(operation)),
+            Err(_) => self.try_once(&request).await.map_err(|failure| failure.of(operation)),
             Ok(values) => Ok(values),
         }
     }
 
-    async fn try_once(&self, pipe: &Pipeline) -> Result<Vec<Value>, Failure> {
+    /// The same for several groups, each with a hash tag of its own. In a cluster, each is a
+    /// round trip.
+    pub(super) async fn send_groups(
+        &self,
+        operation: &'static str,
+        groups: Vec<Vec<Cmd>>,
+    ) -> Result<Vec<Value>, CacheError> {
+        if !self.is_cluster() {
+            return self.send(operation, groups.into_iter().flatten().collect()).await;
+        }
+        let mut values = Vec::new();
+        for group in groups.into_iter().filter(|group| !group.is_empty()) {
+            values.extend(self.send(operation, group).await?);
+        }
+        Ok(values)
+    }
+
+    /// A command that Redis must not run twice: it is not repeated.
+    pub(super) async fn send_once(
+        &self,
+        operation: &'static str,
+        command: Cmd,
+    ) -> Result<Value, CacheError> {
+        let values = self.try_once(&Request::One(command)).await;
+        let values = values.map_err(|failure| failure.of(operation))?;
+        Ok(values.into_iter().next().unwrap_or(Value::Nil))
+    }
+
+    async fn try_once(&self, request: &Request) -> Result<Vec<Value>, Failure> {
         self.round_trips.fetch_add(1, Ordering::Relaxed);
         let mut used = None;
         let exchange = async {
             let (number, connection) = self.connection.get().await?;
             used = Some(number);
-            exchange(connection, pipe).await
+            request.send(connection).await
         };
         let result = match tokio::time::timeout(TIMEOUT, exchange).await {
             Ok(result) => result.map_err(Failure::Redis),
@@ -99,15 +132,32 @@ impl Cache {
     }
 }
 
-async fn exchange(
-    mut connection: MultiplexedConnection,
-    pipe: &Pipeline,
-) -> RedisResult<Vec<Value>> {
-    let mut commands = pipe.cmd_iter();
-    if !pipe.is_transaction()
-        && let (Some(command), None) = (commands.next(), commands.next())
-    {
-        return command.query_async(&mut connection).await.map(|value| vec![value]);
+/// What is sent at once.
+enum Request {
+    One(Cmd),
+    Many(Pipeline),
+}
+
+impl Request {
+    fn new(mut commands: Vec<Cmd>) -> Self {
+        if commands.len() == 1
+            && let Some(command) = commands.pop()
+        {
+            return Self::One(command);
+        }
+        let mut pipeline = redis::pipe();
+        for command in commands {
+            pipeline.add_command(command);
+        }
+        Self::Many(pipeline)
     }
-    pipe.query_async(&mut connection).await
+
+    async fn send(&self, mut connection: MultiplexedConnection) -> RedisResult<Vec<Value>> {
+        match self {
+            Self::One(command) => {
+                command.query_async(&mut connection).await.map(|value| vec![value])
+            }
+            Self::Many(pipeline) => pipeline.query_async(&mut connection).await,
+        }
+    }
 }

@@ -3,10 +3,15 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`connection`] | lost connections: no request fails for one that was lost while idle |
+//! | [`failover`] | sentinels and a cluster: the scenarios, and a master that is killed |
+//! | [`outages`] | Redis down, hanging, emptied, restarted, evicting |
 //! | [`repeats`] | a call whose connection was lost is repeated, and nobody gains by it |
 
 mod connection;
+mod failover;
+mod outages;
 mod repeats;
+mod scenarios;
 
 use stores::{Options, Redis};
 use tests::stores::Stores;

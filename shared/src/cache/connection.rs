@@ -4,7 +4,6 @@
 //! again, after a timeout, a connection error, or an answer that says that this server is not
 //! the one to ask. One that was idle for a long time is replaced before it is used.
 
-use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +11,7 @@ use std::time::Duration;
 
 use domain::time::Timestamp;
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Connection, Endpoint};
 use crate::clock::Clock;
 
 /// Networks forget a connection that is idle: those of AWS after 350 s.
@@ -29,7 +28,7 @@ pub(super) struct SharedConnection {
 }
 
 struct Held {
-    connection: MultiplexedConnection,
+    connection: Connection,
     number: u64,
     used_at: Timestamp,
 }
@@ -47,7 +46,7 @@ impl SharedConnection {
     }
 
     /// The connection with its number. Opens one if there is none.
-    pub(super) async fn get(&self) -> RedisResult<(u64, MultiplexedConnection)> {
+    pub(super) async fn get(&self) -> RedisResult<(u64, Connection)> {
         if let Some(held) = self.usable() {
             return Ok(held);
         }
@@ -70,7 +69,7 @@ impl SharedConnection {
         }
     }
 
-    fn usable(&self) -> Option<(u64, MultiplexedConnection)> {
+    fn usable(&self) -> Option<(u64, Connection)> {
         let now = self.clock.now();
         let mut held = self.held();
         if held.as_ref().is_some_and(|held| now.since(held.used_at) > MAX_IDLE) {
@@ -93,8 +92,8 @@ pub(super) fn ends_connection(error: &RedisError) -> bool {
         return true;
     }
     match error.kind() {
-        ErrorKind::Parse => true,
-        ErrorKind::Server(
+        ErrorKind::Parse
+        | ErrorKind::Server(
             ServerErrorKind::ReadOnly
             | ServerErrorKind::BusyLoading
             | ServerErrorKind::MasterDown

@@ -19,6 +19,7 @@ mod call;
 mod connection;
 mod endpoint;
 mod error;
+mod eviction;
 mod inbox;
 mod metrics;
 mod outcome;

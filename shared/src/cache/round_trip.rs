@@ -1,15 +1,15 @@
 //! Round trips to Redis. Each has a deadline, and one lost connection never fails it.
 
-use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
-use secrecy::SecretString;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::connection::{SharedConnection, ends_connection};
-use super::endpoint::{Endpoint, TIMEOUT};
+use super::endpoint::{Connection, Endpoint, TIMEOUT};
 use super::error::CacheError;
+use super::eviction::may_evict;
 use crate::clock::Clock;
+use crate::config::redis::RedisConfig;
 use crate::telemetry::Metrics;
 
 /// Redis, with one method for each operation.
@@ -17,6 +17,8 @@ pub struct Cache {
     connection: SharedConnection,
     pub(super) metrics: Arc<Metrics>,
     round_trips: AtomicU64,
+    is_cluster: bool,
+    is_eviction_checked: AtomicBool,
 }
 
 /// Why one try failed.
@@ -37,13 +39,18 @@ impl Failure {
 impl Cache {
     /// Connects with the first operation.
     pub fn new(
-        url: &SecretString,
+        config: &RedisConfig,
         clock: Clock,
         metrics: Arc<Metrics>,
     ) -> Result<Self, CacheError> {
-        let endpoint = Endpoint::new(url).map_err(CacheError::redis("open_redis_client"))?;
-        let connection = SharedConnection::new(endpoint, clock);
-        Ok(Self { connection, metrics, round_trips: AtomicU64::new(0) })
+        let endpoint = Endpoint::new(config).map_err(CacheError::redis("open_redis_client"))?;
+        Ok(Self {
+            is_cluster: endpoint.is_cluster(),
+            connection: SharedConnection::new(endpoint, clock),
+            metrics,
+            round_trips: AtomicU64::new(0),
+            is_eviction_checked: AtomicBool::new(false),
+        })
     }
 
     /// Round trips made so far, for tests and the bench.
@@ -53,8 +60,8 @@ impl Cache {
     }
 
     /// Whether keys of different hash tags are on different nodes.
-    pub(super) fn is_cluster(&self) -> bool {
-        false
+    pub(super) const fn is_cluster(&self) -> bool {
+        self.is_cluster
     }
 
     /// Fails if Redis does not answer.
@@ -114,7 +121,12 @@ impl Cache {
         let exchange = async {
             let (number, connection) = self.connection.get().await?;
             used = Some(number);
-            request.send(connection).await
+            if self.is_eviction_checked.swap(true, Ordering::Relaxed) {
+                request.send(connection).await
+            } else {
+                let check = self.check_eviction(connection.clone());
+                tokio::join!(request.send(connection), check).0
+            }
         };
         let result = match tokio::time::timeout(TIMEOUT, exchange).await {
             Ok(result) => result.map_err(Failure::Redis),
@@ -129,6 +141,21 @@ impl Cache {
             self.connection.discard(number);
         }
         result
+    }
+}
+
+impl Cache {
+    /// Limits and codes may vanish from a Redis that evicts keys. Asked once, over the first
+    /// connection.
+    async fn check_eviction(&self, mut connection: Connection) {
+        let mut info = redis::cmd("INFO");
+        info.arg("memory");
+        // Some providers refuse the command.
+        let Ok(info) = connection.command(&info).await else { return };
+        if let Some(policy) = may_evict(&info) {
+            self.metrics.count("auth_redis_evicting_total");
+            tracing::warn!(policy, "redis may evict keys: maxmemory-policy is not noeviction");
+        }
     }
 }
 
@@ -152,12 +179,10 @@ impl Request {
         Self::Many(pipeline)
     }
 
-    async fn send(&self, mut connection: MultiplexedConnection) -> RedisResult<Vec<Value>> {
+    async fn send(&self, mut connection: Connection) -> RedisResult<Vec<Value>> {
         match self {
-            Self::One(command) => {
-                command.query_async(&mut connection).await.map(|value| vec![value])
-            }
-            Self::Many(pipeline) => pipeline.query_async(&mut connection).await,
+            Self::One(command) => connection.command(command).await.map(|value| vec![value]),
+            Self::Many(pipeline) => connection.pipeline(pipeline).await,
         }
     }
 }

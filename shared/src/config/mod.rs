@@ -8,7 +8,7 @@
 //! | `core` | what every function reads |
 //! | [`stage`] | where the service runs |
 //! | [`http`] | CORS, metrics, the clients that are served |
-//! | [`stores`] | Postgres and Redis |
+//! | [`stores`], [`redis`] | Postgres; Redis as one node, by sentinels, or a cluster |
 //! | [`tokens`] | names and lifetimes in tokens |
 //!
 //! Limits are read in `limits`, senders in the crate `sms`, a function's own variables in
@@ -19,6 +19,7 @@ mod core;
 pub mod env;
 pub mod error;
 pub mod http;
+pub mod redis;
 pub mod stage;
 pub mod stores;
 pub mod tokens;
@@ -28,6 +29,7 @@ pub use core::CoreConfig;
 pub use env::{EnvReader, Environment};
 pub use error::{ConfigError, ConfigErrors};
 pub use http::HttpConfig;
+pub use redis::RedisConfig;
 pub use stage::Stage;
-pub use stores::{PostgresConfig, RedisConfig};
+pub use stores::PostgresConfig;
 pub use tokens::TokenConfig;

@@ -151,11 +151,8 @@ async fn a_twilio_fallback_names_what_it_lacks() {
 /// What is read beside the configuration.
 const LOGGING: &str = "LOG_LEVEL";
 /// Read where the address of a store is given in parts, which the template does not do.
-const NOT_IN_THE_TEMPLATE: [SecretName; 3] = [
-    SecretName::DatabasePassword,
-    SecretName::RedisPassword,
-    SecretName::RedisSentinelPassword,
-];
+const NOT_IN_THE_TEMPLATE: [SecretName; 3] =
+    [SecretName::DatabasePassword, SecretName::RedisPassword, SecretName::RedisSentinelPassword];
 
 #[tokio::test]
 async fn each_function_is_given_the_variables_and_secrets_that_its_code_reads_and_no_other() {

@@ -27,7 +27,7 @@ const USER_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) enum Endpoint {
     Node(Client),
     Sentinel(Sentinels),
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 /// Servers that know which server is the master.
@@ -88,7 +88,7 @@ impl Endpoint {
                     .max_retry_wait(20)
                     .tcp_settings(tcp_settings())
                     .build()?;
-                Ok(Self::Cluster(cluster))
+                Ok(Self::Cluster(Box::new(cluster)))
             }
         }
     }

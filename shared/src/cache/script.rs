@@ -28,9 +28,9 @@ pub(super) struct LuaScript {
 }
 
 impl LuaScript {
-    /// The script is these files, in their order.
+    /// The script is these files, in their order. `now` is the first argument of all.
     pub(super) fn new(operation: &'static str, files: &[&str]) -> Self {
-        let source = files.concat();
+        let source = format!("local now = tonumber(ARGV[1])\n{}", files.concat());
         let hash = Script::new(&source).get_hash().to_owned();
         Self { operation, source, hash }
     }

@@ -1,9 +1,7 @@
 -- Rate limits, for scripts that take them. A limit is a key and three arguments: interval
 -- (ms), burst and cost. The key holds the time at which the bucket is full again (GCRA). It is
 -- compared with `now`. Expiry only removes what is already over.
--- ARGV[1]: now (ms).
 
-local now = tonumber(ARGV[1])
 -- More than the clocks of two sandboxes differ: a bucket stays until it is full for both.
 local CLOCK_MARGIN = 60000
 

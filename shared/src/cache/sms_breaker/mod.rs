@@ -1,5 +1,6 @@
 //! `rate_limit:breaker:{country}` and `rate_limit:breaker_blocks:{country}`: the circuit
-//! breaker of SMS. The scripts that send and confirm codes contain `breaker.lua`.
+//! breaker of SMS. The scripts that send codes contain `breaker.lua` and `count.lua`, those that
+//! confirm or withdraw codes `count.lua`.
 
 use domain::time::{Timestamp, millis_of};
 use domain::verification::SmsBreaker;
@@ -7,11 +8,10 @@ use std::sync::LazyLock;
 
 use super::error::CacheError;
 use super::round_trip::Cache;
-use super::script::{LIMITS, LuaScript, READ_HASH};
+use super::script::LuaScript;
 
-static REPORT: LazyLock<LuaScript> = LazyLock::new(|| {
-    LuaScript::new("report_confirmed", &[LIMITS, READ_HASH, &lua(), include_str!("report.lua")])
-});
+static REPORT: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new("report_confirmed", &[COUNT, include_str!("report.lua")]));
 
 /// How the breaker of a country counted a send.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,12 +22,16 @@ pub(super) struct CountedSend {
     pub probe: String,
 }
 
-/// The functions of the breaker, for scripts that send or confirm codes. They need those of
-/// the limits and of hashes.
+/// The function that changes a count, for scripts that confirm or withdraw codes.
+pub(super) const COUNT: &str = include_str!("count.lua");
+
+/// The functions of the breaker, for scripts that send codes. They need the function that
+/// reads a hash, and contain [`COUNT`].
 pub(super) fn lua() -> String {
     format!(
         "local WINDOW, MATURE_AFTER, PAUSE = {}, {}, {}\n\
-         local MIN_SENDS, MIN_BLOCK_SENDS, MIN_CONFIRMED_RATIO, HALF_OPEN_PROBES = {}, {}, {}, {}\n{}",
+         local MIN_SENDS, MIN_BLOCK_SENDS, MIN_CONFIRMED_RATIO, HALF_OPEN_PROBES = {}, {}, {}, {}\n\
+         {COUNT}{}",
         millis_of(SmsBreaker::WINDOW),
         millis_of(SmsBreaker::MATURE_AFTER),
         millis_of(SmsBreaker::PAUSE),

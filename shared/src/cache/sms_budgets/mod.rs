@@ -17,8 +17,7 @@ static TAKE: LazyLock<LuaScript> = LazyLock::new(|| {
     LuaScript::new("take_sms_budget", &[LIMITS, READ_HASH, &breaker, include_str!("take.lua")])
 });
 static GIVE_BACK: LazyLock<LuaScript> = LazyLock::new(|| {
-    let breaker = sms_breaker::lua();
-    let files = [LIMITS, READ_HASH, &breaker, include_str!("give_back.lua")];
+    let files = [LIMITS, sms_breaker::COUNT, include_str!("give_back.lua")];
     LuaScript::new("give_back_sms_budget", &files)
 });
 

@@ -11,15 +11,15 @@ use crate::cache::call::CallId;
 use crate::cache::error::CacheError;
 use crate::cache::outcome::{status, wait};
 use crate::cache::round_trip::Cache;
-use crate::cache::script::{LIMITS, LuaScript, READ_HASH, Reply};
+use crate::cache::script::{LuaScript, READ_HASH, Reply};
 use crate::cache::sms_breaker;
 use crate::cache::sms_budgets::counted_send;
 use crate::telemetry::ErrorChain;
 
 static CONFIRM: LazyLock<LuaScript> = LazyLock::new(|| {
-    let (constants, breaker) = (constants(), sms_breaker::lua());
+    let (constants, count) = (constants(), sms_breaker::COUNT);
     let lock = include_str!("phone_lock.lua");
-    let files = [&constants, LIMITS, READ_HASH, lock, &breaker, include_str!("confirm.lua")];
+    let files = [&constants, READ_HASH, lock, count, include_str!("confirm.lua")];
     LuaScript::new("confirm_verification", &files)
 });
 

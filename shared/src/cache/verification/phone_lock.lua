@@ -48,12 +48,13 @@ local function record_failure(field, streak, times)
     table.remove(times)
   end
   write_lock(field, streak + 1, times)
-  redis.call('ZADD', KEYS[3], now + STREAK_TTL, field)
-  -- As many again are removed as one call adds, and more, so that the keys do not grow.
-  local ended = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 4)
-  if #ended > 0 then
-    redis.call('HDEL', KEYS[2], unpack(ended))
-    redis.call('ZREM', KEYS[3], unpack(ended))
+  if redis.call('ZADD', KEYS[3], now + STREAK_TTL, field) == 1 then
+    -- For each number that is added, several that have ended are removed.
+    local ended = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 4)
+    if #ended > 0 then
+      redis.call('HDEL', KEYS[2], unpack(ended))
+      redis.call('ZREM', KEYS[3], unpack(ended))
+    end
   end
   redis.call('PEXPIRE', KEYS[2], STREAK_TTL)
   redis.call('PEXPIRE', KEYS[3], STREAK_TTL)

@@ -46,7 +46,7 @@ impl Core {
         let config = CoreConfig::read(env);
         let metrics = Arc::new(Metrics::default());
         let store = Store::new(&config.postgres, clock.clone(), Rng);
-        let cache = Cache::new(&config.redis.url, metrics.clone());
+        let cache = Cache::new(&config.redis, clock.clone(), metrics.clone());
         if let Err(error) = &store {
             env.error(error.variable, error.error);
         }

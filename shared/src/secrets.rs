@@ -19,6 +19,9 @@ pub enum SecretName {
     /// The password alone, where the address is given in parts.
     DatabasePassword,
     RedisUrl,
+    /// For servers that are not given by a URL.
+    RedisPassword,
+    RedisSentinelPassword,
     /// Private signing keys.
     JwtKeys,
     /// The public keys that verify tokens, as a JWKS.
@@ -32,9 +35,6 @@ pub enum SecretName {
 }
 
 impl SecretName {
-    /// What every function that uses the stores declares.
-    pub const STORES: [Self; 3] = [Self::DatabaseUrl, Self::DatabasePassword, Self::RedisUrl];
-
     /// The variable that holds it.
     #[must_use]
     pub const fn variable(self) -> &'static str {
@@ -42,6 +42,8 @@ impl SecretName {
             Self::DatabaseUrl => "DATABASE_URL",
             Self::DatabasePassword => "DB_PASSWORD",
             Self::RedisUrl => "REDIS_URL",
+            Self::RedisPassword => "REDIS_PASSWORD",
+            Self::RedisSentinelPassword => "REDIS_SENTINEL_PASSWORD",
             Self::JwtKeys => "JWT_KEYS",
             Self::JwtPublicKeys => "JWT_PUBLIC_KEYS",
             Self::Pepper => "PEPPER",

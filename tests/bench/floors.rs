@@ -97,7 +97,12 @@ impl Floors {
 
     /// The access check, its copy of the session in Redis.
     async fn access_inside(&self, principal: Principal, access: &str) -> Sample {
-        self.state.core.cache.cache_session(principal.session).await.expect("Redis answers");
+        self.state
+            .core
+            .cache
+            .cache_session(principal.user, principal.session)
+            .await
+            .expect("Redis answers");
         self.inside("/bench/access", access).await
     }
 

@@ -141,7 +141,8 @@ impl Bare {
              INSERT INTO bench SELECT id, 0 FROM generate_series(0, {ROWS} - 1) AS id"
         );
         postgres[0].batch_execute(&table).await.expect("a table");
-        let client = redis::Client::open(config.redis.url.expose_secret()).expect("an address");
+        let url = config.redis.url().expect("a single node").expose_secret();
+        let client = redis::Client::open(url).expect("an address");
         let mut redis = client.get_multiplexed_async_connection().await.expect("a connection");
         let script = redis::Script::new("return 1");
         script.load_async(&mut redis).await.expect("a script");

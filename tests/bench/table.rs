@@ -211,9 +211,9 @@ fn budgets(
     }
     for (name, title, most) in [
         ("access", "access check: round trips", 1),
-        ("refresh", "refresh: round trips", 1),
-        ("otp_request", "OTP request: round trips, sending outside", 2),
-        ("otp_confirm", "OTP confirm: round trips", 1),
+        ("refresh", "refresh: round trips", 2),
+        ("otp_request", "OTP request: round trips, sending outside", 3),
+        ("otp_confirm", "OTP confirm: round trips", 2),
         ("register", "register: round trips to Postgres, `COMMIT` included", 5),
         ("login", "login: round trips to Postgres, `COMMIT` included", 5),
     ] {

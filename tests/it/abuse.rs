@@ -33,7 +33,7 @@ async fn confirmed(service: &Service, n: u32, phone: &str) {
 }
 
 /// Variables of a service whose sender cannot be reached.
-const UNREACHABLE_SENDER: [(&str, &str); 5] = [
+pub const UNREACHABLE_SENDER: [(&str, &str); 5] = [
     ("SMS_SENDER", "twilio"),
     ("TWILIO_ACCOUNT_SID", "AC0"),
     ("TWILIO_AUTH_TOKEN", "token"),

@@ -152,8 +152,9 @@ async fn a_twilio_fallback_names_what_it_lacks() {
 
 /// What is read beside the configuration.
 const LOGGING: &str = "LOG_LEVEL";
-/// Read where the database's address is given in parts, which the template does not do.
-const NOT_IN_THE_TEMPLATE: SecretName = SecretName::DatabasePassword;
+/// Read where the address of a store is given in parts, which the template does not do.
+const NOT_IN_THE_TEMPLATE: [SecretName; 3] =
+    [SecretName::DatabasePassword, SecretName::RedisPassword, SecretName::RedisSentinelPassword];
 
 #[tokio::test]
 async fn each_function_is_given_the_variables_and_secrets_that_its_code_reads_and_no_other() {
@@ -167,7 +168,7 @@ async fn each_function_is_given_the_variables_and_secrets_that_its_code_reads_an
                 "template.yaml gives {variable} to {name}, which does not read it"
             );
         }
-        for secret in secrets.iter().filter(|secret| **secret != NOT_IN_THE_TEMPLATE) {
+        for secret in secrets.iter().filter(|secret| !NOT_IN_THE_TEMPLATE.contains(secret)) {
             assert!(read.contains(secret.variable()), "{name} declares {secret:?} in vain");
             assert!(
                 given.contains(secret.variable()),
@@ -220,4 +221,38 @@ async fn every_variable_is_described_and_every_description_has_its_variable() {
     let all = described.union(&limits).chain(&always).copied().collect::<BTreeSet<_>>();
     assert_eq!(all, expected);
     assert!(limits.is_subset(&read), "a limit that cannot be set");
+}
+
+#[tokio::test]
+async fn redis_may_be_a_cluster_or_told_by_sentinels() {
+    let without: Vec<_> = GOOD.iter().filter(|(name, _)| *name != "REDIS_URL").copied().collect();
+    let read_with = async |more: &[(&'static str, &'static str)]| {
+        let all: Vec<_> = more.iter().chain(&without).copied().collect();
+        names(read(&all).await)
+    };
+    let sentinels = ("REDIS_SENTINEL_NODES", "a:26379, b:26379,[::1]:26379");
+    for good in [
+        &[sentinels, ("REDIS_SENTINEL_NAME", "auth"), ("REDIS_SENTINEL_PASSWORD", "s")][..],
+        &[sentinels, ("REDIS_USERNAME", "u"), ("REDIS_PASSWORD", "p"), ("REDIS_TLS", "false")],
+        &[("REDIS_CLUSTER", "true"), ("REDIS_URL", "rediss://cluster:6379")],
+        &[("REDIS_CLUSTER", "true"), ("REDIS_CLUSTER_NODES", "a:6379,b:6379")],
+    ] {
+        assert_eq!(read_with(good).await, Vec::<&str>::new(), "{good:?}");
+    }
+    for (bad, variable) in [
+        (&[][..], "REDIS_URL"),
+        (&[("REDIS_CLUSTER", "true")], "REDIS_URL"),
+        (&[("REDIS_CLUSTER", "perhaps"), ("REDIS_URL", "redis://a/")], "REDIS_CLUSTER"),
+        (&[("REDIS_SENTINEL_NODES", "a:26379,b")], "REDIS_SENTINEL_NODES"),
+        (&[("REDIS_SENTINEL_NODES", "a:0")], "REDIS_SENTINEL_NODES"),
+        (&[("REDIS_SENTINEL_NODES", ":1")], "REDIS_SENTINEL_NODES"),
+        (&[sentinels, ("REDIS_CLUSTER", "true")], "REDIS_CLUSTER"),
+        (&[("REDIS_CLUSTER_NODES", "a:1"), ("REDIS_URL", "redis://a/")], "REDIS_CLUSTER_NODES"),
+    ] {
+        assert!(read_with(bad).await.contains(&variable), "{bad:?}");
+    }
+    let prod = read_with(&[("STAGE", "prod"), sentinels, ("REDIS_TLS", "false")]).await;
+    assert!(prod.contains(&"REDIS_TLS"), "{prod:?}");
+    let prod = read_with(&[("STAGE", "prod"), sentinels]).await;
+    assert!(!prod.iter().any(|name| name.starts_with("REDIS")), "{prod:?}");
 }

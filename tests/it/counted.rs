@@ -60,7 +60,7 @@ async fn counted_by(
 ) -> Reply {
     forget(service).await;
     let reply = request.await;
-    let expected = BTreeMap::from([(format!("rate_limit:{}:{id}", limit.name()), 1)]);
+    let expected = BTreeMap::from([(format!("rate_limit:{}:{{{id}}}", limit.name()), 1)]);
     assert_eq!(counts(service).await, expected, "{what}: {} {}", reply.status, reply.code());
     reply
 }

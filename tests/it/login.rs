@@ -140,7 +140,7 @@ async fn a_used_verification_is_refused_even_where_its_record_survived() {
     let mut redis = service.redis().await;
     for (purpose, status) in [("register", 201), ("login", 200)] {
         let id = client.verified(purpose, PHONE).await;
-        let key = format!("verification:{id}");
+        let key = crate::verify::record_key(&id);
         let record: Vec<u8> = redis::cmd("DUMP").arg(&key).query_async(&mut redis).await.unwrap();
         let path = format!("/auth/v1/{purpose}");
         let body = json!({ "verificationId": id, "deviceId": "phone-1" });

@@ -21,6 +21,7 @@ mod migrations;
 mod platform;
 mod postgres;
 mod prekeys;
+mod redis;
 mod refresh;
 mod secrets;
 mod senders;

@@ -16,6 +16,11 @@ fn sid(session: &Session) -> String {
     claims(&session.access)["sid"].as_str().expect("a session").to_owned()
 }
 
+/// The key of its cache entry.
+fn cache_key(session: &Session) -> String {
+    format!("session:{{{}}}:{}", session.user, sid(session))
+}
+
 async fn logout(client: &Client, session: &Session, body: Value) -> Reply {
     client.clone().bearer(&session.access).post("/auth/v1/logout", body).await
 }
@@ -151,7 +156,7 @@ async fn the_hot_copy_lives_a_minute_and_its_tombstone_twenty() {
     let service = Service::start().await;
     let client = service.client();
     let session = client.sign_up(PHONE).await;
-    let key = format!("session:{}", sid(&session));
+    let key = cache_key(&session);
     let mut redis = service.redis().await;
     let life = async |redis: &mut redis::aio::MultiplexedConnection| -> (Option<String>, i64) {
         (redis.get(&key).await.unwrap(), redis.pttl(&key).await.unwrap())
@@ -178,8 +183,9 @@ async fn the_hot_copy_lives_a_minute_and_its_tombstone_twenty() {
     assert!((1_150_000..=1_200_000).contains(&left), "{left}");
 
     // An access check that had found the row alive a moment before comes too late.
+    let user = domain::ids::UserId::from_uuid(session.user.parse().unwrap());
     let id = domain::ids::SessionId::from_uuid(sid(&session).parse().unwrap());
-    service.state.core.cache.cache_session(id).await.unwrap();
+    service.state.core.cache.cache_session(user, id).await.unwrap();
     assert_eq!(life(&mut redis).await.0.as_deref(), Some("ended"));
     client.ws_token(&session.access).await.refused(401, "session_ended");
 }
@@ -194,7 +200,7 @@ async fn an_end_that_redis_was_not_told_is_believed_when_the_copy_has_gone() {
     let _ = client.ws_token(&session.access).await.expect(200);
     client.refresh(&session.refresh).await.refused(401, "session_ended");
     let mut redis = service.redis().await;
-    let () = redis.del(format!("session:{}", sid(&session))).await.unwrap();
+    let () = redis.del(cache_key(&session)).await.unwrap();
     assert_ended(&[&service], &session).await;
     let copies: Vec<String> = redis.keys("session:*").await.unwrap();
     assert!(copies.is_empty(), "a dead session was copied: {copies:?}");
@@ -231,7 +237,7 @@ async fn an_access_check_is_one_round_trip_to_redis_and_none_to_postgres() {
 
     // Cold: the row is asked, and copied.
     let mut connection = service.redis().await;
-    let () = connection.del(format!("session:{}", sid(&session))).await.unwrap();
+    let () = connection.del(cache_key(&session)).await.unwrap();
     let _ = client.ws_token(&session.access).await.expect(200);
     assert_eq!(trips(), (redis + 12, postgres + 1));
 

@@ -16,6 +16,7 @@ mod request;
 mod resend;
 mod secrecy;
 
+use domain::ids::VerificationId;
 use http::HeaderMap;
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
@@ -106,6 +107,12 @@ pub fn anonymous(reply: &Reply) -> (u16, HeaderMap, Value) {
         }
     }
     (reply.status.as_u16(), headers, body)
+}
+
+/// The key of a verification's record.
+pub fn record_key(id: &str) -> String {
+    let parsed = VerificationId::from_uuid(id.parse().expect("a UUID"));
+    format!("verification:{{{}}}:{id}", parsed.phone_slot().expect("a slot"))
 }
 
 /// Redis keys that match a pattern.

@@ -26,8 +26,8 @@ pub async fn complete_login(
     purpose: Purpose,
     credentials: Credentials,
 ) -> Result<Tokens, Problem> {
-    let check = context.already_counted(&state.core.config.limits);
-    let found = state.core.cache.find_verification(&credentials.verification, &check).await?;
+    let found =
+        state.core.cache.find_verification(&credentials.verification, context.now()).await?;
     let verification = usable(state, found, purpose, &credentials)
         .ok_or_else(|| Problem::new(Code::VerificationInvalid))?;
     if let Some(keys) = &credentials.keys {
@@ -68,8 +68,11 @@ pub async fn complete_login(
         }
     };
     // The session exists in Postgres: without its cache entry, its row is read.
-    let cached =
-        state.core.cache.cache_login(login.session, &completed.ended, &login.verification).await;
+    let cached = state
+        .core
+        .cache
+        .cache_login(completed.user, login.session, &completed.ended, &login.verification)
+        .await;
     if let Err(error) = cached {
         tracing::warn!(error = %ErrorChain(&error), "failed to cache login session");
     }
@@ -100,7 +103,7 @@ pub async fn logout(
         }
     };
     let ended = ended.ok_or_else(|| Problem::new(Code::DeviceForeign))?;
-    write_tombstones(state, &ended).await;
+    write_tombstones(state, principal.user, &ended).await;
     Ok(())
 }
 
@@ -114,7 +117,7 @@ pub async fn logout_all(
     let call = CallId::new(state.core.rng.bytes());
     let ended =
         state.core.store.end_all_sessions(principal.user, call, context.now(), &audit).await?;
-    write_tombstones(state, &ended).await;
+    write_tombstones(state, principal.user, &ended).await;
     Ok(())
 }
 
@@ -209,8 +212,8 @@ fn entry(
 
 /// Overwrites the cache entries of ended sessions, so that the very next request is refused.
 /// If Redis does not answer, the entries expire within a minute.
-async fn write_tombstones(state: &LoginState, ended: &[SessionId]) {
-    if let Err(error) = state.core.cache.write_tombstones(ended).await {
+async fn write_tombstones(state: &LoginState, user: UserId, ended: &[SessionId]) {
+    if let Err(error) = state.core.cache.write_tombstones(user, ended).await {
         tracing::error!(error = %ErrorChain(&error), "failed to write tombstones");
     }
 }

@@ -12,6 +12,8 @@ pub const SECRETS: &[SecretName] = &[
     SecretName::DatabaseUrl,
     SecretName::DatabasePassword,
     SecretName::RedisUrl,
+    SecretName::RedisPassword,
+    SecretName::RedisSentinelPassword,
     SecretName::JwtKeys,
     SecretName::Pepper,
 ];

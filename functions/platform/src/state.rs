@@ -13,6 +13,8 @@ pub const SECRETS: &[SecretName] = &[
     SecretName::DatabaseUrl,
     SecretName::DatabasePassword,
     SecretName::RedisUrl,
+    SecretName::RedisPassword,
+    SecretName::RedisSentinelPassword,
     SecretName::JwtPublicKeys,
     SecretName::MetricsToken,
 ];

@@ -58,7 +58,8 @@ async fn exchange(
         RotationOutcome::Superseded => Err(Problem::new(Code::RefreshSuperseded)),
         RotationOutcome::Reused => {
             state.core.metrics.count("auth_refresh_reused_total");
-            if let Err(error) = state.core.cache.write_tombstones(&[principal.session]).await {
+            let ended = [principal.session];
+            if let Err(error) = state.core.cache.write_tombstones(principal.user, &ended).await {
                 tracing::error!(error = %ErrorChain(&error), "failed to write a tombstone");
             }
             Err(Problem::new(Code::RefreshReused))

@@ -11,6 +11,8 @@ pub const SECRETS: &[SecretName] = &[
     SecretName::DatabaseUrl,
     SecretName::DatabasePassword,
     SecretName::RedisUrl,
+    SecretName::RedisPassword,
+    SecretName::RedisSentinelPassword,
     SecretName::JwtKeys,
 ];
 

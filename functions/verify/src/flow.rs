@@ -2,21 +2,21 @@
 
 use crate::state::VerifyState;
 use domain::device::Fingerprint;
-use domain::ids::{UserId, VerificationId};
+use domain::ids::{CallId, UserId, VerificationId};
 use domain::phone::PhoneNumber;
 use domain::time::Timestamp;
 use domain::verification::{Code, Purpose};
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::cache::verification::{
-    ConfirmOutcome, NewVerification, Progress, RateLimitTier, ResendOutcome,
+    CodeAttempt, CodeResend, ConfirmOutcome, NewVerification, Progress, RateLimitTier,
+    ResendOutcome, SmsTarget,
 };
 use shared::http::context::RequestContext;
 use shared::http::problem::{self, Problem};
 use shared::sender::{Message, text};
 use shared::store::accounts::Account;
 use shared::telemetry::ErrorChain;
-use std::time::Duration;
 
 use crate::wire::{Confirmation, Resend, Start, Started, VerificationState, WirePurpose};
 
@@ -39,27 +39,31 @@ pub async fn start(
         if test_code.is_some() { RateLimitTier::Test } else { tier(account.as_ref(), owner) };
     state.sms.captcha.approve(start.challenge.as_ref(), &context.address()).await?;
 
-    let id = VerificationId::new(state.core.rng.bytes());
     let pepper = state.pepper.current();
+    let slot = pepper.digests.phone_slot(&start.phone);
+    let id = VerificationId::new(slot, state.core.rng.bytes());
     let code = test_code.cloned().unwrap_or_else(|| Code::draw(|| state.core.rng.next_u32()));
     let new = NewVerification {
         purpose,
-        tier,
+        slot,
         phone_key: pepper.digests.phone(&start.phone),
-        country: start.phone.budget_country().to_owned(),
-        block: pepper.digests.block(&start.phone),
+        target: SmsTarget {
+            tier,
+            country: start.phone.budget_country().to_owned(),
+            block: pepper.digests.block(&start.phone),
+        },
         sealed_phone: pepper.cipher.encrypt(start.phone.as_e164(), &id, state.core.rng)?,
         device: pepper.digests.device(&id, start.device.as_ref().map(Fingerprint::as_str)),
         code_mac: pepper.digests.code(&id, purpose, &code),
         known: account.is_some(),
         requires_second_factor: account.is_some_and(|account| account.two_factor_enabled),
     };
-    let check = context.already_counted(&state.core.config.limits);
-    let progress =
-        state.core.cache.start_verification(&id, &new, &check, &state.core.config.limits).await?;
+    let limits = &state.core.config.limits;
+    let progress = state.core.cache.start_verification(&id, &new, context.now(), limits).await?;
 
     if tier != RateLimitTier::Test {
-        send(state, context, &id, (start.phone, purpose, new.known), &code).await?;
+        let outgoing = Outgoing { to: start.phone, purpose, known: new.known, target: &new.target };
+        send(state, context, &id, outgoing, &code).await?;
     }
     Ok(started(state, context.now(), &id, progress, &code))
 }
@@ -73,14 +77,15 @@ pub async fn resend(
 ) -> Result<Started, Problem> {
     let code = Code::draw(|| state.core.rng.next_u32());
     let pepper = state.pepper.current();
-    let macs = Purpose::ALL.map(|purpose| (purpose, pepper.digests.code(&id, purpose, &code)));
+    let mac = |purpose| pepper.digests.code(&id, purpose, &code);
     let device = pepper.digests.device(&id, resend.device.as_ref().map(Fingerprint::as_str));
-    let check = context.already_counted(&state.core.config.limits);
-    let outcome = state
-        .core
-        .cache
-        .resend_verification(&id, &device, macs, &check, &state.core.config.limits)
-        .await?;
+    let resend = CodeResend {
+        call: CallId::new(state.core.rng.bytes()),
+        device: &device,
+        code_macs: [mac(Purpose::Register), mac(Purpose::Login)],
+    };
+    let limits = &state.core.config.limits;
+    let outcome = state.core.cache.resend_verification(&id, &resend, context.now(), limits).await?;
     let resent = match outcome {
         ResendOutcome::Resent(resent) => resent,
         ResendOutcome::Invalid => return Err(Problem::new(problem::Code::VerificationInvalid)),
@@ -93,11 +98,13 @@ pub async fn resend(
     };
     let phone = PhoneNumber::from_stored(pepper.cipher.decrypt(&resent.sealed_phone, &id)?)
         .map_err(|_| Problem::new(problem::Code::VerificationInvalid))?;
-    if resent.tier == RateLimitTier::Test {
+    if resent.target.tier == RateLimitTier::Test {
         let code = state.sms.test_numbers.get(&phone).cloned().unwrap_or(code);
         return Ok(started(state, context.now(), &id, resent.progress, &code));
     }
-    send(state, context, &id, (phone, resent.purpose, resent.known), &code).await?;
+    let (purpose, known) = (resent.purpose, resent.known);
+    let outgoing = Outgoing { to: phone, purpose, known, target: &resent.target };
+    send(state, context, &id, outgoing, &code).await?;
     Ok(started(state, context.now(), &id, resent.progress, &code))
 }
 
@@ -107,10 +114,9 @@ pub async fn fetch(
     context: &RequestContext,
     id: VerificationId,
 ) -> Result<VerificationState, Problem> {
-    let check = context.already_counted(&state.core.config.limits);
-    let found = state.core.cache.find_verification(&id, &check).await?;
-    let found = found.ok_or_else(|| Problem::new(problem::Code::VerificationNotFound))?;
     let now = context.now();
+    let found = state.core.cache.find_verification(&id, now).await?;
+    let found = found.ok_or_else(|| Problem::new(problem::Code::VerificationNotFound))?;
     let expires_at = if found.verified { found.expires_at } else { found.progress.code_expires_at };
     Ok(VerificationState {
         purpose: match found.purpose {
@@ -135,8 +141,9 @@ pub async fn confirm(
     let pepper = state.pepper.current();
     let device = pepper.digests.device(&id, device.as_ref().map(Fingerprint::as_str));
     let code_mac = pepper.digests.code(&id, purpose, &code);
-    let check = context.already_counted(&state.core.config.limits);
-    match state.core.cache.confirm_verification(&id, purpose, &device, &code_mac, &check).await? {
+    let call = CallId::new(state.core.rng.bytes());
+    let attempt = CodeAttempt { call, purpose, device: &device, code_mac: &code_mac };
+    match state.core.cache.confirm_verification(&id, &attempt, context.now()).await? {
         ConfirmOutcome::Confirmed { requires_2fa } => Ok(requires_2fa),
         ConfirmOutcome::Incorrect { attempts_left, locked, phone } => {
             if locked {
@@ -145,12 +152,11 @@ pub async fn confirm(
             Err(Problem::incorrect(attempts_left))
         }
         ConfirmOutcome::PhoneLocked { wait } => {
-            Err(Problem::retry(problem::Code::PhoneLocked, Duration::from_millis(wait)))
+            Err(Problem::retry(problem::Code::PhoneLocked, wait))
         }
         ConfirmOutcome::Expired => Err(Problem::new(problem::Code::CodeExpired)),
         ConfirmOutcome::Invalid => Err(Problem::new(problem::Code::VerificationInvalid)),
         ConfirmOutcome::TooManyAttempts { wait } => {
-            let wait = Duration::from_millis(wait);
             Err(Problem::retry(problem::Code::TooManyAttempts, wait))
         }
     }
@@ -194,14 +200,23 @@ fn tier(account: Option<&Account>, shown: Option<UserId>) -> RateLimitTier {
     }
 }
 
-/// Sends the code; one that could not be sent is taken back.
+/// A code on its way.
+struct Outgoing<'a> {
+    to: PhoneNumber,
+    purpose: Purpose,
+    known: bool,
+    target: &'a SmsTarget,
+}
+
+/// Sends the code. If it cannot be sent, it is withdrawn.
 async fn send(
     state: &VerifyState,
     context: &RequestContext,
     id: &VerificationId,
-    (to, purpose, known): (PhoneNumber, Purpose, bool),
+    outgoing: Outgoing<'_>,
     code: &Code,
 ) -> Result<(), Problem> {
+    let Outgoing { to, purpose, known, target } = outgoing;
     let body = text::body(&state.sms.message, context.language(), code, purpose, known);
     let message = Message {
         to,
@@ -219,7 +234,7 @@ async fn send(
     let withdrawn = state
         .core
         .cache
-        .withdraw_code(id, &code_mac, context.now(), &state.core.config.limits)
+        .withdraw_code(id, &code_mac, target, context.now(), &state.core.config.limits)
         .await;
     if let Err(error) = withdrawn {
         // It was not received, and expires by itself.

@@ -20,6 +20,8 @@ pub const SECRETS: &[SecretName] = &[
     SecretName::DatabaseUrl,
     SecretName::DatabasePassword,
     SecretName::RedisUrl,
+    SecretName::RedisPassword,
+    SecretName::RedisSentinelPassword,
     SecretName::JwtPublicKeys,
     SecretName::Pepper,
     SecretName::TwilioAuthToken,

@@ -57,7 +57,30 @@ pub const VARIABLES: &[Variable] = &[
         "",
         "`named`",
     ),
-    variable(&["REDIS_URL"], "`rediss://…` (TLS) or `redis://…`", "its own Redis", "required"),
+    variable(
+        &["REDIS_URL"],
+        "`rediss://…` (TLS) or `redis://…`",
+        "its own Redis",
+        "required, unless nodes are given",
+    ),
+    variable(
+        &["REDIS_CLUSTER", "REDIS_CLUSTER_NODES"],
+        "`true` if Redis is a cluster: `REDIS_URL` or `host:port,…` names nodes to begin with",
+        "",
+        "`false`, none",
+    ),
+    variable(
+        &["REDIS_SENTINEL_NODES", "REDIS_SENTINEL_NAME", "REDIS_SENTINEL_PASSWORD"],
+        "`host:port,…` of the sentinels, the name of their master, and their own password",
+        "",
+        "none, `mymaster`, none",
+    ),
+    variable(
+        &["REDIS_USERNAME", "REDIS_PASSWORD", "REDIS_TLS"],
+        "the login of servers that sentinels name or `REDIS_CLUSTER_NODES` lists, and whether TLS is used with them and with sentinels",
+        "",
+        "none, none, `true`",
+    ),
     variable(
         &["JWT_KEYS"],
         "private signing keys: JSON with `current` and optionally `next` and `previous`. P-256 keys, PEM or base64 of PKCS#8",

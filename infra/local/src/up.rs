@@ -20,6 +20,8 @@ use crate::service::{self, ServiceState};
 
 /// The variables that name a database. If one is set, no Postgres is started.
 const DATABASE_VARIABLES: [&str; 2] = ["DATABASE_URL", "DB_HOST"];
+/// With one of these, Redis is the developer's own.
+const REDIS_VARIABLES: [&str; 3] = ["REDIS_URL", "REDIS_SENTINEL_NODES", "REDIS_CLUSTER_NODES"];
 
 /// URLs that stand for stores that are not started yet, while the configuration is checked.
 const PLACEHOLDER_URLS: [(&str, &str); 2] =
@@ -116,7 +118,7 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
         defaults.insert("JWT_PUBLIC_KEYS".to_owned(), public);
     }
     let own_postgres = DATABASE_VARIABLES.iter().all(|name| service::variable(name).is_none());
-    let own_redis = service::variable("REDIS_URL").is_none();
+    let own_redis = REDIS_VARIABLES.iter().all(|name| service::variable(name).is_none());
 
     // Errors of the configuration are reported before an installation that takes minutes.
     let mut with_placeholders = defaults.clone();
@@ -142,7 +144,8 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
     }
     let service = ServiceState::read(service::lookup(&defaults), Clock::System).await?;
     let (postgres, redis) = (&service.core.config.postgres, &service.core.config.redis);
-    let (database_url, redis_url) = (postgres.url.expose_secret(), redis.url.expose_secret());
+    let database_url = postgres.url.expose_secret();
+    let redis_url = redis.url().map_or("", |url| url.expose_secret());
     for migration in migrations::run(database_url).await? {
         print_progress(&format!("applied {migration}"));
     }
@@ -160,7 +163,8 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
         .into_iter()
         .map(|(name, value)| (name.clone(), service::variable(&name).unwrap_or(value)))
         .collect();
-    for (name, value) in [("DATABASE_URL", database_url), ("REDIS_URL", redis_url)] {
+    let urls = [("DATABASE_URL", database_url), ("REDIS_URL", redis_url)];
+    for (name, value) in urls.into_iter().filter(|(_, url)| !url.is_empty()) {
         environment.insert(name.to_owned(), value.to_owned());
     }
     instance::write_environment(folder.path(), &environment)?;

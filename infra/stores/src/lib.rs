@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `options` | how a server is started |
 //! | `postgres`, `redis` | the two servers |
+//! | `redis_cluster`, `redis_sentinel` | several Redis servers that replace one another, for tests |
 //! | `start` | what both starts share: ports, time limits, the reason of a failure |
 //! | `guard` | the shell process that stops a server when its owner ends |
 //! | `find`, `sources`, `product` | which program is run, and where it may come from |
@@ -23,6 +24,8 @@ mod postgres;
 mod product;
 mod progress;
 mod redis;
+mod redis_cluster;
+mod redis_sentinel;
 mod sources;
 mod start;
 #[cfg(test)]
@@ -34,4 +37,6 @@ pub use options::{Folder, Options};
 pub use postgres::Postgres;
 pub use progress::print_progress;
 pub use redis::Redis;
+pub use redis_cluster::RedisCluster;
+pub use redis_sentinel::RedisSentinel;
 pub use sources::{SOURCES_VARIABLE, Source, UnknownSource, sources};

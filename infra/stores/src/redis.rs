@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -40,11 +40,22 @@ struct Server {
     ephemeral: bool,
     durable: bool,
     arguments: Vec<OsString>,
+    /// For a sentinel: what it watches.
+    sentinel: Option<String>,
 }
 
 impl Redis {
     /// Finds or installs Redis and starts it; ready when this returns.
     pub fn start(options: &Options) -> Result<Self, StoreError> {
+        Self::start_as(options, None)
+    }
+
+    /// Starts a sentinel with these lines of configuration.
+    pub(crate) fn start_sentinel(watched: &str) -> Result<Self, StoreError> {
+        Self::start_as(&Options::ephemeral(), Some(watched.to_owned()))
+    }
+
+    fn start_as(options: &Options, sentinel: Option<String>) -> Result<Self, StoreError> {
         let sources = match &options.sources {
             Some(sources) => sources.clone(),
             None => sources()?,
@@ -63,6 +74,7 @@ impl Redis {
             ephemeral,
             durable: options.durable,
             arguments: options.arguments.clone(),
+            sentinel,
         };
         print_progress(&format!(
             "starting Redis {} in {}",
@@ -188,9 +200,13 @@ impl Server {
         };
         // Each start has its own log, so that a fault found in it is this start's.
         File::create(&log).map_err(io)?;
+        let arguments = match &self.sentinel {
+            Some(watched) => self.sentinel_arguments(port, &log, watched).map_err(io)?,
+            None => self.arguments(port, &log),
+        };
         let mut guard = Guard::start(Plan {
             program: &self.found.program,
-            arguments: self.arguments(port, &log),
+            arguments,
             account: None,
             log: &log,
             stop_signal: "TERM",
@@ -220,6 +236,26 @@ impl Server {
         }
     }
 
+    /// A sentinel writes what it learns into its configuration.
+    fn sentinel_arguments(
+        &self,
+        port: u16,
+        log: &Path,
+        watched: &str,
+    ) -> io::Result<Vec<OsString>> {
+        let file = self.folder.join("sentinel.conf");
+        if !file.exists() {
+            let (folder, pid_file) = (self.folder.display(), self.pid_file());
+            let configuration = format!(
+                "port {port}\nbind 127.0.0.1\ndir {folder}\nlogfile {}\npidfile {}\n{watched}",
+                log.display(),
+                pid_file.display()
+            );
+            fs::write(&file, configuration)?;
+        }
+        Ok(vec![file.into(), "--sentinel".into()])
+    }
+
     fn arguments(&self, port: u16, log: &Path) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = Vec::new();
         let mut set = |name: &str, value: OsString| {
@@ -242,20 +278,24 @@ impl Server {
     }
 }
 
+/// Sends one command and reads the answer, as Redis encodes it.
+pub(crate) fn ask(port: u16, command: &str) -> io::Result<String> {
+    let limit = Duration::from_secs(1);
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stream = TcpStream::connect_timeout(&address, limit)?;
+    stream.set_read_timeout(Some(limit))?;
+    stream.write_all(format!("{command}\r\n").as_bytes())?;
+    // Sentinels know no QUIT.
+    stream.shutdown(Shutdown::Write)?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
 /// Whether the Redis on this port is ready, and is this process: another program may have
 /// taken the port.
 fn answers(port: u16, pid: u32) -> bool {
-    let ask = || -> io::Result<String> {
-        let limit = Duration::from_secs(1);
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let mut stream = TcpStream::connect_timeout(&address, limit)?;
-        stream.set_read_timeout(Some(limit))?;
-        stream.write_all(b"INFO server\r\nPING\r\nQUIT\r\n")?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        Ok(String::from_utf8_lossy(&answer).into_owned())
-    };
-    ask().is_ok_and(|answer| {
+    ask(port, "INFO server\r\nPING").is_ok_and(|answer| {
         let ours = answer.contains(&format!("process_id:{pid}\r\n"));
         // With a password set, the only answer is the request for it.
         (ours && answer.contains("+PONG")) || answer.starts_with("-NOAUTH")

@@ -46,7 +46,7 @@ pub(crate) fn on_a_port<T>(
 }
 
 /// A port that is free now. Another process may take it before the server does.
-fn free_port() -> Result<u16, StoreError> {
+pub(crate) fn free_port() -> Result<u16, StoreError> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())

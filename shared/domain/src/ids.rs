@@ -1,9 +1,10 @@
-//! Typed identifiers. Rows get time-ordered UUID v7; a verification, whose id is a
-//! capability, gets 122 random bits (v4) that tell nothing of when or after whom.
+//! Typed identifiers. Rows get time-ordered UUID v7. The id of a verification is a capability:
+//! a UUID v8 with 112 random bits, which tell nothing of when or after whom.
 
+use crate::phone::PhoneSlot;
 use crate::time::Timestamp;
 use std::fmt;
-use uuid::{Builder, Uuid};
+use uuid::{Builder, Uuid, Variant};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -69,8 +70,9 @@ row_id!(
     EntryId
 );
 id!(
-    /// One invocation of a state change. It is drawn by the server before the first try, so
-    /// that a repeated try finds its own work.
+    /// One invocation of a state change: drawn by the server before the first try, and never
+    /// read from a request. A call whose reply was lost is repeated with the same id, and
+    /// finds its own work.
     CallId
 );
 id!(
@@ -78,19 +80,38 @@ id!(
     VerificationId
 );
 
+impl fmt::Debug for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl CallId {
-    /// A UUID v4 (RFC 9562 §5.4).
+    /// 128 random bits.
     #[must_use]
-    pub fn new(random: [u8; 16]) -> Self {
-        Self(Builder::from_random_bytes(random).into_uuid())
+    pub const fn new(random: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(random))
     }
 }
 
 impl VerificationId {
-    /// A UUID v4 (RFC 9562 §5.4).
+    /// A UUID v8 (RFC 9562 §5.8): the slot of the number, then 112 random bits.
     #[must_use]
-    pub fn new(random: [u8; 16]) -> Self {
-        Self(Builder::from_random_bytes(random).into_uuid())
+    pub fn new(slot: PhoneSlot, random: [u8; 16]) -> Self {
+        let mut bytes = random;
+        let [high, low] = (slot.number() << 6).to_be_bytes();
+        bytes[0] = high;
+        bytes[1] = low | (bytes[1] & 0x3f);
+        Self(Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
+    /// The slot that the id names; none if it is not an id of this service. The slot only
+    /// says where to look: an id with another slot is unknown.
+    #[must_use]
+    pub fn phone_slot(&self) -> Option<PhoneSlot> {
+        let is_ours = self.0.get_version_num() == 8 && self.0.get_variant() == Variant::RFC4122;
+        let [high, low, ..] = *self.0.as_bytes();
+        is_ours.then(|| PhoneSlot::of_digest([high, low]))
     }
 }
 
@@ -113,9 +134,37 @@ mod tests {
     }
 
     #[test]
-    fn a_verification_id_is_v4_and_does_not_print() {
-        let id = VerificationId::new([7; 16]);
-        assert_eq!(id.as_uuid().get_version_num(), 4);
-        assert_eq!(format!("{id:?}"), "VerificationId(…)");
+    fn a_verification_id_is_v8_names_its_slot_and_does_not_print() {
+        for digest in [[0, 0], [0xff, 0xff], [0xa5, 0x5a], [0x00, 0x40]] {
+            let slot = PhoneSlot::of_digest(digest);
+            for random in [[0; 16], [0xff; 16], [7; 16]] {
+                let id = VerificationId::new(slot, random);
+                assert_eq!(id.as_uuid().get_version_num(), 8);
+                assert_eq!(id.phone_slot(), Some(slot));
+                assert_eq!(format!("{id:?}"), "VerificationId(…)");
+            }
+        }
+    }
+
+    #[test]
+    fn all_other_bits_of_a_verification_id_are_random() {
+        let slot = PhoneSlot::of_digest([0, 0]);
+        let bits = |random| VerificationId::new(slot, random).as_uuid().as_u128();
+        assert_eq!((bits([0xff; 16]) ^ bits([0; 16])).count_ones(), 112);
+    }
+
+    #[test]
+    fn ids_of_other_kinds_have_no_slot() {
+        for other in [
+            "00000000-0000-0000-0000-000000000000",
+            "5f0c6b0e-8a43-4f0f-9f57-1f8b8f3f3f3f",
+            "5f0c6b0e-8a43-7f0f-9f57-1f8b8f3f3f3f",
+            // Version 8 with another variant.
+            "5f0c6b0e-8a43-8f0f-1f57-1f8b8f3f3f3f",
+            "5f0c6b0e-8a43-8f0f-df57-1f8b8f3f3f3f",
+        ] {
+            let id = VerificationId::from_uuid(Uuid::try_parse(other).unwrap());
+            assert_eq!(id.phone_slot(), None, "{other}");
+        }
     }
 }

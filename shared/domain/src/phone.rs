@@ -112,6 +112,32 @@ impl fmt::Debug for PhoneNumber {
     }
 }
 
+/// One of 1,024 groups of numbers. In a cluster, all keys of a number are on the node of its
+/// slot, and whoever has the id of a verification knows the slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PhoneSlot(u16);
+
+impl PhoneSlot {
+    pub const BITS: u32 = 10;
+
+    /// The slot of a number, by two bytes of its keyed digest.
+    #[must_use]
+    pub fn of_digest(bytes: [u8; 2]) -> Self {
+        Self(u16::from_be_bytes(bytes) >> (u16::BITS - Self::BITS))
+    }
+
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for PhoneSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:03x}", self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -134,6 +134,7 @@ impl Code {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::phone::PhoneSlot;
 
     #[test]
     fn a_code_keeps_its_zeros() {
@@ -164,7 +165,8 @@ mod tests {
 
     #[test]
     fn the_mac_is_bound_to_id_and_purpose() {
-        let (a, b) = (VerificationId::new([1; 16]), VerificationId::new([2; 16]));
+        let id = |random| VerificationId::new(PhoneSlot::of_digest([0; 2]), [random; 16]);
+        let (a, b) = (id(1), id(2));
         let code = Code::draw(|| 7);
         let inputs = [
             code.mac_input(&a, Purpose::Login),

@@ -1,89 +1,108 @@
-//! The connection to Redis, and round trips over it.
+//! The connection to Redis that is kept, and when it is replaced.
+//!
+//! A connection is not trusted because it is open. It is dropped, and the address resolved
+//! again, after a timeout, a connection error, or an answer that says that this server is not
+//! the one to ask. One that was idle for a long time is replaced before it is used.
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Pipeline, Value};
-use secrecy::{ExposeSecret as _, SecretString};
-use std::sync::Arc;
+use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::error::CacheError;
-use crate::telemetry::Metrics;
+use domain::time::Timestamp;
 
-/// An operation that takes longer than this fails.
-const TIMEOUT: Duration = Duration::from_millis(250);
+use super::endpoint::{Connection, Endpoint};
+use crate::clock::Clock;
 
-/// Redis, with one method for each operation.
-pub struct Cache {
-    pub(super) manager: ConnectionManager,
-    pub(super) metrics: Arc<Metrics>,
-    round_trips: AtomicU64,
+/// Networks forget a connection that is idle: those of AWS after 350 s.
+const MAX_IDLE: Duration = Duration::from_mins(5);
+
+/// The connection that all requests of this process share.
+pub(super) struct SharedConnection {
+    endpoint: Endpoint,
+    clock: Clock,
+    held: Mutex<Option<Held>>,
+    /// Held by the one caller that opens a connection. The others wait for it.
+    opening: tokio::sync::Mutex<()>,
+    opened: AtomicU64,
 }
 
-impl Cache {
-    /// Prepares the connection. The first command opens it, and a command after a lost
-    /// connection opens it again.
-    pub fn new(url: &SecretString, metrics: Arc<Metrics>) -> Result<Self, CacheError> {
-        const OPERATION: &str = "open_redis_client";
-        let client =
-            redis::Client::open(url.expose_secret()).map_err(CacheError::redis(OPERATION))?;
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(1)
-            .set_min_delay(Duration::from_millis(10))
-            .set_max_delay(Duration::from_millis(50))
-            .set_connection_timeout(Some(TIMEOUT))
-            .set_response_timeout(Some(TIMEOUT));
-        let manager = ConnectionManager::new_lazy_with_config(client, config)
-            .map_err(CacheError::redis(OPERATION))?;
-        Ok(Self { manager, metrics, round_trips: AtomicU64::new(0) })
-    }
+struct Held {
+    connection: Connection,
+    number: u64,
+    used_at: Timestamp,
+}
 
-    /// Round trips made so far, for tests and the bench.
-    #[must_use]
-    pub fn round_trips(&self) -> u64 {
-        self.round_trips.load(Ordering::Relaxed)
-    }
-
-    /// Fails if Redis does not answer.
-    pub async fn ping(&self) -> Result<(), CacheError> {
-        let mut pipe = redis::pipe();
-        pipe.cmd("PING");
-        self.send("ping", &pipe).await.map(drop)
-    }
-
-    /// One round trip for commands that may be applied twice.
-    pub(super) async fn send(
-        &self,
-        operation: &'static str,
-        pipe: &Pipeline,
-    ) -> Result<Vec<Value>, CacheError> {
-        self.send_with(operation, pipe, true).await
-    }
-
-    /// One round trip. If the connection is lost, Redis may or may not have run the
-    /// commands: only if they are `repeatable`, they are sent once more.
-    pub(super) async fn send_with(
-        &self,
-        operation: &'static str,
-        pipe: &Pipeline,
-        repeatable: bool,
-    ) -> Result<Vec<Value>, CacheError> {
-        let round_trip = async {
-            self.round_trips.fetch_add(1, Ordering::Relaxed);
-            let mut manager = self.manager.clone();
-            match pipe.query_async(&mut manager).await {
-                Err(error)
-                    if repeatable && (error.is_connection_dropped() || error.is_io_error()) =>
-                {
-                    self.round_trips.fetch_add(1, Ordering::Relaxed);
-                    pipe.query_async(&mut manager).await
-                }
-                result => result,
-            }
-        };
-        match tokio::time::timeout(TIMEOUT, round_trip).await {
-            Ok(values) => values.map_err(CacheError::redis(operation)),
-            Err(_) => Err(CacheError::Timeout { operation }),
+impl SharedConnection {
+    /// Opens nothing yet.
+    pub(super) fn new(endpoint: Endpoint, clock: Clock) -> Self {
+        Self {
+            endpoint,
+            clock,
+            held: Mutex::new(None),
+            opening: tokio::sync::Mutex::new(()),
+            opened: AtomicU64::new(0),
         }
+    }
+
+    /// The connection with its number. Opens one if there is none.
+    pub(super) async fn get(&self) -> RedisResult<(u64, Connection)> {
+        if let Some(held) = self.usable() {
+            return Ok(held);
+        }
+        let _opening = self.opening.lock().await;
+        if let Some(held) = self.usable() {
+            return Ok(held);
+        }
+        let connection = self.endpoint.open().await?;
+        let number = self.opened.fetch_add(1, Ordering::Relaxed) + 1;
+        let held = Held { connection: connection.clone(), number, used_at: self.clock.now() };
+        *self.held() = Some(held);
+        Ok((number, connection))
+    }
+
+    /// Drops the connection with this number. A newer one stays.
+    pub(super) fn discard(&self, number: u64) {
+        let mut held = self.held();
+        if held.as_ref().is_some_and(|held| held.number == number) {
+            *held = None;
+        }
+    }
+
+    fn usable(&self) -> Option<(u64, Connection)> {
+        let now = self.clock.now();
+        let mut held = self.held();
+        if held.as_ref().is_some_and(|held| now.since(held.used_at) > MAX_IDLE) {
+            *held = None;
+        }
+        held.as_mut().map(|held| {
+            held.used_at = now;
+            (held.number, held.connection.clone())
+        })
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a new connection may succeed where this one failed.
+pub(super) fn ends_connection(error: &RedisError) -> bool {
+    if error.is_io_error() || error.is_connection_dropped() || error.is_timeout() {
+        return true;
+    }
+    match error.kind() {
+        ErrorKind::Parse
+        | ErrorKind::Server(
+            ServerErrorKind::ReadOnly
+            | ServerErrorKind::BusyLoading
+            | ServerErrorKind::MasterDown
+            | ServerErrorKind::ClusterDown,
+        ) => true,
+        // Before Redis 7, a script reports READONLY inside its own error.
+        ErrorKind::Server(ServerErrorKind::ResponseError) => {
+            error.detail().is_some_and(|detail| detail.contains("-READONLY"))
+        }
+        _ => false,
     }
 }

@@ -29,6 +29,12 @@ impl CacheError {
     pub(super) fn redis(operation: &'static str) -> impl FnOnce(redis::RedisError) -> Self {
         move |error| Self::Redis { operation, source: RedisFailure::from(&error) }
     }
+
+    /// Whether Redis does not know the script, because it restarted or flushed its scripts.
+    pub(super) fn is_unknown_script(&self) -> bool {
+        matches!(self, Self::Redis { source, .. } if source.kind
+            == redis::ErrorKind::Server(redis::ServerErrorKind::NoScript))
+    }
 }
 
 /// The kind and the code of a failure that the Redis client reports.
@@ -39,13 +45,6 @@ pub struct RedisFailure {
     code: Option<String>,
     /// For a failed connection, how it failed.
     connection: Option<&'static str>,
-}
-
-impl RedisFailure {
-    /// Whether Redis does not know the script, because it restarted or flushed its scripts.
-    pub(super) fn is_unknown_script(&self) -> bool {
-        self.kind == redis::ErrorKind::Server(redis::ServerErrorKind::NoScript)
-    }
 }
 
 impl From<&redis::RedisError> for RedisFailure {

@@ -1,10 +1,10 @@
 //! `metrics`: the counters of all processes, a hash of Prometheus series. Each process adds
 //! its own counters, with a request that goes to Redis anyway.
 
-use redis::Pipeline;
+use redis::Cmd;
 
-use super::connection::Cache;
 use super::error::CacheError;
+use super::round_trip::Cache;
 
 const KEY: &str = "metrics";
 const TTL_SECONDS: i64 = 7 * 24 * 3600;
@@ -14,12 +14,13 @@ impl Cache {
     pub async fn metrics(&self) -> Result<Vec<(String, i64)>, CacheError> {
         const OPERATION: &str = "read_metrics";
         let flushed = self.metrics.take_all();
-        let mut pipe = redis::pipe();
-        add_counters(&mut pipe, &flushed);
-        pipe.cmd("HGETALL").arg(KEY);
+        let mut commands = counters(&flushed);
+        let mut read = redis::cmd("HGETALL");
+        read.arg(KEY);
+        commands.push(read);
         let unexpected =
             || CacheError::UnexpectedData { operation: OPERATION, expected: "series and numbers" };
-        match self.send(OPERATION, &pipe).await {
+        match self.send(OPERATION, commands).await {
             Ok(values) => {
                 let all = values.into_iter().next_back().ok_or_else(unexpected)?;
                 redis::from_redis_value(all).map_err(|_| unexpected())
@@ -33,21 +34,28 @@ impl Cache {
 
     /// Sets series that are measured, not counted.
     pub async fn set_gauges(&self, gauges: &[(&str, i64)]) -> Result<(), CacheError> {
-        let mut pipe = redis::pipe();
-        for (series, value) in gauges {
-            pipe.cmd("HSET").arg(KEY).arg(*series).arg(*value).ignore();
-        }
-        pipe.cmd("EXPIRE").arg(KEY).arg(TTL_SECONDS).ignore();
-        self.send("set_gauges", &pipe).await.map(drop)
+        let set = gauges.iter().map(|(series, value)| {
+            let mut set = redis::cmd("HSET");
+            set.arg(KEY).arg(*series).arg(*value);
+            set
+        });
+        self.send("set_gauges", set.chain([expire()]).collect()).await.map(drop)
     }
 }
 
-/// Adds to the counters, if there is anything to add.
-pub(super) fn add_counters(pipe: &mut Pipeline, counters: &[(String, i64)]) {
-    for (series, by) in counters {
-        pipe.cmd("HINCRBY").arg(KEY).arg(series).arg(by).ignore();
-    }
-    if !counters.is_empty() {
-        pipe.cmd("EXPIRE").arg(KEY).arg(TTL_SECONDS).ignore();
-    }
+/// The commands that add to the counters; none if there is nothing to add.
+pub(super) fn counters(counters: &[(String, i64)]) -> Vec<Cmd> {
+    let add = counters.iter().map(|(series, by)| {
+        let mut add = redis::cmd("HINCRBY");
+        add.arg(KEY).arg(series).arg(by);
+        add
+    });
+    let expire = (!counters.is_empty()).then(expire);
+    add.chain(expire).collect()
+}
+
+fn expire() -> Cmd {
+    let mut expire = redis::cmd("EXPIRE");
+    expire.arg(KEY).arg(TTL_SECONDS);
+    expire
 }

@@ -3,27 +3,44 @@
 //!
 //! | key | holds | expires after | file |
 //! |---|---|---|---|
-//! | `session:{sid}` | `alive`, an entry that caches the row, or `ended`, a tombstone | 60 s, 20 min | `session` |
-//! | `verification:{id}` | a running verification | 15 min; confirmed: 5 min | `verification` |
+//! | `session:{user}:{sid}` | `alive`, an entry that caches the row, or `ended`, a tombstone | 60 s, 20 min | `session` |
+//! | `verification:{slot}:{id}` | a running verification | 15 min; confirmed: 5 min | `verification` |
 //! | `rate_limit:{name}:{id}` | the time at which the bucket is full again | 60 s after that time | `rate_limits` |
-//! | `rate_limit:wrong_codes:{tier}:{phone}` | the times of the last wrong codes of a number | 1 day | `verification` |
-//! | `rate_limit:wrong_streak:{tier}:{phone}` | how many wrong codes came in a row | 90 days | `verification` |
+//! | `rate_limit:wrong_codes:{slot}` | the wrong codes of the numbers of a slot | 90 days | `verification` |
+//! | `rate_limit:wrong_codes_end:{slot}` | when each of these is forgotten | 90 days | `verification` |
 //! | `rate_limit:breaker:{country}` | SMS and confirmations per minute, the pause, the probes | 3 h | `sms_breaker` |
 //! | `rate_limit:breaker_blocks:{country}` | the same counts per block of numbers, and paused blocks | 1 h | `sms_breaker` |
 //! | `metrics` | the counters of all processes | 7 days | `metrics` |
 //! | `inbox` | codes "sent" on a laptop | 1 day | `inbox` |
 //!
+//! What stands in braces is the hash tag: keys with the same one are on the same node of a
+//! cluster.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `endpoint` | where Redis is: a node, sentinels, a cluster; how a connection is opened |
+//! | `connection` | the connection that is kept, and when it is replaced |
+//! | `round_trip` | [`Cache`]: round trips, with their deadline and their one repeat |
+//! | `script`, `outcome` | how scripts are called, and what they answer |
+//! | `call` | the id of a call, by which a repeat is known |
+//! | `eviction` | whether Redis may evict keys |
+//!
 //! Files below this one import each other by path, not through the names re-exported here.
 
 mod connection;
+mod endpoint;
 mod error;
+mod eviction;
 mod inbox;
 mod metrics;
+mod outcome;
 mod rate_limits;
+mod round_trip;
 mod script;
 pub mod session;
 mod sms_breaker;
+mod sms_budgets;
 pub mod verification;
 
-pub use connection::Cache;
 pub use error::{CacheError, RedisFailure};
+pub use round_trip::Cache;

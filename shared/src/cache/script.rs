@@ -1,201 +1,185 @@
-//! Lua scripts: how they are called, and what every reply holds.
+//! Lua scripts: how they are called, and how their replies are read.
+//!
+//! A script declares every key that it uses, and its keys share one hash tag, so that it also
+//! runs in a cluster. Start and resend on a single node are the exception: there one script
+//! takes the limits of all tags at once. Any script may run twice for one call, because a
+//! call whose reply was lost is repeated.
 
-use redis::{Pipeline, Script};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use redis::{Cmd, FromRedisValue, Script, ToRedisArgs, Value};
+use std::vec::IntoIter;
 
-use super::connection::Cache;
+use domain::time::Timestamp;
+
 use super::error::CacheError;
-use super::metrics::add_counters;
-use super::sms_breaker;
-use crate::limits::check::{LimitArgs, RateLimitCheck, RateLimitStatus};
-use crate::limits::policy::Limit;
+use super::metrics::counters;
+use super::round_trip::Cache;
+use crate::limits::check::LimitArgs;
 
-const PRELUDE: &str = include_str!("prelude.lua");
+/// The functions that a script with limits starts with.
+pub(super) const LIMITS: &str = include_str!("rate_limits/limits.lua");
+/// The function that reads a hash.
+pub(super) const READ_HASH: &str = include_str!("read_hash.lua");
 
 /// A script with the name of its operation.
 pub(super) struct LuaScript {
     operation: &'static str,
-    script: Script,
-    /// Whether the script may run twice for one request. It then counts the request twice,
-    /// which only makes a limit stricter.
-    repeatable: bool,
+    source: String,
+    hash: String,
 }
 
 impl LuaScript {
-    /// A script that never runs twice for one request: a code is compared or made once.
-    pub(super) fn once(operation: &'static str, files: &[&str]) -> Self {
-        Self::new(operation, files, false)
+    /// The script is these files, in their order. `now` is the first argument of all.
+    pub(super) fn new(operation: &'static str, files: &[&str]) -> Self {
+        let source = format!("local now = tonumber(ARGV[1])\n{}", files.concat());
+        let hash = Script::new(&source).get_hash().to_owned();
+        Self { operation, source, hash }
     }
 
-    /// A script that may run twice for one request.
-    pub(super) fn repeatable(operation: &'static str, files: &[&str]) -> Self {
-        Self::new(operation, files, true)
+    pub(super) fn call(&self, now: Timestamp) -> ScriptCall<'_> {
+        let call = ScriptCall { script: self, now, keys: Vec::new(), args: Vec::new() };
+        call.arg(now.millis())
+    }
+}
+
+/// A script with its keys and arguments. The first argument is the time of the request.
+pub(super) struct ScriptCall<'s> {
+    script: &'s LuaScript,
+    now: Timestamp,
+    keys: Vec<String>,
+    args: Vec<Vec<u8>>,
+}
+
+impl ScriptCall<'_> {
+    pub(super) fn keys<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
+        self.keys.extend(keys.into_iter().map(Into::into));
+        self
     }
 
-    /// The script is the prelude and then the files, in their order.
-    fn new(operation: &'static str, files: &[&str], repeatable: bool) -> Self {
-        let source = [PRELUDE].iter().chain(files).copied().collect::<String>();
-        Self { operation, script: Script::new(&source), repeatable }
+    pub(super) fn arg(mut self, arg: impl ToRedisArgs) -> Self {
+        arg.write_redis_args(&mut self.args);
+        self
+    }
+
+    /// The arguments of limits, whose keys are given apart.
+    pub(super) fn limits<'l>(mut self, limits: impl IntoIterator<Item = &'l LimitArgs>) -> Self {
+        for limit in limits {
+            self = self.arg(limit.interval).arg(limit.burst).arg(limit.cost);
+        }
+        self
+    }
+
+    /// By the hash of the script, which a server knows once it has run it.
+    fn by_hash(&self) -> Cmd {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&self.script.hash);
+        self.finish(command)
+    }
+
+    fn by_source(&self) -> Cmd {
+        let mut command = redis::cmd("EVAL");
+        command.arg(&self.script.source);
+        self.finish(command)
+    }
+
+    fn finish(&self, mut command: Cmd) -> Cmd {
+        command.arg(self.keys.len()).arg(&self.keys).arg(&self.args);
+        command
+    }
+}
+
+/// The list that a script returned, read from its first element on.
+pub(super) struct Reply {
+    operation: &'static str,
+    values: IntoIter<Value>,
+}
+
+impl Reply {
+    pub(super) fn new(operation: &'static str, value: Value) -> Result<Self, CacheError> {
+        let expected = "a list";
+        let values = redis::from_redis_value::<Vec<Value>>(value)
+            .map_err(|_| CacheError::UnexpectedData { operation, expected })?;
+        Ok(Self { operation, values: values.into_iter() })
+    }
+
+    /// The next element.
+    pub(super) fn next<T: FromRedisValue>(
+        &mut self,
+        expected: &'static str,
+    ) -> Result<T, CacheError> {
+        let value = self.values.next().and_then(|value| redis::from_redis_value(value).ok());
+        value.ok_or_else(|| self.unexpected(expected))
+    }
+
+    pub(super) fn number<T: TryFrom<i64>>(
+        &mut self,
+        expected: &'static str,
+    ) -> Result<T, CacheError> {
+        let number = self.next::<i64>(expected)?;
+        T::try_from(number).map_err(|_| self.unexpected(expected))
     }
 
     /// The error for a reply that is not as `expected`.
     pub(super) fn unexpected(&self, expected: &'static str) -> CacheError {
         CacheError::UnexpectedData { operation: self.operation, expected }
     }
-
-    fn call(&self, pipe: &mut Pipeline, key: Option<&str>, args: &str) {
-        pipe.cmd("EVALSHA").arg(self.script.get_hash()).arg(usize::from(key.is_some()));
-        if let Some(key) = key {
-            pipe.arg(key);
-        }
-        pipe.arg(args);
-    }
-}
-
-/// No arguments but those of every script.
-#[derive(Serialize)]
-pub(super) struct NoArgs {}
-
-#[derive(Serialize)]
-struct Args<'a, T> {
-    now: i64,
-    limits: &'a [LimitArgs],
-    #[serde(skip_serializing_if = "<[LimitArgs]>::is_empty")]
-    quotas: &'a [LimitArgs],
-    #[serde(flatten)]
-    own: T,
-}
-
-/// What every reply may hold, beside the result of its script.
-#[derive(Deserialize)]
-struct ReplyHeader<'a> {
-    status: &'a str,
-    /// The name of the limit that refuses, and milliseconds to wait.
-    limit: Option<&'a str>,
-    #[serde(default)]
-    wait: f64,
-    #[serde(default)]
-    tripped: bool,
-    rate_limit_status: Option<RateLimitStatusReply>,
-}
-
-impl ReplyHeader<'_> {
-    /// Fails if the script refuses the request. The one place that reads refusals.
-    fn check_refusal(&self, script: &LuaScript) -> Result<(), CacheError> {
-        let wait = Duration::try_from_secs_f64(self.wait / 1000.0).unwrap_or_default();
-        match self.status {
-            "limited" => {
-                let limit = self.limit.and_then(Limit::from_name);
-                let limit = limit.ok_or_else(|| script.unexpected("the name of a limit"))?;
-                Err(CacheError::Limited { limit, wait })
-            }
-            "sms_paused" => Err(CacheError::SmsPaused { wait }),
-            _ => Ok(()),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct RateLimitStatusReply {
-    limit: u32,
-    remaining: u32,
-    /// Milliseconds.
-    reset: u64,
 }
 
 impl Cache {
-    /// Runs a script on at most one key of its own. Metrics that are due are sent with it.
-    pub(super) async fn run<T: Serialize, R: DeserializeOwned>(
-        &self,
-        script: &LuaScript,
-        key: Option<&str>,
-        check: &RateLimitCheck<'_>,
-        own: T,
-    ) -> Result<R, CacheError> {
-        let (limits, quotas) = (check.limits(), check.quotas());
-        let args = Args { now: check.now().millis(), limits, quotas, own };
-        let args = serde_json::to_string(&args)
-            .map_err(|_| script.unexpected("arguments that JSON can hold"))?;
-        let mut pipe = redis::pipe();
-        script.call(&mut pipe, key, &args);
-        let flushed = self.metrics.take_due(check.now());
-        add_counters(&mut pipe, &flushed);
-        let values = match self.send_with(script.operation, &pipe, script.repeatable).await {
-            Err(CacheError::Redis { source, .. }) if source.is_unknown_script() => {
-                let load = script.script.load_async(&mut self.manager.clone()).await;
-                load.map_err(CacheError::redis(script.operation))?;
-                // Redis has added the metrics of the first attempt.
-                let mut retry = redis::pipe();
-                script.call(&mut retry, key, &args);
-                self.send_with(script.operation, &retry, script.repeatable).await?
+    /// Runs a script. Metrics that are due are sent with it.
+    pub(super) async fn run(&self, call: ScriptCall<'_>) -> Result<Reply, CacheError> {
+        let operation = call.script.operation;
+        let value = match self.send_with_metrics(operation, call.now, call.by_hash()).await {
+            Err(error) if error.is_unknown_script() => {
+                self.send(operation, vec![call.by_source()]).await.map(first)?
             }
-            Err(error) => {
-                self.metrics.put_back(flushed);
-                return Err(error);
-            }
-            Ok(values) => values,
+            result => result?,
         };
-        let reply = values.into_iter().next().and_then(|v| redis::from_redis_value(v).ok());
-        let reply: String = reply.ok_or_else(|| script.unexpected("a text reply"))?;
-        self.read_header(script, &reply, check)?;
-        serde_json::from_str(&reply).map_err(|_| script.unexpected("the result of the script"))
+        Reply::new(operation, value)
     }
 
-    /// Reads what every reply may hold.
-    fn read_header(
+    /// Runs a script that must not run twice. It is not repeated if its reply is lost.
+    pub(super) async fn run_once(&self, call: ScriptCall<'_>) -> Result<Reply, CacheError> {
+        let operation = call.script.operation;
+        let value = match self.send_once(operation, call.by_hash()).await {
+            Err(error) if error.is_unknown_script() => {
+                self.send_once(operation, call.by_source()).await?
+            }
+            result => result?,
+        };
+        Reply::new(operation, value)
+    }
+
+    /// One command, and the metrics that are due.
+    pub(super) async fn send_with_metrics(
         &self,
-        script: &LuaScript,
-        reply: &str,
-        check: &RateLimitCheck<'_>,
-    ) -> Result<(), CacheError> {
-        let header: ReplyHeader =
-            serde_json::from_str(reply).map_err(|_| script.unexpected("a reply with a status"))?;
-        if let Some(RateLimitStatusReply { limit, remaining, reset }) = header.rate_limit_status {
-            let reset = Duration::from_millis(reset);
-            check.set_status(RateLimitStatus { limit, remaining, reset });
+        operation: &'static str,
+        now: Timestamp,
+        command: Cmd,
+    ) -> Result<Value, CacheError> {
+        let flushed = self.metrics.take_due(now);
+        if flushed.is_empty() {
+            return self.send(operation, vec![command]).await.map(first);
         }
-        if header.tripped {
-            sms_breaker::report_trip(&self.metrics);
+        if self.is_cluster() {
+            // Another node counts.
+            let value = self.send(operation, vec![command]).await.map(first);
+            if self.send("flush_metrics", counters(&flushed)).await.is_err() {
+                self.metrics.put_back(flushed);
+            }
+            return value;
         }
-        header.check_refusal(script)
+        let groups = vec![vec![command], counters(&flushed)];
+        match self.send_groups(operation, groups).await {
+            // Redis has added the metrics, whether it knows the script or not.
+            Err(error) if !error.is_unknown_script() => {
+                self.metrics.put_back(flushed);
+                Err(error)
+            }
+            result => result.map(first),
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refusal(reply: &str) -> Result<(), CacheError> {
-        let header: ReplyHeader = serde_json::from_str(reply).unwrap();
-        header.check_refusal(&LuaScript::once("test", &[]))
-    }
-
-    #[test]
-    fn every_limit_is_read_by_its_name() {
-        for limit in Limit::ALL {
-            let reply = format!(r#"{{"status":"limited","limit":"{}","wait":1500}}"#, limit.name());
-            let Err(CacheError::Limited { limit: read, wait }) = refusal(&reply) else {
-                panic!("{reply} is no refusal");
-            };
-            assert_eq!((read, wait), (limit, Duration::from_millis(1500)));
-        }
-    }
-
-    #[test]
-    fn an_unknown_limit_is_unexpected_data() {
-        for reply in [r#"{"status":"limited","limit":"sms_paused"}"#, r#"{"status":"limited"}"#] {
-            let error = refusal(reply).unwrap_err();
-            assert!(matches!(error, CacheError::UnexpectedData { operation: "test", .. }));
-        }
-    }
-
-    #[test]
-    fn the_breaker_refuses_by_its_own_status() {
-        let error = refusal(r#"{"status":"sms_paused","wait":1800000}"#).unwrap_err();
-        let CacheError::SmsPaused { wait } = error else { panic!("{error} is not a pause") };
-        assert_eq!(wait, Duration::from_mins(30));
-        assert!(refusal(r#"{"status":"incorrect","wait":1}"#).is_ok());
-    }
+fn first(values: Vec<Value>) -> Value {
+    values.into_iter().next().unwrap_or(Value::Nil)
 }

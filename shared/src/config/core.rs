@@ -2,8 +2,9 @@
 
 use super::env::EnvReader;
 use super::http::HttpConfig;
+use super::redis::RedisConfig;
 use super::stage::Stage;
-use super::stores::{PostgresConfig, RedisConfig};
+use super::stores::PostgresConfig;
 use crate::limits::LimitsConfig;
 
 /// What every function reads.

@@ -9,7 +9,7 @@
 //! | [`maintenance`] | how long rows are kept |
 //! | [`stage`] | where the service runs |
 //! | [`http`] | CORS, metrics, the clients that are served |
-//! | [`stores`] | Postgres and Redis |
+//! | [`stores`], [`redis`] | Postgres; Redis as one node, by sentinels, or a cluster |
 //! | [`tokens`] | names and lifetimes in tokens |
 //!
 //! Limits are read in `limits`, senders in the crate `sms`, a function's own variables in
@@ -21,6 +21,7 @@ pub mod env;
 pub mod error;
 pub mod http;
 pub mod maintenance;
+pub mod redis;
 pub mod stage;
 pub mod stores;
 pub mod tokens;
@@ -31,6 +32,7 @@ pub use env::{EnvReader, Environment};
 pub use error::{ConfigError, ConfigErrors};
 pub use http::HttpConfig;
 pub use maintenance::MaintenanceConfig;
+pub use redis::RedisConfig;
 pub use stage::Stage;
-pub use stores::{PostgresConfig, RedisConfig};
+pub use stores::PostgresConfig;
 pub use tokens::TokenConfig;

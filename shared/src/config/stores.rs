@@ -1,4 +1,4 @@
-//! Where Postgres and Redis are.
+//! Where Postgres is.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_postgres::config::SslMode;
@@ -41,21 +41,6 @@ impl PostgresConfig {
         let error = "must be encrypted (sslmode=require) in production";
         stage.require_in_prod(env, encrypted, "DATABASE_URL", error);
         config
-    }
-}
-
-#[derive(Clone, Debug)]
-pub struct RedisConfig {
-    pub url: SecretString,
-}
-
-impl RedisConfig {
-    pub fn read(env: &mut EnvReader, stage: Stage) -> Self {
-        let url = store_url(env, SecretName::RedisUrl, &["redis", "rediss"]);
-        let encrypted = !url.expose_secret().starts_with("redis:");
-        let error = "must be encrypted (rediss://) in production";
-        stage.require_in_prod(env, encrypted, "REDIS_URL", error);
-        Self { url }
     }
 }
 

@@ -59,6 +59,7 @@ impl EnvelopeCipher {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::phone::PhoneSlot;
 
     fn cipher(byte: u8) -> EnvelopeCipher {
         EnvelopeCipher::new(&SecretSlice::from(vec![byte; 32])).unwrap()
@@ -66,7 +67,8 @@ mod tests {
 
     #[test]
     fn an_encrypted_number_decrypts_in_its_own_record_alone() {
-        let (a, b) = (VerificationId::new([1; 16]), VerificationId::new([2; 16]));
+        let id = |random| VerificationId::new(PhoneSlot::of_digest([0; 2]), [random; 16]);
+        let (a, b) = (id(1), id(2));
         let encrypted = cipher(7).encrypt("+33612345678", &a, Rng).unwrap();
         assert_eq!(cipher(7).decrypt(&encrypted, &a).unwrap(), "+33612345678");
         assert!(cipher(7).decrypt(&encrypted, &b).is_err());

@@ -5,7 +5,7 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::ids::VerificationId;
-use domain::phone::PhoneNumber;
+use domain::phone::{PhoneNumber, PhoneSlot};
 use domain::verification::{Code, Purpose};
 use secrecy::SecretSlice;
 
@@ -40,6 +40,14 @@ impl PepperKeys {
         BASE64.encode(&hmac::sign(&self.phones, phone.as_e164().as_bytes()).as_ref()[..18])
     }
 
+    /// The slot of a phone number: bits of its digest that key names do not hold.
+    #[must_use]
+    pub fn phone_slot(&self, phone: &PhoneNumber) -> PhoneSlot {
+        let digest = hmac::sign(&self.phones, phone.as_e164().as_bytes());
+        let bytes = digest.as_ref().last_chunk().copied();
+        PhoneSlot::of_digest(bytes.unwrap_or_default())
+    }
+
     /// The digest of the block of numbers that a number belongs to.
     #[must_use]
     pub fn block(&self, phone: &PhoneNumber) -> String {
@@ -65,7 +73,7 @@ mod tests {
 
     #[test]
     fn digests_differ_by_use() {
-        let id = VerificationId::new([1; 16]);
+        let id = VerificationId::new(PhoneSlot::of_digest([0; 2]), [1; 16]);
         let code = Code::parse("123456").unwrap();
         let keys = PepperKeys::new(&SecretSlice::from(vec![7; 32])).unwrap();
         assert_ne!(keys.code(&id, Purpose::Login, &code), keys.code(&id, Purpose::Register, &code));

@@ -131,12 +131,6 @@ impl RequestContext {
     ) -> RateLimitCheck<'_> {
         RateLimitCheck::new(config, self.now(), limits, &self.0.rate_limit_status)
     }
-
-    /// The check for a script whose request an extractor has counted already.
-    #[must_use]
-    pub fn already_counted(&self, config: &LimitsConfig) -> RateLimitCheck<'_> {
-        self.rate_limit_check(config, &[])
-    }
 }
 
 impl<S: Sync> FromRequestParts<S> for RequestContext {

@@ -1,9 +1,9 @@
 //! The limits and quotas of one request, in the form that the scripts take.
 
 use domain::time::Timestamp;
-use serde::Serialize;
 use std::sync::OnceLock;
 use std::time::Duration;
+use uuid::Uuid;
 
 use super::policy::{Limit, LimitsConfig, OnOutage};
 
@@ -17,60 +17,45 @@ pub struct RateLimitStatus {
 }
 
 /// A limit of a request, with the key of its bucket.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct LimitArgs {
-    key: String,
-    name: &'static str,
+    pub key: String,
+    pub limit: Limit,
     /// Milliseconds in which one token comes back.
-    interval: u64,
-    burst: u32,
-    /// Whether the reply reports what is left.
-    shown: bool,
-    /// How many tokens the request takes; one if absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cost: Option<usize>,
-    #[serde(skip)]
+    pub interval: u64,
+    pub burst: u32,
+    /// How many tokens the request takes.
+    pub cost: usize,
+    /// Whether the response headers show what is left.
+    pub shown: bool,
     on_outage: OnOutage,
 }
 
 impl LimitArgs {
-    fn new(config: &LimitsConfig, limit: Limit, id: &str) -> Self {
+    /// `id` is what the limit counts, with its hash tag: `{tag}` or `{tag}:rest`. Keys with
+    /// the same tag are on the same node of a cluster.
+    pub(crate) fn new(config: &LimitsConfig, limit: Limit, id: &str) -> Self {
         let (rule, name) = (config.rule(limit), limit.name());
         Self {
             key: format!("rate_limit:{name}:{id}"),
-            name,
+            limit,
             interval: rule.interval_millis(),
             burst: rule.burst,
+            cost: 1,
             shown: limit.is_shown_in_headers(),
-            cost: None,
             on_outage: rule.on_outage,
         }
     }
 
-    /// None if limits are off.
-    fn all<'i>(
-        config: &'i LimitsConfig,
-        limits: &'i [(Limit, &str)],
-    ) -> impl Iterator<Item = Self> + 'i {
-        let limits = if config.enabled { limits } else { &[] };
-        limits.iter().map(|(limit, id)| Self::new(config, *limit, id))
-    }
-}
-
-/// A limit whose bucket the script finds by a field of the record that it reads.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct RecordLimitArgs {
-    field: &'static str,
-    name: &'static str,
-    /// Milliseconds in which one token comes back.
-    interval: u64,
-    burst: u32,
-}
-
-impl RecordLimitArgs {
-    pub(crate) fn new(config: &LimitsConfig, limit: Limit, field: &'static str) -> Self {
-        let rule = config.rule(limit);
-        Self { field, name: limit.name(), interval: rule.interval_millis(), burst: rule.burst }
+    /// What is left if the bucket is full again at this time.
+    pub(crate) fn status(&self, now: Timestamp, full_at: i64) -> RateLimitStatus {
+        let missing = u64::try_from(full_at - now.millis()).unwrap_or(0);
+        let taken = u32::try_from(missing.div_ceil(self.interval)).unwrap_or(u32::MAX);
+        RateLimitStatus {
+            limit: self.burst,
+            remaining: self.burst.saturating_sub(taken),
+            reset: Duration::from_millis(missing),
+        }
     }
 }
 
@@ -79,7 +64,7 @@ pub struct RateLimitCheck<'a> {
     now: Timestamp,
     limits: Vec<LimitArgs>,
     quotas: Vec<LimitArgs>,
-    status: Option<&'a OnceLock<RateLimitStatus>>,
+    status: &'a OnceLock<RateLimitStatus>,
 }
 
 impl<'a> RateLimitCheck<'a> {
@@ -92,41 +77,34 @@ impl<'a> RateLimitCheck<'a> {
         limits: &[(Limit, &str)],
         status: &'a OnceLock<RateLimitStatus>,
     ) -> Self {
-        Self {
-            now,
-            limits: LimitArgs::all(config, limits).collect(),
-            quotas: Vec::new(),
-            status: Some(status),
-        }
-    }
-
-    /// Counts nothing.
-    pub(crate) fn none(now: Timestamp) -> Self {
-        Self { now, limits: Vec::new(), quotas: Vec::new(), status: None }
+        let limits = if config.enabled { limits } else { &[] };
+        let limits = limits.iter().map(|(limit, id)| LimitArgs::new(config, *limit, &tag(id)));
+        Self { now, limits: limits.collect(), quotas: Vec::new(), status }
     }
 
     /// Adds a limit from which the request takes `cost` tokens.
     #[must_use]
     pub fn with_cost(mut self, config: &LimitsConfig, limit: Limit, id: &str, cost: usize) -> Self {
         if config.enabled && cost > 0 {
-            let limit = LimitArgs::new(config, limit, id);
-            self.limits.push(LimitArgs { cost: Some(cost), ..limit });
+            let limit = LimitArgs::new(config, limit, &tag(id));
+            self.limits.push(LimitArgs { cost, ..limit });
         }
         self
     }
 
-    /// Adds quotas. The request takes one token of each. A quota that is used up does not
-    /// refuse the request. Quotas stay on if limits are off.
+    /// Adds quotas of a caller, each with its target. The request takes one token of each. A
+    /// quota that is used up does not refuse the request. Quotas stay on if limits are off.
     #[must_use]
-    pub fn with_quotas(self, config: &LimitsConfig, quotas: &[(Limit, String)]) -> Self {
-        let quotas = quotas.iter().map(|(limit, id)| LimitArgs::new(config, *limit, id));
+    pub fn with_quotas(
+        self,
+        config: &LimitsConfig,
+        caller: &str,
+        quotas: &[(Limit, Uuid)],
+    ) -> Self {
+        let quotas = quotas.iter().map(|(limit, target)| {
+            LimitArgs::new(config, *limit, &format!("{}:{target}", tag(caller)))
+        });
         Self { quotas: quotas.collect(), ..self }
-    }
-
-    /// A copy without quotas that counts in more limits.
-    pub(crate) fn with_limits(&self, config: &LimitsConfig, more: &[(Limit, &str)]) -> Self {
-        let limits = self.limits.iter().cloned().chain(LimitArgs::all(config, more)).collect();
-        Self { now: self.now, limits, quotas: Vec::new(), status: self.status }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -149,10 +127,13 @@ impl<'a> RateLimitCheck<'a> {
 
     /// Keeps the caller's status. The first one of a request stays.
     pub(crate) fn set_status(&self, status: RateLimitStatus) {
-        if let Some(cell) = self.status {
-            let _ = cell.set(status);
-        }
+        let _ = self.status.set(status);
     }
+}
+
+/// The hash tag of what a limit counts.
+fn tag(id: &str) -> String {
+    format!("{{{id}}}")
 }
 
 #[cfg(test)]
@@ -180,7 +161,6 @@ mod tests {
         let closed = (Limit::SendPerAddress, "a");
         assert!(check(&config, &[open], &status).fails_open());
         assert!(!check(&config, &[open, closed], &status).fails_open());
-        assert!(!check(&config, &[open], &status).with_limits(&config, &[closed]).fails_open());
     }
 
     #[test]
@@ -188,14 +168,13 @@ mod tests {
         let mut config = LimitsConfig::default();
         config.enabled = false;
         let status = OnceLock::new();
-        let quotas = [(Limit::OneTimeKeysPerDevice, "a:b".to_owned())];
+        let quotas = [(Limit::OneTimeKeysPerDevice, Uuid::nil())];
         let check = check(&config, &[(Limit::BearerPerAccount, "a")], &status)
             .with_cost(&config, Limit::BundlesPerAccount, "a", 3)
-            .with_quotas(&config, &quotas)
-            .with_limits(&config, &[(Limit::SmsGlobal, "all")])
-            .with_quotas(&config, &quotas);
+            .with_quotas(&config, "a", &quotas);
         assert!(check.limits().is_empty());
-        assert_eq!(keys(check.quotas()), ["rate_limit:one_time_keys_device:a:b"]);
+        let expected = format!("rate_limit:one_time_keys_device:{{a}}:{}", Uuid::nil());
+        assert_eq!(keys(check.quotas()), [expected]);
     }
 
     #[test]
@@ -203,18 +182,15 @@ mod tests {
         let (config, status) = (LimitsConfig::default(), OnceLock::new());
         let check = check(&config, &[(Limit::BearerPerAccount, "a")], &status);
         let check = check.with_cost(&config, Limit::BundlesPerAccount, "a", 0);
-        assert_eq!(keys(check.limits()), ["rate_limit:bearer_account:a"]);
+        assert_eq!(keys(check.limits()), ["rate_limit:bearer_account:{a}"]);
     }
 
     #[test]
-    fn the_scripts_get_only_what_they_read() {
-        let config = LimitsConfig::default();
-        let limit = LimitArgs::new(&config, Limit::SendPerAddress, "a");
-        let json = serde_json::to_value(limit).unwrap();
-        let expected = serde_json::json!({
-            "key": "rate_limit:send_address:a", "name": "send_address", "interval": 6000,
-            "burst": 10, "shown": true,
-        });
-        assert_eq!(json, expected);
+    fn what_is_left_is_rounded_down() {
+        let limit = LimitArgs::new(&LimitsConfig::default(), Limit::SendPerAddress, "{a}");
+        for (missing, remaining) in [(-1, 10), (0, 10), (1, 9), (6000, 9), (6001, 8), (60_001, 0)] {
+            let status = limit.status(NOW, missing);
+            assert_eq!((status.limit, status.remaining), (10, remaining), "{missing}");
+        }
     }
 }

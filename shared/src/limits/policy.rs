@@ -3,7 +3,7 @@
 //!
 //! Each limit is a token bucket (GCRA): `burst` requests at once, refilled evenly over
 //! `period`. One script call checks and takes all limits of a request
-//! (`cache/prelude.lua`). If one refuses, none is taken.
+//! (`cache/rate_limits/limits.lua`). If one refuses, none is taken.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -174,11 +174,6 @@ impl Limit {
         self.policy().name
     }
 
-    /// The limit that a script named in its reply.
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|limit| limit.name() == name)
-    }
-
     /// The variable that overrides burst and period: `RATE_LIMIT_<NAME>`.
     #[must_use]
     pub fn variable(self) -> &'static str {
@@ -341,10 +336,6 @@ mod tests {
     fn names_and_variables_are_unique() {
         let names: HashSet<_> = Limit::ALL.into_iter().map(Limit::name).collect();
         assert_eq!(names.len(), Limit::ALL.len());
-        for limit in Limit::ALL {
-            assert_eq!(Limit::from_name(limit.name()), Some(limit));
-        }
-        assert_eq!(Limit::from_name("sms_paused"), None);
         assert_eq!(Limit::SendPerAddress.variable(), "RATE_LIMIT_SEND_ADDRESS");
     }
 

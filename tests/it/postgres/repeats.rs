@@ -10,7 +10,7 @@ use tests::proxy::Lost;
 
 async fn lose_each_round_trip(flow: Flow) {
     for part in [Lost::Request, Lost::Reply] {
-        // Every flow has at least one round trip, and none has more than eight.
+        // Every flow sends something, and the largest arrives in a few pieces.
         for skip in 0.. {
             let (proxy, service) = behind_proxy().await;
             let prepared = Prepared::new(&service, flow).await;
@@ -18,7 +18,7 @@ async fn lose_each_round_trip(flow: Flow) {
             let reply = prepared.send(flow).await;
             let lost = !proxy.has_loss_pending();
             if !lost {
-                assert!((1..8).contains(&skip), "{flow:?}: {skip} round trips");
+                assert!((1..20).contains(&skip), "{flow:?} sends {skip} times");
                 break;
             }
             let context = format!("{flow:?}, {part:?} {skip}: {}", reply.json());

@@ -1,7 +1,7 @@
 //! A store goes down and comes back under a running service: what keeps working, what is
 //! refused and how, and that nothing needs a new process. Each test has its own servers.
 
-use super::{PHONE, assert_alive, assert_ended, logout, logout_all};
+use super::{PHONE, assert_alive, assert_ended, cache_key, logout, logout_all};
 use serde_json::json;
 use std::time::Duration;
 use stores::{Options, Postgres, Redis};
@@ -129,8 +129,7 @@ async fn without_postgres_nothing_is_decided_and_nothing_is_lost() {
         client.post("/auth/v1/verify/login/request", json!({ "phoneNumber": PHONE })).await,
     );
     let mut redis = service.redis().await;
-    let id = tests::token::claims(&session.access)["sid"].as_str().unwrap().to_owned();
-    let () = redis::AsyncCommands::del(&mut redis, format!("session:{id}")).await.unwrap();
+    let () = redis::AsyncCommands::del(&mut redis, cache_key(&session)).await.unwrap();
     unavailable(client.ws_token(&session.access).await);
 
     // A shipped app wipes its keys after three server errors on this route alone.

@@ -1,8 +1,8 @@
 //! Confirming: how long things live, how wrong codes count, and what does not fit.
 
 use super::{
-    PHONE, SHORT, address, anonymous, id_of, just_before, keys, resend, status, wrong_code,
-    wrong_codes,
+    PHONE, SHORT, address, anonymous, id_of, just_before, keys, record_key, resend, status,
+    wrong_code, wrong_codes,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -63,7 +63,7 @@ async fn a_record_has_a_lifetime_in_redis_too() {
     let (id, code) = client.start("register", PHONE).await;
     let mut redis = service.redis().await;
     let mut left = async || -> i64 {
-        let key = format!("verification:{id}");
+        let key = record_key(&id);
         redis::cmd("PTTL").arg(key).query_async(&mut redis).await.unwrap()
     };
     assert!((800_000..=900_000).contains(&left().await));

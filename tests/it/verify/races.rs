@@ -1,7 +1,9 @@
 //! Everything at once: what is counted is counted exactly, also over two sandboxes that
 //! know nothing of each other but the stores.
 
-use super::{PHONE, address, ask, count, keys, phone, resend, sandboxes, status, wrong_codes};
+use super::{
+    PHONE, address, ask, count, keys, phone, record_key, resend, sandboxes, status, wrong_codes,
+};
 use domain::ids::VerificationId;
 use domain::verification::{Code, Purpose};
 use std::collections::BTreeSet;
@@ -167,7 +169,7 @@ async fn of_many_codes_resent_at_once_one_counts() {
     assert_eq!(count(&together(requests).await, 200), 50);
 
     let mut redis = sandboxes[0].redis().await;
-    let key = format!("verification:{id}");
+    let key = record_key(&id);
     let stored: String =
         redis::cmd("HGET").arg(key).arg("code_mac").query_async(&mut redis).await.unwrap();
     let parsed = VerificationId::from_uuid(uuid::Uuid::try_parse(&id).unwrap());

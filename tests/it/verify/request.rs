@@ -15,7 +15,7 @@ async fn a_request_answers_where_the_verification_stands() {
             json!({ "verificationId": id, "expiresIn": 600, "resendIn": 30, "attemptsLeft": 5 });
         assert_eq!(reply.json(), expected);
         assert_eq!(reply.header("cache-control"), Some("no-store"));
-        assert_eq!(uuid::Uuid::try_parse(&id).unwrap().get_version_num(), 4, "{id}");
+        assert_eq!(uuid::Uuid::try_parse(&id).unwrap().get_version_num(), 8, "{id}");
     }
 }
 

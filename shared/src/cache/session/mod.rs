@@ -1,17 +1,14 @@
-//! `session:{sid}`: answers quickly whether a session is alive. The row in Postgres is the
-//! truth. A cache entry is set with NX, so that it never replaces a tombstone. It expires
+//! `session:{user}:{sid}`: answers quickly whether a session is alive. The row in Postgres is
+//! the truth. A cache entry is set with NX, so that it never replaces a tombstone. It expires
 //! after 60 s and is never prolonged, so that a missed tombstone matters no longer than that.
 
-use domain::ids::{SessionId, VerificationId};
+use domain::ids::{SessionId, UserId, VerificationId};
 use domain::time::millis_of;
-use redis::Pipeline;
-use serde::Deserialize;
-use std::sync::LazyLock;
+use redis::Cmd;
 use std::time::Duration;
 
-use super::connection::Cache;
 use super::error::CacheError;
-use super::script::{LuaScript, NoArgs};
+use super::round_trip::Cache;
 use super::verification::record;
 use crate::limits::check::RateLimitCheck;
 
@@ -20,22 +17,17 @@ const SESSION_CACHE_TTL: Duration = Duration::from_mins(1);
 /// A tombstone outlives every access token.
 const TOMBSTONE_TTL: Duration = Duration::from_mins(20);
 
-static CHECK_ACCESS: LazyLock<LuaScript> =
-    LazyLock::new(|| LuaScript::repeatable("check_access", &[include_str!("check_access.lua")]));
-
 /// What Redis knows of a caller.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
-    #[serde(rename = "status")]
     pub session: CachedSessionState,
-    /// For each quota of the check, in its order: whether it had a token left.
-    #[serde(default)]
+    /// For each quota of the check, in its order: whether it had a token left. Empty for an
+    /// ended session.
     pub quotas: Vec<bool>,
 }
 
 /// What Redis knows of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CachedSessionState {
     Alive,
     Ended,
@@ -47,58 +39,82 @@ impl Cache {
     /// it has one. One round trip.
     pub async fn check_access(
         &self,
-        session: Option<SessionId>,
+        session: Option<(UserId, SessionId)>,
         check: &RateLimitCheck<'_>,
     ) -> Result<Access, CacheError> {
-        self.run(&CHECK_ACCESS, session.map(key).as_deref(), check, NoArgs {}).await
+        let session = session.map(|(user, session)| key(user, session));
+        let mut reply = self.count_access(session, check).await?;
+        let value: Option<String> = reply.next("the state of a session")?;
+        let session = match value.as_deref() {
+            None => CachedSessionState::Unknown,
+            Some("alive") => CachedSessionState::Alive,
+            Some("ended") => return Ok(Access::ended()),
+            Some(_) => return Err(reply.unexpected("the state of a session")),
+        };
+        let quotas = check.quotas().iter().map(|_| reply.next("a quota")).collect::<Result<_, _>>();
+        Ok(Access { session, quotas: quotas? })
     }
 
     /// Caches that a session is alive, unless there is an entry or a tombstone.
-    pub async fn cache_session(&self, session: SessionId) -> Result<(), CacheError> {
-        let mut pipe = redis::pipe();
-        set_alive(&mut pipe, session);
-        self.send("cache_session", &pipe).await.map(drop)
+    pub async fn cache_session(&self, user: UserId, session: SessionId) -> Result<(), CacheError> {
+        self.send("cache_session", vec![alive(user, session)]).await.map(drop)
     }
 
-    /// Writes tombstones over the cache entries of ended sessions. The next request of such
-    /// a session is refused.
-    pub async fn write_tombstones(&self, ended: &[SessionId]) -> Result<(), CacheError> {
+    /// Writes tombstones over the cache entries of ended sessions of a user. The next request
+    /// of such a session is refused.
+    pub async fn write_tombstones(
+        &self,
+        user: UserId,
+        ended: &[SessionId],
+    ) -> Result<(), CacheError> {
         if ended.is_empty() {
             return Ok(());
         }
-        let mut pipe = redis::pipe();
-        set_ended(&mut pipe, ended);
-        self.send("write_tombstones", &pipe).await.map(drop)
+        let tombstones = ended.iter().map(|session| tombstone(user, *session));
+        self.send("write_tombstones", tombstones.collect()).await.map(drop)
     }
 
-    /// Caches a login: the new session is alive, the sessions that it replaces have ended,
-    /// and its verification is deleted.
+    /// Caches a login: the new session is alive, the sessions of the user that it replaces
+    /// have ended, and its verification is deleted.
     pub async fn cache_login(
         &self,
+        user: UserId,
         started: SessionId,
         ended: &[SessionId],
         used: &VerificationId,
     ) -> Result<(), CacheError> {
-        let mut pipe = redis::pipe();
-        set_ended(&mut pipe, ended);
-        set_alive(&mut pipe, started);
-        pipe.cmd("UNLINK").arg(record::key(used)).ignore();
-        self.send("cache_login", &pipe).await.map(drop)
+        let tombstones = ended.iter().map(|session| tombstone(user, *session));
+        let sessions = tombstones.chain([alive(user, started)]).collect();
+        let verification = record::key(used).map(|key| {
+            let mut unlink = redis::cmd("UNLINK");
+            unlink.arg(key);
+            unlink
+        });
+        let groups = vec![sessions, verification.into_iter().collect()];
+        self.send_groups("cache_login", groups).await.map(drop)
     }
 }
 
-fn key(session: SessionId) -> String {
-    format!("session:{session}")
+impl Access {
+    const fn ended() -> Self {
+        Self { session: CachedSessionState::Ended, quotas: Vec::new() }
+    }
 }
 
-fn set_alive(pipe: &mut Pipeline, session: SessionId) {
+fn key(user: UserId, session: SessionId) -> String {
+    format!("session:{{{user}}}:{session}")
+}
+
+fn alive(user: UserId, session: SessionId) -> Cmd {
     let ttl = millis_of(SESSION_CACHE_TTL);
-    pipe.cmd("SET").arg(key(session)).arg("alive").arg("NX").arg("PX").arg(ttl).ignore();
+    let mut set = redis::cmd("SET");
+    set.arg(key(user, session)).arg("alive").arg("NX").arg("PX").arg(ttl);
+    set
 }
 
-fn set_ended(pipe: &mut Pipeline, sessions: &[SessionId]) {
+fn tombstone(user: UserId, session: SessionId) -> Cmd {
     let ttl = millis_of(TOMBSTONE_TTL);
-    for session in sessions {
-        pipe.cmd("SET").arg(key(*session)).arg("ended").arg("PX").arg(ttl).ignore();
-    }
+    let mut set = redis::cmd("SET");
+    set.arg(key(user, session)).arg("ended").arg("PX").arg(ttl);
+    set
 }

@@ -2,27 +2,20 @@
 -- too few codes are confirmed, the breaker first pauses the blocks of numbers that cause it,
 -- or else the whole country. After the pause it lets a few half-open probes pass. The tier of
 -- known devices is not subject to it.
--- args.breaker: window, min_sends, min_confirmed_ratio, mature_after, pause, half_open_probes,
--- min_block_sends (times in ms).
 --
--- rate_limit:breaker:{country}: s:{minute} and c:{minute}, the codes sent in that minute and
--- how many of them were confirmed; paused_until, half_open_probes_left,
+-- `key`, rate_limit:breaker:{country}: s:{minute} and c:{minute}, the codes sent in that minute
+-- and how many of them were confirmed; paused_until, half_open_probes_left,
 -- half_open_probes_confirmed, half_open_probes_until.
--- rate_limit:breaker_blocks:{country}: s:{block}, c:{block} and p:{block} (paused until), by
--- the block's digest. Here expiry decides: the counts of blocks end one window after the last
--- SMS to the country.
+-- `blocks`, rate_limit:breaker_blocks:{country}: s:{block}, c:{block} and p:{block} (paused
+-- until), by the block's digest. Here expiry decides: the counts of blocks end one window after
+-- the last SMS to the country.
 
 local MINUTE = 60 * 1000
 local BREAKER_TTL = 3 * 3600 * 1000
-local SENT, CONFIRMED = 's', 'c'
-local tripped = false -- part of the reply: raises an alarm
-
-local function breaker_keys(country)
-  return 'rate_limit:breaker:' .. country, 'rate_limit:breaker_blocks:' .. country
-end
+local tripped = 0 -- 1 raises an alarm
 
 local function is_below_ratio(sends, confirmed)
-  return confirmed * args.breaker.min_confirmed_ratio < sends
+  return confirmed * MIN_CONFIRMED_RATIO < sends
 end
 
 -- Returns the matured sends of the window and how many of them were confirmed. A send has
@@ -34,11 +27,11 @@ local function matured_counts(key)
     local kind, minute = string.match(flat[i], '^([sc]):(%d+)$')
     if minute then
       local age = now - tonumber(minute) * MINUTE
-      if age > args.breaker.window then
+      if age > WINDOW then
         redis.call('HDEL', key, flat[i])
-      elseif kind == SENT and age >= args.breaker.mature_after then
+      elseif kind == SENT and age >= MATURE_AFTER then
         sends = sends + tonumber(flat[i + 1])
-      elseif kind == CONFIRMED and age >= args.breaker.mature_after then
+      elseif kind == CONFIRMED and age >= MATURE_AFTER then
         confirmed = confirmed + tonumber(flat[i + 1])
       end
     end
@@ -65,16 +58,16 @@ local function pause_blocks(key, blocks, sends, confirmed)
   end
   local causes = {}
   for block, count in pairs(counts) do
-    local is_large = count[SENT] >= args.breaker.min_block_sends
+    local is_large = count[SENT] >= MIN_BLOCK_SENDS
     if is_large and is_below_ratio(count[SENT], count[CONFIRMED]) then
       causes[#causes + 1] = block
       sends, confirmed = sends - count[SENT], confirmed - count[CONFIRMED]
     end
   end
-  local is_enough = sends < args.breaker.min_sends or not is_below_ratio(sends, confirmed)
+  local is_enough = sends < MIN_SENDS or not is_below_ratio(sends, confirmed)
   if #causes == 0 or not is_enough then return false end
   for _, block in ipairs(causes) do
-    redis.call('HSET', blocks, 'p:' .. block, now + args.breaker.pause)
+    redis.call('HSET', blocks, 'p:' .. block, now + PAUSE)
     redis.call('HDEL', blocks, SENT .. ':' .. block, CONFIRMED .. ':' .. block)
   end
   -- The sends of the paused blocks must not count against the rest of the country.
@@ -83,23 +76,20 @@ local function pause_blocks(key, blocks, sends, confirmed)
 end
 
 local function pause_country(key, blocks)
-  write(key, { paused_until = now + args.breaker.pause,
-    half_open_probes_left = args.breaker.half_open_probes,
-    half_open_probes_confirmed = 0, half_open_probes_until = 0 })
+  redis.call('HSET', key, 'paused_until', now + PAUSE, 'half_open_probes_left', HALF_OPEN_PROBES,
+    'half_open_probes_confirmed', 0, 'half_open_probes_until', 0)
   delete_counts(key)
   delete_counts(blocks)
   redis.call('PEXPIRE', key, BREAKER_TTL)
 end
 
 -- Returns the refusal of one more send, or nil.
-local function breaker_refusal(country, block)
-  local key, blocks = breaker_keys(country)
+local function breaker_refusal(key, blocks, block)
   local state = read(key, { 'paused_until', 'half_open_probes_left',
     'half_open_probes_confirmed', 'half_open_probes_until' })
   local paused_until = tonumber(state.paused_until or 0)
   if paused_until > 0 and paused_until <= now then
-    local probes = args.breaker.half_open_probes
-    if not is_below_ratio(probes, tonumber(state.half_open_probes_confirmed)) then
+    if not is_below_ratio(HALF_OPEN_PROBES, tonumber(state.half_open_probes_confirmed)) then
       redis.call('HDEL', key, 'paused_until', 'half_open_probes_left',
         'half_open_probes_confirmed', 'half_open_probes_until')
       paused_until = 0
@@ -109,56 +99,35 @@ local function breaker_refusal(country, block)
       paused_until = tonumber(state.half_open_probes_until)
     else
       pause_country(key, blocks)
-      paused_until, tripped = now + args.breaker.pause, true
+      paused_until, tripped = now + PAUSE, 1
     end
   elseif paused_until == 0 then
     local sends, confirmed = matured_counts(key)
-    if sends >= args.breaker.min_sends and is_below_ratio(sends, confirmed) then
-      tripped = true
+    if sends >= MIN_SENDS and is_below_ratio(sends, confirmed) then
+      tripped = 1
       if not pause_blocks(key, blocks, sends, confirmed) then
         pause_country(key, blocks)
-        paused_until = now + args.breaker.pause
+        paused_until = now + PAUSE
       end
     end
   end
   local block_paused_until = tonumber(redis.call('HGET', blocks, 'p:' .. block) or 0)
   local refused_until = math.max(paused_until, block_paused_until)
   if refused_until > now then
-    return { status = 'sms_paused', wait = refused_until - now, tripped = tripped }
+    return { 'sms_paused', tripped, refused_until - now }
   end
 end
 
 -- Counts a send. Returns the minute that counts it, and whether it is a half-open probe.
-local function breaker_record_send(country, block)
-  local key, blocks = breaker_keys(country)
+local function breaker_record_send(key, blocks, block)
   local minute = math.floor(now / MINUTE)
   redis.call('HINCRBY', key, SENT .. ':' .. minute, 1)
   redis.call('HINCRBY', blocks, SENT .. ':' .. block, 1)
   local is_probe = redis.call('HEXISTS', key, 'paused_until') == 1
   if is_probe and redis.call('HINCRBY', key, 'half_open_probes_left', -1) == 0 then
-    redis.call('HSET', key, 'half_open_probes_until', now + args.breaker.mature_after)
+    redis.call('HSET', key, 'half_open_probes_until', now + MATURE_AFTER)
   end
   redis.call('PEXPIRE', key, BREAKER_TTL)
-  redis.call('PEXPIRE', blocks, args.breaker.window)
+  redis.call('PEXPIRE', blocks, WINDOW)
   return minute, is_probe and 1 or 0
-end
-
--- Changes the count of a record's send: CONFIRMED by 1 for a right code, SENT by -1 for a
--- code that was not sent.
-local function breaker_add(record, kind, by)
-  if not record.sent_minute then return end
-  local key, blocks = breaker_keys(record.country)
-  if redis.call('HEXISTS', key, SENT .. ':' .. record.sent_minute) == 1 then
-    redis.call('HINCRBY', key, kind .. ':' .. record.sent_minute, by)
-  end
-  if redis.call('HEXISTS', blocks, SENT .. ':' .. record.block) == 1 then
-    redis.call('HINCRBY', blocks, kind .. ':' .. record.block, by)
-  end
-  if record.half_open_probe == '1' and redis.call('HEXISTS', key, 'paused_until') == 1 then
-    if kind == CONFIRMED then
-      redis.call('HINCRBY', key, 'half_open_probes_confirmed', by)
-    else
-      redis.call('HINCRBY', key, 'half_open_probes_left', 1)
-    end
-  end
 end

@@ -1,26 +1,38 @@
 //! Confirms a verification by its code.
 
-use domain::ids::VerificationId;
-use domain::time::millis_of;
-use domain::verification::{CONFIRMED_TTL, MAX_ATTEMPTS, PhoneLock, Purpose};
-use serde::{Deserialize, Serialize};
+use domain::ids::{CallId, VerificationId};
+use domain::time::Timestamp;
+use domain::verification::Purpose;
 use std::sync::LazyLock;
+use std::time::Duration;
 
-use super::record::key;
-use crate::cache::connection::Cache;
+use super::record::{constants, key, lock_keys};
 use crate::cache::error::CacheError;
-use crate::cache::script::LuaScript;
+use crate::cache::outcome::{status, wait};
+use crate::cache::round_trip::Cache;
+use crate::cache::script::{LuaScript, READ_HASH, Reply};
 use crate::cache::sms_breaker;
-use crate::limits::check::RateLimitCheck;
+use crate::cache::sms_budgets::counted_send;
+use crate::telemetry::ErrorChain;
 
 static CONFIRM: LazyLock<LuaScript> = LazyLock::new(|| {
-    let files = [include_str!("phone_lock.lua"), sms_breaker::LUA, include_str!("confirm.lua")];
-    LuaScript::once("confirm_verification", &files)
+    let (constants, count) = (constants(), sms_breaker::COUNT);
+    let lock = include_str!("phone_lock.lua");
+    let files = [&constants, READ_HASH, lock, count, include_str!("confirm.lua")];
+    LuaScript::new("confirm_verification", &files)
 });
 
-/// The result of one attempt. Each `wait` is in milliseconds.
-#[derive(Debug, PartialEq, Eq, Deserialize)]
-#[serde(tag = "status", rename_all = "snake_case")]
+/// A code that a client entered.
+#[derive(Debug)]
+pub struct CodeAttempt<'a> {
+    pub call: CallId,
+    pub purpose: Purpose,
+    pub device: &'a str,
+    pub code_mac: &'a str,
+}
+
+/// The result of one attempt.
+#[derive(Debug, PartialEq, Eq)]
 pub enum ConfirmOutcome {
     Confirmed {
         requires_2fa: bool,
@@ -33,43 +45,13 @@ pub enum ConfirmOutcome {
         phone: String,
     },
     PhoneLocked {
-        wait: u64,
+        wait: Duration,
     },
     Expired,
     Invalid,
     TooManyAttempts {
-        wait: u64,
+        wait: Duration,
     },
-}
-
-#[derive(Serialize)]
-struct Confirm<'a> {
-    purpose: &'static str,
-    device: &'a str,
-    code_mac: &'a str,
-    max_attempts: u32,
-    confirmed_ttl: i64,
-    lock: LockArgs,
-}
-
-/// The parameters of the lock of a number.
-#[derive(Serialize)]
-struct LockArgs {
-    per_hour: u32,
-    per_day: u32,
-    streak: u32,
-    per_day_in_streak: u32,
-}
-
-impl LockArgs {
-    const fn new() -> Self {
-        Self {
-            per_hour: PhoneLock::WRONG_PER_HOUR,
-            per_day: PhoneLock::WRONG_PER_DAY,
-            streak: PhoneLock::WRONG_STREAK,
-            per_day_in_streak: PhoneLock::WRONG_PER_DAY_IN_STREAK,
-        }
-    }
 }
 
 impl Cache {
@@ -77,19 +59,55 @@ impl Cache {
     pub async fn confirm_verification(
         &self,
         id: &VerificationId,
-        purpose: Purpose,
-        device: &str,
-        code_mac: &str,
-        check: &RateLimitCheck<'_>,
+        attempt: &CodeAttempt<'_>,
+        now: Timestamp,
     ) -> Result<ConfirmOutcome, CacheError> {
-        let confirm = Confirm {
-            purpose: purpose.as_str(),
-            device,
-            code_mac,
-            max_attempts: MAX_ATTEMPTS,
-            confirmed_ttl: millis_of(CONFIRMED_TTL),
-            lock: LockArgs::new(),
+        let (Some(record), Some(slot)) = (key(id), id.phone_slot()) else {
+            return Ok(ConfirmOutcome::Invalid);
         };
-        self.run(&CONFIRM, Some(&key(id)), check, confirm).await
+        let call = CONFIRM
+            .call(now)
+            .keys([record])
+            .keys(lock_keys(slot))
+            .arg(attempt.purpose.as_str())
+            .arg(attempt.device)
+            .arg(attempt.code_mac)
+            .arg(attempt.call.to_string())
+            .arg(!self.is_cluster());
+        let mut reply = self.run(call).await?;
+        let status = status(&mut reply, &[], &self.metrics)?;
+        Ok(match &*status {
+            "confirmed" => {
+                let requires_2fa = reply.next("whether a second factor is required")?;
+                if self.is_cluster() {
+                    self.report(&mut reply, now).await?;
+                }
+                ConfirmOutcome::Confirmed { requires_2fa }
+            }
+            "incorrect" => ConfirmOutcome::Incorrect {
+                attempts_left: reply.number("a number of attempts")?,
+                locked: reply.next("whether the number is locked")?,
+                phone: reply.next("an encrypted number")?,
+            },
+            "phone_locked" => ConfirmOutcome::PhoneLocked { wait: wait(&mut reply)? },
+            "expired" => ConfirmOutcome::Expired,
+            "invalid" => ConfirmOutcome::Invalid,
+            "too_many_attempts" => ConfirmOutcome::TooManyAttempts { wait: wait(&mut reply)? },
+            _ => return Err(reply.unexpected("the outcome of an attempt")),
+        })
+    }
+
+    /// Reports a right code to the breaker, if the breaker counted its send. The code is
+    /// confirmed even if this fails.
+    async fn report(&self, reply: &mut Reply, now: Timestamp) -> Result<(), CacheError> {
+        let (country, block): (String, String) = (reply.next("a country")?, reply.next("a block")?);
+        let counted = counted_send(reply)?;
+        if counted.minute.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.report_confirmed(&country, &block, &counted, now).await {
+            tracing::warn!(error = %ErrorChain(&error), "failed to report a right code");
+        }
+        Ok(())
     }
 }

@@ -1,15 +1,16 @@
-//! `verification:{id}`: one phone number that is being verified. Each step is one script,
-//! with a Rust file that gives it its arguments and reads its reply.
+//! `verification:{slot}:{id}`: one phone number that is being verified. Each step is one
+//! script, with a Rust file that gives it its arguments and reads its reply.
 //!
 //! | step | files |
 //! |---|---|
 //! | start | `start.rs`, `start.lua` |
-//! | read | `read.rs`, `read.lua` |
+//! | read | `read.rs` |
 //! | resend | `resend.rs`, `resend.lua` |
 //! | confirm | `confirm.rs`, `confirm.lua`, with the lock of a number in `phone_lock.lua` |
 //! | withdraw a code that was not sent | `withdraw.rs`, `withdraw.lua` |
 //!
-//! Phone number, code and device are stored as keyed digests or encrypted.
+//! Phone number, code and device are stored as keyed digests or encrypted. The id names the
+//! slot of the number, so that all keys of a number are on one node.
 
 mod confirm;
 mod read;
@@ -19,9 +20,9 @@ mod start;
 mod tier;
 mod withdraw;
 
-pub use confirm::ConfirmOutcome;
+pub use confirm::{CodeAttempt, ConfirmOutcome};
 pub use read::Verification;
 pub use record::Progress;
-pub use resend::{ResendOutcome, Resent};
+pub use resend::{CodeResend, ResendOutcome, Resent};
 pub use start::NewVerification;
-pub use tier::RateLimitTier;
+pub use tier::{RateLimitTier, SmsTarget};

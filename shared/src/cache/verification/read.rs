@@ -3,18 +3,14 @@
 use domain::ids::VerificationId;
 use domain::time::Timestamp;
 use domain::verification::{MAX_ATTEMPTS, Purpose};
-use serde::Deserialize;
+use redis::Value;
 use std::str::FromStr;
-use std::sync::LazyLock;
 
 use super::record::{Progress, key};
-use crate::cache::connection::Cache;
 use crate::cache::error::CacheError;
-use crate::cache::script::{LuaScript, NoArgs};
-use crate::limits::check::RateLimitCheck;
+use crate::cache::round_trip::Cache;
 
-static READ: LazyLock<LuaScript> =
-    LazyLock::new(|| LuaScript::repeatable("find_verification", &[include_str!("read.lua")]));
+const OPERATION: &str = "find_verification";
 
 /// A verification that has not ended.
 #[derive(Debug)]
@@ -27,47 +23,54 @@ pub struct Verification {
     pub progress: Progress,
 }
 
-#[derive(Deserialize)]
-#[serde(tag = "status", rename_all = "snake_case")]
-enum Reply {
-    Ok { record: StoredRecord },
-    Missing,
-}
+/// The fields that are read, in this order.
+const FIELDS: [&str; 8] = [
+    "purpose",
+    "device",
+    "phone",
+    "expires_at",
+    "code_expires_at",
+    "resend_at",
+    "attempts",
+    "verified",
+];
 
-/// The record as the script returns it: Redis stores the fields of a hash as text.
-#[derive(Deserialize)]
-struct StoredRecord {
-    purpose: String,
-    device: String,
-    phone: String,
-    expires_at: String,
-    code_expires_at: String,
-    resend_at: String,
-    attempts: String,
-    verified: String,
-}
-
-impl StoredRecord {
-    fn parse(self) -> Result<Verification, CacheError> {
-        let time = |text: &str| number(text).map(Timestamp::from_millis);
-        let purpose = Purpose::from_stored(&self.purpose);
-        Ok(Verification {
-            purpose: purpose.ok_or_else(|| READ.unexpected("a purpose"))?,
-            verified: self.verified == "1",
-            expires_at: time(&self.expires_at)?,
+impl Verification {
+    /// None if the record does not exist.
+    fn parse(value: Value) -> Result<Option<Self>, CacheError> {
+        let fields: [Option<String>; FIELDS.len()] =
+            redis::from_redis_value(value).map_err(|_| unexpected("the fields of a record"))?;
+        if fields.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        let [purpose, device, phone, expires_at, code_expires_at, resend_at, attempts, verified] =
+            fields.map(Option::unwrap_or_default);
+        let purpose = Purpose::from_stored(&purpose).ok_or_else(|| unexpected("a purpose"))?;
+        Ok(Some(Self {
+            purpose,
+            device,
+            sealed_phone: phone,
+            verified: verified == "1",
+            expires_at: time(&expires_at)?,
             progress: Progress {
-                code_expires_at: time(&self.code_expires_at)?,
-                resend_at: time(&self.resend_at)?,
-                attempts_left: MAX_ATTEMPTS.saturating_sub(number(&self.attempts)?),
+                code_expires_at: time(&code_expires_at)?,
+                resend_at: time(&resend_at)?,
+                attempts_left: MAX_ATTEMPTS.saturating_sub(number(&attempts)?),
             },
-            device: self.device,
-            sealed_phone: self.phone,
-        })
+        }))
     }
 }
 
+fn time(text: &str) -> Result<Timestamp, CacheError> {
+    number(text).map(Timestamp::from_millis)
+}
+
 fn number<T: FromStr>(text: &str) -> Result<T, CacheError> {
-    text.parse().map_err(|_| READ.unexpected("a number"))
+    text.parse().map_err(|_| unexpected("a number"))
+}
+
+const fn unexpected(expected: &'static str) -> CacheError {
+    CacheError::UnexpectedData { operation: OPERATION, expected }
 }
 
 impl Cache {
@@ -75,11 +78,12 @@ impl Cache {
     pub async fn find_verification(
         &self,
         id: &VerificationId,
-        check: &RateLimitCheck<'_>,
+        now: Timestamp,
     ) -> Result<Option<Verification>, CacheError> {
-        match self.run(&READ, Some(&key(id)), check, NoArgs {}).await? {
-            Reply::Ok { record } => record.parse().map(Some),
-            Reply::Missing => Ok(None),
-        }
+        let Some(key) = key(id) else { return Ok(None) };
+        let mut read = redis::cmd("HMGET");
+        read.arg(key).arg(&FIELDS);
+        let found = Verification::parse(self.send_with_metrics(OPERATION, now, read).await?)?;
+        Ok(found.filter(|verification| verification.expires_at > now))
     }
 }

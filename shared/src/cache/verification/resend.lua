@@ -1,54 +1,70 @@
 -- Replaces the code of a running verification. Attempts and end of the verification stay.
--- KEYS[1]: verification:{id}. args: device, code_macs (by purpose), code_ttl, max_attempts,
--- waits (ms; the last one for every further resend), has_waits (false: limits are off), tiers
--- (by name: limits with the field of the record that each counts), breaker.
+-- The record keeps the ids of the calls that replaced its code: a repeated call gets the same
+-- answer and replaces nothing.
+-- KEYS: verification:{slot}:{id}; the limits; on a single node the breaker's keys.
+-- ARGV: now, how many limits (-1: only look at the record), whether the breaker is asked,
+-- device, call id, whether resends wait, the code's digests for register and for login, the
+-- minute of the send and whether it is a half-open probe (from take.lua, in a cluster); the
+-- arguments of each limit.
+local MAX_CALLS = 16
+
 local record = read(KEYS[1], { 'purpose', 'device', 'expires_at', 'attempts', 'verified', 'sends',
   'resend_at', 'tier', 'phone_key', 'phone', 'country', 'block', 'known', 'code_mac',
-  'code_expires_at' })
+  'code_expires_at', 'resend_calls' })
+local limits, has_breaker, call = tonumber(ARGV[2]), ARGV[3] == '1', ARGV[5]
+local has_waits = ARGV[6] == '1'
+
+local function resent(code_expires_at, resend_at)
+  return { 'resent', tripped, record.purpose, record.phone, record.known, record.tier,
+    record.country, record.block, code_expires_at, resend_at,
+    MAX_ATTEMPTS - tonumber(record.attempts) }
+end
+
+local calls = record.resend_calls or ''
+if string.find(calls, call, 1, true) then
+  return resent(tonumber(record.code_expires_at), tonumber(record.resend_at))
+end
+
 local expires_at = tonumber(record.expires_at or 0)
 -- A verification that was requested without a device is bound to no device.
-local is_other_device = record.device ~= '' and record.device ~= args.device
-local outcome
+local is_other_device = record.device ~= '' and record.device ~= ARGV[4]
 if expires_at <= now or is_other_device or record.verified == '1' then
-  outcome = { status = 'invalid' }
-elseif tonumber(record.attempts) >= args.max_attempts then
-  outcome = { status = 'too_many_attempts', wait = expires_at - now }
-elseif args.has_waits and tonumber(record.resend_at) > now then
-  outcome = { status = 'too_early', wait = tonumber(record.resend_at) - now }
-elseif args.breaker and record.tier == 'phone' then
-  outcome = breaker_refusal(record.country, record.block)
+  return { 'invalid', 0 }
+elseif tonumber(record.attempts) >= MAX_ATTEMPTS then
+  return { 'too_many_attempts', 0, expires_at - now }
+elseif has_waits and tonumber(record.resend_at) > now then
+  return { 'too_early', 0, tonumber(record.resend_at) - now }
+elseif limits < 0 then
+  return { 'ready', 0, record.tier, record.phone_key, record.country, record.block }
 end
 
--- If a code would be sent, the limits of the number join the limit of the address: either
--- all are taken or none.
-local limits = args.limits
-if not outcome then
-  for _, limit in ipairs(args.tiers[record.tier]) do
-    limit.key = record_limit_key(limit, record)
-    limits[#limits + 1] = limit
-  end
+local breaker, blocks = KEYS[limits + 2], KEYS[limits + 3]
+if has_breaker then
+  local refusal = breaker_refusal(breaker, blocks, record.block)
+  if refusal then return refusal end
 end
-local refusal = take_limits(limits)
-if refusal then return refusal end
-if outcome then return answer(outcome) end
+local taken = take_limits(2, limits, 11)
+if taken[1] > 0 then return { 'limited', tripped, taken[1], taken[2] } end
 
 local sends = tonumber(record.sends) + 1
-local wait = args.has_waits and args.waits[math.min(sends - 1, #args.waits)] or 0
-local code_expires_at = math.min(now + args.code_ttl, expires_at)
-local change = { code_expires_at = code_expires_at, sends = sends, resend_at = now + wait }
+local wait = has_waits and RESEND_WAITS[math.min(sends - 1, #RESEND_WAITS)] or 0
+local code_expires_at = math.min(now + CODE_TTL, expires_at)
+redis.call('HSET', KEYS[1], 'code_expires_at', code_expires_at, 'sends', sends,
+  'resend_at', now + wait,
+  'resend_calls', string.sub(call .. ' ' .. calls, 1, MAX_CALLS * (#call + 1)))
 -- The code of a test number never changes.
 if record.tier ~= 'test' then
-  change.code_mac = args.code_macs[record.purpose]
-  -- If the sender fails, withdraw.lua restores these.
-  change.previous_code_mac = record.code_mac
-  change.previous_code_expires_at = record.code_expires_at
-  change.previous_resend_at = record.resend_at
+  -- If the sender fails, withdraw.lua restores what was before.
+  redis.call('HSET', KEYS[1], 'code_mac', record.purpose == 'register' and ARGV[7] or ARGV[8],
+    'previous_code_mac', record.code_mac,
+    'previous_code_expires_at', record.code_expires_at,
+    'previous_resend_at', record.resend_at)
 end
-if args.breaker and record.tier == 'phone' then
-  change.sent_minute, change.half_open_probe = breaker_record_send(record.country, record.block)
+local minute, probe = ARGV[9], ARGV[10]
+if has_breaker then
+  minute, probe = breaker_record_send(breaker, blocks, record.block)
 end
-write(KEYS[1], change)
-return answer({ status = 'resent', purpose = record.purpose, phone = record.phone,
-  known = record.known == '1', tripped = tripped, tier = record.tier,
-  code_expires_at = code_expires_at, resend_at = now + wait,
-  attempts_left = args.max_attempts - tonumber(record.attempts) })
+if minute ~= '' then
+  redis.call('HSET', KEYS[1], 'sent_minute', minute, 'half_open_probe', probe)
+end
+return resent(code_expires_at, now + wait)

@@ -1,25 +1,37 @@
 //! Gives a running verification a new code.
 
-use domain::ids::VerificationId;
-use domain::time::{Timestamp, millis_of};
-use domain::verification::{CODE_TTL, MAX_ATTEMPTS, Purpose, RESEND_WAITS};
-use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use domain::ids::{CallId, VerificationId};
+use domain::time::Timestamp;
+use domain::verification::Purpose;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::record::{Progress, key};
-use super::tier::{LimitsByTier, RateLimitTier};
-use crate::cache::connection::Cache;
+use super::record::{Progress, constants, key};
+use super::tier::{RateLimitTier, SmsTarget};
 use crate::cache::error::CacheError;
-use crate::cache::script::LuaScript;
-use crate::cache::sms_breaker::{self, BreakerArgs};
-use crate::limits::check::RateLimitCheck;
-use crate::limits::policy::LimitsConfig;
+use crate::cache::outcome::{status, wait};
+use crate::cache::round_trip::Cache;
+use crate::cache::script::{LIMITS, LuaScript, READ_HASH, Reply};
+use crate::cache::sms_breaker::{self, CountedSend};
+use crate::cache::sms_budgets::Budgets;
+use crate::limits::check::LimitArgs;
+use crate::limits::policy::{Limit, LimitsConfig};
 
 static RESEND: LazyLock<LuaScript> = LazyLock::new(|| {
-    LuaScript::once("resend_verification", &[sms_breaker::LUA, include_str!("resend.lua")])
+    let (constants, breaker) = (constants(), sms_breaker::lua());
+    let files = [&constants, LIMITS, READ_HASH, &breaker, include_str!("resend.lua")];
+    LuaScript::new("resend_verification", &files)
 });
+
+/// A request for another code.
+#[derive(Debug)]
+pub struct CodeResend<'a> {
+    pub call: CallId,
+    pub device: &'a str,
+    /// The digests of the new code for register and for login: only the record knows which
+    /// it is for.
+    pub code_macs: [String; 2],
+}
 
 /// A new code that is stored and not yet sent.
 #[derive(Debug)]
@@ -28,7 +40,7 @@ pub struct Resent {
     pub sealed_phone: String,
     /// Whether the number has an account: it decides the text of the message.
     pub known: bool,
-    pub tier: RateLimitTier,
+    pub target: SmsTarget,
     pub progress: Progress,
 }
 
@@ -40,95 +52,147 @@ pub enum ResendOutcome {
     TooEarly { wait: Duration },
 }
 
-#[derive(Serialize)]
-struct Resend<'a> {
-    device: &'a str,
-    code_macs: HashMap<&'static str, String>,
-    code_ttl: i64,
-    max_attempts: u32,
-    /// The waits after the first, the second and every further resend.
-    waits: [i64; RESEND_WAITS.len() - 1],
-    has_waits: bool,
-    tiers: LimitsByTier,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    breaker: Option<BreakerArgs>,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "status", rename_all = "snake_case")]
-enum Reply {
-    Resent(StoredCode),
-    Invalid,
-    /// Milliseconds.
-    TooManyAttempts {
-        wait: u64,
+/// What the script answers.
+enum Answer {
+    /// The record may get a new code. Its limits are these of its number.
+    Ready {
+        target: SmsTarget,
+        phone_key: String,
     },
-    /// Milliseconds.
-    TooEarly {
-        wait: u64,
-    },
-}
-
-/// The new code's part of the record.
-#[derive(Deserialize)]
-struct StoredCode {
-    purpose: String,
-    phone: String,
-    known: bool,
-    tier: String,
-    code_expires_at: i64,
-    resend_at: i64,
-    attempts_left: u32,
-}
-
-impl StoredCode {
-    fn parse(self) -> Result<Resent, CacheError> {
-        let purpose = Purpose::from_stored(&self.purpose);
-        let tier = RateLimitTier::from_stored(&self.tier);
-        Ok(Resent {
-            purpose: purpose.ok_or_else(|| RESEND.unexpected("a purpose"))?,
-            sealed_phone: self.phone,
-            known: self.known,
-            tier: tier.ok_or_else(|| RESEND.unexpected("a rate limit tier"))?,
-            progress: Progress {
-                code_expires_at: Timestamp::from_millis(self.code_expires_at),
-                resend_at: Timestamp::from_millis(self.resend_at),
-                attempts_left: self.attempts_left,
-            },
-        })
-    }
+    Done(ResendOutcome),
 }
 
 impl Cache {
-    /// Replaces the code. `code_macs` holds the digest of the new code for each purpose,
-    /// because only the record knows the purpose.
+    /// Replaces the code. The record says which limits count: it is read first, so that all
+    /// keys are known, and its state is checked again when the code is replaced.
     pub async fn resend_verification(
         &self,
         id: &VerificationId,
-        device: &str,
-        code_macs: [(Purpose, String); 2],
-        check: &RateLimitCheck<'_>,
+        resend: &CodeResend<'_>,
+        now: Timestamp,
         limits: &LimitsConfig,
     ) -> Result<ResendOutcome, CacheError> {
-        let resend = Resend {
-            device,
-            code_macs: code_macs.map(|(purpose, mac)| (purpose.as_str(), mac)).into(),
-            code_ttl: millis_of(CODE_TTL),
-            max_attempts: MAX_ATTEMPTS,
-            waits: [millis_of(RESEND_WAITS[1]), millis_of(RESEND_WAITS[2])],
-            has_waits: limits.enabled,
-            tiers: RateLimitTier::all_limits(limits),
-            breaker: limits.enabled.then(BreakerArgs::new),
+        let (Some(record), Some(slot)) = (key(id), id.phone_slot()) else {
+            return Ok(ResendOutcome::Invalid);
         };
-        Ok(match self.run(&RESEND, Some(&key(id)), check, resend).await? {
-            Reply::Resent(code) => ResendOutcome::Resent(code.parse()?),
-            Reply::Invalid => ResendOutcome::Invalid,
-            Reply::TooManyAttempts { wait } => {
-                ResendOutcome::TooManyAttempts { wait: Duration::from_millis(wait) }
+        let step = Step { record, resend, now, has_waits: limits.enabled };
+        let (target, phone_key) = match self.resend_step(&step, None).await? {
+            Answer::Ready { target, phone_key } => (target, phone_key),
+            Answer::Done(outcome) => return Ok(outcome),
+        };
+        let phone = target.tier.phone_limit_args(limits, slot, &phone_key);
+        let budgets = target.budgets(limits);
+        let answer = if self.is_cluster() {
+            let counted = self.take_budgets(&budgets, now).await?;
+            let limits = StepLimits { limits: phone, breaker: None, counted: counted.clone() };
+            let answer = self.resend_step(&step, Some(&limits)).await;
+            let is_refused = matches!(answer, Ok(Answer::Done(ref outcome))
+                    if !matches!(outcome, ResendOutcome::Resent(_)))
+                || matches!(answer, Err(CacheError::Limited { .. }));
+            if is_refused {
+                self.give_back(&budgets, &counted, now).await;
             }
-            Reply::TooEarly { wait } => {
-                ResendOutcome::TooEarly { wait: Duration::from_millis(wait) }
+            answer?
+        } else {
+            let all = phone.into_iter().chain(budgets.limits().cloned()).collect();
+            let breaker = budgets.has_breaker.then_some(&budgets);
+            let limits = StepLimits { limits: all, breaker, counted: CountedSend::default() };
+            self.resend_step(&step, Some(&limits)).await?
+        };
+        match answer {
+            Answer::Done(outcome) => Ok(outcome),
+            Answer::Ready { .. } => {
+                let operation = "resend_verification";
+                Err(CacheError::UnexpectedData { operation, expected: "the outcome of a resend" })
             }
-        })
+        }
     }
+
+    /// Reads the record, or, with limits, replaces its code.
+    async fn resend_step(
+        &self,
+        step: &Step<'_>,
+        limits: Option<&StepLimits<'_>>,
+    ) -> Result<Answer, CacheError> {
+        let [register, login] = &step.resend.code_macs;
+        let taken = limits.map_or(&[][..], |limits| &limits.limits);
+        let breaker = limits.and_then(|limits| limits.breaker);
+        let count = limits.map_or(-1, |limits| i64::try_from(limits.limits.len()).unwrap_or(-1));
+        let counted = limits.map(|limits| limits.counted.clone()).unwrap_or_default();
+        let call = RESEND
+            .call(step.now)
+            .keys([step.record.as_str()])
+            .keys(taken.iter().map(|limit| limit.key.as_str()))
+            .keys(breaker.into_iter().flat_map(Budgets::breaker_keys))
+            .arg(count)
+            .arg(breaker.is_some())
+            .arg(step.resend.device)
+            .arg(step.resend.call.to_string())
+            .arg(step.has_waits)
+            .arg(register)
+            .arg(login)
+            .arg(&counted.minute)
+            .arg(&counted.probe)
+            .limits(taken);
+        let names: Vec<Limit> = taken.iter().map(|limit| limit.limit).collect();
+        let mut reply = self.run(call).await?;
+        let status = status(&mut reply, &names, &self.metrics)?;
+        answer(&status, &mut reply)
+    }
+}
+
+/// What both runs of the script have in common.
+struct Step<'a> {
+    record: String,
+    resend: &'a CodeResend<'a>,
+    now: Timestamp,
+    has_waits: bool,
+}
+
+/// What the second run takes.
+struct StepLimits<'a> {
+    limits: Vec<LimitArgs>,
+    /// On a single node, whose breaker decides.
+    breaker: Option<&'a Budgets<'a>>,
+    /// In a cluster, how the breaker counted before.
+    counted: CountedSend,
+}
+
+fn answer(status: &str, reply: &mut Reply) -> Result<Answer, CacheError> {
+    Ok(Answer::Done(match status {
+        "ready" => {
+            let tier = tier(reply)?;
+            let phone_key = reply.next("the digest of a number")?;
+            return Ok(Answer::Ready { target: target(tier, reply)?, phone_key });
+        }
+        "resent" => ResendOutcome::Resent(resent(reply)?),
+        "invalid" => ResendOutcome::Invalid,
+        "too_many_attempts" => ResendOutcome::TooManyAttempts { wait: wait(reply)? },
+        "too_early" => ResendOutcome::TooEarly { wait: wait(reply)? },
+        _ => return Err(reply.unexpected("the outcome of a resend")),
+    }))
+}
+
+fn tier(reply: &mut Reply) -> Result<RateLimitTier, CacheError> {
+    let stored: String = reply.next("a rate limit tier")?;
+    RateLimitTier::from_stored(&stored).ok_or_else(|| reply.unexpected("a rate limit tier"))
+}
+
+fn target(tier: RateLimitTier, reply: &mut Reply) -> Result<SmsTarget, CacheError> {
+    Ok(SmsTarget { tier, country: reply.next("a country")?, block: reply.next("a block")? })
+}
+
+fn resent(reply: &mut Reply) -> Result<Resent, CacheError> {
+    let purpose: String = reply.next("a purpose")?;
+    let purpose = Purpose::from_stored(&purpose).ok_or_else(|| reply.unexpected("a purpose"))?;
+    let sealed_phone = reply.next("an encrypted number")?;
+    let known = reply.next("whether the number is known")?;
+    let tier = tier(reply)?;
+    let target = target(tier, reply)?;
+    let progress = Progress {
+        code_expires_at: Timestamp::from_millis(reply.next("a time")?),
+        resend_at: Timestamp::from_millis(reply.next("a time")?),
+        attempts_left: reply.number("a number of attempts")?,
+    };
+    Ok(Resent { purpose, sealed_phone, known, target, progress })
 }

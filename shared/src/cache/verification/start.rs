@@ -1,35 +1,34 @@
 //! Starts a verification.
 
 use domain::ids::VerificationId;
+use domain::phone::PhoneSlot;
+use domain::time::Timestamp;
 use domain::verification::{CODE_TTL, MAX_ATTEMPTS, Purpose, RECORD_TTL, RESEND_WAITS};
-use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::record::{Progress, key};
-use super::tier::RateLimitTier;
-use crate::cache::connection::Cache;
+use super::tier::SmsTarget;
 use crate::cache::error::CacheError;
-use crate::cache::script::LuaScript;
-use crate::cache::sms_breaker::{self, BreakerArgs};
-use crate::limits::check::RateLimitCheck;
+use crate::cache::outcome::status;
+use crate::cache::round_trip::Cache;
+use crate::cache::script::{LIMITS, LuaScript, READ_HASH, ScriptCall};
+use crate::cache::sms_breaker::{self, CountedSend};
 use crate::limits::policy::LimitsConfig;
 
 static START: LazyLock<LuaScript> = LazyLock::new(|| {
-    LuaScript::once("start_verification", &[sms_breaker::LUA, include_str!("start.lua")])
+    let breaker = sms_breaker::lua();
+    LuaScript::new("start_verification", &[LIMITS, READ_HASH, &breaker, include_str!("start.lua")])
 });
 
 /// A verification about to start.
 #[derive(Debug)]
 pub struct NewVerification {
     pub purpose: Purpose,
-    pub tier: RateLimitTier,
+    pub slot: PhoneSlot,
     /// The keyed digest of the phone number.
     pub phone_key: String,
-    /// The country whose budget the SMS uses.
-    pub country: String,
-    /// The keyed digest of the number's block.
-    pub block: String,
+    pub target: SmsTarget,
     pub sealed_phone: String,
     pub device: String,
     pub code_mac: String,
@@ -38,75 +37,100 @@ pub struct NewVerification {
     pub requires_second_factor: bool,
 }
 
-/// The record as Redis stores it.
-#[derive(Serialize)]
-struct StoredRecord<'a> {
-    purpose: &'static str,
-    tier: &'static str,
-    phone_key: &'a str,
-    country: &'a str,
-    block: &'a str,
-    phone: &'a str,
-    device: &'a str,
-    code_mac: &'a str,
-    code_expires_at: i64,
-    expires_at: i64,
-    resend_at: i64,
-    known: u8,
-    requires_2fa: u8,
-    attempts: u32,
-    sends: u32,
-    verified: u8,
+impl NewVerification {
+    /// The fields of the record.
+    fn write<'s>(
+        &self,
+        call: ScriptCall<'s>,
+        progress: &Progress,
+        ends: Timestamp,
+    ) -> ScriptCall<'s> {
+        let text = [
+            ("purpose", self.purpose.as_str()),
+            ("tier", self.target.tier.as_str()),
+            ("phone_key", &self.phone_key),
+            ("country", &self.target.country),
+            ("block", &self.target.block),
+            ("phone", &self.sealed_phone),
+            ("device", &self.device),
+            ("code_mac", &self.code_mac),
+        ];
+        let numbers = [
+            ("code_expires_at", progress.code_expires_at.millis()),
+            ("expires_at", ends.millis()),
+            ("resend_at", progress.resend_at.millis()),
+            ("known", self.known.into()),
+            ("requires_2fa", self.requires_second_factor.into()),
+            ("attempts", 0),
+            ("sends", 1),
+            ("verified", 0),
+        ];
+        let call = text.iter().fold(call, |call, (name, value)| call.arg(name).arg(value));
+        numbers.iter().fold(call, |call, (name, value)| call.arg(name).arg(value))
+    }
 }
-
-#[derive(Serialize)]
-struct Start<'a> {
-    record: StoredRecord<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    breaker: Option<BreakerArgs>,
-}
-
-#[derive(Deserialize)]
-struct Started {}
 
 impl Cache {
-    /// Starts a verification, if its limits and the breaker allow one more code.
+    /// Starts a verification, if its limits and the breaker allow one more code. The id is
+    /// drawn for this call, so a repeated call finds the record of the one before.
     pub async fn start_verification(
         &self,
         id: &VerificationId,
         new: &NewVerification,
-        check: &RateLimitCheck<'_>,
+        now: Timestamp,
         limits: &LimitsConfig,
     ) -> Result<Progress, CacheError> {
-        let now = check.now();
         let wait = if limits.enabled { RESEND_WAITS[0] } else { Duration::ZERO };
         let progress = Progress {
             code_expires_at: now + CODE_TTL,
             resend_at: now + wait,
             attempts_left: MAX_ATTEMPTS,
         };
-        let record = StoredRecord {
-            purpose: new.purpose.as_str(),
-            tier: new.tier.as_str(),
-            phone_key: &new.phone_key,
-            country: &new.country,
-            block: &new.block,
-            phone: &new.sealed_phone,
-            device: &new.device,
-            code_mac: &new.code_mac,
-            code_expires_at: progress.code_expires_at.millis(),
-            expires_at: (now + RECORD_TTL).millis(),
-            resend_at: progress.resend_at.millis(),
-            known: u8::from(new.known),
-            requires_2fa: u8::from(new.requires_second_factor),
-            attempts: 0,
-            sends: 1,
-            verified: 0,
-        };
-        let has_breaker = limits.enabled && new.tier == RateLimitTier::Default;
-        let start = Start { record, breaker: has_breaker.then(BreakerArgs::new) };
-        let check = check.with_limits(limits, &new.tier.limits_of(&new.phone_key, &new.country));
-        let Started {} = self.run(&START, Some(&key(id)), &check, start).await?;
-        Ok(progress)
+        let ends = now + RECORD_TTL;
+        let phone = new.target.tier.phone_limit_args(limits, new.slot, &new.phone_key);
+        let budgets = new.target.budgets(limits);
+        let call = START.call(now).keys(key(id));
+        if !self.is_cluster() {
+            let all = || phone.iter().chain(budgets.limits());
+            let call = call
+                .keys(all().map(|limit| limit.key.as_str()))
+                .keys(budgets.breaker_keys())
+                .arg(all().count())
+                .arg(budgets.has_breaker)
+                .arg(budgets.block)
+                .arg(ends.millis())
+                .limits(all());
+            let mut reply = self.run(new.write(call, &progress, ends)).await?;
+            let names: Vec<_> = all().map(|limit| limit.limit).collect();
+            status(&mut reply, &names, &self.metrics)?;
+            return Ok(progress);
+        }
+
+        let counted = self.take_budgets(&budgets, now).await?;
+        let call = call
+            .keys(phone.iter().map(|limit| limit.key.as_str()))
+            .arg(phone.len())
+            .arg(false)
+            .arg(budgets.block)
+            .arg(ends.millis())
+            .limits(&phone);
+        let call = new.write(call, &progress, ends);
+        let mut reply = self.run(write_counted(call, &counted)).await?;
+        let names: Vec<_> = phone.iter().map(|limit| limit.limit).collect();
+        match status(&mut reply, &names, &self.metrics) {
+            Ok(_) => Ok(progress),
+            Err(refusal) => {
+                self.give_back(&budgets, &counted, now).await;
+                Err(refusal)
+            }
+        }
     }
+}
+
+/// How the breaker counted the send, for the record.
+fn write_counted<'s>(call: ScriptCall<'s>, counted: &CountedSend) -> ScriptCall<'s> {
+    if counted.minute.is_empty() {
+        return call;
+    }
+    call.arg("sent_minute").arg(&counted.minute).arg("half_open_probe").arg(&counted.probe)
 }

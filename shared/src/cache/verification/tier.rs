@@ -1,10 +1,11 @@
 //! Which limits count the codes of a verification.
 
-use serde::Serialize;
-use std::collections::HashMap;
+use domain::phone::PhoneSlot;
 
-use crate::limits::check::RecordLimitArgs;
-use crate::limits::policy::{Counts, Limit, LimitsConfig};
+use super::record::tag;
+use crate::cache::sms_budgets::Budgets;
+use crate::limits::check::LimitArgs;
+use crate::limits::policy::{Limit, LimitsConfig};
 
 /// Which limits count a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,16 @@ pub enum RateLimitTier {
     KnownDevice,
     /// The limits of a test number, to which nothing is sent.
     Test,
+}
+
+/// Where the codes of a verification go, and who pays for them.
+#[derive(Clone, Debug)]
+pub struct SmsTarget {
+    pub tier: RateLimitTier,
+    /// The country whose budget the SMS uses.
+    pub country: String,
+    /// The keyed digest of the number's block.
+    pub block: String,
 }
 
 impl RateLimitTier {
@@ -32,72 +43,41 @@ impl RateLimitTier {
         Self::ALL.into_iter().find(|tier| tier.as_str() == stored)
     }
 
-    /// The limits that count one more code.
-    const fn limits(self) -> &'static [Limit] {
+    /// The limits of one number.
+    const fn phone_limits(self) -> [Limit; 2] {
         match self {
-            Self::Default => &[
-                Limit::PhonePerMinute,
-                Limit::PhonePerHour,
-                Limit::SmsPerCountry,
-                Limit::SmsGlobal,
-            ],
-            // Strangers who use up the budget of a country do not block account owners.
-            Self::KnownDevice => {
-                &[Limit::KnownDevicePerMinute, Limit::KnownDevicePerHour, Limit::SmsGlobal]
-            }
-            Self::Test => &[Limit::TestPerMinute, Limit::TestPerHour],
+            Self::Default => [Limit::PhonePerMinute, Limit::PhonePerHour],
+            Self::KnownDevice => [Limit::KnownDevicePerMinute, Limit::KnownDevicePerHour],
+            Self::Test => [Limit::TestPerMinute, Limit::TestPerHour],
         }
     }
 
-    /// The same with the id that each counts.
-    pub(super) fn limits_of<'r>(
+    /// The same with their keys; none if limits are off.
+    pub(super) fn phone_limit_args(
         self,
-        phone_key: &'r str,
-        country: &'r str,
-    ) -> Vec<(Limit, &'r str)> {
-        let id = |limit: Limit| match limit.counts() {
-            Counts::Phone => phone_key,
-            Counts::SmsCountry => country,
-            Counts::AllSms | Counts::Address | Counts::Account | Counts::CallerAndTarget => ALL_SMS,
-        };
-        self.limits().iter().map(|limit| (*limit, id(*limit))).collect()
-    }
-
-    /// The limits of each tier, for a script that reads the tier from the record.
-    pub(super) fn all_limits(config: &LimitsConfig) -> LimitsByTier {
-        LimitsByTier::new(config, |_| true)
-    }
-
-    /// The budgets of each tier: what an SMS costs, and gives back if it was not sent.
-    pub(super) fn all_budgets(config: &LimitsConfig) -> LimitsByTier {
-        LimitsByTier::new(config, Limit::is_sms_budget)
+        config: &LimitsConfig,
+        slot: PhoneSlot,
+        phone_key: &str,
+    ) -> Vec<LimitArgs> {
+        let id = format!("{}:{phone_key}", tag(slot));
+        let limits = self.phone_limits().into_iter().filter(|_| config.enabled);
+        limits.map(|limit| LimitArgs::new(config, limit, &id)).collect()
     }
 }
 
-/// The limits of each tier, by its stored name.
-#[derive(Serialize)]
-pub(super) struct LimitsByTier(HashMap<&'static str, Vec<RecordLimitArgs>>);
-
-impl LimitsByTier {
-    /// Empty lists if limits are off.
-    fn new(config: &LimitsConfig, is_included: impl Fn(Limit) -> bool) -> Self {
-        let of_tier = |tier: RateLimitTier| {
-            let limits = if config.enabled { tier.limits() } else { &[] };
-            let included = limits.iter().copied().filter(|limit| is_included(*limit));
-            included.map(|limit| RecordLimitArgs::new(config, limit, field(limit))).collect()
-        };
-        Self(RateLimitTier::ALL.map(|tier| (tier.as_str(), of_tier(tier))).into())
+impl SmsTarget {
+    /// What a code to this target takes of the budgets; nothing if limits are off.
+    pub(super) fn budgets(&self, config: &LimitsConfig) -> Budgets<'_> {
+        // Strangers who use up the budget of a country do not block account owners.
+        let uses_country = config.enabled && self.tier == RateLimitTier::Default;
+        let is_sent = config.enabled && self.tier != RateLimitTier::Test;
+        let budget = |limit, tag: &str| LimitArgs::new(config, limit, &format!("{{{tag}}}"));
+        Budgets {
+            country_limit: uses_country.then(|| budget(Limit::SmsPerCountry, &self.country)),
+            global_limit: is_sent.then(|| budget(Limit::SmsGlobal, "all")),
+            has_breaker: uses_country,
+            country: &self.country,
+            block: &self.block,
+        }
     }
 }
-
-/// What a limit of a tier counts: a field of the record, or all SMS. No record has a field
-/// of that name, so the script takes the name itself as the id of the bucket.
-const fn field(limit: Limit) -> &'static str {
-    match limit.counts() {
-        Counts::Phone => "phone_key",
-        Counts::SmsCountry => "country",
-        Counts::AllSms | Counts::Address | Counts::Account | Counts::CallerAndTarget => ALL_SMS,
-    }
-}
-
-const ALL_SMS: &str = "all";

@@ -2,44 +2,38 @@
 
 use domain::ids::VerificationId;
 use domain::time::Timestamp;
-use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 
 use super::record::key;
-use super::tier::{LimitsByTier, RateLimitTier};
-use crate::cache::connection::Cache;
+use super::tier::SmsTarget;
 use crate::cache::error::CacheError;
-use crate::cache::script::LuaScript;
-use crate::cache::sms_breaker;
-use crate::limits::check::RateLimitCheck;
+use crate::cache::outcome::status;
+use crate::cache::round_trip::Cache;
+use crate::cache::script::{LuaScript, READ_HASH};
+use crate::cache::sms_budgets::counted_send;
 use crate::limits::policy::LimitsConfig;
 
-static WITHDRAW: LazyLock<LuaScript> = LazyLock::new(|| {
-    LuaScript::once("withdraw_code", &[sms_breaker::LUA, include_str!("withdraw.lua")])
-});
-
-#[derive(Serialize)]
-struct Withdraw<'a> {
-    code_mac: &'a str,
-    budgets: LimitsByTier,
-}
-
-#[derive(Deserialize)]
-struct Withdrawn {}
+static WITHDRAW: LazyLock<LuaScript> =
+    LazyLock::new(|| LuaScript::new("withdraw_code", &[READ_HASH, include_str!("withdraw.lua")]));
 
 impl Cache {
     /// Withdraws the code with this digest. If it is the first code, the verification is
-    /// deleted. If it was resent, the code before it is valid again.
+    /// deleted. If it was resent, the code before it is valid again. The budgets get their
+    /// tokens back, only once: if the reply is lost, they stay taken.
     pub async fn withdraw_code(
         &self,
         id: &VerificationId,
         code_mac: &str,
+        target: &SmsTarget,
         now: Timestamp,
         limits: &LimitsConfig,
     ) -> Result<(), CacheError> {
-        let withdraw = Withdraw { code_mac, budgets: RateLimitTier::all_budgets(limits) };
-        let check = RateLimitCheck::none(now);
-        let Withdrawn {} = self.run(&WITHDRAW, Some(&key(id)), &check, withdraw).await?;
+        let call = WITHDRAW.call(now).keys(key(id)).arg(code_mac);
+        let mut reply = self.run(call).await?;
+        if status(&mut reply, &[], &self.metrics)? == "withdrawn" {
+            let counted = counted_send(&mut reply)?;
+            self.give_back(&target.budgets(limits), &counted, now).await;
+        }
         Ok(())
     }
 }

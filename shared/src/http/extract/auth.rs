@@ -112,14 +112,15 @@ impl VerifiedToken {
         let principal = self.0;
         let limits = [&[Limit::BearerPerAccount], limits].concat();
         let check = directory_check(core, context, &limits, &principal.user.to_string(), targets);
-        let (alive, quotas) = match core.cache.check_access(Some(principal.session), &check).await {
+        let session = Some((principal.user, principal.session));
+        let (alive, quotas) = match core.cache.check_access(session, &check).await {
             Ok(access) => match access.session {
                 CachedSessionState::Alive => (true, access.quotas),
                 CachedSessionState::Ended => (false, access.quotas),
                 CachedSessionState::Unknown => {
                     let alive = core.store.is_session_alive(principal, context.now()).await?;
-                    if alive && let Err(error) = core.cache.cache_session(principal.session).await {
-                        tracing::warn!(error = %ErrorChain(&error), "failed to cache a session");
+                    if alive {
+                        cache_session(core, principal).await;
                     }
                     (alive, access.quotas)
                 }
@@ -136,6 +137,13 @@ impl VerifiedToken {
     }
 }
 
+/// Without its cache entry, the row of the session is read again.
+async fn cache_session(core: &Core, principal: Principal) {
+    if let Err(error) = core.cache.cache_session(principal.user, principal.session).await {
+        tracing::warn!(error = %ErrorChain(&error), "failed to cache a session");
+    }
+}
+
 /// The check of a request by an account or an address: its limits, the cost of these
 /// targets, and the quota of each.
 pub(super) fn directory_check<'c>(
@@ -147,12 +155,10 @@ pub(super) fn directory_check<'c>(
 ) -> RateLimitCheck<'c> {
     let config = &core.config.limits;
     let limits: Vec<_> = limits.iter().map(|limit| (*limit, caller)).collect();
-    let quotas: Vec<_> =
-        targets.iter().map(|(limit, target)| (*limit, format!("{caller}:{target}"))).collect();
     context
         .rate_limit_check(config, &limits)
         .with_cost(config, Limit::BundlesPerAccount, caller, targets.len())
-        .with_quotas(config, &quotas)
+        .with_quotas(config, caller, targets)
 }
 
 /// Without Redis it is unknown how many keys a caller has had: bundles come without

@@ -1,2 +1,0 @@
--- Counts a request that does nothing else in Redis.
-return take_limits(args.limits) or answer({ status = 'ok' })

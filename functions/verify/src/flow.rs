@@ -14,7 +14,7 @@ use shared::cache::verification::{
 };
 use shared::http::context::RequestContext;
 use shared::http::problem::{self, Problem};
-use shared::sender::{Message, text};
+use shared::sender::{Delivery, Message, text};
 use shared::store::accounts::Account;
 use shared::telemetry::ErrorChain;
 
@@ -224,9 +224,15 @@ async fn send(
         code: SecretString::from(code.digits().to_owned()),
         at: context.now(),
     };
-    let Err(error) = state.sms.senders.send(&message).await else {
-        state.core.metrics.count("auth_codes_sent_total");
-        return Ok(());
+    let error = match state.sms.senders.send(&message, context.time_left()).await {
+        Ok(delivery) => {
+            state.core.metrics.count(match delivery {
+                Delivery::Accepted => "auth_codes_sent_total",
+                Delivery::Unknown => "auth_codes_unconfirmed_total",
+            });
+            return Ok(());
+        }
+        Err(error) => error,
     };
     state.core.metrics.count("auth_codes_failed_total");
     let pepper = state.pepper.current();

@@ -10,6 +10,10 @@ use shared::secrets::SecretName;
 use thiserror::Error;
 
 use crate::http_client::HttpClient;
+use std::time::Duration;
+
+/// The provider answers within this: the request has five seconds, and is to send a message.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CaptchaError {
@@ -70,7 +74,7 @@ impl CaptchaVerifier {
         let form =
             [("secret", secret), ("response", response.expose_secret()), ("remoteip", address)];
         let client = self.client.get().ok_or(CaptchaError::Unreachable)?;
-        let answer = client.post(&config.url).form(&form).send().await;
+        let answer = client.post(&config.url).timeout(TIMEOUT).form(&form).send().await;
         let answer = answer.map_err(|_| CaptchaError::Unreachable)?;
         if !answer.status().is_success() {
             return Err(CaptchaError::Unreachable);

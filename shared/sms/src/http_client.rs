@@ -4,9 +4,8 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// A provider answers within this: a request as a whole has five seconds, and the fallback
-/// needs some of them.
-const TIMEOUT: Duration = Duration::from_secs(2);
+/// No provider takes longer than this. Senders and the captcha have limits of their own.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 #[derive(Default)]
 pub(crate) struct HttpClient(OnceLock<Option<reqwest::Client>>);

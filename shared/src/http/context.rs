@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{Extensions, HeaderMap, header};
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::problem::{Code, Problem};
 use crate::clock::{Clock, Rng};
@@ -35,8 +35,13 @@ struct Inner {
     user_agent: String,
     language: Language,
     rate_limit_status: OnceLock<RateLimitStatus>,
+    began: Instant,
 }
 
+/// A request is answered within this.
+pub(super) const DEADLINE: Duration = Duration::from_secs(5);
+/// The work of a request ends so early that its outcome can be undone and answered.
+const WORK_LIMIT: Duration = Duration::from_millis(4300);
 /// How far the gateway's clock may differ from this process's before its time is ignored.
 const CLOCK_SKEW: Duration = Duration::from_mins(1);
 const MAX_REQUEST_ID: usize = 64;
@@ -70,7 +75,15 @@ impl RequestContext {
             user_agent: text(header::USER_AGENT).to_owned(),
             language: Language::preferred(text(header::ACCEPT_LANGUAGE)),
             rate_limit_status: OnceLock::new(),
+            began: Instant::now(),
         }))
+    }
+
+    /// How long the work of this request may still take, so that its outcome can be stored and
+    /// answered before the deadline.
+    #[must_use]
+    pub fn time_left(&self) -> Duration {
+        WORK_LIMIT.saturating_sub(self.0.began.elapsed())
     }
 
     pub(super) fn of(extensions: &Extensions) -> Result<Self, Problem> {

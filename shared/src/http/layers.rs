@@ -12,14 +12,11 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
-use super::context::{ClientConnection, RequestContext};
+use super::context::{ClientConnection, DEADLINE, RequestContext};
 use super::openapi::Operation;
 use super::problem::{Code, Problem};
 use crate::core::Core;
 use crate::telemetry::{ErrorChain, RequestLog};
-
-/// A request takes no longer than this.
-const DEADLINE: Duration = Duration::from_secs(5);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LIMIT_HEADERS: [HeaderName; 3] = [

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::app::{App, Seen};
+use crate::app::{App, OUTLIVED, Seen};
 use crate::invariants;
 use crate::proxy::Proxy;
 use crate::remote::Remote;
@@ -191,7 +191,9 @@ pub async fn kills(program: &Path, stores: &Stores, times: usize) -> Report {
     }
     // Requests that were under way when the last one was killed are over.
     tokio::time::sleep(Duration::from_secs(1)).await;
+    let failures = crowd.seen.take_failures();
     let mut report = crowd.end(stores).await;
+    report.violations.extend(failures.into_iter().filter(|failure| failure == OUTLIVED));
     report.figures.insert(0, format!("{times} kills"));
     report
 }

@@ -91,7 +91,7 @@ CREATE TABLE auth.prekey_pages (
   -- Per key: the id (4 bytes, big-endian), the spelling of key and signature (1 byte: bit 0
   -- raw, bit 1 padded), the key with its type byte (33 or 1569 bytes), and of Kyber keys the
   -- signature (64 bytes).
-  keys        bytea NOT NULL CHECK (octet_length(keys) = width * count),
+  keys        bytea NOT NULL CHECK (octet_length(keys) = width::int * count),
   PRIMARY KEY (user_id, device_id, kind),
   CHECK (next BETWEEN 0 AND count),
   -- Without a cascade: a page is deleted by a statement that first writes the hashes of what it

@@ -194,7 +194,10 @@ async fn fifty_takes_at_once_tell_each_crossing_once() {
         let [kyber, ec] = [&news[2 * round - 2], &news[2 * round - 1]];
         assert_eq!(kyber["availableKyberPreKeys"], 19);
         assert!(kyber["availablePreKeys"].as_i64().unwrap() >= 20);
-        assert_eq!((&ec["availablePreKeys"], &ec["availableKyberPreKeys"]), (&json!(19), &json!(0)));
+        assert_eq!(
+            (&ec["availablePreKeys"], &ec["availableKyberPreKeys"]),
+            (&json!(19), &json!(0))
+        );
     }
 }
 

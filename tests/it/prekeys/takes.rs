@@ -336,12 +336,7 @@ async fn a_key_that_another_gives_back_is_handed_out() {
     let bob = Person::new(&service, BOB, 1, 1).await;
     let alice = Person::new(&service, ALICE, 0, 0).await;
     let holder = tests::stores::connect(&service.stores.database_url).await;
-    holder
-        .batch_execute(
-            "BEGIN; SELECT FROM auth.prekey_pages FOR UPDATE",
-        )
-        .await
-        .unwrap();
+    holder.batch_execute("BEGIN; SELECT FROM auth.prekey_pages FOR UPDATE").await.unwrap();
     let (client, path) = (alice.client.clone(), bob.path());
     let asking = tokio::spawn(async move { client.get(&path).await });
     tokio::time::sleep(Duration::from_millis(30)).await;

@@ -8,12 +8,14 @@
 WITH gone AS MATERIALIZED (
            SELECT user_id, device_id FROM auth.identity_keys WHERE user_id = $1 AND device_id = $5),
          page AS MATERIALIZED (
-           SELECT p.user_id, p.device_id, p.kind,
-                  substring(p.hashes FROM 1 FOR 16 * p.next) AS hashes
-             FROM gone d
-             JOIN auth.prekey_pages p ON p.user_id = d.user_id AND p.device_id = d.device_id
-            WHERE true
-            ORDER BY p.device_id, p.kind FOR UPDATE OF p),
+           SELECT p.*
+             FROM (SELECT * FROM gone ORDER BY device_id) d
+            CROSS JOIN LATERAL (
+              SELECT p.user_id, p.device_id, p.kind,
+                     substring(p.hashes FROM 1 FOR 16 * p.next) AS hashes
+                FROM auth.prekey_pages p
+               WHERE p.user_id = d.user_id AND p.device_id = d.device_id AND true
+               ORDER BY p.kind FOR UPDATE) p),
          used AS MATERIALIZED (
            SELECT p.user_id, p.kind, substring(p.hashes FROM 16 * n.place + 1 FOR 16) AS key_hash
              FROM page p

@@ -18,12 +18,14 @@ WITH session AS (
          clash AS (SELECT WHERE false),
          owner AS (SELECT * FROM found WHERE NOT EXISTS (SELECT FROM clash)),
          page AS MATERIALIZED (
-           SELECT p.user_id, p.device_id, p.kind,
-                  substring(p.hashes FROM 1 FOR 16 * p.next) AS hashes
-             FROM owner d
-             JOIN auth.prekey_pages p ON p.user_id = d.user_id AND p.device_id = d.device_id
-            WHERE p.kind = 1
-            ORDER BY p.device_id, p.kind FOR UPDATE OF p),
+           SELECT p.*
+             FROM (SELECT * FROM owner ORDER BY device_id) d
+            CROSS JOIN LATERAL (
+              SELECT p.user_id, p.device_id, p.kind,
+                     substring(p.hashes FROM 1 FOR 16 * p.next) AS hashes
+                FROM auth.prekey_pages p
+               WHERE p.user_id = d.user_id AND p.device_id = d.device_id AND p.kind = 1
+               ORDER BY p.kind FOR UPDATE) p),
          used AS MATERIALIZED (
            SELECT p.user_id, p.kind, substring(p.hashes FROM 16 * n.place + 1 FOR 16) AS key_hash
              FROM page p

@@ -5,8 +5,8 @@
 -- $4 now timestamptz
 -- $5 timestamp int8
 -- returns user_id uuid
--- returns device_list_version int8
 -- returns device_id uuid
+-- returns device_list_version int8
 -- returns signal_device_id int2
 -- returns registration_id int4
 -- returns identity_id uuid
@@ -28,14 +28,20 @@ WITH target AS MATERIALIZED (
                   w.one_time AND coalesce(s.expires_at > $3, false) AS may_take
              FROM (SELECT u.device_id, u.identity_id, true AS one_time
                 FROM unnest($1::uuid[], $2::uuid[]) AS u (device_id, identity_id)) w
-             JOIN auth.identity_keys i ON i.device_id = w.device_id AND i.id <> w.identity_id
-             LEFT JOIN auth.signed_prekeys s ON s.device_id = i.device_id),
+            CROSS JOIN LATERAL (
+              SELECT k.* FROM auth.identity_keys k
+               WHERE k.device_id = w.device_id AND k.id <> w.identity_id OFFSET 0) i
+             LEFT JOIN LATERAL (
+               SELECT k.* FROM auth.signed_prekeys k WHERE k.device_id = i.device_id
+               OFFSET 0) s ON true),
          page AS MATERIALIZED (
-           SELECT p.user_id, p.device_id, p.kind
-             FROM target t
-             JOIN auth.prekey_pages p ON p.user_id = t.user_id AND p.device_id = t.device_id
-            WHERE t.may_take AND p.identity_id = t.identity_id AND p.next < p.count
-            ORDER BY p.device_id, p.kind FOR NO KEY UPDATE OF p),
+           SELECT p.*
+             FROM (SELECT * FROM target WHERE may_take ORDER BY device_id) t
+            CROSS JOIN LATERAL (
+              SELECT p.user_id, p.device_id, p.kind FROM auth.prekey_pages p
+               WHERE p.user_id = t.user_id AND p.device_id = t.device_id
+                 AND p.identity_id = t.identity_id AND p.next < p.count
+               ORDER BY p.kind FOR NO KEY UPDATE) p),
          taken AS (
            UPDATE auth.prekey_pages p SET next = p.next + 1 FROM page l
             WHERE p.user_id = l.user_id AND p.device_id = l.device_id AND p.kind = l.kind
@@ -53,7 +59,11 @@ WITH target AS MATERIALIZED (
                     (SELECT unused FROM taken k WHERE k.device_id = c.device_id AND k.kind = 2), 0),
                   'timestamp', $5::int8), $4
              FROM crossed c)
-         SELECT t.user_id, u.device_list_version, t.device_id, d.signal_device_id,
+         SELECT t.user_id, t.device_id,
+                (SELECT u.device_list_version FROM auth.users_auth u WHERE u.id = t.user_id)
+                  AS device_list_version,
+                (SELECT d.signal_device_id FROM auth.devices d WHERE d.id = t.device_id)
+                  AS signal_device_id,
                 t.registration_id, t.identity_id, t.public_key AS identity_key,
                 t.signed_id, t.signed_key, t.signed_signature,
                 t.expires_at AS signed_prekey_expires_at,
@@ -68,8 +78,6 @@ WITH target AS MATERIALIZED (
                                                            AND k.kind = p.kind))
                 ELSE false END AS is_missed
            FROM target t
-           JOIN auth.users_auth u ON u.id = t.user_id
-           JOIN auth.devices d ON d.id = t.device_id
            LEFT JOIN taken ec ON ec.device_id = t.device_id AND ec.kind = 1
            LEFT JOIN taken kyber ON kyber.device_id = t.device_id AND kyber.kind = 2
            LEFT JOIN LATERAL (

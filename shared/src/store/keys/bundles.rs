@@ -63,7 +63,8 @@ pub struct StoredBundle {
 /// is not handed out any more.
 ///
 /// What the UPDATE returns are columns of the page alone: if it waited, columns that it joins
-/// are those of the page before.
+/// are those of the page before. Rows of one device are read by subqueries, which the planner
+/// cannot turn into a scan of the whole table, as it does while tables are small.
 fn take(from: &str) -> String {
     let (ec, kyber) = (EC.number, KYBER.number);
     format!(
@@ -73,13 +74,17 @@ fn take(from: &str) -> String {
                   s.signature AS signed_signature, s.expires_at,
                   w.one_time AND coalesce(s.expires_at > :dead_before, false) AS may_take
              FROM {from}
-             LEFT JOIN auth.signed_prekeys s ON s.device_id = i.device_id),
+             LEFT JOIN LATERAL (
+               SELECT k.* FROM auth.signed_prekeys k WHERE k.device_id = i.device_id
+               OFFSET 0) s ON true),
          page AS MATERIALIZED (
-           SELECT p.user_id, p.device_id, p.kind
-             FROM target t
-             JOIN auth.prekey_pages p ON p.user_id = t.user_id AND p.device_id = t.device_id
-            WHERE t.may_take AND p.identity_id = t.identity_id AND p.next < p.count
-            ORDER BY p.device_id, p.kind FOR NO KEY UPDATE OF p),
+           SELECT p.*
+             FROM (SELECT * FROM target WHERE may_take ORDER BY device_id) t
+            CROSS JOIN LATERAL (
+              SELECT p.user_id, p.device_id, p.kind FROM auth.prekey_pages p
+               WHERE p.user_id = t.user_id AND p.device_id = t.device_id
+                 AND p.identity_id = t.identity_id AND p.next < p.count
+               ORDER BY p.kind FOR NO KEY UPDATE) p),
          taken AS (
            UPDATE auth.prekey_pages p SET next = p.next + 1 FROM page l
             WHERE p.user_id = l.user_id AND p.device_id = l.device_id AND p.kind = l.kind
@@ -97,7 +102,11 @@ fn take(from: &str) -> String {
                     (SELECT unused FROM taken k WHERE k.device_id = c.device_id AND k.kind = {kyber}), 0),
                   'timestamp', :timestamp::int8), :now
              FROM crossed c)
-         SELECT t.user_id, u.device_list_version, t.device_id, d.signal_device_id,
+         SELECT t.user_id, t.device_id,
+                (SELECT u.device_list_version FROM auth.users_auth u WHERE u.id = t.user_id)
+                  AS device_list_version,
+                (SELECT d.signal_device_id FROM auth.devices d WHERE d.id = t.device_id)
+                  AS signal_device_id,
                 t.registration_id, t.identity_id, t.public_key AS identity_key,
                 t.signed_id, t.signed_key, t.signed_signature,
                 t.expires_at AS signed_prekey_expires_at,
@@ -112,8 +121,6 @@ fn take(from: &str) -> String {
                                                            AND k.kind = p.kind))
                 ELSE false END AS is_missed
            FROM target t
-           JOIN auth.users_auth u ON u.id = t.user_id
-           JOIN auth.devices d ON d.id = t.device_id
            LEFT JOIN taken ec ON ec.device_id = t.device_id AND ec.kind = {ec}
            LEFT JOIN taken kyber ON kyber.device_id = t.device_id AND kyber.kind = {kyber}
            LEFT JOIN LATERAL (
@@ -136,7 +143,9 @@ static TAKE_DEVICE_BUNDLE: LazyStatement = LazyStatement::new(|| {
 /// `one_time` says of each user whether one-time keys may be taken; `left_out` is a device.
 static TAKE_BUNDLES: LazyStatement = LazyStatement::new(|| {
     let from = "unnest(:users::uuid[], :one_time::bool[]) AS w (user_id, one_time)
-             JOIN auth.identity_keys i ON i.user_id = w.user_id AND i.device_id <> :left_out";
+            CROSS JOIN LATERAL (
+              SELECT k.* FROM auth.identity_keys k
+               WHERE k.user_id = w.user_id AND k.device_id <> :left_out OFFSET 0) i";
     let own =
         [("users", Type::UUID_ARRAY), ("one_time", Type::BOOL_ARRAY), ("left_out", Type::UUID)];
     Statement::new("take_bundles", &take(from), [&own[..], &TYPES].concat())
@@ -146,7 +155,9 @@ static TAKE_BUNDLES: LazyStatement = LazyStatement::new(|| {
 static TAKE_CHANGED_BUNDLES: LazyStatement = LazyStatement::new(|| {
     let from = "(SELECT u.device_id, u.identity_id, true AS one_time
                 FROM unnest(:devices::uuid[], :identities::uuid[]) AS u (device_id, identity_id)) w
-             JOIN auth.identity_keys i ON i.device_id = w.device_id AND i.id <> w.identity_id";
+            CROSS JOIN LATERAL (
+              SELECT k.* FROM auth.identity_keys k
+               WHERE k.device_id = w.device_id AND k.id <> w.identity_id OFFSET 0) i";
     let own = [("devices", Type::UUID_ARRAY), ("identities", Type::UUID_ARRAY)];
     Statement::new("take_changed_bundles", &take(from), [&own[..], &TYPES].concat())
 });

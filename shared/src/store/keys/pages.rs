@@ -17,12 +17,14 @@ const HASH: usize = 16;
 pub(super) fn lock_and_remember(devices: &str, condition: &str) -> String {
     format!(
         "page AS MATERIALIZED (
-           SELECT p.user_id, p.device_id, p.kind,
-                  substring(p.hashes FROM 1 FOR {HASH} * p.next) AS hashes
-             FROM {devices} d
-             JOIN auth.prekey_pages p ON p.user_id = d.user_id AND p.device_id = d.device_id
-            WHERE {condition}
-            ORDER BY p.device_id, p.kind FOR UPDATE OF p),
+           SELECT p.*
+             FROM (SELECT * FROM {devices} ORDER BY device_id) d
+            CROSS JOIN LATERAL (
+              SELECT p.user_id, p.device_id, p.kind,
+                     substring(p.hashes FROM 1 FOR {HASH} * p.next) AS hashes
+                FROM auth.prekey_pages p
+               WHERE p.user_id = d.user_id AND p.device_id = d.device_id AND {condition}
+               ORDER BY p.kind FOR UPDATE) p),
          used AS MATERIALIZED (
            SELECT p.user_id, p.kind, {hash} AS key_hash
              FROM page p

@@ -65,25 +65,32 @@ row_struct! {
     }
 }
 
+/// The most devices of one clean-up statement. A constant, so that the planner does not expect
+/// a tenth of all devices.
+const MAX_CLEANED: i64 = 1000;
+
 /// `dead_before` is the last expiry that counts as dead, `quiet_since` the last upload. An
 /// account that is locked is left for the next run: its keys are about to change. No page that
 /// arrived meanwhile ends, nor a signed prekey that was replaced.
 static CLEAN_UP_KEYS: LazyStatement = LazyStatement::new(|| {
     let sql = format!(
         "WITH dead AS MATERIALIZED (
-           SELECT s.device_id, i.user_id FROM auth.signed_prekeys s
-             JOIN auth.identity_keys i ON i.device_id = s.device_id
-             JOIN auth.users_auth u ON u.id = i.user_id
-            WHERE s.expires_at <= :dead_before AND i.updated_at <= :quiet_since
-              AND NOT EXISTS (SELECT FROM auth.prekey_pages p
-                   WHERE p.user_id = i.user_id AND p.device_id = s.device_id
-                     AND p.arrived_at > :quiet_since)
-              AND NOT EXISTS (SELECT FROM auth.kyber_last_resort_prekeys l
-                   WHERE l.device_id = s.device_id AND l.created_at > :quiet_since)
-            ORDER BY s.expires_at LIMIT :devices FOR NO KEY UPDATE OF u, s SKIP LOCKED),
+           SELECT * FROM (
+             SELECT s.device_id, i.user_id FROM auth.signed_prekeys s
+               JOIN auth.identity_keys i ON i.device_id = s.device_id
+               JOIN auth.users_auth u ON u.id = i.user_id
+              WHERE s.expires_at <= :dead_before AND i.updated_at <= :quiet_since
+                AND NOT EXISTS (SELECT FROM auth.prekey_pages p
+                     WHERE p.user_id = i.user_id AND p.device_id = s.device_id
+                       AND p.arrived_at > :quiet_since)
+                AND NOT EXISTS (SELECT FROM auth.kyber_last_resort_prekeys l
+                     WHERE l.device_id = s.device_id AND l.created_at > :quiet_since)
+              ORDER BY s.expires_at LIMIT :devices FOR NO KEY UPDATE OF u, s SKIP LOCKED) d
+            LIMIT {MAX_CLEANED}),
          {remembered},
          {ended},
-         signed AS (DELETE FROM auth.signed_prekeys s USING dead d WHERE s.device_id = d.device_id)
+         signed AS (
+           DELETE FROM auth.signed_prekeys WHERE device_id = ANY (ARRAY(SELECT device_id FROM dead)))
          SELECT count(*) AS devices FROM dead",
         remembered = lock_and_remember("dead", "p.arrived_at <= :quiet_since"),
         ended = delete_pages("true"),

@@ -47,8 +47,12 @@ WITH target AS MATERIALIZED (
             WHERE p.user_id = l.user_id AND p.device_id = l.device_id AND p.kind = l.kind
            RETURNING p.user_id, p.device_id, p.kind, p.count - p.next AS unused,
                      substring(p.keys FROM (p.next - 1) * p.width + 1 FOR p.width) AS key),
-         crossed AS (
-           SELECT DISTINCT user_id, device_id FROM taken WHERE unused = 20 - 1),
+         crossed AS ( -- one row per device, also if both kinds cross at once
+           SELECT c.user_id, c.device_id FROM taken c
+            WHERE c.unused = 20 - 1
+              AND (c.kind = 1 OR NOT EXISTS (
+                     SELECT FROM taken k WHERE k.device_id = c.device_id AND k.kind = 1
+                        AND k.unused = 20 - 1))),
          low_event AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)
            SELECT c.user_id, 'prekeys.low', jsonb_build_object('userId', c.user_id,

@@ -1,6 +1,6 @@
--- The key directory: each device's public keys, as Signal's X3DH and PQXDH name them. Keys of
--- Curve25519 and all signatures are kept in the text in which they came, to be given back so;
--- Kyber keys, fifty times as long, as bytes.
+-- The key directory: each device's public keys, as Signal's X3DH and PQXDH name them. Long-term
+-- keys of Curve25519 and their signatures are kept as the client spelled them, Kyber keys as
+-- bytes, and one-time keys a page per device and kind.
 
 -- Moves with every change of the list of devices that others encrypt to.
 ALTER TABLE auth.users_auth ADD COLUMN device_list_version bigint NOT NULL DEFAULT 0;
@@ -30,8 +30,7 @@ CREATE TABLE auth.released_signal_device_ids (
   PRIMARY KEY (user_id, signal_device_id)
 );
 
--- A device that has one is in the directory. The row is also the lock under which a
--- device's keys are replaced.
+-- A device that has one is in the directory.
 CREATE TABLE auth.identity_keys (
   device_id             uuid PRIMARY KEY REFERENCES auth.devices (id) ON DELETE CASCADE,
   -- Another one with every other key.
@@ -42,18 +41,13 @@ CREATE TABLE auth.identity_keys (
   identity              bytea NOT NULL CONSTRAINT identity_keys_identity UNIQUE
                         CHECK (octet_length(identity) = 33),
   registration_id       integer CHECK (registration_id BETWEEN 1 AND 16380),
-  -- One-time keys that came with the last upload; and whether falling below the low mark
-  -- is still to be told: at least as many came, and it was not told since.
-  prekeys_uploaded       smallint NOT NULL DEFAULT 0,
-  prekeys_ample          boolean NOT NULL DEFAULT false,
-  kyber_prekeys_uploaded smallint NOT NULL DEFAULT 0,
-  kyber_prekeys_ample    boolean NOT NULL DEFAULT false,
   -- Sealed by the client; this service cannot open it, and no route takes one yet.
   private_key_encrypted bytea,
   created_at            timestamptz NOT NULL,
-  updated_at            timestamptz NOT NULL
+  updated_at            timestamptz NOT NULL,
+  -- By user; and what pages refer to.
+  CONSTRAINT identity_keys_by_user UNIQUE (user_id, device_id)
 );
-CREATE INDEX identity_keys_by_user ON auth.identity_keys (user_id);
 
 CREATE TABLE auth.signed_prekeys (
   device_id             uuid PRIMARY KEY REFERENCES auth.identity_keys (device_id) ON DELETE CASCADE,
@@ -77,42 +71,86 @@ CREATE TABLE auth.kyber_last_resort_prekeys (
   created_at timestamptz NOT NULL
 );
 
--- One-time keys. Handing one out leaves of it the hash alone, which keeps the same key from
--- being handed out again for as long as the device lives: hence the reference to the device,
--- not to its identity.
-CREATE TABLE auth.prekeys (
-  device_id             uuid NOT NULL REFERENCES auth.devices (id) ON DELETE CASCADE,
-  -- The first 16 bytes of the key's SHA-256.
-  key_hash              bytea NOT NULL CHECK (octet_length(key_hash) = 16),
-  id                    uuid NOT NULL,
-  -- The identity key it came under. One under another is never handed out.
-  identity_id           uuid NOT NULL,
-  -- Its place in the upload: the order in which they are handed out.
-  position              smallint NOT NULL,
-  key_id                integer CHECK (key_id >= 0),
-  public_key            text,
-  private_key_encrypted bytea,
-  is_one_time           boolean NOT NULL DEFAULT true,
-  is_used               boolean NOT NULL DEFAULT false,
-  created_at            timestamptz NOT NULL,
-  PRIMARY KEY (device_id, key_hash),
-  CHECK (is_used = (public_key IS NULL) AND is_used = (key_id IS NULL))
-);
-CREATE INDEX prekeys_unused ON auth.prekeys (device_id, position) WHERE NOT is_used;
-
-CREATE TABLE auth.kyber_prekeys (
-  device_id   uuid NOT NULL REFERENCES auth.devices (id) ON DELETE CASCADE,
-  key_hash    bytea NOT NULL CHECK (octet_length(key_hash) = 16),
-  id          uuid NOT NULL,
+-- The one-time keys of one kind of a device, in upload order: kind 1 is Curve25519 (EC), 2 Kyber.
+-- The first `next` keys have been handed out. Handing out the next one is an UPDATE of `next`
+-- alone. It writes a short row version beside the old one (HOT) and leaves `keys` and `hashes`
+-- where they are: out of line and uncompressed, so that a slice is read without the rest.
+-- There are no CHECK constraints: Postgres reads the text of each one anew for every UPDATE,
+-- which would make a take a quarter more expensive.
+CREATE TABLE auth.prekey_pages (
+  user_id     uuid NOT NULL REFERENCES auth.users_auth (id) ON DELETE CASCADE,
+  device_id   uuid NOT NULL,
+  kind        smallint NOT NULL,
+  -- The identity key that they came under. Under another one they are never handed out.
   identity_id uuid NOT NULL,
-  position    smallint NOT NULL,
-  key_id      integer CHECK (key_id >= 0),
-  public_key  bytea CHECK (octet_length(public_key) = 1569),
-  signature   text,
-  is_one_time boolean NOT NULL DEFAULT true,
-  is_used     boolean NOT NULL DEFAULT false,
-  created_at  timestamptz NOT NULL,
-  PRIMARY KEY (device_id, key_hash),
-  CHECK (is_used = (public_key IS NULL) AND is_used = (key_id IS NULL) AND is_used = (signature IS NULL))
+  next        smallint NOT NULL DEFAULT 0,
+  count       smallint NOT NULL,
+  -- Bytes per key in `keys`.
+  width       smallint NOT NULL,
+  arrived_at  timestamptz NOT NULL,
+  -- Per key 16 bytes, the first half of its SHA-256.
+  hashes      bytea NOT NULL,
+  -- Per key: the id (4 bytes, big-endian), the spelling of key and signature (1 byte: bit 0
+  -- raw, bit 1 padded), the key with its type byte (33 or 1569 bytes), and of Kyber keys the
+  -- signature (64 bytes).
+  keys        bytea NOT NULL,
+  PRIMARY KEY (user_id, device_id, kind),
+  -- Without a cascade: a page is deleted by a statement that first writes the hashes of what it
+  -- has handed out to used_prekeys. Only the deletion of the account deletes both.
+  CONSTRAINT prekey_pages_identity FOREIGN KEY (user_id, device_id)
+    REFERENCES auth.identity_keys (user_id, device_id)
+) WITH (fillfactor = 70, toast_tuple_target = 128);
+ALTER TABLE auth.prekey_pages
+  ALTER COLUMN hashes SET STORAGE EXTERNAL,
+  ALTER COLUMN keys SET STORAGE EXTERNAL;
+
+-- Which keys of a user are never handed out as one-time keys again, whichever device or
+-- identity they come back under. Kinds 1 and 2: handed out, and their page has ended since.
+-- Kind 3: uploaded as a Kyber key of last resort. Rows are written under the lock of the
+-- account's row. They go with it by a trigger: a foreign key would look the account up once
+-- more for each hash, which is half the cost of ending a page.
+CREATE TABLE auth.used_prekeys (
+  user_id  uuid NOT NULL,
+  kind     smallint NOT NULL CHECK (kind IN (1, 2, 3)),
+  key_hash bytea NOT NULL CHECK (octet_length(key_hash) = 16),
+  PRIMARY KEY (user_id, kind, key_hash)
 );
-CREATE INDEX kyber_prekeys_unused ON auth.kyber_prekeys (device_id, position) WHERE NOT is_used;
+CREATE FUNCTION auth.delete_used_prekeys() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    DELETE FROM auth.used_prekeys WHERE user_id = OLD.id;
+    RETURN NULL;
+  END $$;
+CREATE TRIGGER delete_used_prekeys AFTER DELETE ON auth.users_auth
+  FOR EACH ROW EXECUTE FUNCTION auth.delete_used_prekeys();
+
+-- The one-time keys of the pages, one by one. The id is the hash.
+CREATE VIEW auth.prekeys AS
+  SELECT encode(substring(p.hashes FROM 16 * n.position - 15 FOR 16), 'hex')::uuid AS id,
+         p.user_id, p.device_id, n.position, i.key_id, k.public_key,
+         NULL::bytea AS private_key_encrypted, true AS is_one_time, n.position <= p.next AS is_used, p.arrived_at AS created_at
+    FROM auth.prekey_pages p
+   CROSS JOIN LATERAL generate_series(1, p.count::int) AS n (position)
+   CROSS JOIN LATERAL (
+     SELECT substring(p.keys FROM (n.position - 1) * p.width + 1 FOR p.width) AS entry OFFSET 0) e
+   CROSS JOIN LATERAL (
+     SELECT ('x' || encode(substring(e.entry FROM 1 FOR 4), 'hex'))::bit(32)::int AS key_id) i
+   CROSS JOIN LATERAL (
+     SELECT rtrim(encode(substring(e.entry FROM 6 + (get_byte(e.entry, 4) & 1) FOR 33), 'base64'),
+                  CASE get_byte(e.entry, 4) & 2 WHEN 0 THEN '=' ELSE '' END) AS public_key) k
+   WHERE p.kind = 1;
+
+CREATE VIEW auth.kyber_prekeys AS
+  SELECT encode(substring(p.hashes FROM 16 * n.position - 15 FOR 16), 'hex')::uuid AS id,
+         p.user_id, p.device_id, n.position, i.key_id,
+         translate(encode(substring(e.entry FROM 6 FOR 1569), 'base64'), E'\n', '') AS public_key,
+         rtrim(translate(encode(substring(e.entry FROM 1575 FOR 64), 'base64'), E'\n', ''),
+               CASE get_byte(e.entry, 4) & 2 WHEN 0 THEN '=' ELSE '' END) AS signature,
+         NULL::bytea AS private_key_encrypted, true AS is_one_time,
+         n.position <= p.next AS is_used, p.arrived_at AS created_at
+    FROM auth.prekey_pages p
+   CROSS JOIN LATERAL generate_series(1, p.count::int) AS n (position)
+   CROSS JOIN LATERAL (
+     SELECT substring(p.keys FROM (n.position - 1) * p.width + 1 FOR p.width) AS entry OFFSET 0) e
+   CROSS JOIN LATERAL (
+     SELECT ('x' || encode(substring(e.entry FROM 1 FOR 4), 'hex'))::bit(32)::int AS key_id) i
+   WHERE p.kind = 2;

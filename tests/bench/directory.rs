@@ -63,32 +63,10 @@ impl Directory {
     pub async fn stock(&self, accounts: usize) {
         let count = 2 * accounts.div_ceil(USERS) + ROOM;
         let users: Vec<_> = self.owners.iter().map(|o| o.user.to_string()).collect();
-        let users = users.join(",");
-        let hash = "sha256(convert_to(i.device_id || ' ' || n, 'UTF8'))";
-        for (table, columns, values) in [
-            ("prekeys", "public_key", format!(r"encode('\x05' || {hash}, 'base64')")),
-            (
-                "kyber_prekeys",
-                "public_key, signature",
-                r"'\x08' || convert_to(repeat('k', 1568), 'UTF8'), repeat('s', 88)".to_owned(),
-            ),
-        ] {
-            let sql = format!(
-                "DELETE FROM auth.{table} k USING auth.identity_keys i
-                  WHERE i.device_id = k.device_id AND i.user_id = ANY ('{{{users}}}');
-                 INSERT INTO auth.{table} (device_id, key_hash, id, identity_id, position, key_id,
-                        created_at, {columns})
-                 SELECT i.device_id, substr({hash}, 1, 16), gen_random_uuid(), i.id, n, n, now(),
-                        {values}
-                   FROM auth.identity_keys i, generate_series(1, {count}) n
-                  WHERE i.user_id = ANY ('{{{users}}}') ORDER BY i.device_id, n;
-                 UPDATE auth.identity_keys SET {table}_uploaded = {count}, {table}_ample = true
-                  WHERE user_id = ANY ('{{{users}}}')"
-            );
-            self.client.batch_execute(&sql).await.expect("a stock");
-        }
+        let of = format!("i.user_id = ANY ('{{{}}}')", users.join(","));
+        self.client.batch_execute(&tests::keys::stock(&of, count)).await.expect("a stock");
         // As the server does from time to time.
-        let clean = "VACUUM (ANALYZE) auth.prekeys, auth.kyber_prekeys, auth.identity_keys";
+        let clean = "VACUUM (ANALYZE) auth.prekey_pages, auth.identity_keys";
         self.client.batch_execute(clean).await.expect("clean tables");
     }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, SimpleQueryMessage};
 use uuid::Uuid;
 
@@ -115,23 +116,23 @@ fn milliseconds(line: &str, what: &str) -> Option<Duration> {
 
 /// The service's own text, its parameters written in.
 fn statement(user: Uuid, device: Option<Uuid>) -> String {
-    let nobody = Uuid::nil();
-    // A caller who asks for all is left out, and is no device of the user.
-    let (device, left_out) = match device {
-        Some(device) => (format!("'{device}'"), "NULL".to_owned()),
-        None => ("NULL".to_owned(), format!("'{nobody}'")),
-    };
+    let name = if device.is_some() { "take_device_bundle" } else { "take_bundles" };
     let statements = statements();
-    let taking = statements.iter().find(|statement| statement.name() == "take_bundles");
+    let taking = statements.iter().find(|statement| statement.name() == name);
     let taking = taking.expect("the statement that hands bundles out");
     // Fewer than ten parameters: no number is the start of another.
-    taking.types().iter().enumerate().fold(taking.sql().to_owned(), |sql, (index, (name, _))| {
+    taking.types().iter().enumerate().fold(taking.sql().to_owned(), |sql, (index, (name, of))| {
         let value = match *name {
+            "user" => format!("'{user}'"),
+            "device" => format!("'{}'", device.unwrap_or_default()),
             "users" => format!("'{{{user}}}'"),
+            "one_time" if *of == Type::BOOL => "true".to_owned(),
             "one_time" => "'{true}'".to_owned(),
-            "device" => device.clone(),
-            "left_out" => left_out.clone(),
+            // Nobody's: who asks for all devices of another user has none among them.
+            "left_out" => format!("'{}'", Uuid::nil()),
             "dead_before" => "timestamptz 'epoch'".to_owned(),
+            "now" => "now()".to_owned(),
+            "timestamp" => "0".to_owned(),
             other => panic!("no value for {other}"),
         };
         sql.replace(&format!("${}", index + 1), &value)

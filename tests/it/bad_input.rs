@@ -330,8 +330,8 @@ impl Fixture {
             "identity_keys",
             "signed_prekeys",
             "kyber_last_resort_prekeys",
-            "prekeys",
-            "kyber_prekeys",
+            "prekey_pages",
+            "used_prekeys",
         ];
         let mut state = String::new();
         for table in tables {

@@ -4,8 +4,11 @@
 mod bundles;
 mod devices;
 mod drain;
+mod kills;
 mod legacy;
 mod lifecycle;
+mod memory;
+mod pages;
 mod takes;
 mod uploads;
 

@@ -139,6 +139,33 @@ impl Default for Keys {
     }
 }
 
+/// SQL that gives devices so many one-time keys of each kind, as no single upload may: those of
+/// the identity keys `i` that meet a condition. Their ids are 1 to `count`.
+#[must_use]
+pub fn stock(condition: &str, count: usize) -> String {
+    let page = |kind: i16, width: usize, key: &str| {
+        format!(
+            r"INSERT INTO auth.prekey_pages (user_id, device_id, kind, identity_id, count, width,
+                     arrived_at, hashes, keys)
+              SELECT i.user_id, i.device_id, {kind}, i.id, {count}, {width}, 'epoch',
+                     string_agg(substr(sha256({key}), 1, 16), '' ORDER BY n),
+                     string_agg(int4send(n) || ''::bytea || {key}, '' ORDER BY n)
+                FROM auth.identity_keys i CROSS JOIN generate_series(1, {count}) n
+               WHERE {condition} GROUP BY i.user_id, i.device_id, i.id
+              ON CONFLICT (user_id, device_id, kind) DO UPDATE SET
+                identity_id = excluded.identity_id, next = 0, count = excluded.count,
+                arrived_at = excluded.arrived_at, hashes = excluded.hashes, keys = excluded.keys;"
+        )
+    };
+    let random = "sha256(convert_to(i.device_id || ' ' || n, 'UTF8'))";
+    page(1, 38, &format!(r"''::bytea || {random}"))
+        + &page(
+            2,
+            1638,
+            &format!(r"''::bytea || {random} || convert_to(repeat('k', 1600), 'UTF8')"),
+        )
+}
+
 /// A typed key without its type byte, in base64.
 #[must_use]
 pub fn raw(key: &[u8]) -> String {

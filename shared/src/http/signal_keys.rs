@@ -167,7 +167,7 @@ pub fn validate_prekeys(
     errors: &mut ValidationErrors,
 ) -> Option<Vec<Prekey>> {
     let keys = list(wires, at, errors, PrekeyWire::validate)?;
-    once(&keys, at, errors, |key| key.id, |key| key.key.hash());
+    once(&keys, at, errors, |key| key.id, |key| key.key.as_bytes());
     Some(keys)
 }
 
@@ -178,7 +178,7 @@ pub fn validate_kyber_prekeys(
     errors: &mut ValidationErrors,
 ) -> Option<Vec<KyberPrekey>> {
     let keys = list(wires, at, errors, KyberPrekeyWire::validate)?;
-    once(&keys, at, errors, |key| key.id, |key| key.key.hash());
+    once(&keys, at, errors, |key| key.id, |key| key.key.as_bytes());
     Some(keys)
 }
 
@@ -244,8 +244,12 @@ impl SignatureErrors {
     }
 
     pub fn kyber_list(&mut self, verifier: &SignatureVerifier, keys: &[KyberPrekey], field: &str) {
-        for (n, key) in keys.iter().enumerate() {
-            self.kyber(verifier, key, &format!("{field}[{n}].signature"));
+        let signed: Vec<(&[u8], &Signature)> =
+            keys.iter().map(|key| (key.key.as_bytes(), &key.signature)).collect();
+        for (n, verified) in verifier.verify_all(&signed).into_iter().enumerate() {
+            if !verified {
+                self.add(&format!("{field}[{n}].signature"));
+            }
         }
     }
 
@@ -314,19 +318,19 @@ fn list<W, T>(
 }
 
 /// An id, and a key, is given once in a list.
-fn once<T, I: Eq + Hash>(
-    keys: &[T],
+fn once<'k, T, I: Eq + Hash, K: Eq + Hash>(
+    keys: &'k [T],
     at: &str,
     errors: &mut ValidationErrors,
-    id: impl Fn(&T) -> I,
-    hash: impl Fn(&T) -> [u8; 16],
+    id: impl Fn(&'k T) -> I,
+    key: impl Fn(&'k T) -> K,
 ) {
-    let (mut ids, mut hashes) = (HashSet::new(), HashSet::new());
-    for (n, key) in keys.iter().enumerate() {
-        if !ids.insert(id(key)) {
+    let (mut ids, mut seen) = (HashSet::new(), HashSet::new());
+    for (n, one) in keys.iter().enumerate() {
+        if !ids.insert(id(one)) {
             errors.add(&format!("{at}[{n}].keyId"), "duplicate", "is given twice");
         }
-        if !hashes.insert(hash(key)) {
+        if !seen.insert(key(one)) {
             errors.add(&format!("{at}[{n}].publicKey"), "duplicate", "is given twice");
         }
     }

@@ -48,7 +48,6 @@ pub fn statements() -> Vec<&'static Statement> {
         keys::delete::STATEMENTS,
         keys::directory::STATEMENTS,
         keys::one_time::STATEMENTS,
-        keys::prekeys_low::STATEMENTS,
         keys::publish::STATEMENTS,
         keys::signed::STATEMENTS,
         keys::status::STATEMENTS,

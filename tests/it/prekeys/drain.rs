@@ -147,19 +147,58 @@ async fn running_low_is_told_once_at_each_crossing() {
     assert_eq!(low_news(&service).await[2]["availableKyberPreKeys"], 19);
 }
 
-/// Who tells does not wait for who uploads, and does not take its keys for missing.
+/// The account's lock, under which keys are uploaded, is not in the way of a take.
 #[tokio::test]
-async fn a_device_that_is_just_uploading_is_told_afterwards() {
+async fn a_device_that_is_about_to_upload_is_told_at_once_and_only_once() {
     let service = unlimited().await;
     let bob = Person::new(&service, BOB, 20, 0).await;
     let alice = Person::new(&service, ALICE, 0, 0).await;
     let holder = connect(&service.stores.database_url).await;
-    holder.batch_execute("BEGIN; SELECT FROM auth.identity_keys FOR UPDATE").await.unwrap();
+    holder
+        .batch_execute(
+            "BEGIN; SELECT FROM auth.users_auth FOR NO KEY UPDATE;
+             SELECT FROM auth.identity_keys FOR UPDATE",
+        )
+        .await
+        .unwrap();
     assert_eq!(ids(&alice.fetch(&bob).await.expect(200).json()).0, Some(1));
-    assert_eq!(low_news(&service).await.len(), 0);
+    assert_eq!(low_news(&service).await[0]["availablePreKeys"], 19);
     holder.batch_execute("COMMIT").await.unwrap();
     assert_eq!(ids(&alice.fetch(&bob).await.expect(200).json()).0, Some(2));
-    assert_eq!(low_news(&service).await[0]["availablePreKeys"], 18);
+    assert_eq!(low_news(&service).await.len(), 1);
+}
+
+/// Of any number of takes at the same moment, one crosses the mark.
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_takes_at_once_tell_each_crossing_once() {
+    let service = Service::with(&[("RATE_LIMITS", "off"), ("ONE_TIME_KEYS_BURST", "1000")]).await;
+    let sandbox = service.sandbox().await;
+    let bob = Person::new(&service, BOB, 0, 0).await;
+    let alice = Person::new(&service, ALICE, 0, 0).await;
+    for round in 1_i64..=6 {
+        // The Kyber keys cross twenty takes before the others.
+        let (prekeys, kyber) = (round * 1000..round * 1000 + 60, round * 1000..round * 1000 + 40);
+        let _ = bob.upload_prekeys(bob.keys.prekeys(prekeys)).await.expect(201);
+        let _ = bob.upload_kyber(bob.keys.kyber_prekeys(kyber)).await.expect(201);
+        let fetches = (0..50).map(|n| {
+            let service = if n % 2 == 0 { &service } else { &sandbox };
+            let (client, path) = (service.client().bearer(&alice.session.access), bob.path());
+            async move { client.get(&path).await }
+        });
+        for reply in tests::race::together(fetches).await {
+            assert!(ids(&reply.expect(200).json()).0.is_some());
+        }
+        let news = low_news(&service).await;
+        let round = usize::try_from(round).unwrap();
+        assert_eq!(news.len(), 2 * round);
+        let [kyber, ec] = [&news[2 * round - 2], &news[2 * round - 1]];
+        assert_eq!(kyber["availableKyberPreKeys"], 19);
+        assert!(kyber["availablePreKeys"].as_i64().unwrap() >= 20);
+        assert_eq!(
+            (&ec["availablePreKeys"], &ec["availableKyberPreKeys"]),
+            (&json!(19), &json!(0))
+        );
+    }
 }
 
 /// For each a share is remembered, whether it exists or not.

@@ -27,29 +27,9 @@ async fn service_and_keys() -> (Service, HashMap<String, String>) {
     (service, environment)
 }
 
-/// Puts this many keys of each kind into the directory, as no single upload may.
+/// Puts this many keys of each kind into the directory.
 async fn stock(service: &Service, device: &str, count: usize) {
-    for (table, columns, values) in [
-        ("prekeys", "public_key", "'key ' || n"),
-        (
-            "kyber_prekeys",
-            "public_key, signature",
-            "convert_to(rpad('key ' || n, 1569), 'UTF8'), 'none'",
-        ),
-    ] {
-        service
-            .sql(&format!(
-                "INSERT INTO auth.{table} (device_id, key_hash, id, identity_id, position, key_id,
-                        created_at, {columns})
-                 SELECT '{device}', substr(sha256(convert_to('{table}' || n, 'UTF8')), 1, 16),
-                        gen_random_uuid(), i.id, n, n, now(), {values}
-                   FROM generate_series(1, {count}) n, auth.identity_keys i
-                  WHERE i.device_id = '{device}';
-                 UPDATE auth.identity_keys SET {table}_uploaded = {count}, {table}_ample = true
-                  WHERE device_id = '{device}'"
-            ))
-            .await;
-    }
+    service.sql(&tests::keys::stock(&format!("i.device_id = '{device}'"), count)).await;
 }
 
 /// A process that takes: it is this test binary again, which runs [`a_taker`] alone.
@@ -180,11 +160,6 @@ async fn eight_processes_take_each_key_once_in_order_and_never_in_vain() {
 
     // Again, for more than there are: what comes too late gets none, and nobody else does.
     let tablet = Person::device(&service, BOB, "tablet").await;
-    service
-        .sql(&format!("DELETE FROM auth.prekeys WHERE device_id = '{}'", tablet.session.device))
-        .await;
-    let delete = "DELETE FROM auth.kyber_prekeys WHERE device_id =";
-    service.sql(&format!("{delete} '{}'", tablet.session.device)).await;
     stock(&service, &tablet.session.device, STOCK).await;
     let path = tablet.path();
     let takers = (0..8).map(|_| Taker::start(&environment, &alice, &path, 600)).collect();
@@ -209,7 +184,7 @@ async fn a_killed_process_loses_at_most_the_key_it_was_taking() {
     let _alone = alone().await;
     takers.iter_mut().for_each(Taker::go);
     // Half-way through, as far as one can tell.
-    let used = "SELECT count(*) FROM auth.prekeys WHERE is_used";
+    let used = "SELECT next::int8 FROM auth.prekey_pages WHERE kind = 1 AND count > 0";
     while service.count(used).await < 300 {}
     let taken = move || -> Vec<_> {
         for taker in &mut takers {
@@ -361,12 +336,7 @@ async fn a_key_that_another_gives_back_is_handed_out() {
     let bob = Person::new(&service, BOB, 1, 1).await;
     let alice = Person::new(&service, ALICE, 0, 0).await;
     let holder = tests::stores::connect(&service.stores.database_url).await;
-    holder
-        .batch_execute(
-            "BEGIN; SELECT FROM auth.prekeys FOR UPDATE; SELECT FROM auth.kyber_prekeys FOR UPDATE",
-        )
-        .await
-        .unwrap();
+    holder.batch_execute("BEGIN; SELECT FROM auth.prekey_pages FOR UPDATE").await.unwrap();
     let (client, path) = (alice.client.clone(), bob.path());
     let asking = tokio::spawn(async move { client.get(&path).await });
     tokio::time::sleep(Duration::from_millis(30)).await;

@@ -16,37 +16,58 @@
 -- $15 last_resort_hash bytea
 -- $16 last_resort_key bytea
 -- $17 last_resort_signature text
--- $18 audit_entry text
--- $19 audit_personal jsonb
--- returns published int4
+-- $18 kyber_ids _int4
+-- $19 audit_entry text
+-- $20 audit_personal jsonb
+-- $21 ec_hashes _bytea
+-- $22 ec_keys bytea
+-- $23 kyber_hashes _bytea
+-- $24 kyber_keys bytea
+-- returns clashes bool
 WITH device AS (
-           SELECT id, id AS device_id, user_id FROM auth.devices
+           SELECT id AS device_id, user_id FROM auth.devices
             WHERE user_id = $1 AND device_fingerprint = $2),
          before AS (
            SELECT i.device_id, i.identity, i.registration_id
-             FROM auth.identity_keys i JOIN device d ON d.id = i.device_id),
-         moved AS ( -- from another device of the same user
-           DELETE FROM auth.identity_keys i USING device d
-            WHERE i.identity = $3 AND i.user_id = d.user_id AND i.device_id <> d.id
+             FROM auth.identity_keys i JOIN device d ON d.device_id = i.device_id),
+         mover AS ( -- another device of the same user
+           SELECT i.user_id, i.device_id FROM auth.identity_keys i
+             JOIN device d ON i.user_id = d.user_id AND i.device_id <> d.device_id
+            WHERE i.identity = $3),
+         concerned AS MATERIALIZED (
+           SELECT user_id, device_id FROM device UNION ALL SELECT user_id, device_id FROM mover),
+         page AS MATERIALIZED (
+           SELECT p.*
+             FROM (SELECT * FROM concerned ORDER BY device_id) d
+            CROSS JOIN LATERAL (
+              SELECT p.user_id, p.device_id, p.kind,
+                     substring(p.hashes FROM 1 FOR 16 * p.next) AS hashes
+                FROM auth.prekey_pages p
+               WHERE p.user_id = d.user_id AND p.device_id = d.device_id AND true
+               ORDER BY p.kind FOR UPDATE) p),
+         used AS MATERIALIZED (
+           SELECT p.user_id, p.kind, substring(p.hashes FROM 16 * n.place + 1 FOR 16) AS key_hash
+             FROM page p
+            CROSS JOIN LATERAL generate_series(0, octet_length(p.hashes) / 16 - 1) AS n (place)),
+         remembered AS (
+           INSERT INTO auth.used_prekeys (user_id, kind, key_hash)
+           SELECT user_id, kind, key_hash FROM used
+           ON CONFLICT DO NOTHING),
+         ended AS (
+           DELETE FROM auth.prekey_pages p USING page l
+            WHERE p.user_id = l.user_id AND p.device_id = l.device_id AND p.kind = l.kind
+              AND (l.device_id <> (SELECT device_id FROM device)
+                   OR NOT EXISTS (SELECT FROM before b WHERE b.identity = $3)
+                      AND cardinality(CASE l.kind WHEN 1 THEN $21::bytea[]
+                                      ELSE $23::bytea[] END) = 0)),
+         moved AS (
+           DELETE FROM auth.identity_keys i USING mover m WHERE i.device_id = m.device_id
            RETURNING i.device_id),
-         prekeys_deleted AS (
-               DELETE FROM auth.prekeys k USING moved d
-                WHERE k.device_id = d.device_id AND NOT k.is_used),
-         kyber_prekeys_deleted AS (
-               DELETE FROM auth.kyber_prekeys k USING moved d
-                WHERE k.device_id = d.device_id AND NOT k.is_used),
-         archived AS (
-           INSERT INTO auth.kyber_prekeys AS k (device_id, key_hash, id, identity_id, position,
-                  is_one_time, is_used, created_at)
-           SELECT l.device_id, l.key_hash, l.id, l.id, 0, false, true, l.created_at
-             FROM auth.kyber_last_resort_prekeys l JOIN device d ON d.device_id = l.device_id
-            WHERE l.key_hash IS DISTINCT FROM $15
-           ON CONFLICT (device_id, key_hash) DO UPDATE SET
-             is_used = true, key_id = NULL, public_key = NULL, signature = NULL),
          published AS (
            INSERT INTO auth.identity_keys AS i (device_id, id, user_id, public_key, identity,
                   registration_id, created_at, updated_at)
-           SELECT id, $6, user_id, $4, $3, $5, $7, $7
+           SELECT device_id, $6, user_id, $4, $3, $5,
+                  $7, $7
              FROM device
             WHERE (SELECT count(*) FROM moved) >= 0 -- removed from the other device first
            ON CONFLICT (device_id) DO UPDATE SET
@@ -55,7 +76,7 @@ WITH device AS (
              id = CASE WHEN i.identity = $3 THEN i.id ELSE $6 END,
              created_at = CASE WHEN i.identity = $3 THEN i.created_at ELSE $7 END,
              updated_at = $7
-           RETURNING device_id, user_id),
+           RETURNING user_id, device_id, id),
          signed AS (
            INSERT INTO auth.signed_prekeys AS s (device_id, id, key_id, public_key, signature,
                   expires_at, created_at)
@@ -76,6 +97,11 @@ WITH device AS (
              key_id = excluded.key_id, key_hash = excluded.key_hash,
              public_key = excluded.public_key, signature = excluded.signature,
              created_at = excluded.created_at),
+         remembered_last_resort AS (
+           INSERT INTO auth.used_prekeys (user_id, kind, key_hash)
+           SELECT user_id, 3, $15
+             FROM published WHERE $14 IS NOT NULL
+           ON CONFLICT DO NOTHING),
          unsigned AS ( -- of the earlier identity
            DELETE FROM auth.kyber_last_resort_prekeys k USING before b
             WHERE k.device_id = b.device_id AND b.identity <> $3
@@ -93,16 +119,118 @@ WITH device AS (
          audit_head AS (
            INSERT INTO auth.audit_heads AS h (user_id, seq, head)
            SELECT user_id, 1, sha256(decode(repeat('00', 32), 'hex') || int8send(1)
-                    || convert_to($18, 'UTF8'))
+                    || convert_to($19, 'UTF8'))
              FROM cause
            ON CONFLICT (user_id) DO UPDATE
              SET seq = h.seq + 1,
-                 head = sha256(h.head || int8send(h.seq + 1) || convert_to($18, 'UTF8'))
+                 head = sha256(h.head || int8send(h.seq + 1) || convert_to($19, 'UTF8'))
            RETURNING user_id, seq, head),
          audit_event AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)
            SELECT user_id, 'audit',
                   jsonb_build_object('seq', seq, 'hash', encode(head, 'hex'),
-                                     'entry', $18, 'personal', $19), $7
-             FROM audit_head)
-         SELECT 1 AS published FROM published
+                                     'entry', $19, 'personal', $20), $7
+             FROM audit_head),
+         owner AS (SELECT user_id, device_id, id AS identity_id FROM published),
+         ec_known AS MATERIALIZED (
+               SELECT key_hash FROM used WHERE kind = 1
+               UNION ALL
+               SELECT u.key_hash FROM auth.used_prekeys u
+                WHERE u.user_id = $1 AND u.kind IN (1) AND u.key_hash = ANY ($21)
+               UNION ALL
+               SELECT substring(e.hashes FROM 16 * n.place + 1 FOR 16) AS key_hash
+             FROM (SELECT substring(p.hashes FROM 1) AS hashes FROM auth.prekey_pages p
+                    WHERE p.kind = 1 AND p.user_id = $1 AND NOT EXISTS (
+                     SELECT FROM concerned c WHERE c.device_id = p.device_id) OFFSET 0) e
+            CROSS JOIN LATERAL generate_series(0, octet_length(e.hashes) / 16 - 1) AS n (place)),
+             ec_fresh AS MATERIALIZED (
+               SELECT n.key_hash, n.place::int AS place
+                 FROM unnest($21::bytea[]) WITH ORDINALITY AS n (key_hash, place)
+                WHERE NOT EXISTS (SELECT FROM ec_known k WHERE k.key_hash = n.key_hash)),
+             ec_stored AS (
+               INSERT INTO auth.prekey_pages AS p
+                      (user_id, device_id, kind, identity_id, next, count, width, arrived_at,
+                       hashes, keys)
+               SELECT o.user_id, o.device_id, 1, o.identity_id, 0, f.count, 38, $7,
+                      f.hashes, f.keys
+                 FROM owner o CROSS JOIN (
+                   SELECT count(*) AS count,
+                          coalesce(string_agg(key_hash, '' ORDER BY place), '') AS hashes,
+                          CASE WHEN count(*) = cardinality($21::bytea[]) THEN $22
+                          ELSE coalesce((
+                            SELECT string_agg(substring($22 FROM (s.place - 1) * 38 + 1
+                                                        FOR 38), '' ORDER BY s.place)
+                              FROM ec_fresh s), '') END AS keys
+                     FROM ec_fresh) f
+                WHERE cardinality($21::bytea[]) > 0
+               ON CONFLICT (user_id, device_id, kind) DO UPDATE SET
+                 identity_id = excluded.identity_id, next = 0, count = excluded.count,
+                 width = excluded.width, arrived_at = excluded.arrived_at,
+                 hashes = excluded.hashes, keys = excluded.keys
+               WHERE true),
+         kyber_known AS MATERIALIZED (
+               SELECT key_hash FROM used WHERE kind = 2
+               UNION ALL
+               SELECT u.key_hash FROM auth.used_prekeys u
+                WHERE u.user_id = $1 AND u.kind IN (2, 3) AND u.key_hash = ANY ($23)
+               UNION ALL
+               SELECT substring(e.hashes FROM 16 * n.place + 1 FOR 16) AS key_hash
+             FROM (SELECT substring(p.hashes FROM 1) AS hashes FROM auth.prekey_pages p
+                    WHERE p.kind = 2 AND p.user_id = $1 AND NOT EXISTS (
+                     SELECT FROM concerned c WHERE c.device_id = p.device_id) OFFSET 0) e
+            CROSS JOIN LATERAL generate_series(0, octet_length(e.hashes) / 16 - 1) AS n (place)),
+             kyber_fresh AS MATERIALIZED (
+               SELECT n.key_hash, n.place::int AS place
+                 FROM unnest($23::bytea[]) WITH ORDINALITY AS n (key_hash, place)
+                WHERE NOT EXISTS (SELECT FROM kyber_known k WHERE k.key_hash = n.key_hash)),
+             kyber_stored AS (
+               INSERT INTO auth.prekey_pages AS p
+                      (user_id, device_id, kind, identity_id, next, count, width, arrived_at,
+                       hashes, keys)
+               SELECT o.user_id, o.device_id, 2, o.identity_id, 0, f.count, 1638, $7,
+                      f.hashes, f.keys
+                 FROM owner o CROSS JOIN (
+                   SELECT count(*) AS count,
+                          coalesce(string_agg(key_hash, '' ORDER BY place), '') AS hashes,
+                          CASE WHEN count(*) = cardinality($23::bytea[]) THEN $24
+                          ELSE coalesce((
+                            SELECT string_agg(substring($24 FROM (s.place - 1) * 1638 + 1
+                                                        FOR 1638), '' ORDER BY s.place)
+                              FROM kyber_fresh s), '') END AS keys
+                     FROM kyber_fresh) f
+                WHERE cardinality($23::bytea[]) > 0
+               ON CONFLICT (user_id, device_id, kind) DO UPDATE SET
+                 identity_id = excluded.identity_id, next = 0, count = excluded.count,
+                 width = excluded.width, arrived_at = excluded.arrived_at,
+                 hashes = excluded.hashes, keys = excluded.keys
+               WHERE true),
+         clashing AS ( -- the last resort that the device has now
+           SELECT $14 AS key_id, $15 AS key_hash
+            WHERE $14 IS NOT NULL
+           UNION ALL
+           SELECT l.key_id, l.key_hash
+             FROM before b JOIN auth.kyber_last_resort_prekeys l ON l.device_id = b.device_id
+            WHERE $14 IS NULL AND b.identity = $3)
+         SELECT EXISTS (
+           SELECT FROM clashing l
+            WHERE l.key_id = ANY ($18) OR l.key_hash = ANY ($23)
+               OR EXISTS (SELECT FROM used u WHERE u.kind = 2 AND u.key_hash = l.key_hash)
+               OR EXISTS (SELECT FROM auth.used_prekeys u
+                     WHERE u.user_id = $1 AND u.kind = 2 AND u.key_hash = l.key_hash)
+            OR EXISTS (SELECT FROM (SELECT substring(e.hashes FROM 16 * n.place + 1 FOR 16) AS key_hash
+             FROM (SELECT substring(p.hashes FROM 1) AS hashes FROM auth.prekey_pages p
+                    WHERE p.kind = 2 AND p.user_id = $1 AND NOT EXISTS (
+                     SELECT FROM concerned c WHERE c.device_id = p.device_id) OFFSET 0) e
+            CROSS JOIN LATERAL generate_series(0, octet_length(e.hashes) / 16 - 1) AS n (place)) k WHERE k.key_hash = l.key_hash)
+               OR EXISTS ( -- among those that stay
+                 SELECT FROM before b JOIN auth.prekey_pages p
+                     ON p.user_id = $1 AND p.device_id = b.device_id AND p.kind = 2
+                  WHERE b.identity = $3 AND cardinality($23::bytea[]) = 0
+                    AND (EXISTS (SELECT FROM (SELECT substring(e.hashes FROM 16 * n.place + 1 FOR 16) AS key_hash
+             FROM (SELECT substring(p.hashes FROM 1) AS hashes FROM auth.prekey_pages p
+                    WHERE p.kind = 2 AND p.user_id = $1 AND p.device_id = b.device_id OFFSET 0) e
+            CROSS JOIN LATERAL generate_series(0, octet_length(e.hashes) / 16 - 1) AS n (place)) k WHERE k.key_hash = l.key_hash)
+                         OR EXISTS (
+             SELECT FROM (SELECT substring(p.keys FROM 1) AS keys OFFSET 0) e
+              CROSS JOIN LATERAL generate_series(p.next::int, p.count - 1) AS n (place)
+              WHERE substring(e.keys FROM n.place * p.width + 1 FOR 4) = int4send(l.key_id))))) AS clashes

@@ -1,56 +1,77 @@
 -- replace_kyber_prekeys
--- $1 device uuid
--- $2 session uuid
--- $3 identity bytea
+-- $1 user uuid
+-- $2 device uuid
+-- $3 session uuid
 -- $4 now timestamptz
--- $5 kyber_rows _uuid
+-- $5 identity bytea
 -- $6 kyber_hashes _bytea
--- $7 kyber_ids _int4
--- $8 kyber_keys _bytea
--- $9 kyber_signatures _text
+-- $7 kyber_keys bytea
+-- $8 kyber_ids _int4
 -- returns has_session bool
 -- returns has_identity bool
 -- returns clashes bool
 -- returns stored int8
 WITH session AS (
-           SELECT FROM auth.sessions WHERE id = $2 AND revoked_at IS NULL),
+           SELECT FROM auth.sessions WHERE id = $3 AND revoked_at IS NULL),
          found AS (
-           SELECT device_id, id, false AS renewed FROM auth.identity_keys
-            WHERE device_id = $1 AND ($3::bytea IS NULL OR identity = $3)
+           SELECT user_id, device_id, id AS identity_id FROM auth.identity_keys
+            WHERE device_id = $2 AND user_id = $1 AND identity = $5
               AND EXISTS (SELECT FROM session)),
          clash AS (SELECT FROM auth.kyber_last_resort_prekeys
-            WHERE device_id = $1
-              AND (key_id = ANY ($7) OR key_hash = ANY ($6))),
+            WHERE device_id = $2
+              AND (key_id = ANY ($8) OR key_hash = ANY ($6))),
          owner AS (SELECT * FROM found WHERE NOT EXISTS (SELECT FROM clash)),
-         kyber_prekeys_new AS (
-               SELECT o.device_id, o.id AS identity_id, n.*,
-                      row_number() OVER (ORDER BY n.place) AS position
-                 FROM owner o CROSS JOIN unnest($5::uuid[], $6::bytea[],
-                                                $7::int4[], $8::bytea[], $9::text[])
-                      WITH ORDINALITY AS n (id, key_hash, key_id, public_key, signature, place)
-                WHERE NOT EXISTS (
-                  SELECT FROM auth.kyber_prekeys u
-                   WHERE u.device_id = o.device_id AND u.key_hash = n.key_hash AND u.is_used)),
-             kyber_prekeys_gone AS (
-               DELETE FROM auth.kyber_prekeys k USING owner o
-                WHERE k.device_id = o.device_id AND NOT k.is_used
-                  AND (o.renewed OR cardinality($6::bytea[]) > 0)
-                  AND k.key_hash <> ALL ($6::bytea[])),
-             kyber_prekeys_put AS (
-               INSERT INTO auth.kyber_prekeys AS k
-                      (device_id, key_hash, id, identity_id, position, key_id, public_key, signature,
-                       created_at)
-               SELECT device_id, key_hash, id, identity_id, position, key_id, public_key, signature, $4
-                 FROM kyber_prekeys_new
-               ON CONFLICT (device_id, key_hash) DO UPDATE SET
-                 id = excluded.id, identity_id = excluded.identity_id,
-                 position = excluded.position, key_id = excluded.key_id, public_key = excluded.public_key, signature = excluded.signature,
-                 created_at = excluded.created_at
-               WHERE NOT k.is_used
-               RETURNING 1),
-         counted AS (
-           UPDATE auth.identity_keys i SET kyber_prekeys_uploaded = CASE WHEN (o.renewed OR cardinality($6::bytea[]) > 0) THEN (SELECT count(*) FROM kyber_prekeys_put) ELSE i.kyber_prekeys_uploaded END,
-             kyber_prekeys_ample = CASE WHEN (o.renewed OR cardinality($6::bytea[]) > 0) THEN (SELECT count(*) FROM kyber_prekeys_put) >= 20 ELSE i.kyber_prekeys_ample END, updated_at = $4
-             FROM owner o WHERE i.device_id = o.device_id)
+         page AS MATERIALIZED (
+           SELECT p.*
+             FROM (SELECT * FROM owner ORDER BY device_id) d
+            CROSS JOIN LATERAL (
+              SELECT p.user_id, p.device_id, p.kind,
+                     substring(p.hashes FROM 1 FOR 16 * p.next) AS hashes
+                FROM auth.prekey_pages p
+               WHERE p.user_id = d.user_id AND p.device_id = d.device_id AND p.kind = 2
+               ORDER BY p.kind FOR UPDATE) p),
+         used AS MATERIALIZED (
+           SELECT p.user_id, p.kind, substring(p.hashes FROM 16 * n.place + 1 FOR 16) AS key_hash
+             FROM page p
+            CROSS JOIN LATERAL generate_series(0, octet_length(p.hashes) / 16 - 1) AS n (place)),
+         remembered AS (
+           INSERT INTO auth.used_prekeys (user_id, kind, key_hash)
+           SELECT user_id, kind, key_hash FROM used
+           ON CONFLICT DO NOTHING),
+         kyber_known AS MATERIALIZED (
+               SELECT key_hash FROM used WHERE kind = 2
+               UNION ALL
+               SELECT u.key_hash FROM auth.used_prekeys u
+                WHERE u.user_id = $1 AND u.kind IN (2, 3) AND u.key_hash = ANY ($6)
+               UNION ALL
+               SELECT substring(e.hashes FROM 16 * n.place + 1 FOR 16) AS key_hash
+             FROM (SELECT substring(p.hashes FROM 1) AS hashes FROM auth.prekey_pages p
+                    WHERE p.kind = 2 AND p.user_id = $1 AND p.device_id <> $2 OFFSET 0) e
+            CROSS JOIN LATERAL generate_series(0, octet_length(e.hashes) / 16 - 1) AS n (place)),
+             kyber_fresh AS MATERIALIZED (
+               SELECT n.key_hash, n.place::int AS place
+                 FROM unnest($6::bytea[]) WITH ORDINALITY AS n (key_hash, place)
+                WHERE NOT EXISTS (SELECT FROM kyber_known k WHERE k.key_hash = n.key_hash)),
+             kyber_stored AS (
+               INSERT INTO auth.prekey_pages AS p
+                      (user_id, device_id, kind, identity_id, next, count, width, arrived_at,
+                       hashes, keys)
+               SELECT o.user_id, o.device_id, 2, o.identity_id, 0, f.count, 1638, $4,
+                      f.hashes, f.keys
+                 FROM owner o CROSS JOIN (
+                   SELECT count(*) AS count,
+                          coalesce(string_agg(key_hash, '' ORDER BY place), '') AS hashes,
+                          CASE WHEN count(*) = cardinality($6::bytea[]) THEN $7
+                          ELSE coalesce((
+                            SELECT string_agg(substring($7 FROM (s.place - 1) * 1638 + 1
+                                                        FOR 1638), '' ORDER BY s.place)
+                              FROM kyber_fresh s), '') END AS keys
+                     FROM kyber_fresh) f
+                WHERE cardinality($6::bytea[]) > 0
+               ON CONFLICT (user_id, device_id, kind) DO UPDATE SET
+                 identity_id = excluded.identity_id, next = 0, count = excluded.count,
+                 width = excluded.width, arrived_at = excluded.arrived_at,
+                 hashes = excluded.hashes, keys = excluded.keys
+               WHERE p.arrived_at <= excluded.arrived_at)
          SELECT EXISTS (SELECT FROM session) AS has_session, EXISTS (SELECT FROM found) AS has_identity,
-                EXISTS (SELECT FROM clash) AS clashes, (SELECT count(*) FROM kyber_prekeys_put) AS stored
+                EXISTS (SELECT FROM clash) AS clashes, (SELECT count(*) FROM kyber_fresh) AS stored

@@ -1,12 +1,13 @@
 -- take_bundles
 -- $1 users _uuid
 -- $2 one_time _bool
--- $3 device uuid
--- $4 left_out uuid
--- $5 dead_before timestamptz
+-- $3 left_out uuid
+-- $4 dead_before timestamptz
+-- $5 now timestamptz
+-- $6 timestamp int8
 -- returns user_id uuid
--- returns device_list_version int8
 -- returns device_id uuid
+-- returns device_list_version int8
 -- returns signal_device_id int2
 -- returns registration_id int4
 -- returns identity_id uuid
@@ -15,76 +16,75 @@
 -- returns signed_key text
 -- returns signed_signature text
 -- returns signed_prekey_expires_at timestamptz
--- returns prekey_id int4
--- returns prekey text
--- returns kyber_id int4
--- returns kyber_key bytea
--- returns kyber_signature text
+-- returns prekey bytea
+-- returns kyber_prekey bytea
 -- returns last_resort_id int4
 -- returns last_resort_key bytea
 -- returns last_resort_signature text
--- returns prekey_missed bool
--- returns kyber_missed bool
--- returns is_low bool
+-- returns is_missed bool
 WITH target AS MATERIALIZED (
            SELECT i.device_id, i.id AS identity_id, i.user_id, i.registration_id, i.public_key,
-                  i.prekeys_ample, i.prekeys_uploaded,
-                  i.kyber_prekeys_ample, i.kyber_prekeys_uploaded,
                   s.key_id AS signed_id, s.public_key AS signed_key,
                   s.signature AS signed_signature, s.expires_at,
-                  w.one_time AND coalesce(s.expires_at > $5, false) AS may_take,
-                  (SELECT u.device_list_version FROM auth.users_auth u WHERE u.id = i.user_id)
-                    AS version,
-                  (SELECT d.signal_device_id FROM auth.devices d WHERE d.id = i.device_id)
-                    AS signal_device_id
+                  w.one_time AND coalesce(s.expires_at > $4, false) AS may_take
              FROM unnest($1::uuid[], $2::bool[]) AS w (user_id, one_time)
-             JOIN auth.identity_keys i ON i.user_id = w.user_id
-             LEFT JOIN auth.signed_prekeys s ON s.device_id = i.device_id
-            WHERE ($3::uuid IS NULL OR i.device_id = $3)
-              AND ($4::uuid IS NULL OR i.device_id <> $4)),
-         prekeys_taken AS MATERIALIZED (
-               SELECT c.* FROM (SELECT device_id, identity_id FROM target WHERE may_take) t CROSS JOIN LATERAL (
-                 SELECT k.device_id, k.key_hash, k.position, k.key_id, k.public_key
-                   FROM auth.prekeys k
-                  WHERE k.device_id = t.device_id AND NOT k.is_used
-                    AND k.identity_id = t.identity_id
-                  ORDER BY k.position LIMIT 1 FOR UPDATE SKIP LOCKED) c),
-             prekeys_used AS (
-               UPDATE auth.prekeys k SET is_used = true, key_id = NULL, public_key = NULL
-                 FROM prekeys_taken c
-                WHERE k.device_id = c.device_id AND k.key_hash = c.key_hash),
-         kyber_prekeys_taken AS MATERIALIZED (
-               SELECT c.* FROM (SELECT device_id, identity_id FROM target WHERE may_take) t CROSS JOIN LATERAL (
-                 SELECT k.device_id, k.key_hash, k.position, k.key_id, k.public_key, k.signature
-                   FROM auth.kyber_prekeys k
-                  WHERE k.device_id = t.device_id AND NOT k.is_used
-                    AND k.identity_id = t.identity_id
-                  ORDER BY k.position LIMIT 1 FOR UPDATE SKIP LOCKED) c),
-             kyber_prekeys_used AS (
-               UPDATE auth.kyber_prekeys k SET is_used = true, key_id = NULL, public_key = NULL, signature = NULL
-                 FROM kyber_prekeys_taken c
-                WHERE k.device_id = c.device_id AND k.key_hash = c.key_hash)
-         SELECT t.user_id, t.version AS device_list_version, t.device_id, t.signal_device_id,
+            CROSS JOIN LATERAL (
+              SELECT k.* FROM auth.identity_keys k
+               WHERE k.user_id = w.user_id AND k.device_id <> $3 OFFSET 0) i
+             LEFT JOIN LATERAL (
+               SELECT k.* FROM auth.signed_prekeys k WHERE k.device_id = i.device_id
+               OFFSET 0) s ON true),
+         page AS MATERIALIZED (
+           SELECT p.*
+             FROM (SELECT * FROM target WHERE may_take ORDER BY device_id) t
+            CROSS JOIN LATERAL (
+              SELECT p.user_id, p.device_id, p.kind FROM auth.prekey_pages p
+               WHERE p.user_id = t.user_id AND p.device_id = t.device_id
+                 AND p.identity_id = t.identity_id AND p.next < p.count
+               ORDER BY p.kind FOR NO KEY UPDATE) p),
+         taken AS (
+           UPDATE auth.prekey_pages p SET next = p.next + 1 FROM page l
+            WHERE p.user_id = l.user_id AND p.device_id = l.device_id AND p.kind = l.kind
+           RETURNING p.user_id, p.device_id, p.kind, p.count - p.next AS unused,
+                     substring(p.keys FROM (p.next - 1) * p.width + 1 FOR p.width) AS key),
+         crossed AS ( -- one row per device, also if both kinds cross at once
+           SELECT c.user_id, c.device_id FROM taken c
+            WHERE c.unused = 20 - 1
+              AND (c.kind = 1 OR NOT EXISTS (
+                     SELECT FROM taken k WHERE k.device_id = c.device_id AND k.kind = 1
+                        AND k.unused = 20 - 1))),
+         low_event AS (
+           INSERT INTO auth.outbox (user_id, topic, payload, created_at)
+           SELECT c.user_id, 'prekeys.low', jsonb_build_object('userId', c.user_id,
+                  'deviceId', c.device_id,
+                  'availablePreKeys', coalesce(
+                    (SELECT unused FROM taken k WHERE k.device_id = c.device_id AND k.kind = 1), 0),
+                  'availableKyberPreKeys', coalesce(
+                    (SELECT unused FROM taken k WHERE k.device_id = c.device_id AND k.kind = 2), 0),
+                  'timestamp', $6::int8), $5
+             FROM crossed c)
+         SELECT t.user_id, t.device_id,
+                (SELECT u.device_list_version FROM auth.users_auth u WHERE u.id = t.user_id)
+                  AS device_list_version,
+                (SELECT d.signal_device_id FROM auth.devices d WHERE d.id = t.device_id)
+                  AS signal_device_id,
                 t.registration_id, t.identity_id, t.public_key AS identity_key,
-                t.signed_id, t.signed_key, t.signed_signature, t.expires_at AS signed_prekey_expires_at,
-                prekeys.key_id AS prekey_id, prekeys.public_key AS prekey,
-                kyber_prekeys.key_id AS kyber_id, kyber_prekeys.public_key AS kyber_key,
-                kyber_prekeys.signature AS kyber_signature,
+                t.signed_id, t.signed_key, t.signed_signature,
+                t.expires_at AS signed_prekey_expires_at,
+                ec.key AS prekey, kyber.key AS kyber_prekey,
                 l.key_id AS last_resort_id, l.public_key AS last_resort_key,
                 l.signature AS last_resort_signature,
-                t.may_take AND prekeys.key_id IS NULL AND EXISTS (
-               SELECT FROM auth.prekeys k WHERE k.device_id = t.device_id AND NOT k.is_used
-                  AND k.identity_id = t.identity_id) AS prekey_missed,
-                t.may_take AND kyber_prekeys.key_id IS NULL AND EXISTS (
-               SELECT FROM auth.kyber_prekeys k WHERE k.device_id = t.device_id AND NOT k.is_used
-                  AND k.identity_id = t.identity_id) AS kyber_missed,
-                t.may_take AND t.prekeys_ample
-               AND t.prekeys_uploaded - coalesce(prekeys.position, t.prekeys_uploaded) < 20 OR t.may_take AND t.kyber_prekeys_ample
-               AND t.kyber_prekeys_uploaded - coalesce(kyber_prekeys.position, t.kyber_prekeys_uploaded) < 20 AS is_low
+                CASE WHEN t.may_take AND (ec.key IS NULL OR kyber.key IS NULL) THEN EXISTS (
+                  SELECT FROM auth.prekey_pages p
+                   WHERE p.user_id = t.user_id AND p.device_id = t.device_id
+                     AND p.identity_id = t.identity_id AND p.next < p.count
+                     AND NOT EXISTS (SELECT FROM taken k WHERE k.device_id = p.device_id
+                                                           AND k.kind = p.kind))
+                ELSE false END AS is_missed
            FROM target t
-           LEFT JOIN prekeys_taken prekeys ON prekeys.device_id = t.device_id
-           LEFT JOIN kyber_prekeys_taken kyber_prekeys ON kyber_prekeys.device_id = t.device_id
+           LEFT JOIN taken ec ON ec.device_id = t.device_id AND ec.kind = 1
+           LEFT JOIN taken kyber ON kyber.device_id = t.device_id AND kyber.kind = 2
            LEFT JOIN LATERAL (
              SELECT k.key_id, k.public_key, k.signature FROM auth.kyber_last_resort_prekeys k
-              WHERE k.device_id = t.device_id AND kyber_prekeys.key_id IS NULL
+              WHERE k.device_id = t.device_id AND kyber.key IS NULL
              OFFSET 0) l ON true

@@ -22,8 +22,8 @@ pub async fn device_bundle(
     let BundleOf { user, device } = caller.target;
     let target = Target { user, one_time: caller.quotas == [true] };
     let now = context.now();
-    let stored = state.core.store.take_bundles(&[target], Some(device), None, now).await?;
-    let stored = stored.into_iter().next().ok_or_else(|| Problem::new(Code::KeysNotFound))?;
+    let stored = state.core.store.take_device_bundle(target, device, now).await?;
+    let stored = stored.ok_or_else(|| Problem::new(Code::KeysNotFound))?;
     let version = stored.device_list_version;
     let bundle = bundle(state, stored).ok_or_else(|| Problem::new(Code::KeysExpired))?;
     Ok(DeviceBundle {
@@ -49,7 +49,7 @@ pub async fn bundles(
     let targets: Vec<_> =
         users.iter().zip(quotas).map(|(user, one_time)| Target { user: *user, one_time }).collect();
     let own = principal.map(|principal| principal.device);
-    let stored = state.core.store.take_bundles(&targets, None, own, context.now()).await?;
+    let stored = state.core.store.take_bundles(&targets, own, context.now()).await?;
     let refusal = if stored.is_empty() { Code::KeysNotFound } else { Code::KeysExpired };
     let mut by_user: Vec<UserBundles> = Vec::new();
     for stored in stored {

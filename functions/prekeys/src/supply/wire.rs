@@ -46,7 +46,7 @@ pub struct KeyStatusBody {
     pub is_low: bool,
     /// The signed prekey is younger than 7 days.
     pub has_active_signed_pre_key: bool,
-    /// Includes the keys that were handed out.
+    /// The one-time EC prekeys of the last upload, including those that were handed out.
     pub total_pre_keys: u32,
     pub recommended_upload: u32,
 }

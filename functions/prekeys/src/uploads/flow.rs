@@ -55,11 +55,7 @@ pub async fn prekeys(
 ) -> Result<Uploaded, Problem> {
     let mut uploaded = 0;
     if !keys.is_empty() {
-        let upload = state
-            .core
-            .store
-            .replace_prekeys(principal, keys, context.now(), state.core.rng)
-            .await?;
+        let upload = state.core.store.replace_prekeys(principal, keys, context.now()).await?;
         uploaded = stored(upload, "preKeys")?;
     }
     Ok(Uploaded { message: "The prekeys are stored.", uploaded: Some(uploaded) })
@@ -78,9 +74,9 @@ pub async fn kyber_prekeys(
         let mut signature_errors = SignatureErrors::default();
         signature_errors.kyber_list(&identity.verifier(), keys, "kyberPreKeys");
         signature_errors.into_result()?;
-        let (now, rng) = (context.now(), state.core.rng);
+        let now = context.now();
         let upload =
-            state.core.store.replace_kyber_prekeys(principal, &identity, keys, now, rng).await?;
+            state.core.store.replace_kyber_prekeys(principal, &identity, keys, now).await?;
         uploaded = stored(upload, "kyberPreKeys")?;
     }
     Ok(Uploaded { message: "The Kyber prekeys are stored.", uploaded: Some(uploaded) })

@@ -9,15 +9,15 @@ use sha2::{Digest, Sha256};
 
 /// What Signal writes before a key of Curve25519.
 const CURVE_TYPE: u8 = 0x05;
-const CURVE_LENGTH: usize = 33;
+pub const CURVE_LENGTH: usize = 33;
 /// What Signal writes before a key of Kyber-1024.
 const KYBER_TYPE: u8 = 0x08;
-const KYBER_LENGTH: usize = 1569;
+pub const KYBER_LENGTH: usize = 1569;
 /// The seed at the end of a Kyber key: any 32 bytes.
 const KYBER_SEED: usize = 32;
 /// Kyber's modulus q.
 const KYBER_MODULUS: u16 = 3329;
-const SIGNATURE_LENGTH: usize = 64;
+pub const SIGNATURE_LENGTH: usize = 64;
 
 /// The standard alphabet, with all of its padding or none, and no bits left over: each
 /// byte string has two spellings.
@@ -32,6 +32,52 @@ fn short_hash(bytes: &[u8]) -> [u8; 16] {
     let mut short = [0; 16];
     short.copy_from_slice(&Sha256::digest(bytes)[..16]);
     short
+}
+
+/// How a client spelled a key or a signature: with its type byte or raw, and with padding or
+/// without. Bytes and spelling together are the text again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spelling(u8);
+
+impl Spelling {
+    const RAW: u8 = 1;
+    const PADDED: u8 = 2;
+
+    fn of(text: &str, raw: bool) -> Self {
+        Self((u8::from(raw) * Self::RAW) | (u8::from(text.ends_with('=')) * Self::PADDED))
+    }
+
+    /// As [`Self::get`] gave it.
+    #[must_use]
+    pub const fn from_stored(byte: u8) -> Self {
+        Self(byte)
+    }
+
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+
+    /// The text of a public key, from its typed form.
+    #[must_use]
+    pub fn public_key(self, typed: &[u8]) -> String {
+        self.encode(if self.0 & Self::RAW == 0 {
+            typed
+        } else {
+            typed.get(1..).unwrap_or_default()
+        })
+    }
+
+    /// The text of a signature.
+    #[must_use]
+    pub fn signature(self, bytes: &[u8]) -> String {
+        self.encode(bytes)
+    }
+
+    fn encode(self, bytes: &[u8]) -> String {
+        let engine = if self.0 & Self::PADDED == 0 { &STANDARD_NO_PAD } else { &STANDARD };
+        engine.encode(bytes)
+    }
 }
 
 /// A public key of Curve25519. Two are equal if their points are, however they were spelled.
@@ -65,6 +111,12 @@ impl PublicKey {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    #[must_use]
+    pub fn spelling(&self) -> Spelling {
+        let typed = STANDARD_NO_PAD.encode(self.typed).len();
+        Spelling::of(&self.text, self.text.trim_end_matches('=').len() < typed)
     }
 
     #[must_use]
@@ -161,6 +213,11 @@ impl Signature {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    #[must_use]
+    pub fn spelling(&self) -> Spelling {
+        Spelling::of(&self.text, false)
+    }
 }
 
 /// The key that stands for a device's user, and signs its other keys.
@@ -244,6 +301,26 @@ mod tests {
         let mut other = typed;
         other[32] = 1;
         assert_ne!(curve(&typed), curve(&other));
+    }
+
+    #[test]
+    fn bytes_and_spelling_are_the_text_again() {
+        // Also of a raw key that begins as a typed one does.
+        for typed in [base_point(), [5; 33]] {
+            let texts = [&STANDARD, &STANDARD_NO_PAD]
+                .into_iter()
+                .flat_map(|engine| [engine.encode(typed), engine.encode(&typed[1..])]);
+            for text in texts {
+                let key = PublicKey::parse(text.clone()).unwrap();
+                let spelling = Spelling::from_stored(key.spelling().get());
+                assert_eq!(spelling.public_key(key.as_bytes()), text);
+            }
+        }
+        for text in [STANDARD.encode([7; 64]), STANDARD_NO_PAD.encode([7; 64])] {
+            let signature = Signature::parse(text.clone()).unwrap();
+            let spelling = Spelling::from_stored(signature.spelling().get());
+            assert_eq!(spelling.signature(signature.as_bytes()), text);
+        }
     }
 
     #[test]

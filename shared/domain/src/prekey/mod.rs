@@ -6,13 +6,15 @@
 //! | `numbers.rs` | key ids, registration ids, Signal device ids |
 //! | `keys.rs` | which strings are keys and signatures |
 //! | `curve.rs` | which u-coordinates of Curve25519 are taken |
-//! | `xeddsa.rs` | whether a signature is by an identity key |
+//! | `xeddsa.rs` | whether signatures are by an identity key |
+//! | `fixed_base.rs` | multiples of a point, for many of them |
 //! | [`lifecycle`] | when keys run low or out of date |
 //! | [`devices`] | how a client's list of devices differs from the stored one |
 
 mod curve;
 pub mod devices;
 mod error;
+mod fixed_base;
 mod keys;
 pub mod lifecycle;
 mod numbers;
@@ -21,7 +23,10 @@ mod tests;
 mod xeddsa;
 
 pub use error::KeyError;
-pub use keys::{IdentityKey, KyberKey, PublicKey, Signature, decode_base64};
+pub use keys::{
+    CURVE_LENGTH, IdentityKey, KYBER_LENGTH, KyberKey, PublicKey, SIGNATURE_LENGTH, Signature,
+    Spelling, decode_base64,
+};
 pub use numbers::{
     KeyId, KeyIdError, RegistrationId, RegistrationIdError, SignalDeviceId, SignalDeviceIdError,
 };

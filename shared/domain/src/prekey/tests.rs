@@ -146,6 +146,29 @@ fn messages_of_every_length_verify_and_no_other_message_does() {
 }
 
 #[test]
+fn a_list_of_libsignals_signatures_verifies_and_names_the_one_that_was_changed() {
+    let Author { key, messages } = vectors().author;
+    let verifier = verifier(&key);
+    let decoded: Vec<(Vec<u8>, Signature)> = messages
+        .iter()
+        .map(|one| (STANDARD.decode(&one.message).unwrap(), signature(&one.signature)))
+        .collect();
+    for changed in [None, Some(0), Some(decoded.len() - 1), Some(2 * decoded.len())] {
+        // As often as makes a list of more than the few that are checked one by one.
+        let mut list: Vec<_> = decoded.iter().cycle().take(60).cloned().collect();
+        if let Some(changed) = changed {
+            list[changed].0.push(0);
+        }
+        let signed: Vec<(&[u8], &Signature)> =
+            list.iter().map(|(message, signature)| (message.as_slice(), signature)).collect();
+        let refused: Vec<_> = (0..60).filter(|n| !verifier.verify_all(&signed)[*n]).collect();
+        assert_eq!(refused, changed.into_iter().collect::<Vec<_>>());
+        let few: Vec<_> = verifier.verify_all(&signed[..5]);
+        assert_eq!(few, (0..5).map(|n| Some(n) != changed).collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn a_signature_over_the_raw_form_does_not_count() {
     for identity in vectors().identities {
         let signed = &identity.signed;

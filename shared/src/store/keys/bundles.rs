@@ -1,11 +1,14 @@
 //! Hands out keys: the bundles of one device, of all devices of a user, or of several users,
-//! in one statement. A one-time key is handed out at most once, the oldest first, and is
+//! in one statement. A one-time key is handed out at most once, in upload order, and is
 //! never reported missing while the device has one.
 //!
-//! A statement that takes a key locks its row and skips rows that others have locked
-//! (`SKIP LOCKED`), so it never waits. If all that it saw were taken, or were replaced by an
-//! upload, while it ran, newer ones may exist: what is missing is taken again, until none is
-//! seen.
+//! A take locks the pages that it takes from, ordered by device and kind, and moves `next`
+//! by one: who takes from the same page meanwhile waits for it. The new `next` says which key
+//! was taken, and whether the page has just fallen below the low mark.
+//!
+//! A take that waits for a log-in with another identity key finds the page of that one. It
+//! takes nothing from it, since the rest of its bundle is of the identity before, and is
+//! repeated for this device.
 
 use domain::ids::{DeviceId, UserId};
 use domain::prekey::lifecycle::SignedPrekeyState;
@@ -13,14 +16,15 @@ use domain::prekey::{
     KyberKey, LOW_PREKEY_COUNT, RegistrationId, SIGNED_PREKEY_GRACE, SignalDeviceId,
 };
 use domain::time::Timestamp;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::kind::{EC, KYBER, OneTimeKeyKind};
+use super::entries::{StoredKey, StoredKyberKey, read_ec, read_kyber};
+use super::kind::{EC, KYBER};
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
-use crate::store::statement::{FromRow, LazyStatement, Parameter, Statement, row_struct};
+use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 use crate::telemetry::ErrorChain;
 
 /// A user whose bundles are wanted.
@@ -31,28 +35,12 @@ pub struct Target {
     pub one_time: bool,
 }
 
-/// A key with its id, in the text in which it came.
-#[derive(Clone, Debug)]
-pub struct StoredKey {
-    pub id: i32,
-    pub key: String,
-}
-
 #[derive(Clone, Debug)]
 pub struct StoredSignedKey {
     pub id: i32,
     pub key: String,
     pub signature: String,
     pub expires_at: Timestamp,
-}
-
-#[derive(Clone, Debug)]
-pub struct StoredKyberKey {
-    pub id: i32,
-    pub key: KyberKey,
-    pub signature: String,
-    /// Not one-time: others have been given it too.
-    pub last_resort: bool,
 }
 
 /// What a peer needs to start a session with a device. Without a signed prekey: the device's
@@ -70,80 +58,112 @@ pub struct StoredBundle {
     pub kyber_prekey: Option<StoredKyberKey>,
 }
 
-/// Whether the statement came too late for every one-time key of the device `t` that it saw.
-fn missed(kind: OneTimeKeyKind, taken: &str) -> String {
-    let OneTimeKeyKind { table, .. } = kind;
+/// Takes the bundles of the devices that `from` gives: identity keys `i` and whether one-time
+/// keys may be taken (`w.one_time`). `dead_before` is the last expiry of a signed prekey that
+/// is not handed out any more.
+///
+/// What the UPDATE returns are columns of the page alone: if it waited, columns that it joins
+/// are those of the page before. Rows of one device are read by subqueries, which the planner
+/// cannot turn into a scan of the whole table, as it does while tables are small.
+fn take(from: &str) -> String {
+    let (ec, kyber) = (EC.number, KYBER.number);
     format!(
-        "{taken}.key_id IS NULL AND EXISTS (
-               SELECT FROM auth.{table} k WHERE k.device_id = t.device_id AND NOT k.is_used
-                  AND k.identity_id = t.identity_id)"
+        "WITH target AS MATERIALIZED (
+           SELECT i.device_id, i.id AS identity_id, i.user_id, i.registration_id, i.public_key,
+                  s.key_id AS signed_id, s.public_key AS signed_key,
+                  s.signature AS signed_signature, s.expires_at,
+                  w.one_time AND coalesce(s.expires_at > :dead_before, false) AS may_take
+             FROM {from}
+             LEFT JOIN LATERAL (
+               SELECT k.* FROM auth.signed_prekeys k WHERE k.device_id = i.device_id
+               OFFSET 0) s ON true),
+         page AS MATERIALIZED (
+           SELECT p.*
+             FROM (SELECT * FROM target WHERE may_take ORDER BY device_id) t
+            CROSS JOIN LATERAL (
+              SELECT p.user_id, p.device_id, p.kind FROM auth.prekey_pages p
+               WHERE p.user_id = t.user_id AND p.device_id = t.device_id
+                 AND p.identity_id = t.identity_id AND p.next < p.count
+               ORDER BY p.kind FOR NO KEY UPDATE) p),
+         taken AS (
+           UPDATE auth.prekey_pages p SET next = p.next + 1 FROM page l
+            WHERE p.user_id = l.user_id AND p.device_id = l.device_id AND p.kind = l.kind
+           RETURNING p.user_id, p.device_id, p.kind, p.count - p.next AS unused,
+                     substring(p.keys FROM (p.next - 1) * p.width + 1 FOR p.width) AS key),
+         crossed AS ( -- one row per device, also if both kinds cross at once
+           SELECT c.user_id, c.device_id FROM taken c
+            WHERE c.unused = {LOW_PREKEY_COUNT} - 1
+              AND (c.kind = {ec} OR NOT EXISTS (
+                     SELECT FROM taken k WHERE k.device_id = c.device_id AND k.kind = {ec}
+                        AND k.unused = {LOW_PREKEY_COUNT} - 1))),
+         low_event AS (
+           INSERT INTO auth.outbox (user_id, topic, payload, created_at)
+           SELECT c.user_id, 'prekeys.low', jsonb_build_object('userId', c.user_id,
+                  'deviceId', c.device_id,
+                  'availablePreKeys', coalesce(
+                    (SELECT unused FROM taken k WHERE k.device_id = c.device_id AND k.kind = {ec}), 0),
+                  'availableKyberPreKeys', coalesce(
+                    (SELECT unused FROM taken k WHERE k.device_id = c.device_id AND k.kind = {kyber}), 0),
+                  'timestamp', :timestamp::int8), :now
+             FROM crossed c)
+         SELECT t.user_id, t.device_id,
+                (SELECT u.device_list_version FROM auth.users_auth u WHERE u.id = t.user_id)
+                  AS device_list_version,
+                (SELECT d.signal_device_id FROM auth.devices d WHERE d.id = t.device_id)
+                  AS signal_device_id,
+                t.registration_id, t.identity_id, t.public_key AS identity_key,
+                t.signed_id, t.signed_key, t.signed_signature,
+                t.expires_at AS signed_prekey_expires_at,
+                ec.key AS prekey, kyber.key AS kyber_prekey,
+                l.key_id AS last_resort_id, l.public_key AS last_resort_key,
+                l.signature AS last_resort_signature,
+                CASE WHEN t.may_take AND (ec.key IS NULL OR kyber.key IS NULL) THEN EXISTS (
+                  SELECT FROM auth.prekey_pages p
+                   WHERE p.user_id = t.user_id AND p.device_id = t.device_id
+                     AND p.identity_id = t.identity_id AND p.next < p.count
+                     AND NOT EXISTS (SELECT FROM taken k WHERE k.device_id = p.device_id
+                                                           AND k.kind = p.kind))
+                ELSE false END AS is_missed
+           FROM target t
+           LEFT JOIN taken ec ON ec.device_id = t.device_id AND ec.kind = {ec}
+           LEFT JOIN taken kyber ON kyber.device_id = t.device_id AND kyber.kind = {kyber}
+           LEFT JOIN LATERAL (
+             SELECT k.key_id, k.public_key, k.signature FROM auth.kyber_last_resort_prekeys k
+              WHERE k.device_id = t.device_id AND kyber.key IS NULL
+             OFFSET 0) l ON true"
     )
 }
 
-/// `one_time` says of each user whether one-time keys may be taken; `device` is one device or
-/// null for all, `left_out` one to leave out or null, `dead_before` the last expiry of a
-/// signed prekey that is not handed out any more. Single values are read by subqueries, which
-/// the planner does not have to order: that takes longer than the execution.
+const TYPES: [(&str, Type); 3] =
+    [("dead_before", Type::TIMESTAMPTZ), ("now", Type::TIMESTAMPTZ), ("timestamp", Type::INT8)];
+
+static TAKE_DEVICE_BUNDLE: LazyStatement = LazyStatement::new(|| {
+    let from = "(SELECT :one_time::bool AS one_time) w
+             JOIN auth.identity_keys i ON i.user_id = :user AND i.device_id = :device";
+    let own = [("user", Type::UUID), ("device", Type::UUID), ("one_time", Type::BOOL)];
+    Statement::new("take_device_bundle", &take(from), [&own[..], &TYPES].concat())
+});
+
+/// `one_time` says of each user whether one-time keys may be taken; `left_out` is a device.
 static TAKE_BUNDLES: LazyStatement = LazyStatement::new(|| {
-    let takers = "(SELECT device_id, identity_id FROM target WHERE may_take) t";
-    let low = |OneTimeKeyKind { table, .. }: OneTimeKeyKind| {
-        format!(
-            "t.may_take AND t.{table}_ample
-               AND t.{table}_uploaded - coalesce({table}.position, t.{table}_uploaded) < {LOW_PREKEY_COUNT}"
-        )
-    };
-    let sql = format!(
-        "WITH target AS MATERIALIZED (
-           SELECT i.device_id, i.id AS identity_id, i.user_id, i.registration_id, i.public_key,
-                  i.prekeys_ample, i.prekeys_uploaded,
-                  i.kyber_prekeys_ample, i.kyber_prekeys_uploaded,
-                  s.key_id AS signed_id, s.public_key AS signed_key,
-                  s.signature AS signed_signature, s.expires_at,
-                  w.one_time AND coalesce(s.expires_at > :dead_before, false) AS may_take,
-                  (SELECT u.device_list_version FROM auth.users_auth u WHERE u.id = i.user_id)
-                    AS version,
-                  (SELECT d.signal_device_id FROM auth.devices d WHERE d.id = i.device_id)
-                    AS signal_device_id
-             FROM unnest(:users::uuid[], :one_time::bool[]) AS w (user_id, one_time)
-             JOIN auth.identity_keys i ON i.user_id = w.user_id
-             LEFT JOIN auth.signed_prekeys s ON s.device_id = i.device_id
-            WHERE (:device::uuid IS NULL OR i.device_id = :device)
-              AND (:left_out::uuid IS NULL OR i.device_id <> :left_out)),
-         {curve},
-         {kyber}
-         SELECT t.user_id, t.version AS device_list_version, t.device_id, t.signal_device_id,
-                t.registration_id, t.identity_id, t.public_key AS identity_key,
-                t.signed_id, t.signed_key, t.signed_signature, t.expires_at AS signed_prekey_expires_at,
-                prekeys.key_id AS prekey_id, prekeys.public_key AS prekey,
-                kyber_prekeys.key_id AS kyber_id, kyber_prekeys.public_key AS kyber_key,
-                kyber_prekeys.signature AS kyber_signature,
-                l.key_id AS last_resort_id, l.public_key AS last_resort_key,
-                l.signature AS last_resort_signature,
-                t.may_take AND {curve_missed} AS prekey_missed,
-                t.may_take AND {kyber_missed} AS kyber_missed,
-                {curve_low} OR {kyber_low} AS is_low
-           FROM target t
-           LEFT JOIN prekeys_taken prekeys ON prekeys.device_id = t.device_id
-           LEFT JOIN kyber_prekeys_taken kyber_prekeys ON kyber_prekeys.device_id = t.device_id
-           LEFT JOIN LATERAL (
-             SELECT k.key_id, k.public_key, k.signature FROM auth.kyber_last_resort_prekeys k
-              WHERE k.device_id = t.device_id AND kyber_prekeys.key_id IS NULL
-             OFFSET 0) l ON true",
-        curve = EC.take(takers),
-        kyber = KYBER.take(takers),
-        curve_missed = missed(EC, "prekeys"),
-        kyber_missed = missed(KYBER, "kyber_prekeys"),
-        curve_low = low(EC),
-        kyber_low = low(KYBER),
-    );
-    let types = [
-        ("users", Type::UUID_ARRAY),
-        ("one_time", Type::BOOL_ARRAY),
-        ("device", Type::UUID),
-        ("left_out", Type::UUID),
-        ("dead_before", Type::TIMESTAMPTZ),
-    ];
-    Statement::new("take_bundles", &sql, types)
+    let from = "unnest(:users::uuid[], :one_time::bool[]) AS w (user_id, one_time)
+            CROSS JOIN LATERAL (
+              SELECT k.* FROM auth.identity_keys k
+               WHERE k.user_id = w.user_id AND k.device_id <> :left_out OFFSET 0) i";
+    let own =
+        [("users", Type::UUID_ARRAY), ("one_time", Type::BOOL_ARRAY), ("left_out", Type::UUID)];
+    Statement::new("take_bundles", &take(from), [&own[..], &TYPES].concat())
+});
+
+/// Of devices that have another identity key than before.
+static TAKE_CHANGED_BUNDLES: LazyStatement = LazyStatement::new(|| {
+    let from = "(SELECT u.device_id, u.identity_id, true AS one_time
+                FROM unnest(:devices::uuid[], :identities::uuid[]) AS u (device_id, identity_id)) w
+            CROSS JOIN LATERAL (
+              SELECT k.* FROM auth.identity_keys k
+               WHERE k.device_id = w.device_id AND k.id <> w.identity_id OFFSET 0) i";
+    let own = [("devices", Type::UUID_ARRAY), ("identities", Type::UUID_ARRAY)];
+    Statement::new("take_changed_bundles", &take(from), [&own[..], &TYPES].concat())
 });
 
 row_struct! {
@@ -159,177 +179,103 @@ row_struct! {
         signed_key: Option<String>,
         signed_signature: Option<String>,
         signed_prekey_expires_at: Option<SystemTime>,
-        prekey_id: Option<i32>,
-        prekey: Option<String>,
-        kyber_id: Option<i32>,
-        kyber_key: Option<Vec<u8>>,
-        kyber_signature: Option<String>,
+        prekey: Option<Vec<u8>>,
+        kyber_prekey: Option<Vec<u8>>,
         last_resort_id: Option<i32>,
         last_resort_key: Option<Vec<u8>>,
         last_resort_signature: Option<String>,
-        prekey_missed: bool,
-        kyber_missed: bool,
-        is_low: bool,
-    }
-}
-
-/// The same for one kind, of these devices alone, and only as long as they have these
-/// identity keys: what is put into a bundle later must belong to the rest of it.
-fn take_missed(kind: OneTimeKeyKind, columns: &str) -> String {
-    let OneTimeKeyKind { table, .. } = kind;
-    let missing = "unnest(:devices::uuid[], :identities::uuid[]) AS t (device_id, identity_id)";
-    format!(
-        "WITH {take}
-         SELECT t.device_id, {missed} AS missed, {columns}
-           FROM {missing}
-           LEFT JOIN {table}_taken c ON c.device_id = t.device_id",
-        take = kind.take(missing),
-        missed = missed(kind, "c"),
-    )
-}
-
-const MISSED_TYPES: [(&str, Type); 2] =
-    [("devices", Type::UUID_ARRAY), ("identities", Type::UUID_ARRAY)];
-
-static TAKE_MISSED_PREKEYS: LazyStatement = LazyStatement::new(|| {
-    let sql = take_missed(EC, "c.key_id AS prekey_id, c.public_key AS prekey");
-    Statement::new("take_missed_prekeys", &sql, MISSED_TYPES)
-});
-
-row_struct! {
-    struct MissedPrekeyRow {
-        device_id: Uuid,
-        missed: bool,
-        prekey_id: Option<i32>,
-        prekey: Option<String>,
-    }
-}
-
-static TAKE_MISSED_KYBER_PREKEYS: LazyStatement = LazyStatement::new(|| {
-    let columns = "c.key_id AS kyber_id, c.public_key AS kyber_key, c.signature AS kyber_signature";
-    let sql = take_missed(KYBER, columns);
-    Statement::new("take_missed_kyber_prekeys", &sql, MISSED_TYPES)
-});
-
-row_struct! {
-    struct MissedKyberPrekeyRow {
-        device_id: Uuid,
-        missed: bool,
-        kyber_id: Option<i32>,
-        kyber_key: Option<Vec<u8>>,
-        kyber_signature: Option<String>,
+        is_missed: bool,
     }
 }
 
 pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
-    &[&TAKE_BUNDLES, &TAKE_MISSED_PREKEYS, &TAKE_MISSED_KYBER_PREKEYS];
-
-/// How often, and with which waits between, keys that were missed are taken again: for as
-/// long as other requests may hold them (the store's deadline).
-const ATTEMPTS: usize = 200;
-const WAIT: Duration = Duration::from_millis(10);
-
-/// What the statement said besides the bundle.
-#[derive(Clone, Copy)]
-struct Missed {
-    identity: Uuid,
-    prekey: bool,
-    kyber_prekey: bool,
-}
+    &[&TAKE_DEVICE_BUNDLE, &TAKE_BUNDLES, &TAKE_CHANGED_BUNDLES];
 
 impl Store {
-    /// Takes the bundles of these users: of one `device` alone if given, of all but the one
-    /// that is `left_out`. Ordered by user and Signal device id.
+    /// Takes the bundle of one device of a user.
+    pub async fn take_device_bundle(
+        &self,
+        target: Target,
+        device: DeviceId,
+        now: Timestamp,
+    ) -> Result<Option<StoredBundle>, StoreError> {
+        let own: &[Parameter<'_>] = &[
+            ("user", target.user.as_uuid()),
+            ("device", device.as_uuid()),
+            ("one_time", &target.one_time),
+        ];
+        let bundles = self.take(&TAKE_DEVICE_BUNDLE, own, now).await?;
+        Ok(bundles.into_iter().next())
+    }
+
+    /// Takes the bundles of all devices of these users but the one that is `left_out`. Ordered
+    /// by user and Signal device id.
     pub async fn take_bundles(
         &self,
         targets: &[Target],
-        device: Option<DeviceId>,
         left_out: Option<DeviceId>,
         now: Timestamp,
     ) -> Result<Vec<StoredBundle>, StoreError> {
         let users: Vec<Uuid> = targets.iter().map(|target| *target.user.as_uuid()).collect();
         let one_time: Vec<bool> = targets.iter().map(|target| target.one_time).collect();
-        let [device, left_out] = [device, left_out].map(|id| id.map(|id| *id.as_uuid()));
-        let parameters: &[Parameter<'_>] = &[
-            ("users", &users),
-            ("one_time", &one_time),
-            ("device", &device),
-            ("left_out", &left_out),
-            ("dead_before", &SystemTime::from(now - SIGNED_PREKEY_GRACE)),
-        ];
-        let rows: Vec<BundleRow> = self.fetch_all(&TAKE_BUNDLES, parameters).await?;
-        let low: Vec<Uuid> =
-            rows.iter().filter(|row| row.is_low).map(|row| row.device_id).collect();
-        let mut bundles: Vec<_> = rows.into_iter().map(|row| row.into_bundle(now)).collect();
-        if let Err(error) = self.take_missed(&mut bundles).await {
-            // What was taken so far is handed out all the same.
-            tracing::warn!(error = %ErrorChain(&error), "failed to take missed one-time keys");
-        }
-        if !low.is_empty()
-            && let Err(error) = self.emit_prekeys_low(&low, now).await
-        {
-            // The bundles are taken already: the event is emitted with the next.
-            tracing::warn!(error = %ErrorChain(&error), "failed to emit prekeys.low");
-        }
-        let mut bundles: Vec<_> = bundles.into_iter().map(|(bundle, _)| bundle).collect();
+        let left_out = left_out.map_or_else(Uuid::nil, |device| *device.as_uuid());
+        let own: &[Parameter<'_>] =
+            &[("users", &users), ("one_time", &one_time), ("left_out", &left_out)];
+        let mut bundles = self.take(&TAKE_BUNDLES, own, now).await?;
         bundles.sort_by_key(|bundle| (bundle.user, bundle.signal_device_id));
         Ok(bundles)
     }
 
-    /// Fills in what was missed because others took it, or an upload replaced it, while the
-    /// statement ran.
-    async fn take_missed(&self, bundles: &mut [(StoredBundle, Missed)]) -> Result<(), StoreError> {
-        for attempt in 0..ATTEMPTS {
-            let of = |wanted: fn(&Missed) -> bool| -> (Vec<Uuid>, Vec<Uuid>) {
-                let missed = bundles.iter().filter(|(_, missed)| wanted(missed));
-                missed.map(|(bundle, missed)| (*bundle.device.as_uuid(), missed.identity)).unzip()
-            };
-            let (curve, kyber) = (of(|m| m.prekey), of(|m| m.kyber_prekey));
-            if curve.0.is_empty() && kyber.0.is_empty() {
-                return Ok(());
-            }
-            if attempt > 0 {
-                tokio::time::sleep(WAIT).await;
-            }
-            let rows: Vec<MissedPrekeyRow> = self.missed(&TAKE_MISSED_PREKEYS, &curve).await?;
-            for row in rows {
-                let Some((bundle, missed)) = find(bundles, row.device_id) else { continue };
-                missed.prekey = row.missed;
-                bundle.prekey = prekey(row.prekey_id, row.prekey);
-            }
-            let rows: Vec<MissedKyberPrekeyRow> =
-                self.missed(&TAKE_MISSED_KYBER_PREKEYS, &kyber).await?;
-            for row in rows {
-                let Some((bundle, missed)) = find(bundles, row.device_id) else { continue };
-                missed.kyber_prekey = row.missed;
-                let taken = kyber_prekey(row.kyber_id, row.kyber_key, row.kyber_signature, false);
-                bundle.kyber_prekey = taken.or(bundle.kyber_prekey.take());
-            }
-        }
-        tracing::warn!("failed to take one-time keys that other requests hold");
-        Ok(())
-    }
-
-    /// A statement on devices and their identity keys, if there are any.
-    async fn missed<R: FromRow>(
+    async fn take(
         &self,
         statement: &'static Statement,
-        (devices, identities): &(Vec<Uuid>, Vec<Uuid>),
-    ) -> Result<Vec<R>, StoreError> {
-        if devices.is_empty() {
-            return Ok(Vec::new());
+        own: &[Parameter<'_>],
+        now: Timestamp,
+    ) -> Result<Vec<StoredBundle>, StoreError> {
+        let mut rows = self.take_rows(statement, own, now).await?;
+        let missed = rows.iter().filter(|row| row.is_missed);
+        let (devices, identities): (Vec<Uuid>, Vec<Uuid>) =
+            missed.map(|row| (row.device_id, row.identity_id)).unzip();
+        if !devices.is_empty() {
+            let own: &[Parameter<'_>] = &[("devices", &devices), ("identities", &identities)];
+            match self.take_rows(&TAKE_CHANGED_BUNDLES, own, now).await {
+                Ok(changed) => {
+                    rows.retain(|row| changed.iter().all(|c| c.device_id != row.device_id));
+                    rows.extend(changed);
+                }
+                // The others have been taken, and are handed out.
+                Err(error) => {
+                    tracing::warn!(error = %ErrorChain(&error), "failed to take changed bundles");
+                }
+            }
         }
-        self.fetch_all(statement, &[("devices", devices), ("identities", identities)]).await
+        rows.into_iter().map(|row| row.into_bundle(statement, now)).collect()
+    }
+
+    async fn take_rows(
+        &self,
+        statement: &'static Statement,
+        own: &[Parameter<'_>],
+        now: Timestamp,
+    ) -> Result<Vec<BundleRow>, StoreError> {
+        let dead_before = SystemTime::from(now - SIGNED_PREKEY_GRACE);
+        let (at, timestamp) = (SystemTime::from(now), now.millis());
+        let mut parameters: Vec<Parameter<'_>> = own.to_vec();
+        parameters.extend::<[Parameter<'_>; 3]>([
+            ("dead_before", &dead_before),
+            ("now", &at),
+            ("timestamp", &timestamp),
+        ]);
+        self.fetch_all(statement, &parameters).await
     }
 }
 
 impl BundleRow {
-    fn into_bundle(self, now: Timestamp) -> (StoredBundle, Missed) {
-        let missed = Missed {
-            identity: self.identity_id,
-            prekey: self.prekey_missed,
-            kyber_prekey: self.kyber_missed,
-        };
+    fn into_bundle(
+        self,
+        statement: &Statement,
+        now: Timestamp,
+    ) -> Result<StoredBundle, StoreError> {
         let signed = self
             .signed_id
             .zip(self.signed_key)
@@ -340,14 +286,20 @@ impl BundleRow {
                 signature,
                 expires_at: expires_at.into(),
             });
-        let one_time = kyber_prekey(self.kyber_id, self.kyber_key, self.kyber_signature, false);
-        let last_resort = kyber_prekey(
-            self.last_resort_id,
-            self.last_resort_key,
-            self.last_resort_signature,
-            true,
-        );
-        let bundle = StoredBundle {
+        let unexpected = || statement.unexpected("a one-time key");
+        let prekey = self.prekey.map(|entry| read_ec(&entry).ok_or_else(unexpected)).transpose()?;
+        let one_time =
+            self.kyber_prekey.map(|entry| read_kyber(&entry).ok_or_else(unexpected)).transpose()?;
+        let last_resort =
+            self.last_resort_id.zip(self.last_resort_key).zip(self.last_resort_signature).map(
+                |((id, key), signature)| StoredKyberKey {
+                    id,
+                    key: KyberKey::from_stored(key),
+                    signature,
+                    last_resort: true,
+                },
+            );
+        Ok(StoredBundle {
             user: UserId::from_uuid(self.user_id),
             device_list_version: self.device_list_version,
             device: DeviceId::from_uuid(self.device_id),
@@ -356,32 +308,8 @@ impl BundleRow {
             identity: self.identity_key,
             signed: signed
                 .filter(|signed| SignedPrekeyState::of(signed.expires_at, now).is_served()),
-            prekey: prekey(self.prekey_id, self.prekey),
+            prekey,
             kyber_prekey: one_time.or(last_resort),
-        };
-        (bundle, missed)
+        })
     }
-}
-
-/// The bundle of that device.
-fn find(
-    bundles: &mut [(StoredBundle, Missed)],
-    device: Uuid,
-) -> Option<&mut (StoredBundle, Missed)> {
-    let device = DeviceId::from_uuid(device);
-    bundles.iter_mut().find(|(bundle, _)| bundle.device == device)
-}
-
-fn prekey(id: Option<i32>, key: Option<String>) -> Option<StoredKey> {
-    id.zip(key).map(|(id, key)| StoredKey { id, key })
-}
-
-fn kyber_prekey(
-    id: Option<i32>,
-    key: Option<Vec<u8>>,
-    signature: Option<String>,
-    last_resort: bool,
-) -> Option<StoredKyberKey> {
-    let ((id, key), signature) = id.zip(key).zip(signature)?;
-    Some(StoredKyberKey { id, key: KyberKey::from_stored(key), signature, last_resort })
 }

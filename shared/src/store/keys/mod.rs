@@ -3,32 +3,36 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `kind` | the two kinds of one-time keys, and the SQL fragments over their tables |
+//! | `kind` | the two kinds of one-time keys |
+//! | `entries` | one-time keys as bytes of a page |
+//! | `pages` | the SQL fragments over pages and used keys |
 //! | `publish` | all keys of a device, in the transaction of a log-in |
 //! | `upload` | what every upload of one kind of key does first |
 //! | `signed` | signed prekeys and keys of last resort |
 //! | `one_time` | one-time keys of both kinds |
 //! | `bundles` | the statement that hands keys out |
-//! | `prekeys_low` | the outbox event that tells a device to upload |
 //! | `directory` | device lists and published keys |
 //! | `status` | counts, and the clean-up of dead keys |
 //! | `delete` | takes keys out of the directory |
 //!
-//! Locks are taken in one order everywhere: account, device, identity key, one-time keys.
+//! Locks are taken in one order everywhere: account, device, identity key, then pages of
+//! one-time keys by device and kind.
 
 pub(super) mod bundles;
 pub(super) mod delete;
 pub(super) mod directory;
+mod entries;
 mod kind;
 pub(super) mod one_time;
-pub(super) mod prekeys_low;
+mod pages;
 pub(super) mod publish;
 pub(super) mod signed;
 pub(super) mod status;
 pub(super) mod upload;
 
-pub use bundles::{StoredBundle, StoredKey, StoredKyberKey, StoredSignedKey, Target};
+pub use bundles::{StoredBundle, StoredSignedKey, Target};
 pub use directory::{DeviceList, DeviceRow, PublishedKeys};
+pub use entries::{StoredKey, StoredKyberKey};
 pub use publish::{DeviceKeys, NewKeys};
 pub use status::{KeyStats, KeyStatus};
 pub use upload::Upload;

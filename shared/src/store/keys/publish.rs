@@ -9,14 +9,16 @@ use domain::time::Timestamp;
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
 
-use super::kind::{archive_last_resort, delete_unused};
-use super::one_time::publish_one_time_keys;
+use super::entries::KeyPage;
+use super::kind::{EC, KYBER, LAST_RESORT};
+use super::one_time::kyber_ids;
+use super::pages::{delete_pages, has_hash, has_unused_id, hashes_of, lock_and_remember};
 use super::signed::{LAST_RESORT_REPLACES, SIGNED_REPLACES};
 use crate::audit::AuditEntry;
 use crate::clock::Rng;
 use crate::store::error::StoreError;
 use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit};
-use crate::store::statement::{LazyStatement, Parameter, Statement};
+use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 use crate::store::transaction::Transaction;
 
 /// All keys of a device, as a log-in brings them.
@@ -40,25 +42,37 @@ pub struct NewKeys {
     pub audit: AuditEntry,
 }
 
-/// Runs after the statement that wrote the device, under the account's lock.
+/// Runs after the statement that wrote the device, under the account's lock. The device's
+/// pages end if it has another identity key than before. If another device of the user had
+/// this one, that device's keys are deleted. An empty list leaves the page of the same identity
+/// as it is.
 static PUBLISH_KEYS: LazyStatement = LazyStatement::new(|| {
+    // Other devices whose keys stay.
+    let elsewhere = "p.user_id = :user AND NOT EXISTS (
+                     SELECT FROM concerned c WHERE c.device_id = p.device_id)";
     let sql = format!(
         "WITH device AS (
-           SELECT id, id AS device_id, user_id FROM auth.devices
+           SELECT id AS device_id, user_id FROM auth.devices
             WHERE user_id = :user AND device_fingerprint = :fingerprint),
          before AS (
            SELECT i.device_id, i.identity, i.registration_id
-             FROM auth.identity_keys i JOIN device d ON d.id = i.device_id),
-         moved AS ( -- from another device of the same user
-           DELETE FROM auth.identity_keys i USING device d
-            WHERE i.identity = :identity AND i.user_id = d.user_id AND i.device_id <> d.id
+             FROM auth.identity_keys i JOIN device d ON d.device_id = i.device_id),
+         mover AS ( -- another device of the same user
+           SELECT i.user_id, i.device_id FROM auth.identity_keys i
+             JOIN device d ON i.user_id = d.user_id AND i.device_id <> d.device_id
+            WHERE i.identity = :identity),
+         concerned AS MATERIALIZED (
+           SELECT user_id, device_id FROM device UNION ALL SELECT user_id, device_id FROM mover),
+         {remembered},
+         {ended},
+         moved AS (
+           DELETE FROM auth.identity_keys i USING mover m WHERE i.device_id = m.device_id
            RETURNING i.device_id),
-         {deleted_unused},
-         {archived},
          published AS (
            INSERT INTO auth.identity_keys AS i (device_id, id, user_id, public_key, identity,
                   registration_id, created_at, updated_at)
-           SELECT id, :new_identity, user_id, :identity_key, :identity, :registration_id, :now, :now
+           SELECT device_id, :new_identity, user_id, :identity_key, :identity, :registration_id,
+                  :now, :now
              FROM device
             WHERE (SELECT count(*) FROM moved) >= 0 -- removed from the other device first
            ON CONFLICT (device_id) DO UPDATE SET
@@ -67,7 +81,7 @@ static PUBLISH_KEYS: LazyStatement = LazyStatement::new(|| {
              id = CASE WHEN i.identity = :identity THEN i.id ELSE :new_identity END,
              created_at = CASE WHEN i.identity = :identity THEN i.created_at ELSE :now END,
              updated_at = :now
-           RETURNING device_id, user_id),
+           RETURNING user_id, device_id, id),
          signed AS (
            INSERT INTO auth.signed_prekeys AS s (device_id, id, key_id, public_key, signature,
                   expires_at, created_at)
@@ -82,6 +96,11 @@ static PUBLISH_KEYS: LazyStatement = LazyStatement::new(|| {
                   :last_resort_key, :last_resort_signature, :now
              FROM published WHERE :last_resort_id IS NOT NULL
            {LAST_RESORT_REPLACES}),
+         remembered_last_resort AS (
+           INSERT INTO auth.used_prekeys (user_id, kind, key_hash)
+           SELECT user_id, {LAST_RESORT}, :last_resort_hash
+             FROM published WHERE :last_resort_id IS NOT NULL
+           ON CONFLICT DO NOTHING),
          unsigned AS ( -- of the earlier identity
            DELETE FROM auth.kyber_last_resort_prekeys k USING before b
             WHERE k.device_id = b.device_id AND b.identity <> :identity
@@ -96,13 +115,47 @@ static PUBLISH_KEYS: LazyStatement = LazyStatement::new(|| {
            UPDATE auth.users_auth u SET device_list_version = device_list_version + 1
              FROM changed c WHERE u.id = c.user_id),
          cause AS (SELECT user_id FROM changed WHERE another),
-         {audit}
-         SELECT 1 AS published FROM published",
-        deleted_unused = delete_unused("moved"),
-        archived = archive_last_resort("device", ":last_resort_hash"),
+         {audit},
+         owner AS (SELECT user_id, device_id, id AS identity_id FROM published),
+         {ec},
+         {kyber},
+         clashing AS ( -- the last resort that the device has now
+           SELECT :last_resort_id AS key_id, :last_resort_hash AS key_hash
+            WHERE :last_resort_id IS NOT NULL
+           UNION ALL
+           SELECT l.key_id, l.key_hash
+             FROM before b JOIN auth.kyber_last_resort_prekeys l ON l.device_id = b.device_id
+            WHERE :last_resort_id IS NULL AND b.identity = :identity)
+         SELECT EXISTS (
+           SELECT FROM clashing l
+            WHERE l.key_id = ANY (:kyber_ids) OR l.key_hash = ANY (:kyber_hashes)
+               OR EXISTS (SELECT FROM used u WHERE u.kind = {kyber_kind} AND u.key_hash = l.key_hash)
+               OR {has_hash}
+               OR EXISTS ( -- among those that stay
+                 SELECT FROM before b JOIN auth.prekey_pages p
+                     ON p.user_id = :user AND p.device_id = b.device_id AND p.kind = {kyber_kind}
+                  WHERE b.identity = :identity AND cardinality(:kyber_hashes::bytea[]) = 0
+                    AND (EXISTS (SELECT FROM ({own_hashes}) k WHERE k.key_hash = l.key_hash)
+                         OR {has_unused_id}))) AS clashes",
+        remembered = lock_and_remember("concerned", "true"),
+        ended = delete_pages(
+            "(l.device_id <> (SELECT device_id FROM device)
+                   OR NOT EXISTS (SELECT FROM before b WHERE b.identity = :identity)
+                      AND cardinality(CASE l.kind WHEN 1 THEN :ec_hashes::bytea[]
+                                      ELSE :kyber_hashes::bytea[] END) = 0)"
+        ),
         audit = audit("cause"),
+        ec = EC.replace(elsewhere, "true"),
+        kyber = KYBER.replace(elsewhere, "true"),
+        kyber_kind = KYBER.number,
+        has_hash = has_hash(KYBER, "l.key_hash", elsewhere),
+        own_hashes = hashes_of(
+            KYBER,
+            "p.user_id = :user AND p.device_id = b.device_id"
+        ),
+        has_unused_id = has_unused_id("l.key_id"),
     );
-    let types = [
+    let own = [
         ("user", Type::UUID),
         ("fingerprint", Type::TEXT),
         ("identity", Type::BYTEA),
@@ -120,17 +173,22 @@ static PUBLISH_KEYS: LazyStatement = LazyStatement::new(|| {
         ("last_resort_hash", Type::BYTEA),
         ("last_resort_key", Type::BYTEA),
         ("last_resort_signature", Type::TEXT),
+        ("kyber_ids", Type::INT4_ARRAY),
         AUDIT_ENTRY,
         AUDIT_PERSONAL,
     ];
-    Statement::new("publish_keys", &sql, types)
+    Statement::new("publish_keys", &sql, [&own[..], &EC.types(), &KYBER.types()].concat())
 });
+
+row_struct! {
+    struct PublishedRow { clashes: bool }
+}
 
 pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&PUBLISH_KEYS];
 
 /// Publishes the keys of a log-in, in its transaction, behind the statement that writes the
-/// device: both statements do nothing where there is none. False if the last resort clashes
-/// with a one-time key: the transaction must not commit.
+/// device: it does nothing where there is none. False if the last resort clashes with a
+/// one-time key: the transaction must not commit.
 pub(in crate::store) async fn publish_keys(
     transaction: &Transaction<'_>,
     user: UserId,
@@ -143,38 +201,42 @@ pub(in crate::store) async fn publish_keys(
     let row = || EntryId::new(now, &rng.bytes());
     let (new_identity, signed_row, last_resort_row) = (row(), row(), row());
     let last_resort = last_resort.as_ref();
-    let lasting = async {
-        let parameters: &[Parameter<'_>] = &[
-            ("user", user.as_uuid()),
-            ("fingerprint", &fingerprint),
-            ("identity", &identity.public().as_bytes().as_slice()),
-            ("identity_key", &identity.public().as_str()),
-            ("registration_id", &keys.registration.map(RegistrationId::get)),
-            ("new_identity", new_identity.as_uuid()),
-            ("now", &SystemTime::from(now)),
-            ("signed_row", signed_row.as_uuid()),
-            ("signed_id", &signed.id.get()),
-            ("signed_key", &signed.key.as_str()),
-            ("signed_signature", &signed.signature.as_str()),
-            ("signed_prekey_expires_at", &SystemTime::from(signed_prekey_expires_at(now))),
-            ("last_resort_row", last_resort_row.as_uuid()),
-            ("last_resort_id", &last_resort.map(|k| k.id.get())),
-            ("last_resort_hash", &last_resort.map(|k| k.key.hash().to_vec())),
-            ("last_resort_key", &last_resort.map(|k| k.key.as_bytes())),
-            ("last_resort_signature", &last_resort.map(|k| k.signature.as_str())),
-            ("audit_entry", &audit.entry),
-            ("audit_personal", &audit.personal),
-        ];
-        transaction.fetch_all::<()>(&PUBLISH_KEYS, parameters).await
-    };
-    let one_time = publish_one_time_keys(
-        transaction,
-        (user, fingerprint),
-        (new_identity, now),
-        *rng,
-        (&keys.prekeys, &keys.kyber_prekeys),
-    );
-    let (lasting, one_time) = tokio::join!(biased; lasting, one_time);
-    lasting?;
-    one_time
+    let (at, expires_at) = (SystemTime::from(now), SystemTime::from(signed_prekey_expires_at(now)));
+    let identity_bytes = identity.public().as_bytes().as_slice();
+    let (identity_key, registration) =
+        (identity.public().as_str(), keys.registration.map(RegistrationId::get));
+    let (signed_id, signed_key, signed_signature) =
+        (signed.id.get(), signed.key.as_str(), signed.signature.as_str());
+    let last_resort_id = last_resort.map(|k| k.id.get());
+    let last_resort_hash = last_resort.map(|k| k.key.hash().to_vec());
+    let last_resort_key = last_resort.map(|k| k.key.as_bytes());
+    let last_resort_signature = last_resort.map(|k| k.signature.as_str());
+    let (ec, kyber) = (KeyPage::ec(&keys.prekeys), KeyPage::kyber(&keys.kyber_prekeys));
+    let ids = kyber_ids(&keys.kyber_prekeys);
+    let mut parameters: Vec<Parameter<'_>> = vec![
+        ("user", user.as_uuid()),
+        ("fingerprint", &fingerprint),
+        ("identity", &identity_bytes),
+        ("identity_key", &identity_key),
+        ("registration_id", &registration),
+        ("new_identity", new_identity.as_uuid()),
+        ("now", &at),
+        ("signed_row", signed_row.as_uuid()),
+        ("signed_id", &signed_id),
+        ("signed_key", &signed_key),
+        ("signed_signature", &signed_signature),
+        ("signed_prekey_expires_at", &expires_at),
+        ("last_resort_row", last_resort_row.as_uuid()),
+        ("last_resort_id", &last_resort_id),
+        ("last_resort_hash", &last_resort_hash),
+        ("last_resort_key", &last_resort_key),
+        ("last_resort_signature", &last_resort_signature),
+        ("kyber_ids", &ids),
+        ("audit_entry", &audit.entry),
+        ("audit_personal", &audit.personal),
+    ];
+    parameters.extend(ec.parameters());
+    parameters.extend(kyber.parameters());
+    let published: PublishedRow = transaction.fetch_one(&PUBLISH_KEYS, &parameters).await?;
+    Ok(!published.clashes)
 }

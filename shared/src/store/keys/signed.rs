@@ -8,8 +8,9 @@ use domain::time::Timestamp;
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
 
-use super::kind::archive_last_resort;
-use super::upload::{UPLOAD_GUARD, UPLOAD_TYPES, Upload, upload_columns};
+use super::kind::{KYBER, LAST_RESORT};
+use super::pages::{has_hash, has_unused_id};
+use super::upload::{Signatures, Upload, upload_columns, upload_guard, upload_types};
 use crate::clock::Rng;
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
@@ -24,19 +25,19 @@ pub(super) const LAST_RESORT_REPLACES: &str =
              key_id = excluded.key_id, key_hash = excluded.key_hash,
              public_key = excluded.public_key, signature = excluded.signature,
              created_at = excluded.created_at";
+/// As with pages of one-time keys.
+const ARRIVED_LATER: &str = "WHERE k.created_at <= excluded.created_at";
 
 static REPLACE_SIGNED_PREKEY: LazyStatement = LazyStatement::new(|| {
     let sql = format!(
-        "WITH {UPLOAD_GUARD},
-         uploader AS (
-           UPDATE auth.identity_keys i SET updated_at = :now FROM found f
-            WHERE i.device_id = f.device_id),
+        "WITH {guard},
          signed AS (
-           INSERT INTO auth.signed_prekeys (device_id, id, key_id, public_key, signature,
+           INSERT INTO auth.signed_prekeys AS k (device_id, id, key_id, public_key, signature,
                   expires_at, created_at)
            SELECT device_id, :row, :key_id, :public_key, :signature, :expires_at, :now FROM found
-           {SIGNED_REPLACES})
+           {SIGNED_REPLACES} {ARRIVED_LATER})
          SELECT {columns}",
+        guard = upload_guard(Signatures::ByIdentity),
         columns = upload_columns("false", "1::int8"),
     );
     let own = [
@@ -46,28 +47,35 @@ static REPLACE_SIGNED_PREKEY: LazyStatement = LazyStatement::new(|| {
         ("signature", Type::TEXT),
         ("expires_at", Type::TIMESTAMPTZ),
     ];
-    Statement::new("replace_signed_prekey", &sql, [&UPLOAD_TYPES[..], &own].concat())
+    let types = [&upload_types(Signatures::ByIdentity)[..], &own].concat();
+    Statement::new("replace_signed_prekey", &sql, types)
 });
 
+/// A one-time key of the user never becomes a last resort, used or not: others may have it.
 static REPLACE_LAST_RESORT: LazyStatement = LazyStatement::new(|| {
     let sql = format!(
-        "WITH {UPLOAD_GUARD},
+        "WITH {guard},
          clash AS (
-           SELECT FROM auth.kyber_prekeys
-            WHERE device_id = :device AND is_one_time
-              AND (key_hash = :key_hash OR NOT is_used AND key_id = :key_id)),
+           SELECT FROM found
+            WHERE {has_hash}
+               OR EXISTS (SELECT FROM auth.prekey_pages p
+                           WHERE p.user_id = :user AND p.device_id = :device
+                             AND p.kind = {kyber} AND {has_unused_id})),
          owner AS (SELECT * FROM found WHERE NOT EXISTS (SELECT FROM clash)),
-         {archived},
-         uploader AS (
-           UPDATE auth.identity_keys i SET updated_at = :now FROM found f
-            WHERE i.device_id = f.device_id),
+         remembered AS (
+           INSERT INTO auth.used_prekeys (user_id, kind, key_hash)
+           SELECT user_id, {LAST_RESORT}, :key_hash FROM owner
+           ON CONFLICT DO NOTHING),
          last_resort AS (
-           INSERT INTO auth.kyber_last_resort_prekeys (device_id, id, key_id, key_hash,
+           INSERT INTO auth.kyber_last_resort_prekeys AS k (device_id, id, key_id, key_hash,
                   public_key, signature, created_at)
            SELECT device_id, :row, :key_id, :key_hash, :public_key, :signature, :now FROM owner
-           {LAST_RESORT_REPLACES})
+           {LAST_RESORT_REPLACES} {ARRIVED_LATER})
          SELECT {columns}",
-        archived = archive_last_resort("owner", ":key_hash"),
+        guard = upload_guard(Signatures::ByIdentity),
+        has_hash = has_hash(KYBER, ":key_hash", "p.user_id = :user"),
+        kyber = KYBER.number,
+        has_unused_id = has_unused_id(":key_id"),
         columns = upload_columns("EXISTS (SELECT FROM clash)", "1::int8"),
     );
     let own = [
@@ -77,7 +85,8 @@ static REPLACE_LAST_RESORT: LazyStatement = LazyStatement::new(|| {
         ("public_key", Type::BYTEA),
         ("signature", Type::TEXT),
     ];
-    Statement::new("replace_last_resort", &sql, [&UPLOAD_TYPES[..], &own].concat())
+    let types = [&upload_types(Signatures::ByIdentity)[..], &own].concat();
+    Statement::new("replace_last_resort", &sql, types)
 });
 
 pub(in crate::store) static STATEMENTS: &[&LazyStatement] =

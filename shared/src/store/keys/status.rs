@@ -6,7 +6,8 @@ use domain::time::Timestamp;
 use std::time::{Duration, SystemTime};
 use tokio_postgres::types::Type;
 
-use super::kind::delete_unused;
+use super::kind::{EC, KYBER};
+use super::pages::{delete_pages, lock_and_remember};
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
@@ -16,7 +17,7 @@ use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 pub struct KeyStatus {
     pub prekeys: u32,
     pub kyber_prekeys: u32,
-    /// Those that were handed out included.
+    /// Those of the last upload that were handed out included.
     pub all_prekeys: u32,
     /// When the signed prekey came, and until when it is active.
     pub signed: Option<(Timestamp, Timestamp)>,
@@ -33,42 +34,66 @@ pub struct KeyStats {
 }
 
 static FIND_KEY_STATUS: LazyStatement = LazyStatement::new(|| {
-    Statement::new(
-        "find_key_status",
-        "SELECT (SELECT count(*) FROM auth.prekeys WHERE device_id = d.id AND NOT is_used)
-                  AS prekeys,
-                (SELECT count(*) FROM auth.kyber_prekeys WHERE device_id = d.id AND NOT is_used)
-                  AS kyber_prekeys,
-                (SELECT count(*) FROM auth.prekeys WHERE device_id = d.id) AS all_prekeys,
+    let page = |alias: &str, number: i16| {
+        format!(
+            "LEFT JOIN auth.prekey_pages {alias}
+             ON {alias}.user_id = d.user_id AND {alias}.device_id = d.id AND {alias}.kind = {number}"
+        )
+    };
+    let sql = format!(
+        "SELECT coalesce(ec.count - ec.next, 0)::int4 AS prekeys,
+                coalesce(kyber.count - kyber.next, 0)::int4 AS kyber_prekeys,
+                coalesce(ec.count, 0)::int4 AS all_prekeys,
                 s.created_at AS signed_at, s.expires_at AS signed_prekey_expires_at
            FROM auth.devices d LEFT JOIN auth.signed_prekeys s ON s.device_id = d.id
+           {ec}
+           {kyber}
           WHERE d.id = :device AND d.user_id = :user",
-        [("device", Type::UUID), ("user", Type::UUID)],
-    )
+        ec = page("ec", EC.number),
+        kyber = page("kyber", KYBER.number),
+    );
+    Statement::new("find_key_status", &sql, [("device", Type::UUID), ("user", Type::UUID)])
 });
 
 row_struct! {
     struct KeyStatusRow {
-        prekeys: i64,
-        kyber_prekeys: i64,
-        all_prekeys: i64,
+        prekeys: i32,
+        kyber_prekeys: i32,
+        all_prekeys: i32,
         signed_at: Option<SystemTime>,
         signed_prekey_expires_at: Option<SystemTime>,
     }
 }
 
-/// `dead_before` is the last expiry that counts as dead, `quiet_since` the last upload.
+/// The most devices of one clean-up statement. A constant, so that the planner does not expect
+/// a tenth of all devices.
+const MAX_CLEANED: i64 = 1000;
+
+/// `dead_before` is the last expiry that counts as dead, `quiet_since` the last upload. An
+/// account that is locked is left for the next run: its keys are about to change. No page that
+/// arrived meanwhile ends, nor a signed prekey that was replaced.
 static CLEAN_UP_KEYS: LazyStatement = LazyStatement::new(|| {
     let sql = format!(
-        "WITH dead AS (
-           SELECT s.device_id FROM auth.signed_prekeys s
-             JOIN auth.identity_keys i ON i.device_id = s.device_id
-            WHERE s.expires_at <= :dead_before AND i.updated_at <= :quiet_since
-            ORDER BY s.expires_at LIMIT :devices FOR UPDATE SKIP LOCKED),
-         signed AS (DELETE FROM auth.signed_prekeys s USING dead d WHERE s.device_id = d.device_id),
-         {deleted_unused}
+        "WITH dead AS MATERIALIZED (
+           SELECT * FROM (
+             SELECT s.device_id, i.user_id FROM auth.signed_prekeys s
+               JOIN auth.identity_keys i ON i.device_id = s.device_id
+               JOIN auth.users_auth u ON u.id = i.user_id
+              WHERE s.expires_at <= :dead_before AND i.updated_at <= :quiet_since
+                AND NOT EXISTS (SELECT FROM auth.prekey_pages p
+                     WHERE p.user_id = i.user_id AND p.device_id = s.device_id
+                       AND p.arrived_at > :quiet_since)
+                AND NOT EXISTS (SELECT FROM auth.kyber_last_resort_prekeys l
+                     WHERE l.device_id = s.device_id AND l.created_at > :quiet_since)
+              ORDER BY s.expires_at LIMIT :devices FOR NO KEY UPDATE OF u, s SKIP LOCKED) d
+            LIMIT {MAX_CLEANED}),
+         {remembered},
+         {ended},
+         signed AS (
+           DELETE FROM auth.signed_prekeys WHERE device_id = ANY (ARRAY(SELECT device_id FROM dead)))
          SELECT count(*) AS devices FROM dead",
-        deleted_unused = delete_unused("dead"),
+        remembered = lock_and_remember("dead", "p.arrived_at <= :quiet_since"),
+        ended = delete_pages("true"),
     );
     let types = [
         ("dead_before", Type::TIMESTAMPTZ),
@@ -83,19 +108,19 @@ row_struct! {
 }
 
 static COUNT_KEYS: LazyStatement = LazyStatement::new(|| {
-    Statement::new(
-        "count_keys",
-        "SELECT
-           (SELECT count(*) FROM auth.prekeys WHERE NOT is_used) AS prekeys,
-           (SELECT count(*) FROM auth.kyber_prekeys WHERE NOT is_used) AS kyber_prekeys,
-           count(*) AS devices, count(*) FILTER (WHERE unused < :low) AS devices_low,
-           count(*) FILTER (WHERE unused = 0) AS devices_empty
-         FROM (SELECT (SELECT count(*) FROM (
-                 SELECT FROM auth.prekeys k WHERE k.device_id = i.device_id AND NOT k.is_used
-                  LIMIT :low) k) AS unused
-                 FROM auth.identity_keys i) AS devices",
-        [("low", Type::INT8)],
-    )
+    let sql = format!(
+        "SELECT coalesce(sum(ec.count - ec.next), 0) AS prekeys,
+                (SELECT coalesce(sum(p.count - p.next), 0) FROM auth.prekey_pages p
+                  WHERE p.kind = {kyber}) AS kyber_prekeys,
+                count(*) AS devices,
+                count(*) FILTER (WHERE coalesce(ec.count - ec.next, 0) < :low) AS devices_low,
+                count(*) FILTER (WHERE coalesce(ec.count - ec.next, 0) = 0) AS devices_empty
+           FROM auth.identity_keys i LEFT JOIN auth.prekey_pages ec
+             ON ec.user_id = i.user_id AND ec.device_id = i.device_id AND ec.kind = {ec}",
+        ec = EC.number,
+        kyber = KYBER.number,
+    );
+    Statement::new("count_keys", &sql, [("low", Type::INT4)])
 });
 
 row_struct! {
@@ -133,7 +158,7 @@ impl Store {
     }
 
     /// Deletes what can never be handed out again: signed prekeys past their grace, and
-    /// with each the unused one-time keys of its device, of at most `devices` devices. Gives
+    /// with each the one-time keys of its device, of at most `devices` devices. Gives
     /// of how many; fewer than asked for means that nothing is left. A device that comes
     /// back learns from its key status that it has to upload.
     pub async fn clean_up_keys(&self, now: Timestamp, devices: i64) -> Result<i64, StoreError> {
@@ -151,7 +176,7 @@ impl Store {
     /// Counts the fleet's keys: reads every device's, for operators now and then.
     pub async fn key_stats(&self) -> Result<KeyStats, StoreError> {
         const DEADLINE: Duration = Duration::from_mins(1);
-        let low = i64::from(LOW_PREKEY_COUNT);
+        let low = i32::try_from(LOW_PREKEY_COUNT).unwrap_or(i32::MAX);
         let rows = self.fetch_all_within(DEADLINE, &COUNT_KEYS, &[("low", &low)]).await?;
         let row: KeyStatsRow = COUNT_KEYS.one(rows)?;
         Ok(KeyStats {

@@ -1,5 +1,5 @@
-//! What every upload of one kind of key does first: it locks the device's identity key, and
-//! checks that the session and the identity key are still those of the request.
+//! What every upload of one kind of key does first: it locks the account, and checks that the
+//! session and the identity key are still those of the request.
 
 use domain::prekey::IdentityKey;
 use domain::principal::Principal;
@@ -24,27 +24,40 @@ pub enum Upload {
     LastResortClash,
 }
 
-/// The lock under which the keys of a device are replaced.
-static LOCK_IDENTITY_KEY: LazyStatement = LazyStatement::new(|| {
+/// The lock under which a user's keys change. A log-in holds it too.
+pub(super) static LOCK_ACCOUNT_KEYS: LazyStatement = LazyStatement::new(|| {
     Statement::new(
-        "lock_identity_key",
-        "SELECT FROM auth.identity_keys
-          WHERE device_id = :device AND user_id = :user FOR NO KEY UPDATE",
-        [("device", Type::UUID), ("user", Type::UUID)],
+        "lock_account_keys",
+        "SELECT FROM auth.users_auth WHERE id = :user FOR NO KEY UPDATE",
+        [("user", Type::UUID)],
     )
 });
 
-pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&LOCK_IDENTITY_KEY];
+pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&LOCK_ACCOUNT_KEYS];
+
+/// Whether an upload holds signatures by the identity key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signatures {
+    None,
+    ByIdentity,
+}
 
 /// CTEs that every upload begins with: the session that sent it is alive, and the device has
 /// the identity key that signatures were checked with. A log-in may have come in between.
-/// `identity` is null where no signature depends on it.
-pub(super) const UPLOAD_GUARD: &str = "session AS (
+pub(super) fn upload_guard(signatures: Signatures) -> String {
+    let identity = match signatures {
+        Signatures::None => "",
+        Signatures::ByIdentity => " AND identity = :identity",
+    };
+    format!(
+        "session AS (
            SELECT FROM auth.sessions WHERE id = :session AND revoked_at IS NULL),
          found AS (
-           SELECT device_id, id, false AS renewed FROM auth.identity_keys
-            WHERE device_id = :device AND (:identity::bytea IS NULL OR identity = :identity)
-              AND EXISTS (SELECT FROM session))";
+           SELECT user_id, device_id, id AS identity_id FROM auth.identity_keys
+            WHERE device_id = :device AND user_id = :user{identity}
+              AND EXISTS (SELECT FROM session))"
+    )
+}
 
 /// The columns that every upload returns.
 pub(super) fn upload_columns(clash: &str, stored: &str) -> String {
@@ -59,16 +72,22 @@ row_struct! {
 }
 
 /// The parameters of every upload, before those of its keys.
-pub(super) const UPLOAD_TYPES: [(&str, Type); 4] = [
-    ("device", Type::UUID),
-    ("session", Type::UUID),
-    ("identity", Type::BYTEA),
-    ("now", Type::TIMESTAMPTZ),
-];
+pub(super) fn upload_types(signatures: Signatures) -> Vec<(&'static str, Type)> {
+    let mut types = vec![
+        ("user", Type::UUID),
+        ("device", Type::UUID),
+        ("session", Type::UUID),
+        ("now", Type::TIMESTAMPTZ),
+    ];
+    if signatures == Signatures::ByIdentity {
+        types.push(("identity", Type::BYTEA));
+    }
+    types
+}
 
 impl Store {
-    /// Sends an upload under the lock of the device's identity key, in one round trip. `keys`
-    /// are its parameters besides [`UPLOAD_TYPES`].
+    /// Sends an upload under the lock of the account, in one round trip. `keys` are its
+    /// parameters besides [`upload_types`]; `identity` is there if it holds signatures.
     pub(super) async fn upload(
         &self,
         statement: &'static Statement,
@@ -80,16 +99,18 @@ impl Store {
         let identity = identity.map(|key| key.public().as_bytes().as_slice());
         let now = SystemTime::from(now);
         let mut parameters: Vec<Parameter<'_>> = vec![
+            ("user", principal.user.as_uuid()),
             ("device", principal.device.as_uuid()),
             ("session", principal.session.as_uuid()),
-            ("identity", &identity),
             ("now", &now),
         ];
+        if identity.is_some() {
+            parameters.push(("identity", &identity));
+        }
         parameters.extend_from_slice(keys);
-        let lock: &[Parameter<'_>] =
-            &[("device", principal.device.as_uuid()), ("user", principal.user.as_uuid())];
+        let lock: &[Parameter<'_>] = &[("user", principal.user.as_uuid())];
         let rows = self.transaction(statement.name(), |transaction| {
-            transaction.commit_with((&LOCK_IDENTITY_KEY, lock), (statement, &parameters))
+            transaction.commit_with((&LOCK_ACCOUNT_KEYS, lock), (statement, &parameters))
         });
         let row: UploadRow = statement.one(rows.await?)?;
         Ok(if !row.has_session {

@@ -6,7 +6,7 @@
 ALTER TABLE auth.users_auth ADD COLUMN device_list_version bigint NOT NULL DEFAULT 0;
 
 ALTER TABLE auth.devices
-  -- The device's number in Signal's addresses. Null for a device of the release before.
+  -- The device's number in Signal's addresses. Null if none was free.
   ADD COLUMN signal_device_id   smallint CHECK (signal_device_id BETWEEN 1 AND 127),
   -- For a device list that an existing device signs: no release writes them yet.
   ADD COLUMN approved_by        uuid,
@@ -15,11 +15,6 @@ ALTER TABLE auth.devices
 -- log-in, which writes it, would lock the row against the keys that refer to the device.
 CREATE UNIQUE INDEX devices_signal_device_id ON auth.devices (user_id, signal_device_id)
   WHERE signal_device_id IS NOT NULL;
-
-UPDATE auth.devices AS d SET signal_device_id = n.number
-  FROM (SELECT id, row_number() OVER (PARTITION BY user_id ORDER BY created_at, id) AS number
-          FROM auth.devices) AS n
- WHERE d.id = n.id AND n.number <= 127;
 
 -- Numbers of devices that are gone: who talked to one must not take another device for it.
 CREATE TABLE auth.released_signal_device_ids (

@@ -26,11 +26,17 @@ pub struct Arguments {
     pub child: Option<Child>,
 }
 
-/// What the bench starts itself as.
+/// What the bench starts itself as, and the other thing that it measures.
 #[derive(clap::Subcommand)]
 pub enum Child {
     #[command(hide = true)]
     Serve,
     #[command(hide = true)]
     Start { function: String },
+    /// Measures each operation over a filled database, beside an empty one.
+    Scale {
+        /// Accounts in the filled database.
+        #[arg(long, default_value_t = 2_000_000)]
+        filled: u32,
+    },
 }

@@ -9,6 +9,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | [`arguments`] | the command line |
+//! | [`scale`] | millions of accounts beside an empty database: `bench scale` |
 //! | [`server`] | the child that serves, and how it is asked what it used |
 //! | [`load`] | the connections that ask |
 //! | [`operations`] | what is asked: an account's way from its first code to its logout |
@@ -29,6 +30,7 @@ mod load;
 mod medians;
 mod operations;
 mod psql;
+mod scale;
 mod server;
 mod start;
 mod table;
@@ -51,6 +53,9 @@ async fn main() {
     match &arguments.child {
         Some(Child::Serve) => server::serve().await,
         Some(Child::Start { function }) => start::start(function).await,
+        Some(Child::Scale { filled }) => {
+            scale::run(*filled, arguments.rounds, arguments.accounts, arguments.write).await;
+        }
         None => bench(&arguments).await,
     }
 }

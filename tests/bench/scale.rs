@@ -1,0 +1,111 @@
+//! Each operation over a database with millions of accounts, beside an empty one: `bench scale`.
+//!
+//! Both databases are on one server, and their rounds take turns, so that what else the machine
+//! does falls on both. Then the sizes of tables and of entries in Redis, from which docs/scale.md
+//! calculates.
+
+mod report;
+
+use std::time::Instant;
+use tests::stores::{Stores, connect};
+
+use crate::arguments::CONNECTIONS;
+use crate::directory::Directory;
+use crate::figures::Samples;
+use crate::load::Load;
+use crate::server::Server;
+use crate::{operations, variables};
+
+const FILL: &str = include_str!("scale/fill.sql");
+/// Accounts that are written by one transaction.
+const BATCH: u32 = 100_000;
+
+/// A database with its service.
+struct Side {
+    stores: Stores,
+    server: Server,
+    load: Load,
+    directory: Directory,
+    samples: Samples,
+}
+
+impl Side {
+    async fn start(numbers: &mut (impl Iterator<Item = u32> + Send)) -> Self {
+        let stores = Stores::fresh().await;
+        let server = Server::start(&variables(&stores));
+        let mut load = Load::connect(server.port, CONNECTIONS[0]).await;
+        let directory = Directory::open(&stores.database_url, &mut load, numbers).await;
+        Self { stores, server, load, directory, samples: Samples::new() }
+    }
+
+    async fn round(&mut self, numbers: &mut (impl Iterator<Item = u32> + Send), accounts: usize) {
+        let Self { server, load, directory, samples, .. } = self;
+        let mut measured = operations::round(server, load, numbers, accounts).await;
+        measured.extend(directory.round(server, load, numbers, accounts).await);
+        for (name, sample) in measured {
+            samples.entry(name).or_default().push(sample);
+        }
+    }
+}
+
+/// What a table holds.
+struct Table {
+    name: String,
+    rows: f64,
+    /// With indexes and values out of line.
+    bytes: f64,
+}
+
+pub async fn run(filled: u32, rounds: usize, accounts: usize, write: bool) {
+    let mut numbers = 0..;
+    let mut empty = Side::start(&mut numbers).await;
+    let mut full = Side::start(&mut numbers).await;
+    fill(&full.stores, filled).await;
+    let tables = tables(&full.stores).await;
+    for round in 0..=rounds {
+        eprintln!("scale: round {round} of {rounds}");
+        for side in [&mut empty, &mut full] {
+            side.round(&mut numbers, accounts).await;
+            if round == 0 {
+                // It filled caches.
+                side.samples.clear();
+            }
+        }
+    }
+    let redis = report::redis_entries(&full.stores).await;
+    let text = report::render(filled, [&empty.samples, &full.samples], &tables, &redis);
+    println!("{text}");
+    if write {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/scale.md");
+        std::fs::write(file, text).expect("docs/scale.md can be written");
+    }
+}
+
+async fn fill(stores: &Stores, accounts: u32) {
+    let (client, began) = (connect(&stores.database_url).await, Instant::now());
+    let mut first = 0;
+    while first < accounts {
+        let last = accounts.min(first + BATCH);
+        let sql =
+            FILL.replace("$first", &first.to_string()).replace("$last", &(last - 1).to_string());
+        client.batch_execute(&sql).await.expect("accounts are written");
+        first = last;
+        eprintln!("scale: {first} accounts after {} s", began.elapsed().as_secs());
+    }
+    client.batch_execute("VACUUM (ANALYZE)").await.expect("statistics");
+    client.batch_execute("CHECKPOINT").await.expect("a checkpoint");
+}
+
+async fn tables(stores: &Stores) -> Vec<Table> {
+    let client = connect(&stores.database_url).await;
+    let sizes = "SELECT relname::text, reltuples::float8, pg_total_relation_size(oid)::float8
+                   FROM pg_class WHERE relnamespace = 'auth'::regnamespace AND relkind = 'r'
+                  ORDER BY 3 DESC";
+    let rows = client.query(sizes, &[]).await.expect("sizes");
+    let table = |row: &tokio_postgres::Row| Table {
+        name: row.get(0),
+        rows: row.get::<_, f64>(1).max(0.0),
+        bytes: row.get(2),
+    };
+    rows.iter().map(table).collect()
+}

@@ -62,6 +62,10 @@ pub async fn run(filled: u32, rounds: usize, accounts: usize, write: bool) {
     let mut full = Side::start(&mut numbers).await;
     fill(&full.stores, filled).await;
     let tables = tables(&full.stores).await;
+    for side in [&mut empty, &mut full] {
+        // The gateway has closed connections that were idle for so long.
+        side.load = Load::connect(side.server.port, CONNECTIONS[0]).await;
+    }
     for round in 0..=rounds {
         eprintln!("scale: round {round} of {rounds}");
         for side in [&mut empty, &mut full] {

@@ -37,7 +37,6 @@ mod table;
 mod trips;
 
 use clap::Parser as _;
-use std::collections::HashMap;
 use tests::stores::Stores;
 
 use arguments::{Arguments, CONNECTIONS, Child};
@@ -45,7 +44,7 @@ use directory::Directory;
 use figures::Samples;
 use load::Load;
 use psql::Psql;
-use server::Server;
+use server::{Server, variables};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -105,21 +104,4 @@ async fn bench(arguments: &Arguments) {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/bench.md");
         std::fs::write(file, text).expect("docs/bench.md can be written");
     }
-}
-
-/// The environment of the children. Limits on how often one may ask are lifted, and the
-/// answer to an OTP request tells its code: the message is sent all the same.
-fn variables(stores: &Stores) -> HashMap<String, String> {
-    let mut variables: HashMap<_, _> = local::service::new_keys().into_iter().collect();
-    let ours = [
-        ("STAGE", "local"),
-        ("DATABASE_URL", &stores.database_url),
-        ("REDIS_URL", &stores.redis_url),
-        ("SMS_SENDER", "inbox"),
-        ("RATE_LIMITS", "off"),
-        ("ONE_TIME_KEYS_BURST", "1000000"),
-        ("DEMO_MODE", "true"),
-    ];
-    variables.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    variables
 }

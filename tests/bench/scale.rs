@@ -13,8 +13,9 @@ use crate::arguments::CONNECTIONS;
 use crate::directory::Directory;
 use crate::figures::Samples;
 use crate::load::Load;
-use crate::server::Server;
-use crate::{operations, variables};
+use crate::operations;
+use crate::server::{Server, variables};
+use report::Table;
 
 const FILL: &str = include_str!("scale/fill.sql");
 /// Accounts that are written by one transaction.
@@ -46,14 +47,6 @@ impl Side {
             samples.entry(name).or_default().push(sample);
         }
     }
-}
-
-/// What a table holds.
-struct Table {
-    name: String,
-    rows: f64,
-    /// With indexes and values out of line.
-    bytes: f64,
 }
 
 pub async fn run(filled: u32, rounds: usize, accounts: usize, write: bool) {

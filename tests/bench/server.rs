@@ -17,6 +17,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
+use tests::stores::Stores;
 use tokio::net::TcpListener;
 use tokio_postgres::types::Type;
 
@@ -76,6 +77,23 @@ impl Drop for Server {
         // Waiting closes its stdin first.
         let _ = self.child.borrow_mut().wait();
     }
+}
+
+/// The environment of the children. Limits on how often one may ask are lifted, and the
+/// answer to an OTP request tells its code: the message is sent all the same.
+pub fn variables(stores: &Stores) -> HashMap<String, String> {
+    let mut variables: HashMap<_, _> = local::service::new_keys().into_iter().collect();
+    let ours = [
+        ("STAGE", "local"),
+        ("DATABASE_URL", &stores.database_url),
+        ("REDIS_URL", &stores.redis_url),
+        ("SMS_SENDER", "inbox"),
+        ("RATE_LIMITS", "off"),
+        ("ONE_TIME_KEYS_BURST", "1000000"),
+        ("DEMO_MODE", "true"),
+    ];
+    variables.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    variables
 }
 
 /// The child: serves until its stdin ends, and answers each line with what it has used.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use tests::stores::Stores;
 
-use super::Table;
 use crate::figures::{Samples, median};
 
 /// The operations that are compared, with their titles.
@@ -37,6 +36,14 @@ const DAY: [(&str, f64); 5] = [
 /// The share of accounts that are active on a day, and of a day's requests in its busiest hour.
 const ACTIVE: f64 = 0.3;
 const BUSIEST_HOUR: f64 = 0.1;
+
+/// What a table holds.
+pub struct Table {
+    pub name: String,
+    pub rows: f64,
+    /// With indexes and values out of line.
+    pub bytes: f64,
+}
 
 /// Mean bytes of an entry in Redis, by the first part of its name.
 pub type Entries = BTreeMap<String, f64>;

@@ -7,15 +7,12 @@
 use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use domain::time::Timestamp;
 
 use super::endpoint::{Connection, Endpoint};
 use crate::clock::Clock;
-
-/// Networks forget a connection that is idle: those of AWS after 350 s.
-const MAX_IDLE: Duration = Duration::from_mins(5);
+use crate::config::stores::MAX_IDLE;
 
 /// The connection that all requests of this process share.
 pub(super) struct SharedConnection {

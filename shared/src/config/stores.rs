@@ -1,12 +1,17 @@
 //! Where Postgres is.
 
 use secrecy::{ExposeSecret as _, SecretString};
+use std::time::Duration;
 use tokio_postgres::config::SslMode;
 
 use super::env::EnvReader;
 use super::env::is_url;
 use super::stage::Stage;
 use crate::secrets::SecretName;
+
+/// A connection to a store that was idle for longer is replaced before it is used: NAT gateways
+/// and load balancers of AWS forget connections after 350 s.
+pub const MAX_IDLE: Duration = Duration::from_mins(5);
 
 #[derive(Clone, Debug)]
 pub struct PostgresConfig {

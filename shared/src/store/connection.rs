@@ -17,7 +17,7 @@ use crate::config::error::ConfigError;
 use crate::config::stores::PostgresConfig;
 
 /// A statement or transaction that takes longer is given up, its repeats included.
-const DEADLINE: Duration = Duration::from_secs(2);
+pub(super) const DEADLINE: Duration = Duration::from_secs(2);
 /// How long a connection that was idle for a while may take for its first work.
 const IDLE_DEADLINE: Duration = Duration::from_millis(500);
 /// The server ends what nobody waits for any more. These are parameters of the connection, so
@@ -165,19 +165,17 @@ impl Store {
             loop {
                 let (result, was_idle) = self.run_once(name, &work).await;
                 let Err(error) = result else { return result };
+                let is_silent = was_idle && matches!(error, StoreError::Timeout { .. });
                 let wait = match error.repeat() {
-                    // The idle connection was lost without notice.
-                    Repeat::Never if was_idle && matches!(error, StoreError::Timeout { .. }) => {
+                    Repeat::Never if !is_silent => None,
+                    Repeat::AfterConflict => wait_after_conflict(&mut conflicts),
+                    // Lost, with notice or without: so are those that nobody uses.
+                    Repeat::Never | Repeat::OnNewConnection => {
+                        self.pool.discard_idle();
                         wait_after_loss(&mut losses)
                     }
-                    Repeat::Never => None,
-                    Repeat::OnNewConnection => wait_after_loss(&mut losses),
-                    Repeat::AfterConflict => wait_after_conflict(&mut conflicts),
                 };
                 let Some(wait) = wait else { return Err(error) };
-                if error.repeat() != Repeat::AfterConflict {
-                    self.pool.discard_idle();
-                }
                 tracing::debug!(statement = name, error = %error, "repeating after a failure");
                 if !wait.is_zero() {
                     tokio::time::sleep(self.jitter(wait)).await;
@@ -213,9 +211,6 @@ impl Store {
         wait / 2 + wait.mul_f64(f64::from(self.rng.next_u32()) / f64::from(u32::MAX)) / 2
     }
 }
-
-/// A transaction's deadline is that of a single statement.
-pub(super) const TRANSACTION_DEADLINE: Duration = DEADLINE;
 
 /// The first repeat is sent at once: the server is usually fine. A restart or a failover
 /// takes longer.

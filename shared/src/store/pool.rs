@@ -8,6 +8,7 @@
 //! See docs/adr/0024-connections-to-postgres-are-pooled-by-our-own-code.md.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,10 +20,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::StoreError;
 use crate::clock::Clock;
+use crate::config::stores::MAX_IDLE;
 
-/// A connection that was idle for longer is replaced: NAT gateways and load balancers of AWS
-/// forget connections after 350 s.
-const MAX_IDLE: Duration = Duration::from_mins(5);
 /// A connection that was idle for longer may have been lost without notice.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// How long to wait for the cancellation of a statement, which holds a place in the pool.
@@ -109,7 +108,7 @@ impl Pool {
             }
         };
         let prepared = prepares.then(Mutex::default);
-        Ok(Connection { client, prepared, task, in_flight: Mutex::new(0) })
+        Ok(Connection { client, prepared, task, in_flight: AtomicUsize::new(0) })
     }
 
     /// Closes a connection, then ends the statement that still runs at the server.
@@ -131,7 +130,7 @@ pub(super) struct Connection {
     prepared: Option<Mutex<HashMap<usize, tokio_postgres::Statement>>>,
     task: JoinHandle<()>,
     /// Statements that were sent and not answered.
-    in_flight: Mutex<usize>,
+    in_flight: AtomicUsize,
 }
 
 impl Connection {
@@ -162,30 +161,25 @@ impl Connection {
         let _ = (&mut self.task).await;
     }
 
-    /// Counts a statement as sent and not answered, until the guard is finished. A guard
-    /// that is dropped leaves it so.
-    pub(super) fn begin(&self) -> InFlight<'_> {
-        *self.in_flight() += 1;
-        InFlight(self)
+    /// Counts a statement as in flight, until [`Self::note_answered`]: for ever, if it is given
+    /// up before.
+    pub(super) fn note_sent(&self) {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn in_flight(&self) -> MutexGuard<'_, usize> {
-        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn note_answered(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether a statement was sent and not answered.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) > 0
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-/// A statement that was sent.
-pub(super) struct InFlight<'c>(&'c Connection);
-
-impl InFlight<'_> {
-    pub(super) fn finish(self) {
-        *self.0.in_flight() -= 1;
     }
 }
 
@@ -226,7 +220,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(held) = self.held.take() else { return };
-        let runs = *held.connection.in_flight() > 0 && !held.connection.client.is_closed();
+        let runs = held.connection.is_waiting() && !held.connection.client.is_closed();
         if runs && let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let pool = self.pool.clone();
             // The place is free again when the cancellation is over: a server that does not

@@ -95,9 +95,9 @@ impl Statement {
         bound: &Bound<'_>,
     ) -> Result<Vec<Row>, StoreError> {
         let statement = self.name;
-        let sent = connection.begin();
+        connection.note_sent();
         let rows = self.query(connection, bound).await;
-        sent.finish();
+        connection.note_answered();
         let rows =
             rows.map_err(|error| StoreError::Statement { statement, source: error.into() })?;
         Ok(rows.into_iter().map(|row| Row { row, statement }).collect())

@@ -1,9 +1,9 @@
 //! Writes of several statements: BEGIN goes out with the first statements, and the
 //! transaction ends in exactly one way.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::connection::{Store, TRANSACTION_DEADLINE};
+use super::connection::{DEADLINE, Store};
 use super::error::StoreError;
 use super::pool::{Connection, Lease};
 use super::statement::{Bound, FromRow, Parameter, Row, Statement, read_all};
@@ -18,7 +18,6 @@ pub struct Transaction<'s> {
     begun: AtomicBool,
     /// A statement failed: Postgres answers COMMIT without an error, and commits nothing.
     failed: AtomicBool,
-    in_flight: AtomicUsize,
 }
 
 /// What the work of an ended transaction gives. Only an end makes one, so that no work
@@ -55,11 +54,10 @@ impl Store {
                 lease,
                 begun: AtomicBool::new(false),
                 failed: AtomicBool::new(false),
-                in_flight: AtomicUsize::new(0),
             };
             work(transaction).await.map(|Ended(outcome)| outcome)
         };
-        self.run(name, TRANSACTION_DEADLINE, begin).await
+        self.run(name, DEADLINE, begin).await
     }
 }
 
@@ -162,8 +160,7 @@ impl Transaction<'_> {
         statement: &'static Statement,
         bound: &Bound<'_>,
     ) -> Result<Vec<Row>, StoreError> {
-        let connection = self.lease.connection(self.name)?;
-        let _flight = self.depart();
+        let connection = self.connection()?;
         let rows = if self.begun.swap(true, Ordering::Relaxed) {
             statement.send(connection, bound).await
         } else {
@@ -179,8 +176,7 @@ impl Transaction<'_> {
     }
 
     async fn end(&self, command: &'static str) -> Result<(), StoreError> {
-        let connection = self.lease.connection(self.name)?;
-        let _flight = self.depart();
+        let connection = self.connection()?;
         batch(connection, command).await.map_err(|error| self.error(error))
     }
 
@@ -194,27 +190,20 @@ impl Transaction<'_> {
         }
     }
 
-    /// Counts a round trip, unless an earlier statement is still on its way.
-    fn depart(&self) -> Flight<'_> {
-        if self.in_flight.fetch_add(1, Ordering::Relaxed) == 0 {
+    /// The connection, for a statement that is sent at once. It is a round trip, unless an
+    /// earlier statement is still on its way.
+    fn connection(&self) -> Result<&Connection, StoreError> {
+        let connection = self.lease.connection(self.name)?;
+        if !connection.is_waiting() {
             self.store.count_round_trip();
         }
-        Flight(&self.in_flight)
-    }
-}
-
-/// A statement on its way, until it is dropped.
-struct Flight<'t>(&'t AtomicUsize);
-
-impl Drop for Flight<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        Ok(connection)
     }
 }
 
 async fn batch(connection: &Connection, command: &str) -> Result<(), tokio_postgres::Error> {
-    let sent = connection.begin();
+    connection.note_sent();
     let result = connection.client().batch_execute(command).await;
-    sent.finish();
+    connection.note_answered();
     result
 }

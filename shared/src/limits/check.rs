@@ -1,6 +1,7 @@
 //! The limits and quotas of one request, in the form that the scripts take.
 
 use domain::time::Timestamp;
+use std::fmt::Display;
 use std::sync::OnceLock;
 use std::time::Duration;
 use uuid::Uuid;
@@ -78,7 +79,7 @@ impl<'a> RateLimitCheck<'a> {
         status: &'a OnceLock<RateLimitStatus>,
     ) -> Self {
         let limits = if config.enabled { limits } else { &[] };
-        let limits = limits.iter().map(|(limit, id)| LimitArgs::new(config, *limit, &tag(id)));
+        let limits = limits.iter().map(|(limit, id)| LimitArgs::new(config, *limit, &hash_tag(id)));
         Self { now, limits: limits.collect(), quotas: Vec::new(), status }
     }
 
@@ -86,7 +87,7 @@ impl<'a> RateLimitCheck<'a> {
     #[must_use]
     pub fn with_cost(mut self, config: &LimitsConfig, limit: Limit, id: &str, cost: usize) -> Self {
         if config.enabled && cost > 0 {
-            let limit = LimitArgs::new(config, limit, &tag(id));
+            let limit = LimitArgs::new(config, limit, &hash_tag(id));
             self.limits.push(LimitArgs { cost, ..limit });
         }
         self
@@ -102,7 +103,7 @@ impl<'a> RateLimitCheck<'a> {
         quotas: &[(Limit, Uuid)],
     ) -> Self {
         let quotas = quotas.iter().map(|(limit, target)| {
-            LimitArgs::new(config, *limit, &format!("{}:{target}", tag(caller)))
+            LimitArgs::new(config, *limit, &format!("{}:{target}", hash_tag(caller)))
         });
         Self { quotas: quotas.collect(), ..self }
     }
@@ -131,8 +132,8 @@ impl<'a> RateLimitCheck<'a> {
     }
 }
 
-/// The hash tag of what a limit counts.
-fn tag(id: &str) -> String {
+/// The hash tag of a key in Redis: keys with the same tag are on the same node of a cluster.
+pub(crate) fn hash_tag(id: impl Display) -> String {
     format!("{{{id}}}")
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::error::CacheError;
 use super::round_trip::Cache;
 use super::verification::record;
-use crate::limits::check::RateLimitCheck;
+use crate::limits::check::{RateLimitCheck, hash_tag};
 
 /// How long a cache entry is valid.
 const SESSION_CACHE_TTL: Duration = Duration::from_mins(1);
@@ -102,7 +102,7 @@ impl Access {
 }
 
 fn key(user: UserId, session: SessionId) -> String {
-    format!("session:{{{user}}}:{session}")
+    format!("session:{}:{session}", hash_tag(user))
 }
 
 fn alive(user: UserId, session: SessionId) -> Cmd {

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use super::error::CacheError;
 use super::round_trip::Cache;
 use super::script::LuaScript;
+use crate::limits::check::hash_tag;
 
 static REPORT: LazyLock<LuaScript> =
     LazyLock::new(|| LuaScript::new("report_confirmed", &[COUNT, include_str!("report.lua")]));
@@ -45,10 +46,8 @@ pub(super) fn lua() -> String {
 
 /// The keys of a country.
 pub(super) fn keys(country: &str) -> [String; 2] {
-    [
-        format!("rate_limit:breaker:{{{country}}}"),
-        format!("rate_limit:breaker_blocks:{{{country}}}"),
-    ]
+    let tag = hash_tag(country);
+    [format!("rate_limit:breaker:{tag}"), format!("rate_limit:breaker_blocks:{tag}")]
 }
 
 impl Cache {

@@ -5,6 +5,8 @@ use domain::phone::PhoneSlot;
 use domain::time::{Timestamp, millis_of};
 use domain::verification::{CODE_TTL, CONFIRMED_TTL, MAX_ATTEMPTS, PhoneLock, RESEND_WAITS};
 
+use crate::limits::check::hash_tag;
+
 /// What a client may know of a running verification.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
@@ -15,18 +17,13 @@ pub struct Progress {
 
 /// The key of the record; none for an id that this service never gives.
 pub(in crate::cache) fn key(id: &VerificationId) -> Option<String> {
-    id.phone_slot().map(|slot| format!("verification:{}:{id}", tag(slot)))
+    id.phone_slot().map(|slot| format!("verification:{}:{id}", hash_tag(slot)))
 }
 
 /// The keys of the lock of a number.
 pub(super) fn lock_keys(slot: PhoneSlot) -> [String; 2] {
-    let tag = tag(slot);
+    let tag = hash_tag(slot);
     [format!("rate_limit:wrong_codes:{tag}"), format!("rate_limit:wrong_codes_end:{tag}")]
-}
-
-/// The hash tag of a number's keys.
-pub(super) fn tag(slot: PhoneSlot) -> String {
-    format!("{{{slot}}}")
 }
 
 /// The parameters of the rules, for the scripts.

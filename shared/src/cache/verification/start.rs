@@ -14,6 +14,7 @@ use crate::cache::outcome::status;
 use crate::cache::round_trip::Cache;
 use crate::cache::script::{LIMITS, LuaScript, READ_HASH, ScriptCall};
 use crate::cache::sms_breaker::{self, CountedSend};
+use crate::cache::sms_budgets::Budgets;
 use crate::limits::policy::LimitsConfig;
 
 static START: LazyLock<LuaScript> = LazyLock::new(|| {
@@ -89,45 +90,40 @@ impl Cache {
         let ends = now + RECORD_TTL;
         let phone = new.target.tier.phone_limit_args(limits, new.slot, &new.phone_key);
         let budgets = new.target.budgets(limits);
-        let call = START.call(now).keys(key(id));
-        if !self.is_cluster() {
-            let all = || phone.iter().chain(budgets.limits());
-            let call = call
-                .keys(all().map(|limit| limit.key.as_str()))
-                .keys(budgets.breaker_keys())
-                .arg(all().count())
-                .arg(budgets.has_breaker)
-                .arg(budgets.block)
-                .arg(ends.millis())
-                .limits(all());
-            let mut reply = self.run(new.write(call, &progress, ends)).await?;
-            let names: Vec<_> = all().map(|limit| limit.limit).collect();
-            status(&mut reply, &names, &self.metrics)?;
-            return Ok(progress);
-        }
-
-        let counted = self.take_budgets(&budgets, now).await?;
-        let call = call
-            .keys(phone.iter().map(|limit| limit.key.as_str()))
-            .arg(phone.len())
-            .arg(false)
+        // In a cluster, the keys of the budgets are elsewhere: they are taken before.
+        let counted = if self.is_cluster() {
+            self.take_budgets(&budgets, now).await?
+        } else {
+            CountedSend::default()
+        };
+        let here = (!self.is_cluster()).then_some(&budgets);
+        let taken: Vec<_> =
+            phone.iter().chain(here.into_iter().flat_map(Budgets::limits)).collect();
+        let call = START
+            .call(now)
+            .keys(key(id))
+            .keys(taken.iter().map(|limit| limit.key.as_str()))
+            .keys(here.into_iter().flat_map(Budgets::breaker_keys))
+            .arg(taken.len())
+            .arg(here.is_some_and(|budgets| budgets.has_breaker))
             .arg(budgets.block)
             .arg(ends.millis())
-            .limits(&phone);
-        let call = new.write(call, &progress, ends);
-        let mut reply = self.run(write_counted(call, &counted)).await?;
-        let names: Vec<_> = phone.iter().map(|limit| limit.limit).collect();
+            .limits(taken.iter().copied());
+        let call = write_counted(new.write(call, &progress, ends), &counted);
+        let mut reply = self.run(call).await?;
+        let names: Vec<_> = taken.iter().map(|limit| limit.limit).collect();
         match status(&mut reply, &names, &self.metrics) {
             Ok(_) => Ok(progress),
             Err(refusal) => {
-                self.give_back(&budgets, &counted, now).await;
+                if here.is_none() {
+                    self.give_back(&budgets, &counted, now).await;
+                }
                 Err(refusal)
             }
         }
     }
 }
 
-/// How the breaker counted the send, for the record.
 fn write_counted<'s>(call: ScriptCall<'s>, counted: &CountedSend) -> ScriptCall<'s> {
     if counted.minute.is_empty() {
         return call;

@@ -2,9 +2,8 @@
 
 use domain::phone::PhoneSlot;
 
-use super::record::tag;
 use crate::cache::sms_budgets::Budgets;
-use crate::limits::check::LimitArgs;
+use crate::limits::check::{LimitArgs, hash_tag};
 use crate::limits::policy::{Limit, LimitsConfig};
 
 /// Which limits count a verification.
@@ -59,7 +58,7 @@ impl RateLimitTier {
         slot: PhoneSlot,
         phone_key: &str,
     ) -> Vec<LimitArgs> {
-        let id = format!("{}:{phone_key}", tag(slot));
+        let id = format!("{}:{phone_key}", hash_tag(slot));
         let limits = self.phone_limits().into_iter().filter(|_| config.enabled);
         limits.map(|limit| LimitArgs::new(config, limit, &id)).collect()
     }
@@ -71,7 +70,7 @@ impl SmsTarget {
         // Strangers who use up the budget of a country do not block account owners.
         let uses_country = config.enabled && self.tier == RateLimitTier::Default;
         let is_sent = config.enabled && self.tier != RateLimitTier::Test;
-        let budget = |limit, tag: &str| LimitArgs::new(config, limit, &format!("{{{tag}}}"));
+        let budget = |limit, tag: &str| LimitArgs::new(config, limit, &hash_tag(tag));
         Budgets {
             country_limit: uses_country.then(|| budget(Limit::SmsPerCountry, &self.country)),
             global_limit: is_sent.then(|| budget(Limit::SmsGlobal, "all")),

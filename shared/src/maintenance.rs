@@ -18,8 +18,18 @@ const EVENT_RETENTION: Duration = Duration::from_hours(7 * 24);
 /// How long a used verification is kept. The verification itself lives for 15 minutes in Redis,
 /// and a Redis that is restored from a backup may be some days old.
 const VERIFICATION_RETENTION: Duration = Duration::from_hours(7 * 24);
-/// Statements of one run and table; the next run continues.
-const MAX_DELETE_BATCHES: usize = 50;
+/// How much a statement deletes, few enough that it takes milliseconds; and how many statements
+/// a run has for it. The next run continues.
+#[derive(Clone, Copy)]
+struct Batches {
+    size: i64,
+    most: usize,
+}
+
+/// Of the rows of a table.
+const ROWS: Batches = Batches { size: BATCH_ROWS, most: 50 };
+/// Of devices whose keys are deleted.
+const DEVICES: Batches = Batches { size: 500, most: 200 };
 
 /// Rows that a run deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,7 +65,7 @@ pub async fn delete_old_rows(
 ) -> Result<Deleted, StoreError> {
     let store = &core.store;
     let mut sessions = 0;
-    for _ in 0..MAX_DELETE_BATCHES {
+    for _ in 0..ROWS.most {
         let batch = store.delete_old_sessions(now - SESSION_RETENTION).await?;
         sessions += batch.deleted;
         if batch.is_last {
@@ -65,45 +75,39 @@ pub async fn delete_old_rows(
     let history = now - config.login_history;
     Ok(Deleted {
         sessions,
-        logins: in_batches(|| store.delete_old_logins(history)).await?,
-        events: in_batches(|| store.delete_delivered_events(now - EVENT_RETENTION)).await?,
-        verifications: in_batches(|| store.delete_used_verifications(now - VERIFICATION_RETENTION))
-            .await?,
+        logins: in_batches(ROWS, || store.delete_old_logins(history)).await?,
+        events: in_batches(ROWS, || store.delete_delivered_events(now - EVENT_RETENTION)).await?,
+        verifications: in_batches(ROWS, || {
+            store.delete_used_verifications(now - VERIFICATION_RETENTION)
+        })
+        .await?,
     })
 }
 
-/// Repeats a deletion until it finds less than a whole batch. Gives the number of rows.
-async fn in_batches<F>(delete: impl Fn() -> F) -> Result<i64, StoreError>
+/// Repeats a deletion until it finds less than a whole batch, of so many at most. Gives what it
+/// deleted.
+async fn in_batches<F>(
+    Batches { size, most }: Batches,
+    delete: impl Fn() -> F,
+) -> Result<i64, StoreError>
 where
     F: Future<Output = Result<i64, StoreError>>,
 {
     let mut deleted = 0;
-    for _ in 0..MAX_DELETE_BATCHES {
+    for _ in 0..most {
         let batch = delete().await?;
         deleted += batch;
-        if batch < BATCH_ROWS {
+        if batch < size {
             break;
         }
     }
     Ok(deleted)
 }
 
-/// Devices per statement: few enough that each takes milliseconds.
-const BATCH: i64 = 500;
-/// Statements of one run; the next run continues.
-const MAX_BATCHES: usize = 200;
-
 /// Deletes expired keys in batches, and stores the fleet's key statistics. Returns the number
 /// of devices whose keys were deleted.
 pub async fn clean_up_keys(core: &Core, now: Timestamp) -> Result<i64, StoreError> {
-    let mut cleaned = 0;
-    for _ in 0..MAX_BATCHES {
-        let batch = core.store.clean_up_keys(now, BATCH).await?;
-        cleaned += batch;
-        if batch < BATCH {
-            break;
-        }
-    }
+    let cleaned = in_batches(DEVICES, || core.store.clean_up_keys(now, DEVICES.size)).await?;
     let stats = core.store.key_stats().await?;
     let gauges = [
         ("auth_prekeys_unused", stats.prekeys),

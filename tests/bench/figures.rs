@@ -75,6 +75,12 @@ pub fn percentile(values: impl IntoIterator<Item = f64>, percent: usize) -> f64 
     values.get(rank).copied().unwrap_or_default()
 }
 
+/// The median of one figure of an operation over all rounds.
+#[must_use]
+pub fn median_of(samples: &Samples, name: &str, figure: impl Fn(&Sample) -> f64) -> f64 {
+    median(samples.get(name).into_iter().flatten().map(figure))
+}
+
 #[must_use]
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     percentile(values, 50)

@@ -1,6 +1,6 @@
 //! The medians of all rounds by operation, and the least that each operation must cost.
 
-use crate::figures::{Samples, median, percentile};
+use crate::figures::{Sample, Samples, median_of, percentile};
 use crate::trips::{Counted, Trips};
 
 /// An operation, with the least that it must do: how often a signature is verified and
@@ -60,16 +60,13 @@ pub struct Medians<'a> {
 impl Medians<'_> {
     /// Microseconds of CPU for one.
     pub fn cpu(&self, name: &str) -> f64 {
-        median(self.samples.get(name).into_iter().flatten().map(|sample| sample.cpu))
+        median_of(self.samples, name, |sample| sample.cpu)
     }
 
     /// Microseconds of Postgres' CPU, and of Redis', for one.
     pub fn stores(&self, name: &str) -> (f64, f64) {
-        let samples = || self.samples.get(name).into_iter().flatten();
-        (
-            median(samples().map(|sample| sample.postgres)),
-            median(samples().map(|sample| sample.redis)),
-        )
+        let of = |figure: fn(&Sample) -> f64| median_of(self.samples, name, figure);
+        (of(|sample| sample.postgres), of(|sample| sample.redis))
     }
 
     /// Milliseconds that this share of all requests did not exceed.

@@ -10,15 +10,12 @@ use shared::config::CoreConfig;
 use shared::http::extract::Caller;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::Ipv4Addr;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
+use tests::process::{self, Process};
 use tests::stores::Stores;
-use tokio::net::TcpListener;
 use tokio_postgres::types::Type;
 
 use crate::arguments::CONNECTIONS;
@@ -35,65 +32,32 @@ pub struct Usage {
     pub peak_memory: Option<u64>,
 }
 
-/// The running child. It ends when its stdin does, however we end.
+/// The running child.
 pub struct Server {
     pub port: u16,
     // One question at a time: the bench is one thread.
-    child: RefCell<Child>,
-    answers: RefCell<BufReader<ChildStdout>>,
+    process: RefCell<Process>,
 }
 
 impl Server {
     pub fn start(variables: &HashMap<String, String>) -> Self {
         let program = std::env::current_exe().expect("a program has a name");
-        let mut child = Command::new(program)
-            .arg("serve")
-            .envs(variables)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the bench starts itself");
-        let mut answers = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut line = String::new();
-        answers.read_line(&mut line).expect("the server tells its port");
-        let port = line.trim().parse().expect("a port");
-        Self { port, child: child.into(), answers: answers.into() }
+        let process = Process::start(&program, variables);
+        Self { port: process.port, process: process.into() }
     }
 
     pub fn usage(&self) -> Usage {
-        let mut child = self.child.borrow_mut();
-        let questions = child.stdin.as_mut().expect("a pipe");
-        questions.write_all(b"usage\n").expect("the server listens");
-        let mut line = String::new();
-        self.answers.borrow_mut().read_line(&mut line).expect("the server answers");
-        let (cpu, memory) = line.trim().split_once(' ').expect("two figures");
+        let line = self.process.borrow_mut().ask();
+        let (cpu, memory) = line.split_once(' ').expect("two figures");
         let cpu = Duration::from_nanos(cpu.parse().expect("nanoseconds"));
         Usage { cpu, peak_memory: memory.parse().ok() }
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Waiting closes its stdin first.
-        let _ = self.child.borrow_mut().wait();
-    }
-}
-
-/// The environment of the children. Limits on how often one may ask are lifted, and the
-/// answer to an OTP request tells its code: the message is sent all the same.
+/// The environment of the child.
 pub fn variables(stores: &Stores) -> HashMap<String, String> {
-    let mut variables: HashMap<_, _> = local::service::new_keys().into_iter().collect();
-    let ours = [
-        ("STAGE", "local"),
-        ("DATABASE_URL", &stores.database_url),
-        ("REDIS_URL", &stores.redis_url),
-        ("SMS_SENDER", "inbox"),
-        ("RATE_LIMITS", "off"),
-        ("ONE_TIME_KEYS_BURST", "1000000"),
-        ("DEMO_MODE", "true"),
-    ];
-    variables.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    variables
+    let more = [("SMS_SENDER", "inbox"), ("ONE_TIME_KEYS_BURST", "1000000")];
+    process::variables(&stores.database_url, &stores.redis_url, &more)
 }
 
 /// The child: serves until its stdin ends, and answers each line with what it has used.
@@ -108,29 +72,12 @@ pub async fn serve() {
     let core = state.core.clone();
     let router =
         local::service::router(state).merge(shared::http::serve(access, core)).merge(bare.router());
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-    println!("{}", listener.local_addr().expect("an address").port());
-    std::thread::spawn(|| {
-        for _ in std::io::stdin().lines().map_while(Result::ok) {
-            let memory = peak_memory().map_or_else(|| "-".to_owned(), |kb| kb.to_string());
-            println!("{} {memory}", process_cpu().as_nanos());
-        }
-        std::process::exit(0);
-    });
-    local::gateway::serve(
-        listener,
-        router,
-        local::service::set_client_connection,
-        std::future::pending(),
-    )
+    process::serve(router, || {
+        let memory = process::kilobytes("self", "VmHWM");
+        let memory = memory.map_or_else(|| "-".to_owned(), |kilobytes| kilobytes.to_string());
+        format!("{} {memory}", process_cpu().as_nanos())
+    })
     .await;
-}
-
-/// `VmHWM` of this process.
-fn peak_memory() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse().ok()
 }
 
 /// The access check, and nothing behind it.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use stores::{Options, Postgres};
-use tests::stores::{Stores, connect};
+use tests::stores::{connect, own_postgres};
 use tests::{Client, Keys, Service, Session};
 
 /// How often each operation is measured, after as many that warm up.
@@ -63,14 +63,7 @@ async fn start() -> Option<(Postgres, Bench)> {
         "-c",
         "autovacuum=off",
     ]);
-    let start = move || Postgres::start(&options);
-    let Ok(postgres) = tokio::task::spawn_blocking(start).await.unwrap() else {
-        return None;
-    };
-    let database_url = postgres.url("auth");
-    migrations::create_database(&database_url).await.expect("a database");
-    migrations::run(&database_url).await.expect("the migrations run");
-    let stores = Stores { database_url, ..Stores::fresh().await };
+    let (postgres, stores) = own_postgres(options).await.ok()?;
     let database = connect(&stores.database_url).await;
     database.batch_execute("CREATE EXTENSION pg_stat_statements").await.ok()?;
     let variables = [("RATE_LIMITS", "off"), ("DATABASE_POOL", "1")];

@@ -13,15 +13,8 @@ mod outages;
 mod repeats;
 mod scenarios;
 
-use stores::{Options, Redis};
 use tests::stores::Stores;
 use tests::{Proxy, Service};
-
-/// A Redis that no other test uses.
-pub async fn own_redis(options: Options) -> Redis {
-    let start = move || Redis::start(&options).expect("Redis starts");
-    tokio::task::spawn_blocking(start).await.expect("Redis starts")
-}
 
 /// A service that reaches the Redis at this URL through a proxy.
 pub async fn behind_proxy(redis_url: &str, variables: &[(&str, &str)]) -> (Proxy, Service) {

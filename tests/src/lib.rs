@@ -14,6 +14,7 @@
 //! | [`secrets`] | what no log line and no answer may hold, searched during the whole run |
 //! | [`twilio`] | a double of Twilio's HTTP API |
 //! | [`proxy`] | a TCP proxy before a store, which fails as networks do |
+//! | [`process`] | the service in a process of its own |
 //! | [`race`] | many requests at the same moment |
 //! | [`token`] | tokens taken apart, and put together as a forger would |
 
@@ -25,6 +26,7 @@ pub mod client;
 pub mod contract;
 pub mod invariants;
 pub mod keys;
+pub mod process;
 pub mod proxy;
 pub mod race;
 pub mod remote;

@@ -24,6 +24,11 @@ use crate::stores::{Stores, connect};
 /// The address that requests come from unless a test says otherwise.
 pub const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
 
+/// True once all of the service's connections to Postgres are idle or gone.
+pub const IDLE: &str =
+    "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+         AND application_name = 'auth' AND state <> 'idle')";
+
 /// A running service. Its clock stands still until [`Service::advance`].
 #[derive(Clone)]
 pub struct Service {
@@ -147,6 +152,21 @@ impl Service {
     pub async fn count(&self, query: &str) -> i64 {
         let client = connect(&self.stores.database_url).await;
         client.query_one(query, &[]).await.expect("a count").get(0)
+    }
+
+    /// Waits for a condition in the database that something else brings about.
+    ///
+    /// # Panics
+    /// If it is not true within 10 seconds, or the query fails.
+    pub async fn until(&self, query: &str) {
+        let client = connect(&self.stores.database_url).await;
+        for _ in 0..5_000 {
+            if client.query_one(query, &[]).await.expect("a condition").get(0) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        panic!("never true: {query}");
     }
 
     /// A look into the database: the rows of a query as JSON objects.

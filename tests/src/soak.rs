@@ -1,20 +1,16 @@
 //! The runs of `cargo soak`: kills, and traffic with outages. The tests run fewer kills.
 
 use shared::clock::{Clock, Rng};
-use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
-use std::net::Ipv4Addr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::app::{App, OUTLIVED, Seen};
 use crate::invariants;
+use crate::process::{self, Process};
 use crate::proxy::Proxy;
 use crate::remote::Remote;
 use crate::stores::Stores;
@@ -27,6 +23,8 @@ const TRAFFIC_APPS: usize = 16;
 const LONGEST_LIFE: u32 = 120;
 /// Names the file that the service logs to.
 const LOG: &str = "SOAK_LOG";
+/// A log of every request would be gigabytes.
+const QUIET: [(&str, &str); 1] = [("LOG_LEVEL", "warn")];
 /// What the service logs when Redis did not take a tombstone: the session then lives on for a
 /// minute, as the contract allows.
 const TOMBSTONE_FAILED: &str = "failed to write";
@@ -58,70 +56,7 @@ pub async fn serve() {
     let lookup = local::service::lookup(&local::instance::Variables::new());
     let state = local::service::ServiceState::read(lookup, Clock::System).await;
     let router = local::service::router(state.expect("a configuration"));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-    println!("{}", listener.local_addr().expect("an address").port());
-    // Ends with its parent, which holds the other end.
-    std::thread::spawn(|| {
-        for _ in std::io::stdin().lines().map_while(Result::ok) {}
-        std::process::exit(0);
-    });
-    let peer = local::service::set_client_connection;
-    local::gateway::serve(listener, router, peer, std::future::pending()).await;
-}
-
-/// A service in a process of its own.
-struct Process {
-    child: Child,
-    remote: Remote,
-}
-
-impl Process {
-    fn start(program: &Path, variables: &HashMap<String, String>) -> Self {
-        let mut child = Command::new(program)
-            .arg("serve")
-            .envs(variables)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the service starts");
-        let mut line = String::new();
-        let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
-        output.read_line(&mut line).expect("the service prints its port");
-        let remote = Remote::local(line.trim().parse().expect("a port"));
-        Self { child, remote }
-    }
-
-    /// Kilobytes in memory, where the system has /proc.
-    fn memory(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        line.split_whitespace().next()?.parse().ok()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // SIGKILL: nothing of it gets to run.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn variables(database_url: &str, redis_url: &str) -> HashMap<String, String> {
-    let mut variables: HashMap<String, String> = local::service::new_keys().into_iter().collect();
-    if let Some(public) = local::service::public_keys(&variables["JWT_KEYS"]) {
-        variables.insert("JWT_PUBLIC_KEYS".to_owned(), public);
-    }
-    let ours = [
-        ("STAGE", "local"),
-        ("DATABASE_URL", database_url),
-        ("REDIS_URL", redis_url),
-        ("RATE_LIMITS", "off"),
-        ("DEMO_MODE", "true"),
-        ("LOG_LEVEL", "warn"),
-    ];
-    variables.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    variables
+    process::serve(router, String::new).await;
 }
 
 /// Where the service is now: it has another port after each start.
@@ -188,16 +123,17 @@ impl Crowd {
 /// Kills the service that often, at random moments of its work.
 pub async fn kills(program: &Path, stores: &Stores, times: usize) -> Report {
     let log = std::env::temp_dir().join(format!("soak-{}.log", std::process::id()));
-    let mut variables = variables(&stores.database_url, &stores.redis_url);
+    let mut variables = process::variables(&stores.database_url, &stores.redis_url, &QUIET);
     variables.insert(LOG.to_owned(), log.to_string_lossy().into_owned());
     let mut process = Process::start(program, &variables);
-    let crowd = Crowd::start(process.remote, KILL_APPS, Duration::ZERO);
+    let crowd = Crowd::start(Remote::local(process.port), KILL_APPS, Duration::ZERO);
     for _ in 0..times {
         let life = Duration::from_millis(u64::from(Rng.next_u32() % LONGEST_LIFE));
         tokio::time::sleep(life).await;
         drop(process);
         process = Process::start(program, &variables);
-        *crowd.remote.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = process.remote;
+        *crowd.remote.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+            Remote::local(process.port);
     }
     // Requests that were under way when the last one was killed are over.
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -228,10 +164,10 @@ enum Outage {
 pub async fn traffic(program: &Path, stores: &Stores, length: Duration) -> Report {
     let (postgres, database_url) = Proxy::before(&stores.database_url).await;
     let (redis, redis_url) = Proxy::before(&stores.redis_url).await;
-    let process = Process::start(program, &variables(&database_url, &redis_url));
+    let process = Process::start(program, &process::variables(&database_url, &redis_url, &QUIET));
 
     // As fast as it goes for a while, then slower by pauses.
-    let warm = Crowd::start(process.remote, TRAFFIC_APPS, Duration::ZERO);
+    let warm = Crowd::start(Remote::local(process.port), TRAFFIC_APPS, Duration::ZERO);
     let (measured, began) = (Duration::from_secs(10), Instant::now());
     tokio::time::sleep(measured).await;
     let steps = warm.steps.load(Ordering::Relaxed);
@@ -246,8 +182,8 @@ pub async fn traffic(program: &Path, stores: &Stores, length: Duration) -> Repor
     let mut report = Report::default();
     report.violations.extend(warm.seen.violations());
 
-    let crowd = Crowd::start_at(process.remote, TRAFFIC_APPS, TRAFFIC_APPS, pause);
-    let (began, quiet) = (Instant::now(), process.memory());
+    let crowd = Crowd::start_at(Remote::local(process.port), TRAFFIC_APPS, TRAFFIC_APPS, pause);
+    let (began, quiet) = (Instant::now(), process.kilobytes("VmRSS"));
     let mut rounds = 0_u32;
     while began.elapsed() < length {
         tokio::time::sleep(Duration::from_secs(10)).await;
@@ -277,7 +213,7 @@ pub async fn traffic(program: &Path, stores: &Stores, length: Duration) -> Repor
         report.figures.push(format!("{name} {outage:?}: {} failures", failures.len()));
         rounds += 1;
     }
-    let (busy, steps) = (process.memory(), crowd.steps.load(Ordering::Relaxed));
+    let (busy, steps) = (process.kilobytes("VmRSS"), crowd.steps.load(Ordering::Relaxed));
     report.figures.push(format!("{most:.0} steps a second at most, {steps} taken at 70 %"));
     if let (Some(quiet), Some(busy)) = (quiet, busy) {
         report.figures.push(format!("memory: {quiet} kB at the beginning, {busy} kB at the end"));

@@ -1,7 +1,7 @@
 //! Postgres and Redis for this process: started with the first test that asks, stopped by
 //! their guards when the process ends. Each test gets a database of each for itself.
 
-use ::stores::{Options, Postgres, Redis};
+use ::stores::{Options, Postgres, Redis, StoreError};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -53,6 +53,27 @@ impl Stores {
         admin.batch_execute(&statement).await.expect("a database is copied");
         Self { database_url: servers.postgres.url(&name), redis_url: servers.redis.url(number) }
     }
+}
+
+/// A Redis that no other test uses, beside a fresh database.
+///
+/// # Panics
+/// If it does not start.
+pub async fn own_redis(options: Options) -> (Redis, Stores) {
+    let start = move || Redis::start(&options).expect("Redis starts");
+    let redis = tokio::task::spawn_blocking(start).await.expect("Redis starts");
+    let stores = Stores { redis_url: redis.url(0), ..Stores::fresh().await };
+    (redis, stores)
+}
+
+/// A Postgres that no other test uses, with a migrated database, beside a fresh Redis database.
+pub async fn own_postgres(options: Options) -> Result<(Postgres, Stores), StoreError> {
+    let start = move || Postgres::start(&options);
+    let postgres = tokio::task::spawn_blocking(start).await.expect("a start ends")?;
+    let database_url = postgres.url("auth");
+    migrations::create_database(&database_url).await.expect("a database");
+    migrations::run(&database_url).await.expect("the migrations run");
+    Ok((postgres, Stores { database_url, ..Stores::fresh().await }))
 }
 
 /// The `psql` that came with the Postgres of this process, or one on PATH.

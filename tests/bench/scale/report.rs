@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use tests::stores::Stores;
 
-use crate::figures::{Samples, median};
+use crate::figures::{Samples, median_of};
 
 /// The operations that are compared, with their titles.
 const OPERATIONS: [(&str, &str); 14] = [
@@ -83,15 +83,15 @@ pub fn render(
 }
 
 fn cpu(samples: &Samples, name: &str) -> f64 {
-    median(samples.get(name).into_iter().flatten().map(|sample| sample.cpu))
+    median_of(samples, name, |sample| sample.cpu)
 }
 
 fn postgres(samples: &Samples, name: &str) -> f64 {
-    median(samples.get(name).into_iter().flatten().map(|sample| sample.postgres))
+    median_of(samples, name, |sample| sample.postgres)
 }
 
 fn redis_cpu(samples: &Samples, name: &str) -> f64 {
-    median(samples.get(name).into_iter().flatten().map(|sample| sample.redis))
+    median_of(samples, name, |sample| sample.redis)
 }
 
 fn measured(text: &mut String, accounts: u32, [empty, full]: [&Samples; 2]) -> std::fmt::Result {

@@ -3,6 +3,7 @@
 
 use super::{PHONE, unlimited, written};
 use serde_json::json;
+use tests::service::IDLE;
 use tests::stores::connect;
 use tests::{Reply, Service, Session};
 use tokio::task::JoinHandle;
@@ -26,34 +27,13 @@ impl Held {
     }
 }
 
-/// Waits for a condition that another process brings about.
-async fn until(service: &Service, query: &str) {
-    let client = connect(&service.stores.database_url).await;
-    for _ in 0..20_000 {
-        if client.query_one(query, &[]).await.unwrap().get(0) {
-            return;
-        }
-    }
-    panic!("never true: {query}");
-}
-
 /// Begins a request and waits until its statement stands before the lock.
 async fn blocked(service: &Service, purpose: &str, id: &str) -> JoinHandle<Reply> {
     let (client, path) = (service.client(), format!("/auth/v1/{purpose}"));
     let body = json!({ "verificationId": id, "deviceId": "phone-1" });
     let request = tokio::spawn(async move { client.post(&path, body).await });
-    until(service, &format!("SELECT EXISTS ({BLOCKED})")).await;
+    service.until(&format!("SELECT EXISTS ({BLOCKED})")).await;
     request
-}
-
-/// All of the service's connections are idle or gone.
-async fn settled(service: &Service) {
-    until(
-        service,
-        "SELECT NOT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
-           AND application_name = 'auth' AND state <> 'idle')",
-    )
-    .await;
 }
 
 /// A service where the purpose makes sense, and a verification for it.
@@ -87,7 +67,7 @@ async fn a_connection_killed_half_way_leaves_no_row_and_a_usable_verification() 
             let reply = request.await.unwrap();
             reply.refused(503, "unavailable");
             held.release().await;
-            settled(&service).await;
+            service.until(IDLE).await;
             assert_eq!(written(&service).await, before, "{purpose}, {table}: a row is left");
             works_again(&service, purpose, &id).await;
         }
@@ -105,7 +85,7 @@ async fn a_function_killed_half_way_leaves_no_row_and_a_usable_verification() {
         request.abort();
         assert!(request.await.unwrap_err().is_cancelled());
         held.release().await;
-        settled(&service).await;
+        service.until(IDLE).await;
         assert_eq!(written(&service).await, before, "{purpose}: a row came later");
         works_again(&service, purpose, &id).await;
     }
@@ -121,7 +101,7 @@ async fn a_registration_given_up_as_too_slow_does_not_come_true_later() {
         let reply = blocked(&service, purpose, &id).await.await.unwrap();
         reply.refused(503, "unavailable");
         held.release().await;
-        settled(&service).await;
+        service.until(IDLE).await;
         assert_eq!(written(&service).await, before, "{purpose}: a row came later");
         works_again(&service, purpose, &id).await;
     }

@@ -4,26 +4,17 @@
 
 use super::{PHONE, behind_proxy, refreshed};
 use std::time::Duration;
-use stores::{Options, Postgres};
-use tests::stores::{Stores, connect};
+use stores::Options;
+use tests::service::IDLE;
+use tests::stores::{connect, own_postgres};
 use tests::{Proxy, Service};
 
 const POOL: usize = 8;
 
-/// Statements of the service that run at the server.
-const RUNNING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-     AND application_name = 'auth' AND state <> 'idle'";
-
-/// Waits until nothing of the service runs at the server any more.
-async fn until_quiet(service: &Service) {
-    for _ in 0..100 {
-        if service.count(RUNNING).await == 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("a statement that was given up still runs");
-}
+/// Whether a statement of the service runs at the server.
+const RUNNING: &str =
+    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+         AND application_name = 'auth' AND state <> 'idle')";
 
 /// Holds the rows of all sessions.
 async fn hold_sessions(service: &Service) -> tokio_postgres::Client {
@@ -38,7 +29,7 @@ async fn a_statement_that_is_given_up_does_not_run_on() {
     let session = service.client().sign_up(PHONE).await;
     let holder = hold_sessions(&service).await;
     service.client().refresh(&session.refresh).await.refused(503, "unavailable");
-    until_quiet(&service).await;
+    service.until(IDLE).await;
     holder.batch_execute("ROLLBACK").await.unwrap();
     // It was not exchanged meanwhile: the token is still of the newest generation.
     assert_eq!(service.count("SELECT sum(generation) FROM auth.sessions").await, 0);
@@ -53,14 +44,12 @@ async fn the_server_itself_ends_what_nobody_waits_for() {
     let holder = hold_sessions(&service).await;
     let client = service.client();
     let request = tokio::spawn(async move { client.refresh(&session.refresh).await });
-    while service.count(RUNNING).await == 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    service.until(RUNNING).await;
     proxy.swallow_new(true);
     proxy.keep_store_side(true);
     proxy.silence();
     request.await.unwrap().refused(503, "unavailable");
-    until_quiet(&service).await;
+    service.until(IDLE).await;
     holder.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(service.count("SELECT sum(generation) FROM auth.sessions").await, 0);
 }
@@ -76,16 +65,14 @@ async fn a_transaction_whose_client_is_gone_frees_its_rows() {
     let client = service.client();
     let body = serde_json::json!({ "verificationId": id, "deviceId": "phone-2" });
     let request = tokio::spawn(async move { client.post("/auth/v1/login", body).await });
-    while service.count(RUNNING).await == 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    service.until(RUNNING).await;
     proxy.swallow_new(true);
     proxy.keep_store_side(true);
     proxy.silence();
     // The lock statement is answered, and nobody hears it.
     holder.batch_execute("ROLLBACK").await.unwrap();
     request.await.unwrap().refused(503, "unavailable");
-    until_quiet(&service).await;
+    service.until(IDLE).await;
     let free = "SELECT count(*) FROM (SELECT FROM auth.users_auth FOR UPDATE NOWAIT) u";
     assert_eq!(service.count(free).await, 1);
     assert_eq!(service.count("SELECT count(*) FROM auth.sessions").await, 1);
@@ -93,13 +80,8 @@ async fn a_transaction_whose_client_is_gone_frees_its_rows() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_that_stands_still_holds_no_more_connections_than_the_pool() {
-    let start = || Postgres::start(&Options::ephemeral()).expect("Postgres starts");
-    let postgres = tokio::task::spawn_blocking(start).await.unwrap();
-    let database_url = postgres.url("auth");
-    migrations::create_database(&database_url).await.expect("a database");
-    migrations::run(&database_url).await.expect("the migrations run");
-    let (proxy, url) = Proxy::before(&database_url).await;
-    let stores = Stores { database_url, ..Stores::fresh().await };
+    let (postgres, stores) = own_postgres(Options::ephemeral()).await.expect("Postgres starts");
+    let (proxy, url) = Proxy::before(&stores.database_url).await;
     let pool = POOL.to_string();
     let variables = [("DATABASE_URL", url.as_str()), ("DATABASE_POOL", &pool)];
     let service = Service::over(stores, &variables).await;

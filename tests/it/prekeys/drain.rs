@@ -4,9 +4,9 @@
 use super::{ALICE, BOB, CAROL, KEYS, LAST_RESORT, Person, ids, low_news, unlimited};
 use serde_json::json;
 use std::time::Duration;
-use stores::{Options, Redis};
+use stores::Options;
 use tests::Service;
-use tests::stores::{Stores, connect};
+use tests::stores::{connect, own_redis};
 
 #[tokio::test]
 async fn one_caller_in_a_loop_leaves_keys_for_strangers() {
@@ -223,9 +223,7 @@ async fn who_asks_for_thousands_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_bundles_come_without_one_time_keys() {
-    let start = || Redis::start(&Options::ephemeral()).expect("Redis starts");
-    let mut redis = tokio::task::spawn_blocking(start).await.unwrap();
-    let stores = Stores { redis_url: redis.url(0), ..Stores::fresh().await };
+    let (mut redis, stores) = own_redis(Options::ephemeral()).await;
     let service = Service::over(stores, &[("RATE_LIMITS", "off")]).await;
     let bob = Person::new(&service, BOB, 5, 5).await;
     let alice = Person::new(&service, ALICE, 0, 0).await;

@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tests::Service;
 use tests::race::{alone, together};
+use tests::service::IDLE;
 use tests::stores::Stores;
 
 const UNBOUNDED: [(&str, &str); 2] = [("RATE_LIMITS", "off"), ("ONE_TIME_KEYS_BURST", "1000000")];
@@ -193,9 +194,7 @@ async fn a_killed_process_loses_at_most_the_key_it_was_taking() {
         takers.into_iter().map(Taker::taken).collect()
     };
     let taken = tokio::task::spawn_blocking(taken).await.unwrap();
-    let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-         AND application_name = 'auth' AND state <> 'idle'";
-    while service.count(busy).await > 0 {}
+    service.until(IDLE).await;
 
     let lost = service.count(used).await;
     let told: Vec<_> = taken.concat().into_iter().filter_map(|(id, _)| id).collect();

@@ -1,11 +1,11 @@
 //! Lost connections to Redis. A request fails only if a new connection does not help.
 
-use super::{behind_proxy, own_redis};
+use super::behind_proxy;
 use serde_json::json;
 use std::time::{Duration, Instant};
 use stores::Options;
 use tests::race::together;
-use tests::stores::Stores;
+use tests::stores::{Stores, own_redis};
 use tests::{Proxy, Service};
 
 const PHONE: &str = "+33612345678";
@@ -127,7 +127,8 @@ async fn slow_answers_are_waited_for_within_the_deadline() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_server_behind_the_same_name_is_used_at_once() {
-    let (one, two) = (own_redis(Options::ephemeral()).await, own_redis(Options::ephemeral()).await);
+    let ((one, _), (two, _)) =
+        (own_redis(Options::ephemeral()).await, own_redis(Options::ephemeral()).await);
     let (proxy, service) = behind_proxy(&one.url(0), &[]).await;
     verify(&service).await;
     for lose in [Proxy::reset, Proxy::silence] {
@@ -145,7 +146,8 @@ async fn another_server_behind_the_same_name_is_used_at_once() {
 /// A master that became a replica keeps its connections and refuses to write.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_became_read_only_is_left_for_the_new_master() {
-    let (old, new) = (own_redis(Options::ephemeral()).await, own_redis(Options::ephemeral()).await);
+    let ((old, _), (new, _)) =
+        (own_redis(Options::ephemeral()).await, own_redis(Options::ephemeral()).await);
     let (proxy, service) = behind_proxy(&old.url(0), &[]).await;
     verify(&service).await;
     let demote = redis::Client::open(old.url(0)).unwrap();

@@ -1,11 +1,10 @@
 //! The table "When a store is down" of ARCHITECTURE.md, its column for Redis, line by line:
 //! Redis is killed or hangs. And what is lost when Redis is emptied, restarted or evicts.
 
-use super::own_redis;
 use crate::verify::{ask, id_of, resend, status};
 use serde_json::{Value, json};
 use stores::{Options, Redis};
-use tests::stores::Stores;
+use tests::stores::own_redis;
 use tests::{Client, Keys, Reply, Service, Session};
 
 const ALICE: &str = "+33612345678";
@@ -27,8 +26,7 @@ struct Before {
 
 impl Before {
     async fn new(options: Options) -> Self {
-        let redis = own_redis(options).await;
-        let stores = Stores { redis_url: redis.url(0), ..Stores::fresh().await };
+        let (redis, stores) = own_redis(options).await;
         let service = Service::over(stores, &[]).await;
         let (client, keys) = (service.client(), Keys::new());
         let alice = client.sign_up_with(ALICE, keys.bundle(1..9, 1..9)).await;

@@ -2,28 +2,20 @@
 //! refused and how, and that nothing needs a new process. Each test has its own servers.
 
 use super::{PHONE, assert_alive, assert_ended, cache_key, logout, logout_all};
+use ::stores::{Options, Postgres, Redis};
 use serde_json::json;
 use std::time::Duration;
-use stores::{Options, Postgres, Redis};
-use tests::stores::Stores;
+use tests::stores::{self, Stores};
 use tests::{Reply, Service};
 
 async fn own_redis() -> (Redis, Stores) {
-    let start = || Redis::start(&Options::ephemeral()).expect("Redis starts");
-    let redis = tokio::task::spawn_blocking(start).await.unwrap();
-    let stores = Stores { redis_url: redis.url(0), ..Stores::fresh().await };
-    (redis, stores)
+    stores::own_redis(Options::ephemeral()).await
 }
 
 async fn own_postgres() -> (Postgres, Stores) {
     // What it has answered, it must not forget when it crashes.
     let options = Options::ephemeral().arguments(["-c", "synchronous_commit=on"]);
-    let start = move || Postgres::start(&options).expect("Postgres starts");
-    let postgres = tokio::task::spawn_blocking(start).await.unwrap();
-    let database_url = postgres.url("auth");
-    migrations::create_database(&database_url).await.expect("a database");
-    migrations::run(&database_url).await.expect("the migrations run");
-    (postgres, Stores { database_url, ..Stores::fresh().await })
+    stores::own_postgres(options).await.expect("Postgres starts")
 }
 
 /// Refused for now, and said when to come again.

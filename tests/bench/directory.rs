@@ -108,6 +108,18 @@ impl Directory {
             once(begin_on("register", phone, code, Some(bundle)))
         });
         let sessions = measure("register_keys", asks.collect()).await;
+
+        // With EC keys alone.
+        let phones: Vec<String> = numbers.take(accounts.div_ceil(RARE)).map(phone).collect();
+        let asks = phones.iter().map(|phone| once(request("register", phone, phone)));
+        let codes = measure("keys_request", asks.collect()).await;
+        let asks = phones.iter().zip(&codes).map(|(p, code)| once(confirm("register", p, code)));
+        measure("keys_confirm", asks.collect()).await;
+        let asks = phones.iter().zip(&codes).map(|(phone, code)| {
+            let bundle = Keys::new().bundle(ids(0), 1..1);
+            once(begin_on("register", phone, code, Some(bundle)))
+        });
+        measure("register_ec", asks.collect()).await;
         let access: Vec<&str> = sessions.iter().map(|s| text(s, "accessToken")).collect();
 
         let asks = access.iter().zip(&keys).map(|(access, keys)| {

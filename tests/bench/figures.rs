@@ -12,6 +12,8 @@ pub struct Sample {
     /// CPU time of Postgres and of Redis for it, in microseconds.
     pub postgres: f64,
     pub redis: f64,
+    /// Of Postgres, what its connections alone used.
+    pub connections: f64,
     /// From request to answer, each; empty where nothing was sent.
     pub latencies: Vec<Duration>,
 }

@@ -124,8 +124,9 @@ impl Load {
         let cpu = micros(server.usage().cpu.saturating_sub(before), count);
         let of = |after: Duration, before| micros(after.saturating_sub(before), count);
         let postgres = of(stores.postgres, stores_before.postgres);
+        let connections = of(stores.connections, stores_before.connections);
         let redis = of(stores.redis, stores_before.redis);
-        (answers, Sample { cpu, postgres, redis, latencies })
+        (answers, Sample { cpu, postgres, redis, connections, latencies })
     }
 }
 

@@ -15,6 +15,7 @@
 //! | [`operations`] | what is asked: an account's way from its first code to its logout |
 //! | [`directory`] | and of the key directory: bundles, uploads |
 //! | [`psql`] | the statement behind a bundle, in plain psql |
+//! | [`pgbench`] | bare statements in pgbench |
 //! | [`floors`] | bare cryptography, and the service's own steps without HTTP |
 //! | [`trips`] | round trips to each store, counted in this process |
 //! | [`start`] | cold starts: a child for each |
@@ -29,6 +30,7 @@ mod floors;
 mod load;
 mod medians;
 mod operations;
+mod pgbench;
 mod psql;
 mod scale;
 mod server;
@@ -43,6 +45,7 @@ use arguments::{Arguments, CONNECTIONS, Child};
 use directory::Directory;
 use figures::Samples;
 use load::Load;
+use pgbench::Pgbench;
 use psql::Psql;
 use server::{Server, variables};
 
@@ -75,9 +78,11 @@ async fn bench(arguments: &Arguments) {
     let accounts = arguments.accounts;
     let directory = Directory::open(&stores.database_url, &mut loads[0], &mut numbers).await;
     let psql = Psql::find(&stores.database_url).await;
+    let pgbench = Pgbench::find(&stores.database_url);
     for round in 0..=arguments.rounds {
         eprintln!("bench: round {round} of {}", arguments.rounds);
         let mut bare = floors.round().await;
+        bare.extend(pgbench.round());
         directory.stock(accounts).await;
         bare.extend(psql.round(&directory, accounts / 2).await);
         for (samples, load) in samples.iter_mut().zip(&mut loads) {

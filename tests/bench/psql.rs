@@ -27,7 +27,11 @@ pub struct Psql {
 impl Psql {
     pub async fn find(database_url: &str) -> Self {
         let client = tests::stores::connect(database_url).await;
-        Self { url: database_url.to_owned(), program: tests::stores::psql(), client }
+        Self {
+            url: database_url.to_owned(),
+            program: tests::stores::postgres_program("psql"),
+            client,
+        }
     }
 
     /// What measures.

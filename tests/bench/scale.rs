@@ -15,11 +15,13 @@ use crate::figures::Samples;
 use crate::load::Load;
 use crate::operations;
 use crate::server::{Server, variables};
-use report::Table;
+use report::{Report, Table};
 
 const FILL: &str = include_str!("scale/fill.sql");
 /// Accounts that are written by one transaction.
 const BATCH: u32 = 100_000;
+/// Enough for the filled database's indexes, as a server of its own would have.
+const SETTINGS: [&str; 4] = ["-c", "shared_buffers=2GB", "-c", "max_wal_size=8GB"];
 
 /// A database with its service.
 struct Side {
@@ -50,11 +52,13 @@ impl Side {
 }
 
 pub async fn run(filled: u32, rounds: usize, accounts: usize, write: bool) {
+    let start = || tests::stores::start_with(&SETTINGS);
+    tokio::task::spawn_blocking(start).await.expect("the servers start");
     let mut numbers = 0..;
     let mut empty = Side::start(&mut numbers).await;
     let mut full = Side::start(&mut numbers).await;
     fill(&full.stores, filled).await;
-    let tables = tables(&full.stores).await;
+    let (tables, pages) = (tables(&full.stores).await, pages(&full.stores).await);
     for side in [&mut empty, &mut full] {
         // The gateway has closed connections that were idle for so long.
         side.load = Load::connect(side.server.port, CONNECTIONS[0]).await;
@@ -70,7 +74,15 @@ pub async fn run(filled: u32, rounds: usize, accounts: usize, write: bool) {
         }
     }
     let redis = report::redis_entries(&full.stores).await;
-    let text = report::render(filled, [&empty.samples, &full.samples], &tables, &redis);
+    let report = Report {
+        accounts: filled,
+        empty: &empty.samples,
+        full: &full.samples,
+        tables: &tables,
+        pages,
+        redis: &redis,
+    };
+    let text = report.render();
     println!("{text}");
     if write {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/scale.md");
@@ -105,4 +117,13 @@ async fn tables(stores: &Stores) -> Vec<Table> {
         bytes: row.get(2),
     };
     rows.iter().map(table).collect()
+}
+
+/// Pages of EC keys, and of Kyber keys.
+async fn pages(stores: &Stores) -> [f64; 2] {
+    let count = "SELECT count(*) FILTER (WHERE kind = 1)::float8,
+                        count(*) FILTER (WHERE kind = 2)::float8 FROM auth.prekey_pages";
+    let client = connect(&stores.database_url).await;
+    let row = client.query_one(count, &[]).await.expect("a count");
+    [row.get(0), row.get(1)]
 }

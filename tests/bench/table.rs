@@ -161,6 +161,15 @@ fn floors(text: &mut String, [busy, alone]: &[Medians<'_>; 2]) -> std::fmt::Resu
         };
         writeln!(text, "| {title} | {:.1} | {:.1} |", above(busy), above(alone))?;
     }
+    let (select, update) = (busy.stores("pgbench_select").0, busy.stores("pgbench_update").0);
+    if update > 0.0 {
+        writeln!(
+            text,
+            "\nPostgres uses {select:.0} µs of CPU for a `SELECT 1` and {update:.0} µs for a guarded \
+             `UPDATE` of one row in pgbench, with prepared statements and {} connections.",
+            CONNECTIONS[0]
+        )?;
+    }
     writeln!(
         text,
         "\n| step of the service, without HTTP | CPU, µs | floor, µs | ratio |\n|---|--:|--:|--:|"

@@ -22,10 +22,23 @@ static NEXT: AtomicU16 = AtomicU16::new(1);
 const TEMPLATE_NAME: &str = "auth_template";
 
 fn servers() -> &'static Servers {
-    SERVERS.get_or_init(|| Servers {
-        postgres: Postgres::start(&Options::ephemeral()).expect("Postgres starts"),
+    SERVERS.get_or_init(|| start(&[]))
+}
+
+fn start(postgres: &[&str]) -> Servers {
+    let options = Options::ephemeral().arguments(postgres.iter().copied());
+    Servers {
+        postgres: Postgres::start(&options).expect("Postgres starts"),
         redis: Redis::start(&Options::ephemeral()).expect("Redis starts"),
-    })
+    }
+}
+
+/// Starts the servers of this process with these arguments for Postgres.
+///
+/// # Panics
+/// If they run already.
+pub fn start_with(postgres: &[&str]) {
+    assert!(SERVERS.set(start(postgres)).is_ok(), "the servers run already");
 }
 
 /// Addresses of a migrated, empty database and an empty Redis database.
@@ -76,21 +89,23 @@ pub async fn own_postgres(options: Options) -> Result<(Postgres, Stores), StoreE
     Ok((postgres, Stores { database_url, ..Stores::fresh().await }))
 }
 
-/// The `psql` that came with the Postgres of this process, or one on PATH.
+/// A program that came with the Postgres of this process, or one on PATH.
 #[must_use]
-pub fn psql() -> Option<PathBuf> {
-    servers().postgres.psql()
+pub fn postgres_program(name: &str) -> Option<PathBuf> {
+    servers().postgres.program(name)
 }
 
 /// CPU time that a server has used so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ServerCpu {
+    /// Of all processes of Postgres, those that have ended included.
     pub postgres: Duration,
+    /// Of open connections alone: without autovacuum, checkpoints and the WAL writer.
+    pub connections: Duration,
     pub redis: Duration,
 }
 
-/// What the servers of this process have used, where the system has /proc. Connections of
-/// Postgres that have been closed are not counted.
+/// What the servers of this process have used, where the system has /proc.
 #[must_use]
 pub fn server_cpu() -> ServerCpu {
     let Servers { postgres, redis } = servers();
@@ -99,10 +114,32 @@ pub fn server_cpu() -> ServerCpu {
         let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;
         text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
     };
-    ServerCpu {
-        postgres: postgres.processes().into_iter().filter_map(of).sum(),
+    // Postgres writes what a process does into its title: of a connection, the client's address.
+    let is_connection = |pid: u32| {
+        let title = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&title).contains(" 127.0.0.1(")
+    };
+    let mut cpu = ServerCpu {
+        postgres: ended_children_cpu(postgres.pid()).unwrap_or_default(),
+        connections: Duration::ZERO,
         redis: of(redis.pid()).unwrap_or_default(),
+    };
+    for (pid, used) in postgres.processes().into_iter().filter_map(|pid| Some((pid, of(pid)?))) {
+        cpu.postgres += used;
+        if is_connection(pid) {
+            cpu.connections += used;
+        }
     }
+    cpu
+}
+
+/// CPU time of the children of a process that have ended, in hundredths of a second.
+fn ended_children_cpu(pid: u32) -> Option<Duration> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The program's name is in brackets and may hold anything. Fields 16 and 17 of the line.
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace().skip(13);
+    let mut ticks = || fields.next()?.parse::<u64>().ok();
+    Some(Duration::from_millis(10 * (ticks()? + ticks()?)))
 }
 
 /// A connection for looking at, or meddling with, a database.

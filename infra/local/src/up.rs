@@ -179,7 +179,7 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
         log,
         database_url: database_url.to_owned(),
         redis_url: redis_url.to_owned(),
-        psql: stores.postgres.as_ref().and_then(Postgres::psql),
+        psql: stores.postgres.as_ref().and_then(|postgres| postgres.program("psql")),
         postgres: stores.postgres.as_ref().map(|server| StoreState {
             port: server.port(),
             pid: server.pid(),

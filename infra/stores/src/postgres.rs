@@ -135,10 +135,10 @@ impl Postgres {
         !self.guard.has_exited()
     }
 
-    /// The `psql` that came with it, or one on PATH.
+    /// A program that came with it, or one on PATH.
     #[must_use]
-    pub fn psql(&self) -> Option<PathBuf> {
-        find::beside_or_on_path(&self.server.found.program, "psql")
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        find::beside_or_on_path(&self.server.found.program, name)
     }
 
     /// Stops it as a crash does: connections break, and no checkpoint is written.

@@ -57,7 +57,7 @@ INSERT INTO auth.kyber_last_resort_prekeys (device_id, id, key_id, key_hash, pub
 SELECT pg_temp.id(2, n), pg_temp.id(7, n), 1, substring(sha256(int8send(n)) FOR 16),
        substring(decode(repeat(md5(n::text), 99), 'hex') FOR 1569),
        translate(encode(sha512(int8send(n)), 'base64'), E'\n', ''), now()
-  FROM filled_device WHERE n % 100 = 0;
+  FROM filled_device WHERE (hashint8(n) & 2147483647) % 100 = 0;
 
 INSERT INTO auth.prekey_pages (user_id, device_id, kind, identity_id, next, count, width,
                                arrived_at, hashes, keys)
@@ -65,7 +65,7 @@ SELECT pg_temp.id(1, account), pg_temp.id(2, n), k.kind, pg_temp.id(5, n), 30, 1
        substring(decode(repeat(md5(n::text), 100), 'hex') FOR 1600),
        substring(decode(repeat(md5(n::text), 100 * k.width / 16 + 1), 'hex') FOR 100 * k.width)
   FROM filled_device
-  JOIN (VALUES (1, 38, 10), (2, 1638, 100)) AS k (kind, width, one_of) ON n % k.one_of = 0;
+  JOIN (VALUES (1, 38, 10), (2, 1638, 100)) AS k (kind, width, one_of) ON (hashint8(n) & 2147483647) % k.one_of = 0;
 
 INSERT INTO auth.used_prekeys (user_id, kind, key_hash)
 SELECT pg_temp.id(1, n), 1, substring(sha256(int8send(4 * n + k)) FOR 16)

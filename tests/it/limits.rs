@@ -90,7 +90,7 @@ async fn of_forty_refreshes_at_once_ten_are_let_through() {
     let sandbox = service.sandbox().await;
     let _ = sandbox.client().get(JWKS).await.expect(200);
     let requests = (0..40).map(|n: u32| {
-        let edge = if n % 2 == 0 { &service } else { &sandbox };
+        let edge = if n.is_multiple_of(2) { &service } else { &sandbox };
         let (client, token) = (edge.client(), session.refresh.clone());
         async move { client.refresh(&token).await }
     });
@@ -197,7 +197,7 @@ async fn of_forty_requests_at_once_an_ended_session_is_answered_ten() {
     // First the tombstone says that it has ended, then only the row.
     for _ in 0..2 {
         let requests = (0..40).map(|n: u32| {
-            let edge = if n % 2 == 0 { &service } else { &sandbox };
+            let edge = if n.is_multiple_of(2) { &service } else { &sandbox };
             let (client, token) = (edge.client(), session.access.clone());
             async move { client.ws_token(&token).await }
         });

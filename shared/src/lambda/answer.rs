@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 pub struct Answer {
     status_code: u16,
     headers: BTreeMap<String, String>,
+    /// The format has it, and `cargo lambda watch` insists on it. This service sets no cookie.
+    cookies: [&'static str; 0],
     body: String,
     is_base64_encoded: bool,
 }
@@ -42,5 +44,5 @@ pub(super) async fn answer(response: Response) -> Answer {
         Ok(text) => (text.to_owned(), false),
         Err(_) => (BASE64.encode(&bytes), true),
     };
-    Answer { status_code: parts.status.as_u16(), headers, body, is_base64_encoded }
+    Answer { status_code: parts.status.as_u16(), headers, cookies: [], body, is_base64_encoded }
 }

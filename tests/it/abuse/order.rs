@@ -96,7 +96,7 @@ async fn junk_captchas_from_one_address_at_once_reach_the_captcha_ten_times() {
     let counted = Counted::start().await;
     let sandbox = counted.service.sandbox().await;
     let requests = (0..60_u32).map(|n| {
-        let edge = if n % 2 == 0 { &counted.service } else { &sandbox };
+        let edge = if n.is_multiple_of(2) { &counted.service } else { &sandbox };
         let client = edge.client();
         async move { ask(&client, &french(n, 0), json!("junk")).await }
     });

@@ -5,8 +5,14 @@ use super::{Sandbox, answer, event_with, invoke, reply};
 use crate::sources::read_json;
 use axum::body::Body;
 use http::{HeaderValue, Method, Request};
+use lambda_runtime::{Context, LambdaEvent};
+use proptest::prelude::*;
 use serde_json::{Value, json};
+use shared::core::Core;
+use std::sync::LazyLock;
+use tests::stores::Stores;
 use tests::{Reply, Service};
+use tower::ServiceExt as _;
 
 /// A recorded event for another path.
 fn event_at(id: &str, path: &str, query: &str) -> Value {
@@ -251,6 +257,68 @@ async fn an_event_of_another_format_gets_one_clean_refusal() {
     }
     let _ = invoke(&service, "platform", &good).await.expect(200);
 }
+
+/// Texts that a parser of paths, queries and headers may stumble over.
+fn awkward() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        prop::sample::select(
+            &["%", "/", "?", "#", "\"", "<", ">", "\\", ":", "@", "//", "%zz", "%ff", "{"][..]
+        )
+        .prop_map(str::to_owned),
+        any::<char>().prop_map(String::from),
+        "[ -~]{0,8}",
+    ];
+    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_event_ends_its_sandbox(
+        paths in prop::collection::vec(awkward(), 2),
+        headers in prop::collection::vec((awkward(), awkward()), 0..4),
+        known in prop::sample::select(&["host", "authorization", "x-forwarded-proto", "content-type"][..]),
+        method in prop_oneof![Just("POST".to_owned()), awkward()],
+        body in prop::option::of(awkward()),
+        is_base64 in any::<bool>(),
+    ) {
+        let mut event = read_json("events/login_user.json");
+        let prefix = if is_base64 { "/auth/v1/verify/" } else { "" };
+        event["rawPath"] = json!(format!("{prefix}{}", paths[0]));
+        event["rawQueryString"] = json!(paths[1]);
+        for (name, value) in headers {
+            event["headers"][known] = json!(&value);
+            event["headers"][name] = json!(value);
+        }
+        event["requestContext"]["http"]["method"] = json!(method);
+        event["body"] = json!(body);
+        event["isBase64Encoded"] = json!(is_base64);
+        let routes = axum::Router::new().route(
+            "/auth/v1/verify/{id}",
+            axum::routing::any(async |body: axum::body::Bytes| body),
+        );
+        let answered = RUNTIME.block_on(async {
+            let sandbox = shared::lambda::service(routes, CORE.clone());
+            sandbox.oneshot(LambdaEvent::new(event, Context::default())).await.unwrap()
+        });
+        let reply = reply(&serde_json::to_value(answered).unwrap());
+        prop_assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
+        prop_assert!(!reply.header("x-request-id").unwrap().is_empty());
+    }
+}
+
+static RUNTIME: LazyLock<tokio::runtime::Runtime> =
+    LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
+
+/// Of a service whose stores are never asked.
+static CORE: LazyLock<Core> = LazyLock::new(|| {
+    let nowhere = Stores {
+        database_url: "postgres://auth@127.0.0.1:1/auth".to_owned(),
+        redis_url: "redis://127.0.0.1:1/0".to_owned(),
+    };
+    RUNTIME.block_on(Service::over(nowhere, &[])).state.core
+});
 
 /// Who has no address shares one with all that have none, and none is made of headers.
 #[tokio::test]

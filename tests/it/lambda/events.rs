@@ -272,7 +272,7 @@ fn awkward() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
     #[test]
     fn no_event_ends_its_sandbox(
@@ -298,8 +298,9 @@ proptest! {
             "/auth/v1/verify/{id}",
             axum::routing::any(async |body: axum::body::Bytes| body),
         );
+        let core = CORE.clone();
         let answered = RUNTIME.block_on(async {
-            let sandbox = shared::lambda::service(routes, CORE.clone());
+            let sandbox = shared::lambda::service(routes, core);
             sandbox.oneshot(LambdaEvent::new(event, Context::default())).await.unwrap()
         });
         let reply = reply(&serde_json::to_value(answered).unwrap());

@@ -142,8 +142,9 @@ limits! {
     RefreshPerSession = "refresh_session", 30 / MINUTE, Session, FailOpen, Hidden;
     /// Requests to bearer routes.
     BearerPerAccount = "bearer_account", 300 / MINUTE, Account, FailOpen, Shown;
-    /// Requests to bearer routes by a session that Redis does not know to be alive. One that
-    /// has ended spends nothing of its account, which is not its own any more.
+    /// Requests to bearer routes by a session that Redis does not know to be alive. A token of
+    /// an ended session therefore spends nothing of its account. No lower than the limit of
+    /// accounts: a live session is counted here too, until Redis knows it.
     BearerPerSession = "bearer_session", 300 / MINUTE, Session, FailOpen, Hidden;
     /// Uploads of keys. Each may hold 300 kB that replace the last upload.
     KeyUploadPerAccount = "key_upload_account", 100 / HOUR, Account, FailOpen, Shown;

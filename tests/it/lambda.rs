@@ -18,6 +18,7 @@ use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
+use tests::proof::{ISSUER, prove};
 use tests::{Keys, Reply, Service, Session, contract};
 use tokio::sync::{Mutex, mpsc};
 use tower::ServiceExt as _;
@@ -385,8 +386,9 @@ async fn a_number_signs_up_through_the_runtimes_own_loop() {
 
     let mut login = Sandbox::start("login", &variables).await;
     let keys = Keys::new().bundle(1..3, 1..3);
-    let register =
-        event_with("register_user", &json!({ "verificationId": id, "signalKeyBundle": keys }));
+    let mut body = json!({ "verificationId": id, "signalKeyBundle": keys });
+    prove(ISSUER, &mut body);
+    let register = event_with("register_user", &body);
     let session = Session::from_reply(&login.invoke(&register).await.expect(201));
 
     let mut tokens = Sandbox::start("tokens", &variables).await;

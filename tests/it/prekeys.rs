@@ -2,8 +2,11 @@
 //! same one-time key as another.
 
 mod bundles;
+mod big_answers;
 mod devices;
 mod drain;
+mod fresh_proof;
+mod identity_proof;
 mod kills;
 mod legacy;
 mod lifecycle;

@@ -84,7 +84,8 @@ def sign_up(port, local):
     proof = {"verificationId": verification, "signalKeyBundle": bundle}
     registered = expect(201, port, "POST", "/auth/v1/register", proof)
     tokens = registered.json()
-    check(tokens.keys() == {"accessToken", "refreshToken", "userId", "deviceId"}, f"register: {tokens.keys()}")
+    names = {"accessToken", "refreshToken", "expiresIn", "refreshExpiresIn", "userId", "deviceId"}
+    check(tokens.keys() == names | {"installationId", "signalDeviceId"}, f"register: {tokens.keys()}")
     check("no-store" in registered.headers.get("Cache-Control", ""), "register may be stored by caches")
     expect(400, port, "POST", "/auth/v1/register", {"verificationId": verification})
 

@@ -7,6 +7,7 @@ use shared::clock::Rng;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::keys::Keys;
+use crate::proof::{ISSUER, prove};
 use crate::remote::{Answer, Remote};
 
 /// A bearer route that changes nothing.
@@ -177,6 +178,7 @@ impl App {
         if purpose == "register" || Rng.next_u32().is_multiple_of(4) {
             body["signalKeyBundle"] = self.keys.bundle(self.ids(20), self.ids(5));
             self.next_key += 20;
+            prove(ISSUER, &mut body);
         }
         match self.post(remote, &format!("/auth/v1/{purpose}"), body).await {
             Some(answer) if answer.status.is_success() => {

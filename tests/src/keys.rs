@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use shared::clock::Rng;
 use std::ops::Range;
 
+use crate::proof;
+
 const KYBER_PRIME: u16 = 3329;
 
 /// The keys of one device. Two with the same seed are the same.
@@ -23,7 +25,10 @@ impl Keys {
     #[must_use]
     pub fn new() -> Self {
         let seed: [u8; 32] = Rng.bytes();
-        Self { seed, registration: 1 + u32::from(u16::from_le_bytes([seed[0], seed[1]])) % 16380 }
+        let registration = 1 + u32::from(u16::from_le_bytes([seed[0], seed[1]])) % 16380;
+        let keys = Self { seed, registration };
+        proof::remember(&keys);
+        keys
     }
 
     /// The identity key in Montgomery form is that of an Ed25519 key; its sign travels in the
@@ -105,7 +110,8 @@ impl Keys {
         ids.map(|id| self.kyber_prekey(id)).collect()
     }
 
-    /// A `signalKeyBundle`: signed prekey 1, last resort 1,000,000, and these one-time keys.
+    /// A `signalKeyBundle`: signed prekey 1, last resort 1,000,000, and these one-time keys. The
+    /// proof of possession comes with the verification that it is sent for ([`proof::prove`]).
     #[must_use]
     pub fn bundle(&self, prekeys: Range<i64>, kyber_prekeys: Range<i64>) -> Value {
         json!({

@@ -3,6 +3,7 @@
 
 use axum::extract::{FromRef, FromRequestParts};
 use domain::principal::Principal;
+use domain::time::Timestamp;
 use http::request::Parts;
 use http::{HeaderMap, header};
 use tracing::Span;
@@ -17,6 +18,7 @@ use crate::http::problem::{Code, Problem};
 use crate::limits::{Limit, RateLimitCheck};
 use crate::telemetry::ErrorChain;
 use crate::tokens::TokenVerifier;
+use crate::tokens::verify::Access;
 
 /// The user, session and device behind a request.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +76,7 @@ where
 /// A token whose signature and claims hold, before its session is checked. Only
 /// [`VerifiedToken::authorize`] gives the principal.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct VerifiedToken(Principal);
+pub(super) struct VerifiedToken(Access);
 
 impl VerifiedToken {
     /// Verifies the bearer token. A request without a good one is counted by its address.
@@ -89,15 +91,18 @@ impl VerifiedToken {
             Some(token) => verifier.verify_access(token, context.now()).map_err(Problem::from),
         };
         match verified {
-            Ok(access) => Ok(Self::of(access.principal)),
+            Ok(access) => {
+                let session = access.principal.session;
+                Span::current().record("session_id", tracing::field::display(session));
+                Ok(Self(access))
+            }
             Err(problem) => Err(refuse_by_address(core, context, problem).await),
         }
     }
 
-    /// The token of a principal that a verifier returned.
-    pub(super) fn of(principal: Principal) -> Self {
-        Span::current().record("session_id", tracing::field::display(principal.session));
-        Self(principal)
+    /// When it was issued, to the second.
+    pub(super) const fn issued_at(&self) -> Timestamp {
+        self.0.issued_at
     }
 
     /// Counts the account's request, takes its quotas of these targets, and checks that its
@@ -109,7 +114,7 @@ impl VerifiedToken {
         limits: &[Limit],
         targets: &[(Limit, Uuid)],
     ) -> Result<(Principal, Vec<bool>), Problem> {
-        let principal = self.0;
+        let principal = self.0.principal;
         let limits = [&[Limit::BearerPerAccount], limits].concat();
         let check = directory_check(core, context, &limits, &principal.user.to_string(), targets);
         let session = Some((principal.user, principal.session));

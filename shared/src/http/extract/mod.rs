@@ -5,6 +5,7 @@
 //! | file | arguments |
 //! |---|---|
 //! | [`auth`] | `Caller`, `KeyUploadCaller`: a valid access token of a live session |
+//! | [`fresh_proof`] | `FreshCaller`: a young token; with a proof of the number, a `FreshProof` |
 //! | [`directory`] | `DirectoryCaller`: a caller of the key directory, with quotas of one-time keys |
 //! | [`rate_limit`] | `RateLimited`: a public request, counted by its address |
 //! | [`json`] | `ValidatedJson`: a checked body |
@@ -16,6 +17,7 @@
 
 pub mod auth;
 pub mod directory;
+pub mod fresh_proof;
 pub mod json;
 mod json_object;
 pub mod path;
@@ -23,6 +25,7 @@ pub mod rate_limit;
 
 pub use auth::{Caller, KeyUploadCaller};
 pub use directory::DirectoryCaller;
+pub use fresh_proof::FreshCaller;
 pub use json::ValidatedJson;
 pub use json_object::JsonObject;
 pub use path::PathIds;

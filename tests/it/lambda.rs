@@ -113,10 +113,20 @@ async fn the_recorded_keys_are_taken_and_found_when_those_who_ask_exist() {
     let service = Service::start().await;
     let client = service.client();
     let (alice, bob) = ("+33612345678", "+33698765432");
+    let signer = Keys::recorded();
     let recorded = |id: &str, verification: &str| {
         let event = read_json(&format!("events/{id}.json"));
         let mut body: Value = serde_json::from_str(event["body"].as_str().unwrap()).unwrap();
+        let remove_proof =
+            |body: &mut Value| body["signalKeyBundle"].as_object_mut().unwrap().remove("identityProof");
+        // The recorded proof is for the recorded verification.
+        let proof = remove_proof(&mut body);
+        prove(ISSUER, &mut body);
+        assert_eq!(body["signalKeyBundle"].get("identityProof"), proof.as_ref());
+        remove_proof(&mut body);
         body["verificationId"] = json!(verification);
+        prove(ISSUER, &mut body);
+        assert_eq!(body["signalKeyBundle"]["identityKey"], signer.identity());
         event_with(id, &body)
     };
     let id = client.verified("register", alice).await;

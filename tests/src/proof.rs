@@ -6,28 +6,12 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use serde_json::Value;
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use uuid::Uuid;
 
 use crate::keys::Keys;
 
 /// The issuer of a service that was not told another.
 pub const ISSUER: &str = "whispr-auth";
-
-/// All keys that tests have made, by their public identity key.
-static MADE: Mutex<Option<HashMap<Vec<u8>, Keys>>> = Mutex::new(None);
-
-/// Keeps keys, so that they can sign for their bundles.
-pub(crate) fn remember(keys: &Keys) {
-    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-    made.get_or_insert_default().insert(keys.identity_bytes(), keys.clone());
-}
-
-fn owner(identity: &[u8]) -> Option<Keys> {
-    let made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-    made.as_ref()?.get(identity).cloned()
-}
 
 /// Adds the proof to the bundle of a register or log-in, if it has none, for the verification that
 /// the body names.
@@ -37,7 +21,7 @@ pub fn prove(issuer: &str, body: &mut Value) {
         return;
     }
     let id = body["verificationId"].as_str().and_then(|id| Uuid::try_parse(id).ok());
-    let keys = curve_bytes(&bundle["identityKey"]).and_then(|identity| owner(&identity));
+    let keys = curve_bytes(&bundle["identityKey"]).and_then(|identity| Keys::made(&identity));
     if let (Some(keys), Some(id)) = (keys, id)
         && let Some(message) = message(issuer, &id, bundle)
     {

@@ -117,8 +117,9 @@ async fn the_recorded_keys_are_taken_and_found_when_those_who_ask_exist() {
     let recorded = |id: &str, verification: &str| {
         let event = read_json(&format!("events/{id}.json"));
         let mut body: Value = serde_json::from_str(event["body"].as_str().unwrap()).unwrap();
-        let remove_proof =
-            |body: &mut Value| body["signalKeyBundle"].as_object_mut().unwrap().remove("identityProof");
+        let remove_proof = |body: &mut Value| {
+            body["signalKeyBundle"].as_object_mut().unwrap().remove("identityProof")
+        };
         // The recorded proof is for the recorded verification.
         let proof = remove_proof(&mut body);
         prove(ISSUER, &mut body);

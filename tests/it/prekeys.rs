@@ -1,8 +1,8 @@
 //! The key directory: what is taken in, who is handed what, and that nobody is handed the
 //! same one-time key as another.
 
-mod bundles;
 mod big_answers;
+mod bundles;
 mod devices;
 mod drain;
 mod fresh_proof;

@@ -191,8 +191,13 @@ mod tests {
             let named = Fingerprint::parse(text).unwrap().as_device_id();
             assert_eq!(named.map(|id| id.to_string()).as_deref(), Some(id));
         }
-        for other in ["phone-1", &id.replace('-', ""), &format!("{{{id}}}"), &id.replace('a', "g")] {
-            assert_eq!(Fingerprint::parse(other.to_owned()).unwrap().as_device_id(), None, "{other}");
+        for other in ["phone-1", &id.replace('-', ""), &format!("{{{id}}}"), &id.replace('a', "g")]
+        {
+            assert_eq!(
+                Fingerprint::parse(other.to_owned()).unwrap().as_device_id(),
+                None,
+                "{other}"
+            );
         }
     }
 

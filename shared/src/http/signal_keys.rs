@@ -223,8 +223,7 @@ pub fn verify_bundle(
             return Err(Problem::with_errors(Code::KyberLastResortRequired, errors));
         }
         if keys.proof.is_none() {
-            let error =
-                FieldError::new("signalKeyBundle.identityProof", "required", "is required");
+            let error = FieldError::new("signalKeyBundle.identityProof", "required", "is required");
             return Err(Problem::with_errors(Code::IdentityProofRequired, vec![error]));
         }
     }

@@ -110,10 +110,8 @@ async fn the_answers_name_the_device_in_each_way_and_say_how_long_tokens_live() 
     let id = client.verified("login", PHONE).await;
     let silent = log_in(&client, json!({ "verificationId": id })).await.expect(200).json();
     assert_eq!(silent.get("signalDeviceId"), None);
-    let stored = Session {
-        device: silent["deviceId"].as_str().unwrap().to_owned(),
-        ..Session::default()
-    };
+    let stored =
+        Session { device: silent["deviceId"].as_str().unwrap().to_owned(), ..Session::default() };
     let row = device(&service, &stored).await;
     assert_eq!(silent["installationId"], row["device_fingerprint"]);
 
@@ -216,12 +214,14 @@ async fn a_device_that_comes_back_is_verified_only_by_an_earlier_token() {
     let first = client.sign_up(PHONE).await;
     let other = client.sign_up(OTHER_PHONE).await;
     let version = async || {
-        let query = "SELECT device_list_version FROM auth.users_auth WHERE phone_number = '+33612345678'";
+        let query =
+            "SELECT device_list_version FROM auth.users_auth WHERE phone_number = '+33612345678'";
         service.count(query).await
     };
     let come_back = async |token: Option<&str>| {
         let id = client.verified("login", PHONE).await;
-        let body = json!({ "verificationId": id, "deviceId": first.device, "previousToken": token });
+        let body =
+            json!({ "verificationId": id, "deviceId": first.device, "previousToken": token });
         Session::from_reply(&log_in(&client, body).await.expect(200))
     };
     let verified = async || device(&service, &first).await["is_verified"] == true;

@@ -66,7 +66,10 @@ async fn ask(person: &Person, users: &[String]) -> (Vec<String>, Vec<String>) {
     let mut devices = Vec::new();
     let answered = answer["users"].as_array().unwrap();
     let order: Vec<_> = answered.iter().map(|of| of["userId"].as_str().unwrap()).collect();
-    assert_eq!([&order[..], &remaining.iter().map(String::as_str).collect::<Vec<_>>()].concat(), users);
+    assert_eq!(
+        [&order[..], &remaining.iter().map(String::as_str).collect::<Vec<_>>()].concat(),
+        users
+    );
     for of in answered {
         let bundles = of["devices"].as_array().unwrap();
         assert_eq!(bundles.len(), DEVICES);

@@ -257,9 +257,8 @@ async fn a_verification_is_used_by_a_log_in_or_by_a_proof() {
             let code = reply.json()["code"].as_str().unwrap_or_default().to_owned();
             ["fresh_proof_required", "verification_invalid"].contains(&code.as_str())
         }));
-        let used = format!(
-            "SELECT count(*) FROM auth.used_verifications WHERE verification_id = '{id}'"
-        );
+        let used =
+            format!("SELECT count(*) FROM auth.used_verifications WHERE verification_id = '{id}'");
         assert_eq!(service.count(&used).await, 1);
     }
 }

@@ -8,8 +8,8 @@ use shared::audit::{AuditEntry, SecurityEvent};
 use shared::clock::date_time;
 use shared::http::context::RequestContext;
 use shared::http::extract::DirectoryCaller;
-use shared::http::extract::fresh_proof::{FreshCaller, ProofFields, forget_verification};
 use shared::http::extract::directory::NoTarget;
+use shared::http::extract::fresh_proof::{FreshCaller, ProofFields, forget_verification};
 use shared::http::problem::{Code, Problem};
 use shared::store::keys::{Deletion, KeyStatus};
 

@@ -55,8 +55,7 @@ impl Validate for ProofFields {
     type Wire = ProofRequest;
 
     fn validate(wire: ProofRequest, errors: &mut ValidationErrors) -> Option<Self> {
-        let id =
-            errors.optional("proofVerificationId", wire.proof_verification_id, |id| uuid(&id));
+        let id = errors.optional("proofVerificationId", wire.proof_verification_id, |id| uuid(&id));
         Some(Self { verification: id.map(VerificationId::from_uuid) })
     }
 }

@@ -156,7 +156,9 @@ static TAKE_DEVICE_BUNDLE: LazyStatement = LazyStatement::new(|| {
 /// Of all devices of a user but the one that is `left_out`.
 static TAKE_USER_BUNDLES: LazyStatement = LazyStatement::new(|| {
     let from = "(SELECT :one_time::bool AS one_time, 1::int8 AS users) w
-             JOIN auth.identity_keys i ON i.user_id = :user AND i.device_id <> :left_out";
+            CROSS JOIN LATERAL (
+              SELECT k.* FROM auth.identity_keys k
+               WHERE k.user_id = :user AND k.device_id <> :left_out OFFSET 0) i";
     let own = [("user", Type::UUID), ("one_time", Type::BOOL), ("left_out", Type::UUID)];
     Statement::new("take_user_bundles", &take(from), [&own[..], &TYPES].concat())
 });

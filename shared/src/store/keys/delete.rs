@@ -46,8 +46,14 @@ pub(super) const TYPES: [(&str, Type); 4] =
 
 /// The user's own deletion, by a fresh proof. `keys` and `device` are conditions on the identity
 /// keys and on the devices.
-fn delete_own(name: &'static str, keys: &str, device: &str, own: &[(&'static str, Type)]) -> Statement {
-    let has_device = format!("EXISTS (SELECT FROM auth.devices WHERE user_id = :user AND {device})");
+fn delete_own(
+    name: &'static str,
+    keys: &str,
+    device: &str,
+    own: &[(&'static str, Type)],
+) -> Statement {
+    let has_device =
+        format!("EXISTS (SELECT FROM auth.devices WHERE user_id = :user AND {device})");
     let sql = delete(
         &format!("{},", consume_proof(&has_device)),
         &format!("{keys} AND EXISTS (SELECT FROM proven)"),

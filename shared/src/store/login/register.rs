@@ -82,8 +82,7 @@ async fn register(
         if !published? {
             return transaction.rollback(LoginOutcome::LastResortClash).await;
         }
-        let (device, installation) =
-            (*login.device.as_uuid(), login.details.fingerprint.clone());
+        let (device, installation) = (*login.device.as_uuid(), login.details.fingerprint.clone());
         let completed =
             LoginCompleted::new(user_id, device, installation, signal_device_id, Vec::new());
         return transaction.commit(LoginOutcome::Completed(completed)).await;

@@ -29,7 +29,9 @@ WITH target AS MATERIALIZED (
                   s.signature AS signed_signature, s.expires_at, w.users,
                   w.one_time AND coalesce(s.expires_at > $4, false) AS may_take
              FROM (SELECT $2::bool AS one_time, 1::int8 AS users) w
-             JOIN auth.identity_keys i ON i.user_id = $1 AND i.device_id <> $3
+            CROSS JOIN LATERAL (
+              SELECT k.* FROM auth.identity_keys k
+               WHERE k.user_id = $1 AND k.device_id <> $3 OFFSET 0) i
              LEFT JOIN LATERAL (
                SELECT k.* FROM auth.signed_prekeys k WHERE k.device_id = i.device_id
                OFFSET 0) s ON true),

@@ -338,7 +338,7 @@ async fn upkeep_tells_the_fleets_figures() {
         "auth_prekeys_unused 24",
         "auth_kyber_prekeys_unused 2",
         "auth_key_devices 2",
-        "auth_key_devices_low 1",
+        "auth_key_devices_low 2",
         "auth_key_devices_empty 1",
         &at,
         "# TYPE auth_prekey_bundles_total counter",

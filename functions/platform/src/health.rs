@@ -5,13 +5,16 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
-use shared::endpoints;
 use shared::http::openapi::Head;
+use shared::{endpoints, problems};
 use std::future::Future;
 use std::time::Duration;
 use utoipa::ToSchema;
 
 use crate::state::PlatformState;
+
+// The one refusal that comes before any route.
+problems!(HealthProblems: [OriginUnverified]);
 
 endpoints!(PlatformState, Head::Answered; check_health, check_liveness, check_readiness);
 
@@ -20,7 +23,7 @@ const PROBE_DEADLINE: Duration = Duration::from_millis(1800);
 
 /// Check that the stores respond.
 #[utoipa::path(get, path = "/auth/v1/health", tag = "platform",
-    responses((status = 200, body = Health), (status = 503, body = Health, headers(("Retry-After" = String, description = "Whole seconds to wait.")))))]
+    responses((status = 200, body = Health), (status = 503, body = Health, headers(("Retry-After" = String, description = "Whole seconds to wait."))), HealthProblems))]
 async fn check_health(State(state): State<PlatformState>) -> Response {
     let (database, redis) = probe(&state).await;
     match (database, redis) {
@@ -31,14 +34,14 @@ async fn check_health(State(state): State<PlatformState>) -> Response {
 
 /// Check that the function runs.
 #[utoipa::path(get, path = "/auth/v1/health/live", tag = "platform",
-    responses((status = 200, body = Health)))]
+    responses((status = 200, body = Health), HealthProblems))]
 async fn check_liveness() -> Json<Health> {
     Json(Health { status: "alive" })
 }
 
 /// Check each store. Answers within 2 seconds.
 #[utoipa::path(get, path = "/auth/v1/health/ready", tag = "platform",
-    responses((status = 200, body = Readiness), (status = 503, body = Readiness, headers(("Retry-After" = String, description = "Whole seconds to wait.")))))]
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness, headers(("Retry-After" = String, description = "Whole seconds to wait."))), HealthProblems))]
 async fn check_readiness(State(state): State<PlatformState>) -> Response {
     let (database, redis) = probe(&state).await;
     let answer = |status| Readiness { status, database, redis, sms: "unchecked" };

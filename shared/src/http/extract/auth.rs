@@ -11,14 +11,13 @@ use uuid::Uuid;
 
 use super::rate_limit::refuse_by_address;
 use crate::cache::CacheError;
-use crate::cache::session::CachedSessionState;
+use crate::cache::session::{Access, CachedSessionState};
 use crate::core::Core;
 use crate::http::context::RequestContext;
 use crate::http::problem::{Code, Problem};
 use crate::limits::{Limit, RateLimitCheck};
 use crate::telemetry::ErrorChain;
 use crate::tokens::TokenVerifier;
-use crate::tokens::verify::Access;
 
 /// The user, session and device behind a request.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +75,11 @@ where
 /// A token whose signature and claims hold, before its session is checked. Only
 /// [`VerifiedToken::authorize`] gives the principal.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct VerifiedToken(Access);
+pub(super) struct VerifiedToken {
+    principal: Principal,
+    /// To the second.
+    issued_at: Timestamp,
+}
 
 impl VerifiedToken {
     /// Verifies the bearer token. A request without a good one is counted by its address.
@@ -94,7 +97,7 @@ impl VerifiedToken {
             Ok(access) => {
                 let session = access.principal.session;
                 Span::current().record("session_id", tracing::field::display(session));
-                Ok(Self(access))
+                Ok(Self { principal: access.principal, issued_at: access.issued_at })
             }
             Err(problem) => Err(refuse_by_address(core, context, problem).await),
         }
@@ -102,11 +105,12 @@ impl VerifiedToken {
 
     /// When it was issued, to the second.
     pub(super) const fn issued_at(&self) -> Timestamp {
-        self.0.issued_at
+        self.issued_at
     }
 
     /// Counts the account's request, takes its quotas of these targets, and checks that its
-    /// session is alive: one round trip to Redis, and one to Postgres if Redis has no entry.
+    /// session is alive: one round trip to Redis. If Redis has no entry, one to Postgres and
+    /// a second to Redis. A session that has ended spends nothing of its account.
     pub(super) async fn authorize(
         self,
         core: &Core,
@@ -114,38 +118,35 @@ impl VerifiedToken {
         limits: &[Limit],
         targets: &[(Limit, Uuid)],
     ) -> Result<(Principal, Vec<bool>), Problem> {
-        let principal = self.0.principal;
+        let Self { principal, .. } = self;
+        let (user, session) = (principal.user, principal.session);
+        let account = user.to_string();
         let limits = [&[Limit::BearerPerAccount], limits].concat();
-        let check = directory_check(core, context, &limits, &principal.user.to_string(), targets);
-        let session = Some((principal.user, principal.session));
-        let (alive, quotas) = match core.cache.check_access(session, &check).await {
-            Ok(access) => match access.session {
-                CachedSessionState::Alive => (true, access.quotas),
-                CachedSessionState::Ended => (false, access.quotas),
-                CachedSessionState::Unknown => {
-                    let alive = core.store.is_session_alive(principal, context.now()).await?;
-                    if alive {
-                        cache_session(core, principal).await;
-                    }
-                    (alive, access.quotas)
+        let check = directory_check(core, context, &limits, &account, targets).with_session(
+            &core.config.limits,
+            &account,
+            session,
+        );
+        let is_alive = || core.store.is_session_alive(principal, context.now());
+        let access = match core.cache.check_access(Some((user, session)), &check).await {
+            Ok(Access { session: CachedSessionState::Unknown, .. }) => {
+                if !is_alive().await? {
+                    return Err(Problem::new(Code::SessionEnded));
                 }
-            },
+                core.cache.check_live_access(user, session, &check).await
+            }
+            access => access,
+        };
+        let (alive, quotas) = match access {
+            Ok(access) => (access.session == CachedSessionState::Alive, access.quotas),
             Err(limited @ CacheError::Limited { .. }) => return Err(limited.into()),
             // The row decides, so that nobody is signed out because Redis is down.
             Err(error) => {
                 tracing::warn!(error = %ErrorChain(&error), "failed to read a cached session");
-                let alive = core.store.is_session_alive(principal, context.now()).await?;
-                (alive, no_quotas(targets))
+                (is_alive().await?, no_quotas(targets))
             }
         };
         if alive { Ok((principal, quotas)) } else { Err(Problem::new(Code::SessionEnded)) }
-    }
-}
-
-/// Without its cache entry, the row of the session is read again.
-async fn cache_session(core: &Core, principal: Principal) {
-    if let Err(error) = core.cache.cache_session(principal.user, principal.session).await {
-        tracing::warn!(error = %ErrorChain(&error), "failed to cache a session");
     }
 }
 

@@ -35,6 +35,9 @@ CREATE TABLE auth.identity_keys (
   -- The same key in its one form: an identity is that of one device of one user.
   identity              bytea NOT NULL CONSTRAINT identity_keys_identity UNIQUE
                         CHECK (octet_length(identity) = 33),
+  -- Whether the client showed that it has the private half. Clients that cannot show it may be
+  -- admitted (LEGACY_CLIENTS); their claim ends when another user shows it.
+  proven                boolean NOT NULL DEFAULT false,
   registration_id       integer CHECK (registration_id BETWEEN 1 AND 16380),
   -- Sealed by the client; this service cannot open it, and no route takes one yet.
   private_key_encrypted bytea,

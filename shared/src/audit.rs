@@ -25,6 +25,8 @@ pub enum SecurityEvent {
     PhoneLocked,
     IdentityKeyChanged,
     KeysDeleted,
+    /// Another account showed that the identity key is its own; this one never had.
+    IdentityKeyLost,
 }
 
 impl SecurityEvent {
@@ -39,6 +41,7 @@ impl SecurityEvent {
             Self::PhoneLocked => "phone_locked",
             Self::IdentityKeyChanged => "identity_key_changed",
             Self::KeysDeleted => "keys_deleted",
+            Self::IdentityKeyLost => "identity_key_lost",
         }
     }
 }

@@ -2,6 +2,7 @@
 //! the logout, and beside them the bare handlers.
 
 use serde_json::{Value, json};
+use tests::proof::{ISSUER, prove};
 
 use crate::figures::Sample;
 use crate::load::{Ask, Errand, Load, once};
@@ -127,6 +128,7 @@ pub fn begin_on(purpose: &str, device: &str, code: &Value, keys: Option<Value>) 
     });
     if let Some(keys) = keys {
         body["signalKeyBundle"] = keys;
+        prove(ISSUER, &mut body);
     }
     Ask::post(format!("/auth/v1/{purpose}"), body)
 }

@@ -24,6 +24,7 @@ use http::{Method, Request, header};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use tests::contract::DOCUMENT;
+use tests::proof::{ISSUER, prove};
 use tests::{Client, Keys, Reply, Service, Session, stores};
 
 use crate::verify::{OTHER_PHONE, PHONE, keys as redis_keys, phone};
@@ -64,7 +65,8 @@ impl Field {
 
     /// Whether it is a key or signature: one that is not valid is 422.
     pub fn is_key(&self) -> bool {
-        ["identityKey", "publicKey", "signature"].iter().any(|name| self.place.ends_with(name))
+        let names = ["identityKey", "identityProof", "publicKey", "signature"];
+        names.iter().any(|name| self.place.ends_with(name))
     }
 
     /// Where it stands, as a JSON pointer.
@@ -201,7 +203,9 @@ pub fn operations_with_body() -> impl Iterator<Item = (Operation, Vec<Field>)> {
 /// The same, those last that end what the others need.
 pub fn operations_in_good_order() -> Vec<(Operation, Vec<Field>)> {
     let mut all: Vec<_> = operations_with_body().collect();
-    all.sort_by_key(|(operation, _)| operation.path.ends_with("/logout"));
+    all.sort_by_key(|(operation, _)| {
+        (operation.path.ends_with("/logout"), operation.method == Method::DELETE)
+    });
     all
 }
 
@@ -259,9 +263,15 @@ impl Fixture {
             "userId" => &self.session.user,
             "deviceType" => "ios",
             "deviceId" | "deviceName" | "model" | "osVersion" | "appVersion" | "fcmToken"
-            | "apnsToken" | "challenge" => "a text",
+            | "apnsToken" | "challenge" | "installationId" => "a text",
             // Of another device: an identity key belongs to one.
-            "signalKeyBundle" => return Keys::new().bundle(1..4, 1..3),
+            "signalKeyBundle" => {
+                let (id, bundle) = (&self.confirmed[purpose], Keys::new().bundle(1..4, 1..3));
+                let mut body = json!({ "verificationId": id, "signalKeyBundle": bundle });
+                prove(ISSUER, &mut body);
+                return body["signalKeyBundle"].take();
+            }
+            "proofVerificationId" => &self.confirmed[1],
             "preKeys" => return keys.prekeys(11..14).into(),
             "kyberPreKeys" => return keys.kyber_prekeys(11..13).into(),
             "userIds" => return json!([self.session.user]),

@@ -27,7 +27,16 @@ async fn a_number_signs_up_refreshes_logs_out_and_logs_in() {
     let register = json!({ "verificationId": id, "deviceId": "phone-1", "deviceType": "ios" });
     let reply = client.post("/auth/v1/register", register).await.expect(201);
     let keys: Vec<_> = reply.json().as_object().unwrap().keys().cloned().collect();
-    assert_eq!(keys, ["accessToken", "deviceId", "refreshToken", "userId"]);
+    let expected = [
+        "accessToken",
+        "deviceId",
+        "expiresIn",
+        "installationId",
+        "refreshExpiresIn",
+        "refreshToken",
+        "userId",
+    ];
+    assert_eq!(keys, expected);
     let first = Session::from_reply(&reply);
     assert_eq!(service.count("SELECT count(*) FROM auth.users_auth").await, 1);
     assert_eq!(service.count("SELECT count(*) FROM auth.devices WHERE is_verified").await, 1);

@@ -20,6 +20,7 @@ use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
+use tests::proof::{ISSUER, prove};
 use tests::{Keys, Reply, Service, Session, contract};
 use tokio::sync::{Mutex, mpsc};
 use tower::ServiceExt as _;
@@ -121,10 +122,21 @@ async fn the_recorded_keys_are_taken_and_found_when_those_who_ask_exist() {
     let service = Service::start().await;
     let client = service.client();
     let (alice, bob) = ("+33612345678", "+33698765432");
+    let signer = Keys::recorded();
     let recorded = |id: &str, verification: &str| {
         let event = read_json(&format!("events/{id}.json"));
         let mut body: Value = serde_json::from_str(event["body"].as_str().unwrap()).unwrap();
+        let remove_proof = |body: &mut Value| {
+            body["signalKeyBundle"].as_object_mut().unwrap().remove("identityProof")
+        };
+        // The recorded proof is for the recorded verification.
+        let proof = remove_proof(&mut body);
+        prove(ISSUER, &mut body);
+        assert_eq!(body["signalKeyBundle"].get("identityProof"), proof.as_ref());
+        remove_proof(&mut body);
         body["verificationId"] = json!(verification);
+        prove(ISSUER, &mut body);
+        assert_eq!(body["signalKeyBundle"]["identityKey"], signer.identity());
         event_with(id, &body)
     };
     let id = client.verified("register", alice).await;
@@ -403,8 +415,9 @@ async fn a_number_signs_up_through_the_runtimes_own_loop() {
 
     let mut login = Sandbox::start("login", &variables).await;
     let keys = Keys::new().bundle(1..3, 1..3);
-    let register =
-        event_with("register_user", &json!({ "verificationId": id, "signalKeyBundle": keys }));
+    let mut body = json!({ "verificationId": id, "signalKeyBundle": keys });
+    prove(ISSUER, &mut body);
+    let register = event_with("register_user", &body);
     let session = Session::from_reply(&login.invoke(&register).await.expect(201));
 
     let mut tokens = Sandbox::start("tokens", &variables).await;

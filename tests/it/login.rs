@@ -35,7 +35,7 @@ async fn written(service: &Service) -> i64 {
 }
 
 #[tokio::test]
-async fn register_and_login_answer_four_fields_and_a_real_device() {
+async fn register_and_login_answer_tokens_and_a_real_device() {
     let service = unlimited().await;
     let client = service.client();
     for (purpose, status) in [("register", 201), ("login", 200)] {
@@ -43,7 +43,16 @@ async fn register_and_login_answer_four_fields_and_a_real_device() {
         let path = format!("/auth/v1/{purpose}");
         let reply = client.post(&path, json!({ "verificationId": id })).await.expect(status);
         let keys: Vec<_> = reply.json().as_object().unwrap().keys().cloned().collect();
-        assert_eq!(keys, ["accessToken", "deviceId", "refreshToken", "userId"]);
+        let expected = [
+            "accessToken",
+            "deviceId",
+            "expiresIn",
+            "installationId",
+            "refreshExpiresIn",
+            "refreshToken",
+            "userId",
+        ];
+        assert_eq!(keys, expected);
         assert_eq!(reply.header("cache-control"), Some("no-store"));
         let session = Session::from_reply(&reply);
         let real = format!(

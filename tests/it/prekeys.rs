@@ -1,9 +1,12 @@
 //! The key directory: what is taken in, who is handed what, and that nobody is handed the
 //! same one-time key as another.
 
+mod big_answers;
 mod bundles;
 mod devices;
 mod drain;
+mod fresh_proof;
+mod identity_proof;
 mod kills;
 mod legacy;
 mod lifecycle;

@@ -61,7 +61,7 @@ async fn assert_stolen(service: &Service, newest: &Session) {
 }
 
 #[tokio::test]
-async fn a_refresh_answers_four_fields_and_the_claims_of_the_contract() {
+async fn a_refresh_answers_tokens_and_the_claims_of_the_contract() {
     let service = unlimited().await;
     let client = service.client();
     let session = client.sign_up(PHONE).await;
@@ -69,7 +69,9 @@ async fn a_refresh_answers_four_fields_and_the_claims_of_the_contract() {
     service.advance(Duration::from_hours(1));
     let reply = client.refresh(&session.refresh).await.expect(200);
     let keys: Vec<_> = reply.json().as_object().unwrap().keys().cloned().collect();
-    assert_eq!(keys, ["accessToken", "deviceId", "refreshToken", "userId"]);
+    let expected =
+        ["accessToken", "deviceId", "expiresIn", "refreshExpiresIn", "refreshToken", "userId"];
+    assert_eq!(keys, expected);
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     let next = Session::from_reply(&reply);
     assert_eq!((&next.user, &next.device), (&session.user, &session.device));

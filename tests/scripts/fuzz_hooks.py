@@ -16,6 +16,7 @@ from schemathesis.generation import GenerationMode
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from service import ROOT, ask
+from signal_keys import proven
 
 PORT = int(os.environ["FUZZ_PORT"])
 KEYS = "/auth/v1/signal/"
@@ -65,15 +66,18 @@ class Directory:
     def session(self):
         with self.lock:
             if self.owner is None:
-                self.owner = sign_up("+33699999999", signalKeyBundle=recorded("register_user")["signalKeyBundle"])
+                self.owner = sign_up("+33699999999", recorded("register_user")["signalKeyBundle"])
         return self.owner
 
 
-def sign_up(phone, **more):
+def sign_up(phone, bundle=None):
     started = call(REQUEST["register"], {"phoneNumber": phone}, 200)
     proof = {"verificationId": started["verificationId"], "code": started["code"]}
     call("/auth/v1/verify/register/confirm", proof, 200)
-    return call("/auth/v1/register", {"verificationId": proof["verificationId"], **more}, 201)
+    body = {"verificationId": proof["verificationId"]}
+    if bundle:
+        body["signalKeyBundle"] = proven(bundle, body["verificationId"])
+    return call("/auth/v1/register", body, 201)
 
 
 def recorded(operation):
@@ -121,7 +125,6 @@ def before_call(ctx, case, **kwargs):
         return
     if path in REQUEST.values():
         body["phoneNumber"] = accounts.number()
-        body.pop("deviceId", None)
     elif path.endswith("/confirm"):
         body.update(accounts.verification("login" if "/login/" in path else "register", False))
     elif path.endswith(("/register", "/login")):
@@ -134,6 +137,7 @@ def before_call(ctx, case, **kwargs):
     # What was bound to an invented device would never match.
     if "/verify/" in path or path.endswith(("/register", "/login")):
         body.pop("deviceId", None)
+        body.pop("installationId", None)
 
 
 def with_keys(case):

@@ -13,6 +13,7 @@ import tomllib
 
 sys.dont_write_bytecode = True
 from service import HOST, ROOT, Failure, Process, ask, check, expect, free_port, local_service, run, wait_for
+from signal_keys import proven
 
 # A test compares the folders with the list in infra/local/src/service.rs.
 FUNCTIONS = sorted(folder.parent.name for folder in (ROOT / "functions").glob("*/Cargo.toml"))
@@ -80,11 +81,12 @@ def sign_up(port, local):
     fetched = expect(200, port, "GET", f"/auth/v1/verify/{verification}").json()
     check(fetched["verified"] is True, "a confirmed verification is not verified")
 
-    bundle = recorded("register_user")["signalKeyBundle"]
+    bundle = proven(recorded("register_user")["signalKeyBundle"], verification)
     proof = {"verificationId": verification, "signalKeyBundle": bundle}
     registered = expect(201, port, "POST", "/auth/v1/register", proof)
     tokens = registered.json()
-    check(tokens.keys() == {"accessToken", "refreshToken", "userId", "deviceId"}, f"register: {tokens.keys()}")
+    names = {"accessToken", "refreshToken", "expiresIn", "refreshExpiresIn", "userId", "deviceId"}
+    check(tokens.keys() == names | {"installationId", "signalDeviceId"}, f"register: {tokens.keys()}")
     check("no-store" in registered.headers.get("Cache-Control", ""), "register may be stored by caches")
     expect(400, port, "POST", "/auth/v1/register", {"verificationId": verification})
 

@@ -35,15 +35,20 @@ export class Client {
     return text ? JSON.parse(text) : undefined;
   }
 
-  /** Creates the account of this number. Gives `{accessToken, userId, deviceId, …}`. */
-  async register(phoneNumber, deviceId, signalKeyBundle) {
+  /**
+   * Creates the account of this number. `prove` adds the proof to the bundle, for a verification.
+   * Gives `{accessToken, userId, deviceId, …}`.
+   */
+  async register(phoneNumber, deviceId, prove) {
     const verificationId = await this.#verify("register", phoneNumber, deviceId);
+    const signalKeyBundle = prove(verificationId);
     return this.post("/auth/v1/register", { verificationId, deviceId, signalKeyBundle }, 201);
   }
 
   /** Logs a device in to the account of this number. */
-  async logIn(phoneNumber, deviceId, signalKeyBundle) {
+  async logIn(phoneNumber, deviceId, prove) {
     const verificationId = await this.#verify("login", phoneNumber, deviceId);
+    const signalKeyBundle = prove(verificationId);
     return this.post("/auth/v1/login", { verificationId, deviceId, signalKeyBundle });
   }
 

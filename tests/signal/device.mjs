@@ -25,6 +25,10 @@ import { createHash, randomInt } from "node:crypto";
 import { Identities, KyberPrekeys, Prekeys, Sessions, SignedPrekeys } from "./stores.mjs";
 
 const KEYS = "/auth/v1/signal/keys";
+/** The `iss` of the tokens of a local service. */
+const ISSUER = "whispr-auth";
+/** The proof is for a verification. */
+const VERIFICATION = 1;
 const MAX_REGISTRATION_ID = 16380;
 
 export const base64 = (bytes) => Buffer.from(bytes).toString("base64");
@@ -48,18 +52,20 @@ export class Device {
   /** The first device of a new account, with so many one-time keys of each kind. */
   static async register(client, phoneNumber, name, oneTime = 25) {
     const device = new Device(name);
-    const session = await client.register(phoneNumber, name, await device.signalKeyBundle(oneTime));
+    const bundle = await device.signalKeyBundle(oneTime);
+    const session = await client.register(phoneNumber, name, (id) => device.prove(bundle, id));
     return device.#enter(client, session);
   }
 
   /** One more device of the account, or the same one installed anew. */
   static async logIn(client, phoneNumber, name, oneTime = 25) {
     const device = new Device(name);
-    const session = await client.logIn(phoneNumber, name, await device.signalKeyBundle(oneTime));
+    const bundle = await device.signalKeyBundle(oneTime);
+    const session = await client.logIn(phoneNumber, name, (id) => device.prove(bundle, id));
     return device.#enter(client, session);
   }
 
-  async #enter(client, { accessToken, userId, deviceId }) {
+  async #enter(client, { accessToken, userId, deviceId, signalDeviceId }) {
     this.client = client.bearer(accessToken);
     this.userId = userId;
     this.deviceId = deviceId;
@@ -67,7 +73,8 @@ export class Device {
     const own = devices.find((device) => device.deviceId === deviceId);
     assert.ok(own, `${this.name} is not on its own user's list`);
     assert.equal(own.registrationId, this.registrationId);
-    this.signalDeviceId = own.signalDeviceId;
+    assert.equal(own.signalDeviceId, signalDeviceId);
+    this.signalDeviceId = signalDeviceId;
     this.address = ProtocolAddress.new(userId, own.signalDeviceId);
     return this;
   }
@@ -83,6 +90,18 @@ export class Device {
       kyberPreKeys: await this.makeKyberPrekeys(oneTime),
       kyberLastResortPreKey: await this.makeLastResort(),
     };
+  }
+
+  /** Adds to the bundle that this device has the private identity key. */
+  prove(bundle, verificationId) {
+    const message = Buffer.concat([
+      Buffer.from("\0whispr identity v1"),
+      createHash("sha256").update(ISSUER).digest(),
+      Buffer.from([VERIFICATION]),
+      Buffer.from(verificationId.replaceAll("-", ""), "hex"),
+      Buffer.from(this.digest(), "base64"),
+    ]);
+    return { ...bundle, identityProof: base64(this.identity.privateKey.sign(message)) };
   }
 
   async makeSignedPrekey() {

@@ -4,6 +4,7 @@ use http::{HeaderName, HeaderValue, Method, header};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
+use crate::proof::prove;
 use crate::reply::Reply;
 use crate::service::{HOME, Service, json_request};
 
@@ -16,7 +17,7 @@ pub struct Client {
 }
 
 /// What log-in gave.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Session {
     pub access: String,
     pub refresh: String,
@@ -86,8 +87,11 @@ impl Client {
         self.send_request(request).await
     }
 
+    /// Sends a body. The keys of a register or log-in are proven.
     pub async fn send(&self, method: Method, path: &str, body: &Value) -> Reply {
-        self.send_request(json_request(method, path, body)).await
+        let mut body = body.clone();
+        prove(self.service.state.login.issuer.issuer(), &mut body);
+        self.send_request(json_request(method, path, &body)).await
     }
 
     /// Sends a prepared request from here.

@@ -9,7 +9,7 @@ use crate::stores::{Stores, connect};
 
 /// Queries that return a line of text for each violation. They join counts, so that they also
 /// end over millions of rows.
-const QUERIES: [(&str, &str); 11] = [
+const QUERIES: [(&str, &str); 12] = [
     (
         "a session has no used verification of its own",
         "SELECT s.id::text FROM auth.sessions s
@@ -80,6 +80,11 @@ const QUERIES: [(&str, &str); 11] = [
         "SELECT i.device_id::text FROM auth.identity_keys i
            LEFT JOIN auth.signed_prekeys s ON s.device_id = i.device_id
           WHERE s.device_id IS NULL",
+    ),
+    (
+        "a device with an identity key has no number",
+        "SELECT i.device_id::text FROM auth.identity_keys i
+           JOIN auth.devices d ON d.id = i.device_id WHERE d.signal_device_id IS NULL",
     ),
 ];
 

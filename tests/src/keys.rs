@@ -7,7 +7,12 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
 use shared::clock::Rng;
+use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+/// All keys that were made in this process, by their public identity key.
+static MADE: Mutex<Option<HashMap<Vec<u8>, Keys>>> = Mutex::new(None);
 
 const KYBER_PRIME: u16 = 3329;
 
@@ -23,7 +28,30 @@ impl Keys {
     #[must_use]
     pub fn new() -> Self {
         let seed: [u8; 32] = Rng.bytes();
-        Self { seed, registration: 1 + u32::from(u16::from_le_bytes([seed[0], seed[1]])) % 16380 }
+        let registration = 1 + u32::from(u16::from_le_bytes([seed[0], seed[1]])) % 16380;
+        Self::remembered(Self { seed, registration })
+    }
+
+    /// Those that sign in the recorded events, as `tests/scripts/signal_keys.py` has them.
+    #[must_use]
+    pub fn recorded() -> Self {
+        let mut seed = [0; 32];
+        seed.copy_from_slice(digest(&SHA256, b"the recorded events").as_ref());
+        Self::remembered(Self { seed, registration: 1217 })
+    }
+
+    /// Keeps keys, so that whoever sends their bundle can sign for it.
+    fn remembered(keys: Self) -> Self {
+        let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        made.get_or_insert_default().insert(keys.identity_bytes(), keys.clone());
+        keys
+    }
+
+    /// The keys behind a public identity key, if they were made here.
+    #[must_use]
+    pub fn made(identity: &[u8]) -> Option<Self> {
+        let made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        made.as_ref()?.get(identity).cloned()
     }
 
     /// The identity key in Montgomery form is that of an Ed25519 key; its sign travels in the
@@ -105,7 +133,8 @@ impl Keys {
         ids.map(|id| self.kyber_prekey(id)).collect()
     }
 
-    /// A `signalKeyBundle`: signed prekey 1, last resort 1,000,000, and these one-time keys.
+    /// A `signalKeyBundle`: signed prekey 1, last resort 1,000,000, and these one-time keys. The
+    /// proof of possession comes with the verification that it is sent for.
     #[must_use]
     pub fn bundle(&self, prekeys: Range<i64>, kyber_prekeys: Range<i64>) -> Value {
         json!({

@@ -7,6 +7,7 @@
 //! | [`service`] | all functions' routers over those stores, with a clock that tests move |
 //! | [`client`] | an app on a phone: it signs up, logs in, refreshes |
 //! | [`keys`] | the public keys of an app |
+//! | [`proof`] | the proof of possession of those keys |
 //! | [`remote`], [`app`] | an honest app that uses a service in another process |
 //! | [`invariants`] | what must hold of both stores, whatever was killed or lost |
 //! | [`soak`] | the runs of `cargo soak` |
@@ -27,6 +28,7 @@ pub mod contract;
 pub mod invariants;
 pub mod keys;
 pub mod process;
+pub mod proof;
 pub mod proxy;
 pub mod race;
 pub mod remote;

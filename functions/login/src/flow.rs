@@ -4,9 +4,11 @@ use crate::state::LoginState;
 use domain::device::{Fingerprint, from_user_agent};
 use domain::ids::{CallId, DeviceId, EntryId, SessionId, UserId};
 use domain::phone::PhoneNumber;
+use domain::prekey::SignalDeviceId;
 use domain::principal::Principal;
-use domain::session::Rotation;
+use domain::session::{Rotation, refresh_expires_in};
 use domain::verification::Purpose;
+use secrecy::ExposeSecret as _;
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::cache::verification::Verification;
 use shared::crypto::constant_time_eq;
@@ -18,6 +20,9 @@ use shared::store::login::{DeviceDetails, LoginCompleted, LoginOutcome, NewLogin
 use shared::telemetry::ErrorChain;
 
 use crate::wire::{Credentials, Tokens};
+
+/// How many unproven claims to one identity key a log-in ends: others may come in between.
+const MAX_UNPROVEN_CLAIMS: usize = 3;
 
 /// Creates a session from a confirmed verification: the account's first, or one more.
 pub async fn complete_login(
@@ -31,7 +36,7 @@ pub async fn complete_login(
     let verification = usable(state, found, purpose, &credentials)
         .ok_or_else(|| Problem::new(Code::VerificationInvalid))?;
     if let Some(keys) = &credentials.keys {
-        verify_bundle(&state.core, keys)?;
+        verify_bundle(&state.core, state.issuer.issuer(), &credentials.verification, keys)?;
     }
     let pepper = state.pepper.current();
     let phone = pepper.cipher.decrypt(&verification.sealed_phone, &credentials.verification)?;
@@ -39,10 +44,15 @@ pub async fn complete_login(
         PhoneNumber::from_stored(phone).map_err(|_| Problem::new(Code::VerificationInvalid))?;
 
     let login = new_login(state, context, purpose, phone, credentials);
-    let outcome = match purpose {
-        Purpose::Register => state.core.store.register(&login).await?,
-        Purpose::Login => state.core.store.log_in(&login).await?,
-    };
+    let mut outcome = store_login(state, purpose, &login).await?;
+    for _ in 0..MAX_UNPROVEN_CLAIMS {
+        if !matches!(outcome, LoginOutcome::IdentityKeyInUse)
+            || !end_unproven_claim(state, &login).await?
+        {
+            break;
+        }
+        outcome = store_login(state, purpose, &login).await?;
+    }
     let completed = match (outcome, purpose) {
         (LoginOutcome::Completed(completed), _) => completed,
         (LoginOutcome::VerificationUsed, _) => {
@@ -80,7 +90,30 @@ pub async fn complete_login(
         Purpose::Register => "auth_registrations_total",
         Purpose::Login => "auth_logins_total",
     });
-    tokens(state, &login, &completed)
+    tokens(state, &login, completed)
+}
+
+async fn store_login(
+    state: &LoginState,
+    purpose: Purpose,
+    login: &NewLogin,
+) -> Result<LoginOutcome, Problem> {
+    let store = &state.core.store;
+    Ok(match purpose {
+        Purpose::Register => store.register(login).await?,
+        Purpose::Login => store.log_in(login).await?,
+    })
+}
+
+/// Makes way for a log-in whose identity key is another user's, if this one has proven that the
+/// key is its own and the other never did.
+async fn end_unproven_claim(state: &LoginState, login: &NewLogin) -> Result<bool, Problem> {
+    let proven = login.keys.as_ref().filter(|new| new.keys.proof.is_some());
+    let Some(NewKeys { keys, .. }) = proven else { return Ok(false) };
+    // Into the chain of the other user, who must not learn this one's address.
+    let event = SecurityEvent::IdentityKeyLost;
+    let audit = AuditEntry::new(event, None, "", login.now, state.core.rng);
+    Ok(state.core.store.end_unproven_claim(&keys.identity, login.now, &audit).await?)
 }
 
 /// Ends the session of this device, or of another device of the same user.
@@ -148,6 +181,10 @@ fn new_login(
 ) -> NewLogin {
     let (now, rng) = (context.now(), state.core.rng);
     let session = SessionId::new(now, &rng.bytes());
+    let named_device = credentials.device.as_ref().and_then(Fingerprint::as_device_id);
+    let previous = credentials.previous_token.as_ref();
+    let previous =
+        previous.and_then(|token| state.verifier.previous_session(token.expose_secret(), now));
     let fingerprint = credentials.device.map_or_else(
         || uuid::Builder::from_random_bytes(rng.bytes()).into_uuid().to_string(),
         |device| device.as_str().to_owned(),
@@ -163,6 +200,8 @@ fn new_login(
         device: DeviceId::new(now, &rng.bytes()),
         session,
         history: EntryId::new(now, &rng.bytes()),
+        named_device,
+        previous_session: previous.map(|principal| principal.session),
         details: DeviceDetails {
             fingerprint,
             name: credentials.device_name,
@@ -188,7 +227,7 @@ fn new_login(
 fn tokens(
     state: &LoginState,
     login: &NewLogin,
-    completed: &LoginCompleted,
+    completed: LoginCompleted,
 ) -> Result<Tokens, Problem> {
     let principal =
         Principal { user: completed.user, session: login.session, device: completed.device };
@@ -196,8 +235,12 @@ fn tokens(
     Ok(Tokens {
         access_token: state.issuer.access(principal, login.now, state.core.rng)?,
         refresh_token: state.issuer.refresh(principal, &rotation, login.now)?,
+        expires_in: state.issuer.access_ttl().as_secs(),
+        refresh_expires_in: refresh_expires_in(rotation.issued_at, login.now, login.now),
         user_id: *completed.user.as_uuid(),
         device_id: *completed.device.as_uuid(),
+        installation_id: completed.installation,
+        signal_device_id: completed.signal_device_id.map(SignalDeviceId::get),
     })
 }
 

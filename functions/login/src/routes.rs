@@ -18,9 +18,10 @@ use crate::flow;
 use crate::wire::{Credentials, LoginRequest, Logout, LogoutRequest, Tokens};
 
 problems!(RegisterProblems: BODY, ANY, [VerificationInvalid, AccountExists, IdentityKeyInUse,
-    KeyInvalid, KyberLastResortRequired]);
+    KeyInvalid, KyberLastResortRequired, IdentityProofRequired]);
 problems!(LoginProblems: BODY, ANY, [VerificationInvalid, AccountNotFound, TwoFactorRequired,
-    IdentityKeyInUse, DeviceIdsExhausted, KeyInvalid, KyberLastResortRequired]);
+    IdentityKeyInUse, DeviceIdsExhausted, KeyInvalid, KyberLastResortRequired,
+    IdentityProofRequired]);
 problems!(LogoutProblems: BODY, BEARER, ANY, [DeviceForeign]);
 problems!(LogoutAllProblems: BEARER, ANY, []);
 

@@ -5,6 +5,7 @@ use domain::device::{
 };
 use domain::ids::{DeviceId, VerificationId};
 use domain::text::bounded;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use shared::http::extract::JsonObject;
 use shared::http::extract::json::{KEYS_BODY_LIMIT, Validate, ValidationErrors};
@@ -14,16 +15,22 @@ use shared::store::keys::DeviceKeys;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+const MAX_TOKEN: usize = 4096;
+
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LoginRequest {
     /// A confirmed verification.
     #[schema(required, value_type = Uuid)]
     verification_id: Option<String>,
-    /// The client's stable id of its device; the server makes one if absent. If the request
-    /// for the verification named a device, it must be the same here.
+    /// The client's stable id of its device; the server makes one if absent. The `deviceId` of an
+    /// earlier answer also comes back to that device. If the request for the verification named a
+    /// device, it must be the same here.
     #[schema(max_length = 128)]
     device_id: Option<String>,
+    /// Another name of `deviceId`. If both are sent, this one counts.
+    #[schema(max_length = 128)]
+    installation_id: Option<String>,
     /// Derived from the User-Agent if absent.
     #[schema(max_length = 100)]
     device_name: Option<String>,
@@ -40,6 +47,10 @@ pub struct LoginRequest {
     fcm_token: Option<String>,
     #[schema(max_length = 4096)]
     apns_token: Option<String>,
+    /// At log-in: a refresh token, even an expired one, of an earlier session of this device.
+    /// Without it, a device that comes back is not verified any more.
+    #[schema(max_length = 4096)]
+    previous_token: Option<String>,
     /// The device's public keys. They replace its earlier keys. One-time keys that were given
     /// out before are left out.
     #[schema(value_type = Option<SignalKeyBundleWire>)]
@@ -67,6 +78,7 @@ pub struct Credentials {
     pub app_version: Option<String>,
     pub fcm_token: Option<String>,
     pub apns_token: Option<String>,
+    pub previous_token: Option<SecretString>,
     pub keys: Option<DeviceKeys>,
 }
 
@@ -82,7 +94,11 @@ impl Validate for Credentials {
         let app_version = text("appVersion", wire.app_version, MAX_APP_VERSION);
         let fcm_token = text("fcmToken", wire.fcm_token, MAX_PUSH_TOKEN);
         let apns_token = text("apnsToken", wire.apns_token, MAX_PUSH_TOKEN);
+        // A text that is no token of ours proves nothing, and is no error.
+        let previous_token = text("previousToken", wire.previous_token, MAX_TOKEN);
         let device = errors.optional("deviceId", wire.device_id, Fingerprint::parse);
+        let installation =
+            errors.optional("installationId", wire.installation_id, Fingerprint::parse);
         let device_type =
             errors.optional("deviceType", wire.device_type, |t| DeviceType::parse(&t));
         let verification = errors.required("verificationId", wire.verification_id, |id| uuid(&id));
@@ -92,7 +108,7 @@ impl Validate for Credentials {
         };
         Some(Self {
             verification: VerificationId::from_uuid(verification?),
-            device,
+            device: installation.or(device),
             device_name,
             device_type,
             model,
@@ -100,6 +116,7 @@ impl Validate for Credentials {
             app_version,
             fcm_token,
             apns_token,
+            previous_token: previous_token.map(SecretString::from),
             keys,
         })
     }
@@ -134,7 +151,20 @@ pub struct Tokens {
     pub access_token: String,
     /// ES256 JWT, `typ: rt+jwt`, for this service alone; it can be exchanged once.
     pub refresh_token: String,
+    /// Seconds until the access token expires.
+    #[schema(minimum = 0)]
+    pub expires_in: u64,
+    /// Seconds until the refresh token expires.
+    #[schema(minimum = 0)]
+    pub refresh_expires_in: u64,
     pub user_id: Uuid,
-    /// The id of the device in this service; the client's own `deviceId` is another.
+    /// The id of the device in this service: paths and tokens name it so.
     pub device_id: Uuid,
+    /// The client's own stable id of the device, as it was sent, or made here. Send it at the next
+    /// log-in of this device.
+    pub installation_id: String,
+    /// The number of the device in Signal's addresses. Absent if the device has no keys.
+    #[schema(minimum = 1, maximum = 127)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal_device_id: Option<i16>,
 }

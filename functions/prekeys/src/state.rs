@@ -3,6 +3,7 @@
 use axum::extract::FromRef;
 use shared::config::{EnvReader, TokenConfig};
 use shared::core::Core;
+use shared::crypto::Pepper;
 use shared::secrets::SecretName;
 use shared::tokens::TokenVerifier;
 
@@ -15,18 +16,22 @@ pub const SECRETS: &[SecretName] = &[
     SecretName::RedisSentinelPassword,
     SecretName::OriginVerifySecret,
     SecretName::JwtPublicKeys,
+    SecretName::Pepper,
 ];
 
 #[derive(Clone, FromRef)]
 pub struct PrekeysState {
     pub core: Core,
     pub verifier: TokenVerifier,
+    /// Reads the number that a verification proves.
+    pub pepper: Pepper,
 }
 
 impl PrekeysState {
     pub fn read(core: &Core, env: &mut EnvReader) -> Option<Self> {
         let tokens = TokenConfig::read(env);
         let verifier = TokenVerifier::read(env, &tokens);
-        Some(Self { core: core.clone(), verifier: verifier? })
+        let pepper = Pepper::read(env);
+        Some(Self { core: core.clone(), verifier: verifier?, pepper: pepper? })
     }
 }

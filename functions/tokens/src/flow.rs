@@ -2,7 +2,7 @@
 
 use crate::state::TokensState;
 use domain::ids::CallId;
-use domain::session::RotationOutcome;
+use domain::session::{RotationOutcome, refresh_expires_in};
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::http::context::RequestContext;
 use shared::http::problem::{Code, Problem};
@@ -51,6 +51,8 @@ async fn exchange(
         RotationOutcome::Issued(rotation) => Ok(Tokens {
             access_token: state.issuer.access(principal, now, rng)?,
             refresh_token: state.issuer.refresh(principal, &rotation, exchanged.auth_time)?,
+            expires_in: state.issuer.access_ttl().as_secs(),
+            refresh_expires_in: refresh_expires_in(rotation.issued_at, exchanged.auth_time, now),
             user_id: *principal.user.as_uuid(),
             device_id: *principal.device.as_uuid(),
         }),

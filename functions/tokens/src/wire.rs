@@ -44,6 +44,12 @@ pub struct Tokens {
     pub access_token: String,
     /// It replaces the token that was sent.
     pub refresh_token: String,
+    /// Seconds until the access token expires.
+    #[schema(minimum = 0)]
+    pub expires_in: u64,
+    /// Seconds until the refresh token expires.
+    #[schema(minimum = 0)]
+    pub refresh_expires_in: u64,
     pub user_id: Uuid,
     pub device_id: Uuid,
 }

@@ -24,6 +24,9 @@ pub struct StartRequest {
     /// resend, register and login.
     #[schema(max_length = 128)]
     device_id: Option<String>,
+    /// Another name of `deviceId`. If both are sent, this one counts.
+    #[schema(max_length = 128)]
+    installation_id: Option<String>,
     /// A refresh token, even an expired one, of an earlier session of the account. Its owner
     /// then has limits apart from strangers who request codes for the same number.
     #[schema(max_length = 4096)]
@@ -45,7 +48,7 @@ impl Validate for Start {
 
     fn validate(wire: StartRequest, errors: &mut ValidationErrors) -> Option<Self> {
         let phone = errors.required("phoneNumber", wire.phone_number, |p| PhoneNumber::parse(&p));
-        let device = errors.optional("deviceId", wire.device_id, Fingerprint::parse);
+        let device = device(wire.device_id, wire.installation_id, errors);
         // A text that is no token of ours proves nothing, and is no error.
         let mut secret = |field, value| {
             errors.optional(field, value, |text| bounded(text, MAX_TOKEN).map(SecretString::from))
@@ -62,6 +65,9 @@ pub struct ResendRequest {
     /// As at the request.
     #[schema(max_length = 128)]
     device_id: Option<String>,
+    /// Another name of `deviceId`. If both are sent, this one counts.
+    #[schema(max_length = 128)]
+    installation_id: Option<String>,
 }
 
 pub struct Resend {
@@ -72,7 +78,7 @@ impl Validate for Resend {
     type Wire = ResendRequest;
 
     fn validate(wire: ResendRequest, errors: &mut ValidationErrors) -> Option<Self> {
-        let device = errors.optional("deviceId", wire.device_id, Fingerprint::parse);
+        let device = device(wire.device_id, wire.installation_id, errors);
         Some(Self { device })
     }
 }
@@ -88,6 +94,9 @@ pub struct ConfirmRequest {
     /// As at the request.
     #[schema(max_length = 128)]
     device_id: Option<String>,
+    /// Another name of `deviceId`. If both are sent, this one counts.
+    #[schema(max_length = 128)]
+    installation_id: Option<String>,
 }
 
 pub struct Confirmation {
@@ -102,9 +111,20 @@ impl Validate for Confirmation {
     fn validate(wire: ConfirmRequest, errors: &mut ValidationErrors) -> Option<Self> {
         let id = errors.required("verificationId", wire.verification_id, |id| uuid(&id));
         let code = errors.required("code", wire.code, |code| Code::parse(&code));
-        let device = errors.optional("deviceId", wire.device_id, Fingerprint::parse);
+        let device = device(wire.device_id, wire.installation_id, errors);
         Some(Self { id: VerificationId::from_uuid(id?), code: code?, device })
     }
+}
+
+/// The client's own id of its device, under either name.
+fn device(
+    device: Option<String>,
+    installation: Option<String>,
+    errors: &mut ValidationErrors,
+) -> Option<Fingerprint> {
+    let device = errors.optional("deviceId", device, Fingerprint::parse);
+    let installation = errors.optional("installationId", installation, Fingerprint::parse);
+    installation.or(device)
 }
 
 #[derive(Serialize, ToSchema)]

@@ -1,8 +1,10 @@
 //! What a client says of its device, and what its User-Agent tells where it says nothing.
 
+use crate::ids::DeviceId;
 use crate::text::{TextError, bounded};
 use std::time::Duration;
 use thiserror::Error;
+use uuid::Uuid;
 
 pub const MAX_FINGERPRINT: usize = 128;
 /// Devices of a user are numbered from 1 to this, as Signal's clients want it.
@@ -48,7 +50,7 @@ impl DeviceType {
     }
 }
 
-/// The client's own stable id of its device (`deviceId` on the wire).
+/// The client's own stable id of its device (`installationId`, or `deviceId`, on the wire).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fingerprint(String);
 
@@ -60,6 +62,15 @@ impl Fingerprint {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The row that it names, if it has the form of a row's id: clients that sent no id of their
+    /// own keep the id that the answer gave them.
+    #[must_use]
+    pub fn as_device_id(&self) -> Option<DeviceId> {
+        let is_hyphenated = self.0.len() == uuid::fmt::Hyphenated::LENGTH;
+        let id = is_hyphenated.then(|| Uuid::try_parse(&self.0).ok()).flatten();
+        id.map(DeviceId::from_uuid)
     }
 }
 
@@ -170,6 +181,23 @@ mod tests {
             ("Signal/7.68 (iPad; iOS 18.6; Scale/2.00)", (DeviceType::Ios, "iPad")),
         ] {
             assert_eq!(from_user_agent(agent), expected, "{agent}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_may_be_the_id_of_a_row() {
+        let id = "0190a5d0-1234-7000-8000-00000000abcd";
+        for text in [id.to_owned(), id.to_uppercase()] {
+            let named = Fingerprint::parse(text).unwrap().as_device_id();
+            assert_eq!(named.map(|id| id.to_string()).as_deref(), Some(id));
+        }
+        for other in ["phone-1", &id.replace('-', ""), &format!("{{{id}}}"), &id.replace('a', "g")]
+        {
+            assert_eq!(
+                Fingerprint::parse(other.to_owned()).unwrap().as_device_id(),
+                None,
+                "{other}"
+            );
         }
     }
 

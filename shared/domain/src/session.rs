@@ -73,6 +73,12 @@ pub fn expires_at(issued_at: Timestamp, auth_time: Timestamp) -> Timestamp {
     (issued_at + REFRESH_TTL).min(auth_time + SESSION_TTL)
 }
 
+/// Seconds from `now` until that token expires.
+#[must_use]
+pub fn refresh_expires_in(issued_at: Timestamp, auth_time: Timestamp, now: Timestamp) -> u64 {
+    expires_at(issued_at, auth_time).since(now).as_secs()
+}
+
 /// Exchanges the token at `place` at the time `now`.
 #[must_use]
 pub fn rotate(row: Rotation, position: TokenPosition, now: Timestamp) -> RotationOutcome {

@@ -4,9 +4,10 @@
 //! What is wrong with the form (a missing field, an id out of range or given twice) is 400,
 //! what is wrong with a key is 422.
 
+use domain::ids::VerificationId;
 use domain::prekey::{
     IdentityKey, KeyError, KeyId, KyberKey, KyberPrekey, MAX_ONE_TIME_KEYS, Prekey, PublicKey,
-    RegistrationId, Signature, SignatureVerifier, SignedPrekey,
+    RegistrationId, Signature, SignatureVerifier, SignedPrekey, identity_proof_message,
 };
 use serde::Deserialize;
 use std::collections::HashSet;
@@ -87,6 +88,12 @@ pub struct SignalKeyBundleWire {
     /// up for clients that have none.
     #[schema(value_type = Option<KyberPrekeyWire>)]
     kyber_last_resort_pre_key: Option<JsonObject<KyberPrekeyWire>>,
+    /// Shows that the client has the private identity key. Base64 of 64 bytes: XEdDSA by the
+    /// identity key over 100 bytes, which are a zero byte, the text `whispr identity v1`, SHA-256
+    /// of the issuer (`iss` of all tokens, by default `whispr-auth`), a byte 1, the 16 bytes of the
+    /// `verificationId`, and the digest of these keys as `/signal/keys/check` takes it. Required,
+    /// unless the service is set up for clients that have none.
+    identity_proof: Option<String>,
 }
 
 impl PrekeyWire {
@@ -146,6 +153,12 @@ impl SignalKeyBundleWire {
             }
             None => None,
         };
+        let proof = match self.identity_proof {
+            Some(proof) => {
+                Some(key(Some(proof), &dotted(at, "identityProof"), errors, Signature::parse)?)
+            }
+            None => None,
+        };
         let (kyber_prekeys, prekeys) = (kyber_prekeys?, prekeys?);
         if let Some(last) = &last_resort {
             for (n, one) in kyber_prekeys.iter().enumerate() {
@@ -156,7 +169,15 @@ impl SignalKeyBundleWire {
             }
         }
         let (identity, signed) = (identity?, signed?);
-        Some(DeviceKeys { identity, registration, signed, last_resort, prekeys, kyber_prekeys })
+        Some(DeviceKeys {
+            identity,
+            proof,
+            registration,
+            signed,
+            last_resort,
+            prekeys,
+            kyber_prekeys,
+        })
     }
 }
 
@@ -182,9 +203,14 @@ pub fn validate_kyber_prekeys(
     Some(keys)
 }
 
-/// Whether a bundle is complete and its signatures are by its identity key. Costly: after
-/// all that could refuse it more cheaply.
-pub fn verify_bundle(core: &Core, keys: &DeviceKeys) -> Result<(), Problem> {
+/// Whether a bundle is complete, and its signatures and its proof of possession for this
+/// verification are by its identity key. Costly: after all that could refuse it more cheaply.
+pub fn verify_bundle(
+    core: &Core,
+    issuer: &str,
+    verification: &VerificationId,
+    keys: &DeviceKeys,
+) -> Result<(), Problem> {
     if !core.config.http.legacy_clients {
         let required = [
             ("signalKeyBundle.registrationId", keys.registration.is_none()),
@@ -195,6 +221,10 @@ pub fn verify_bundle(core: &Core, keys: &DeviceKeys) -> Result<(), Problem> {
             missing.map(|(field, _)| FieldError::new(field, "required", "is required")).collect();
         if !errors.is_empty() {
             return Err(Problem::with_errors(Code::KyberLastResortRequired, errors));
+        }
+        if keys.proof.is_none() {
+            let error = FieldError::new("signalKeyBundle.identityProof", "required", "is required");
+            return Err(Problem::with_errors(Code::IdentityProofRequired, vec![error]));
         }
     }
     let verifier = keys.identity.verifier();
@@ -208,6 +238,16 @@ pub fn verify_bundle(core: &Core, keys: &DeviceKeys) -> Result<(), Problem> {
     signature_errors.kyber_list(&verifier, &keys.kyber_prekeys, "signalKeyBundle.kyberPreKeys");
     if let Some(last) = &keys.last_resort {
         signature_errors.kyber(&verifier, last, "signalKeyBundle.kyberLastResortPreKey.signature");
+    }
+    if let Some(proof) = &keys.proof {
+        let message = identity_proof_message(issuer, verification, &keys.digest());
+        if !verifier.verifies(&message, proof) {
+            signature_errors.0.push(FieldError::new(
+                "signalKeyBundle.identityProof",
+                "invalid",
+                "is not by the identity key over this verification and these keys",
+            ));
+        }
     }
     signature_errors.into_result()
 }

@@ -15,6 +15,7 @@
 //! | [`sessions`] | `sessions`: refresh, liveness, ends |
 //! | [`maintenance`] | deletions of what nobody needs any more |
 //! | [`keys`] | the key directory: identity, signed, one-time and last-resort keys |
+//! | [`fresh_proof`] | what a change needs besides a token, and the SQL that consumes it |
 //! | `outbox` | `outbox`, `audit_heads`: SQL fragments that other statements end with |
 //!
 //! Every statement is prepared once per connection, with a generic plan. Where a proxy pins
@@ -23,6 +24,7 @@
 pub mod accounts;
 mod connection;
 mod error;
+pub mod fresh_proof;
 pub mod keys;
 pub mod login;
 pub mod maintenance;
@@ -44,6 +46,7 @@ pub fn statements() -> Vec<&'static Statement> {
     let files = [
         connection::STATEMENTS,
         accounts::STATEMENTS,
+        fresh_proof::STATEMENTS,
         keys::bundles::STATEMENTS,
         keys::delete::STATEMENTS,
         keys::directory::STATEMENTS,
@@ -51,6 +54,7 @@ pub fn statements() -> Vec<&'static Statement> {
         keys::publish::STATEMENTS,
         keys::signed::STATEMENTS,
         keys::status::STATEMENTS,
+        keys::unproven::STATEMENTS,
         keys::upload::STATEMENTS,
         login::log_in::STATEMENTS,
         login::new_login::STATEMENTS,

@@ -117,6 +117,18 @@ impl TokenIssuer {
         &self.keys
     }
 
+    /// `iss` of all tokens: the name of this service.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.config.issuer
+    }
+
+    /// How long an access token is valid.
+    #[must_use]
+    pub const fn access_ttl(&self) -> Duration {
+        self.access_ttl
+    }
+
     pub fn access(
         &self,
         principal: Principal,

@@ -9,6 +9,7 @@ use domain::time::Timestamp;
 use jsonwebtoken::{Algorithm, Validation};
 use serde::Deserialize;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 use super::claims::{AccessClaims, Claims, RefreshClaims};
@@ -21,6 +22,9 @@ use crate::secrets::{LiveSecret, SecretName};
 const MAX_TOKEN: usize = 4096;
 /// How far another machine's clock may run ahead, in seconds.
 const ISSUED_LEEWAY: i64 = 60;
+
+/// An earlier refresh token shows for so long that its owner was logged in on a device.
+const PREVIOUS_TTL: Duration = Duration::from_hours(400 * 24);
 
 /// A verified access token.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +104,17 @@ impl TokenVerifier {
     #[must_use]
     pub fn previous_account(&self, token: &str) -> Option<UserId> {
         self.read_refresh(token).ok().map(|claims| UserId::from_uuid(claims.sub))
+    }
+
+    /// The session that an earlier refresh token, even an expired one, belonged to. Whether it
+    /// still counts is also up to the row of the session.
+    #[must_use]
+    pub fn previous_session(&self, token: &str, now: Timestamp) -> Option<Principal> {
+        let claims = self.read_refresh(token).ok()?;
+        let counts_until = Timestamp::from_millis(claims.iat.saturating_mul(1000)) + PREVIOUS_TTL;
+        let is_early = check_times(claims.iat, claims.nbf, i64::MAX, now).is_ok();
+        (is_early && now < counts_until)
+            .then(|| principal(claims.sub, claims.sid, claims.device_id))
     }
 
     fn read_refresh(&self, token: &str) -> Result<RefreshClaims, TokenError> {

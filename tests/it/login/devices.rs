@@ -4,7 +4,8 @@
 use super::{OTHER_PHONE, PHONE, log_in, register, unlimited};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tests::{Service, Session};
+use tests::race::{counts, tally, together};
+use tests::{Keys, Service, Session};
 
 async fn device(service: &Service, session: &Session) -> Value {
     let query = format!("SELECT * FROM auth.devices WHERE id = '{}'", session.device);
@@ -76,11 +77,216 @@ async fn what_a_device_says_again_is_updated_and_what_it_leaves_out_is_kept() {
     assert_eq!(again.device, first.device);
     let later = device(&service, &again).await;
     expected["os_version"] = json!("18.6");
+    expected["is_verified"] = json!(false);
     assert_eq!(of(&later, &expected), expected);
     assert_eq!(later["created_at"], row["created_at"]);
     for name in ["last_active", "updated_at"] {
         assert_ne!(later[name], row[name], "{name} stands still");
     }
+}
+
+#[tokio::test]
+async fn the_answers_name_the_device_in_each_way_and_say_how_long_tokens_live() {
+    let service = Service::with(&[("RATE_LIMITS", "off"), ("ACCESS_TOKEN_TTL", "600")]).await;
+    let client = service.client();
+    let month = 30 * 24 * 3600;
+    let keys = Keys::new();
+    let id = client.verified("register", PHONE).await;
+    let body = json!({ "verificationId": id, "installationId": "phone-1",
+                       "signalKeyBundle": keys.bundle(1..3, 1..3) });
+    let first = register(&client, body).await.expect(201).json();
+    let told = json!({ "installationId": "phone-1", "signalDeviceId": 1, "expiresIn": 600,
+                       "refreshExpiresIn": month });
+    assert_eq!(of(&first, &told), told);
+
+    // The number is told as long as the device has keys, whoever sent none this time.
+    let id = client.verified("login", PHONE).await;
+    let body = json!({ "verificationId": id, "deviceId": "phone-1" });
+    let again = log_in(&client, body).await.expect(200).json();
+    assert_eq!(of(&again, &told), told);
+    assert_eq!(again["deviceId"], first["deviceId"]);
+
+    // A device without keys has none, and the server makes the id that the client did not send.
+    let id = client.verified("login", PHONE).await;
+    let silent = log_in(&client, json!({ "verificationId": id })).await.expect(200).json();
+    assert_eq!(silent.get("signalDeviceId"), None);
+    let stored =
+        Session { device: silent["deviceId"].as_str().unwrap().to_owned(), ..Session::default() };
+    let row = device(&service, &stored).await;
+    assert_eq!(silent["installationId"], row["device_fingerprint"]);
+
+    service.advance(Duration::from_secs(100));
+    let refresh = again["refreshToken"].as_str().unwrap();
+    let told = json!({ "expiresIn": 600, "refreshExpiresIn": month });
+    assert_eq!(of(&client.refresh(refresh).await.expect(200).json(), &told), told);
+    // The same token again, four seconds older.
+    service.advance(Duration::from_secs(4));
+    let told = json!({ "expiresIn": 600, "refreshExpiresIn": month - 4 });
+    assert_eq!(of(&client.refresh(refresh).await.expect(200).json(), &told), told);
+}
+
+#[tokio::test]
+async fn a_client_that_sends_back_the_id_it_was_given_comes_back_to_its_row() {
+    let service = unlimited().await;
+    let client = service.client();
+    let keys = Keys::new();
+    let first = client.sign_up_with(PHONE, keys.bundle(1..3, 1..3)).await;
+    let anew = client.log_in_with(PHONE, &first.device, keys.bundle(5..8, 5..8)).await;
+    assert_eq!(anew.device, first.device);
+    client.ws_token(&first.access).await.refused(401, "session_ended");
+    assert_eq!(service.count("SELECT count(*) FROM auth.devices").await, 1);
+    let list = client.bearer(&anew.access);
+    let list = list.get(&format!("/auth/v1/signal/keys/{}/devices", anew.user)).await.json();
+    assert_eq!(list["deviceIds"], json!([first.device]));
+
+    // In capitals, without keys, and under the other name; the name that is preferred counts.
+    let client = service.client();
+    for body in [
+        json!({ "deviceId": first.device.to_uppercase() }),
+        json!({ "installationId": first.device }),
+        json!({ "installationId": first.device, "deviceId": "another" }),
+    ] {
+        let mut body = body;
+        body["verificationId"] = client.verified("login", PHONE).await.into();
+        let session = Session::from_reply(&log_in(&client, body).await.expect(200));
+        assert_eq!(session.device, first.device);
+    }
+    assert_eq!(service.count("SELECT count(*) FROM auth.devices").await, 1);
+
+    // The client's own id comes first; another user's row is nobody's.
+    let other = client.sign_up(OTHER_PHONE).await;
+    let foreign = client.log_in(OTHER_PHONE, &first.device).await;
+    assert_eq!(foreign.user, other.user);
+    assert!(![&first.device, &other.device].contains(&&foreign.device));
+    let _ = client.ws_token(&other.access).await.expect(200);
+    let tablet = client.log_in(OTHER_PHONE, &other.device).await;
+    assert_eq!(tablet.device, other.device);
+    assert_eq!(service.count("SELECT count(*) FROM auth.devices").await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_ins_at_once_under_both_ids_of_a_device_are_one_device() {
+    let service = unlimited().await;
+    let client = service.client();
+    for round in 0..5 {
+        let phone = format!("+3361000000{round}");
+        let first = client.sign_up(&phone).await;
+        let row = service
+            .rows(&format!(
+                "SELECT device_fingerprint FROM auth.devices WHERE id = '{}'",
+                first.device
+            ))
+            .await;
+        let fingerprint = row[0]["device_fingerprint"].as_str().unwrap().to_owned();
+        let mut bodies = Vec::new();
+        for n in 0..8 {
+            let id = client.verified("login", &phone).await;
+            let device = if n % 2 == 0 { &first.device } else { &fingerprint };
+            bodies.push(json!({ "verificationId": id, "deviceId": device,
+                                "signalKeyBundle": Keys::new().bundle(1..3, 1..3) }));
+        }
+        let log_ins = bodies.into_iter().map(|body| {
+            let client = client.clone();
+            async move { client.post("/auth/v1/login", body).await }
+        });
+        let replies = together(log_ins).await;
+        assert_eq!(tally(&replies), counts([("200", 8)]));
+        for reply in &replies {
+            assert_eq!(Session::from_reply(reply).device, first.device);
+            assert_eq!(reply.json()["signalDeviceId"], 1);
+        }
+        let of_user = format!("FROM auth.devices WHERE user_id = '{}'", first.user);
+        assert_eq!(service.count(&format!("SELECT count(*) {of_user}")).await, 1);
+        let live = format!(
+            "SELECT count(*) FROM auth.sessions WHERE user_id = '{}' AND revoked_at IS NULL",
+            first.user
+        );
+        assert_eq!(service.count(&live).await, 1);
+    }
+}
+
+/// The ids of a device can be read by others: whoever logs in with one by a code alone is not
+/// taken for the device.
+#[tokio::test]
+async fn a_device_that_comes_back_is_verified_only_by_an_earlier_token() {
+    let service = unlimited().await;
+    let client = service.client();
+    let first = client.sign_up(PHONE).await;
+    let other = client.sign_up(OTHER_PHONE).await;
+    let version = async || {
+        let query =
+            "SELECT device_list_version FROM auth.users_auth WHERE phone_number = '+33612345678'";
+        service.count(query).await
+    };
+    let come_back = async |token: Option<&str>| {
+        let id = client.verified("login", PHONE).await;
+        let body =
+            json!({ "verificationId": id, "deviceId": first.device, "previousToken": token });
+        Session::from_reply(&log_in(&client, body).await.expect(200))
+    };
+    let verified = async || device(&service, &first).await["is_verified"] == true;
+    assert_eq!(PHONE, "+33612345678");
+
+    // With a token of the row, also one that has been exchanged or has expired.
+    let begun = version().await;
+    let second = come_back(Some(&first.refresh)).await;
+    assert!(verified().await);
+    let _ = client.refresh(&second.refresh).await.expect(200);
+    service.advance(Duration::from_hours(399 * 24));
+    let third = come_back(Some(&second.refresh)).await;
+    assert!(verified().await);
+    assert_eq!(version().await, begun, "nothing has changed");
+
+    // With none, a stranger's, or one of another device of the account.
+    let sibling = client.log_in(PHONE, "sibling").await;
+    for (n, token) in
+        [None, Some("no.token.atall"), Some(other.refresh.as_str()), Some(&sibling.refresh)]
+            .into_iter()
+            .enumerate()
+    {
+        service.sql("UPDATE auth.devices SET is_verified = true").await;
+        let before = version().await;
+        let _ = come_back(token).await;
+        assert!(!verified().await, "{n}");
+        assert_eq!(version().await, before + 1, "{n}");
+        // Once it is not verified, coming back moves nothing, and no token makes it so.
+        let _ = come_back(Some(&third.refresh)).await;
+        assert!(!verified().await, "{n}");
+        assert_eq!(version().await, before + 1, "{n}");
+    }
+
+    // A token counts for 400 days, and not if its session was ended from elsewhere.
+    service.sql("UPDATE auth.devices SET is_verified = true").await;
+    let late = come_back(Some(&third.refresh)).await;
+    assert!(verified().await);
+    let _ = client.clone().bearer(&late.access).post("/auth/v1/logout/all", json!({})).await;
+    let _ = come_back(Some(&late.refresh)).await;
+    assert!(!verified().await);
+    service.sql("UPDATE auth.devices SET is_verified = true").await;
+    let old = come_back(Some(&third.refresh)).await;
+    assert!(verified().await);
+    service.advance(Duration::from_hours(400 * 24));
+    let _ = come_back(Some(&old.refresh)).await;
+    assert!(!verified().await);
+}
+
+#[tokio::test]
+async fn log_ins_without_keys_leave_the_numbers_to_devices_with_keys() {
+    let service = unlimited().await;
+    let client = service.client();
+    let _ = client.sign_up(PHONE).await;
+    for _ in 0..130 {
+        let id = client.verified("login", PHONE).await;
+        let _ = log_in(&client, json!({ "verificationId": id })).await.expect(200);
+    }
+    let taken = "SELECT count(signal_device_id) FROM auth.devices";
+    assert_eq!(service.count(taken).await, 0);
+    let id = client.verified("login", PHONE).await;
+    let body = json!({ "verificationId": id, "deviceId": "tablet",
+                       "signalKeyBundle": Keys::new().bundle(1..3, 1..3) });
+    let reply = log_in(&client, body).await.expect(200).json();
+    assert_eq!(reply["signalDeviceId"], 1);
+    assert_eq!(service.count(taken).await, 1);
 }
 
 #[tokio::test]
@@ -161,6 +367,8 @@ async fn fields_that_are_too_long_or_not_of_their_kind_are_named() {
     let id = client.verified("register", PHONE).await;
     let limits = [
         ("deviceId", 128),
+        ("installationId", 128),
+        ("previousToken", 4096),
         ("deviceName", 100),
         ("model", 100),
         ("osVersion", 50),

@@ -21,10 +21,11 @@ pub enum Flow {
     UploadPrekeys,
     UploadSigned,
     DeleteKeys,
+    DeleteKeysByCode,
     Bundle,
 }
 
-pub const FLOWS: [Flow; 13] = [
+pub const FLOWS: [Flow; 14] = [
     Flow::Register,
     Flow::RegisterWithKeys,
     Flow::Login,
@@ -37,6 +38,7 @@ pub const FLOWS: [Flow; 13] = [
     Flow::UploadPrekeys,
     Flow::UploadSigned,
     Flow::DeleteKeys,
+    Flow::DeleteKeysByCode,
     Flow::Bundle,
 ];
 
@@ -57,12 +59,7 @@ impl Prepared {
         let (keys, other_keys) = (Keys::new(), Keys::new());
         if matches!(flow, Flow::Register | Flow::RegisterWithKeys) {
             let verification = client.verified("register", PHONE).await;
-            let nobody = Session {
-                access: String::new(),
-                refresh: String::new(),
-                user: String::new(),
-                device: String::new(),
-            };
+            let nobody = Session::default();
             let (phone, other) = (nobody.clone(), nobody);
             let (service, spent) = (service.clone(), String::new());
             return Self { service, keys, phone, other, verification, spent };
@@ -79,6 +76,11 @@ impl Prepared {
         for _ in 0..2 {
             phone = Session::from_reply(&client.refresh(&phone.refresh).await.expect(200));
             service.advance(std::time::Duration::from_secs(11));
+        }
+        if flow == Flow::DeleteKeysByCode {
+            // The log-in is too old to be a proof.
+            service.advance(std::time::Duration::from_mins(11));
+            phone = Session::from_reply(&client.refresh(&phone.refresh).await.expect(200));
         }
         let verification = client.verified("login", PHONE).await;
         Self { service: service.clone(), keys, phone, other, verification, spent }
@@ -123,6 +125,11 @@ impl Prepared {
             Flow::DeleteKeys => {
                 let path = format!("/auth/v1/signal/keys/device/{}", self.phone.device);
                 self.bearer().send(http::Method::DELETE, &path, &json!({})).await
+            }
+            Flow::DeleteKeysByCode => {
+                let path = format!("/auth/v1/signal/keys/device/{}", self.phone.device);
+                let body = json!({ "proofVerificationId": self.verification });
+                self.bearer().send(http::Method::DELETE, &path, &body).await
             }
             Flow::Bundle => {
                 let (user, device) = (&self.other.user, &self.other.device);
@@ -194,7 +201,7 @@ impl Prepared {
             }
             Flow::UploadPrekeys => assert_eq!(reply.expect(201).json()["uploaded"], 30),
             Flow::UploadSigned => drop(reply.expect(201)),
-            Flow::DeleteKeys => {
+            Flow::DeleteKeys | Flow::DeleteKeysByCode => {
                 let _ = reply.expect(204);
                 assert_eq!(service.count("SELECT count(*) FROM auth.identity_keys").await, 1);
                 assert_eq!(service.count(&audits("keys_deleted")).await, 1);

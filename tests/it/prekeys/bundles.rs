@@ -132,7 +132,18 @@ async fn of_the_own_account_the_other_devices_come_and_no_key_of_this_one_is_spe
     assert_eq!(phone.status().await["availablePreKeys"], 2);
     assert_eq!(tablet.status().await["availablePreKeys"], 29);
     let alone = Person::new(&service, ALICE, 2, 2).await;
-    alone.fetch_all(&alone.session.user).await.refused(404, "keys_not_found");
+    let (user, version) = (&alone.session.user, alone.version().await);
+    let none = json!({ "userId": user, "version": version, "devices": [] });
+    assert_eq!(alone.fetch_all(user).await.expect(200).json(), none);
+    let several = alone.client.post(&format!("{KEYS}/bundles"), json!({ "userIds": [user] })).await;
+    assert_eq!(several.expect(200).json()["users"], json!([none]));
+    assert_eq!(alone.status().await["availablePreKeys"], 2);
+    // To others, a user without keys is still not found.
+    let silent = service.client().sign_up(CAROL).await;
+    alone.fetch_all(&silent.user).await.refused(404, "keys_not_found");
+    let own = service.client().bearer(&silent.access);
+    let own = own.get(&format!("{KEYS}/{}/bundles", silent.user)).await.expect(200).json();
+    assert_eq!(own["devices"], json!([]));
 }
 
 #[tokio::test]

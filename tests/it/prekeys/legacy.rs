@@ -59,22 +59,19 @@ async fn the_directory_is_public_and_writing_to_it_is_not() {
     let bob = Person::new(&service, BOB, 20, 20).await;
     let user = &bob.session.user;
     let anyone = service.client();
-    let expired = service.client().bearer("no.token.atall");
-    for client in [&anyone, &expired] {
-        for path in [
-            bob.path(),
-            format!("{}/status", bob.path()),
-            format!("{KEYS}/{user}/devices"),
-            format!("{KEYS}/{user}/bundles"),
-        ] {
-            let _ = client.get(&path).await.expect(200);
-        }
-        let health = client.get("/auth/v1/signal/health").await.expect(200).json();
-        assert_eq!(health["status"], "healthy");
-        assert_eq!(health.get("prekeys_remaining"), None);
+    for path in [
+        bob.path(),
+        format!("{}/status", bob.path()),
+        format!("{KEYS}/{user}/devices"),
+        format!("{KEYS}/{user}/bundles"),
+    ] {
+        let _ = anyone.get(&path).await.expect(200);
     }
+    let health = anyone.get("/auth/v1/signal/health").await.expect(200).json();
+    assert_eq!(health["status"], "healthy");
+    assert_eq!(health.get("prekeys_remaining"), None);
     let own = bob.client.get("/auth/v1/signal/health").await.expect(200).json();
-    assert_eq!(own["prekeys_remaining"], 16);
+    assert_eq!(own["prekeys_remaining"], 18);
     anyone.get(&format!("{KEYS}/recommendations")).await.refused(401, "token_missing");
     let body = json!({ "preKeys": [] });
     anyone.post(&format!("{KEYS}/prekeys"), body).await.refused(401, "token_missing");
@@ -86,13 +83,38 @@ async fn the_directory_is_public_and_writing_to_it_is_not() {
         let bundle = anyone.get(&bob.path()).await.expect(200).json();
         keys += usize::from(ids(&bundle).0.is_some());
     }
-    assert_eq!(keys, 8);
+    assert_eq!(keys, 9);
     let mut answered = 0;
     while anyone.get(&bob.path()).await.status == 200 {
         answered += 1;
     }
     assert!(answered < 300);
     anyone.get(&bob.path()).await.refused(429, "rate_limited");
+}
+
+#[tokio::test]
+async fn a_bad_bearer_is_refused_where_none_would_be_answered() {
+    let service = Service::with(&LEGACY).await;
+    let bob = Person::new(&service, BOB, 20, 20).await;
+    let user = &bob.session.user;
+    let paths = [
+        bob.path(),
+        format!("{}/status", bob.path()),
+        format!("{KEYS}/{user}/devices"),
+        format!("{KEYS}/{user}/bundles"),
+        "/auth/v1/signal/health".to_owned(),
+    ];
+    for path in &paths {
+        let forged = service.client().bearer("no.token.atall");
+        forged.get(path).await.refused(401, "token_invalid");
+        let other = service.client().with_header("authorization", "Basic YTpi");
+        other.get(path).await.refused(401, "token_missing");
+    }
+    assert_eq!(bob.status().await["availablePreKeys"], 20, "a refused caller is given nothing");
+    service.advance(std::time::Duration::from_mins(15));
+    for path in &paths {
+        bob.client.get(path).await.refused(401, "token_expired");
+    }
 }
 
 #[tokio::test]

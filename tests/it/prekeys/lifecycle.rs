@@ -35,7 +35,7 @@ impl Person {
 #[tokio::test]
 async fn a_device_is_told_when_to_upload() {
     let service = Service::with(&[("RATE_LIMITS", "off"), ("ONE_TIME_KEYS_BURST", "1000")]).await;
-    let bob = Person::new(&service, BOB, 21, 1).await;
+    let bob = Person::new(&service, BOB, 21, 0).await;
     let alice = Person::new(&service, ALICE, 0, 0).await;
     let _ = alice.fetch(&bob).await.expect(200);
     assert_eq!(
@@ -54,10 +54,10 @@ async fn a_device_is_told_when_to_upload() {
     assert_eq!(bob.recommendations().await, expected);
     let _ = alice.fetch(&bob).await.expect(200);
     let status = bob.status().await;
-    assert_eq!((&status["isLow"], &status["recommendedUpload"]), (&json!(true), &json!(81)));
+    assert_eq!((&status["isLow"], &status["recommendedUpload"]), (&json!(true), &json!(100)));
     let recommended = bob.recommendations().await;
     assert_eq!(recommended["needsPreKeyReplenishment"], true);
-    assert_eq!(recommended["recommendedPreKeyUpload"], 81);
+    assert_eq!(recommended["recommendedPreKeyUpload"], 100);
     let health = bob.health().await;
     assert_eq!(health["status"], "degraded");
     assert_eq!(
@@ -71,6 +71,49 @@ async fn a_device_is_told_when_to_upload() {
         (&health["prekeys_remaining"], &health["signed_prekey_age_days"]),
         (&json!(100), &json!(0))
     );
+}
+
+#[tokio::test]
+async fn kyber_keys_that_run_low_are_asked_for_too() {
+    let service = Service::with(&[("RATE_LIMITS", "off"), ("ONE_TIME_KEYS_BURST", "1000")]).await;
+    let bob = Person::new(&service, BOB, 100, 20).await;
+    let alice = Person::new(&service, ALICE, 0, 0).await;
+    let told = async || {
+        let (status, recommended) = (bob.status().await, bob.recommendations().await);
+        assert_eq!(status["isLow"], recommended["needsPreKeyReplenishment"]);
+        assert_eq!(status["isLow"], bob.health().await["needs_replenishment"]);
+        assert_eq!(status["recommendedUpload"], recommended["recommendedPreKeyUpload"]);
+        (status["isLow"] == true, status["recommendedUpload"].as_u64().unwrap())
+    };
+    assert_eq!(told().await, (false, 0));
+    let _ = alice.fetch(&bob).await.expect(200);
+    assert_eq!(bob.status().await["availablePreKeys"], 99);
+    assert_eq!(told().await, (true, 100));
+    let _ = bob.upload_kyber(bob.keys.kyber_prekeys(100..120)).await.expect(201);
+    assert_eq!(told().await, (false, 0));
+}
+
+#[tokio::test]
+async fn health_asks_for_keys_when_the_signed_prekey_is_due() {
+    let service = unlimited().await;
+    let bob = Person::new(&service, BOB, 50, 50).await;
+    assert_eq!(bob.health().await["needs_replenishment"], false);
+    let age = |hours: i64| {
+        format!(
+            "UPDATE auth.signed_prekeys SET created_at = created_at - interval '{hours} hours',
+                    expires_at = expires_at - interval '{hours} hours'"
+        )
+    };
+    service.sql(&age(6 * 24)).await;
+    assert_eq!(bob.health().await["needs_replenishment"], false);
+    service.sql(&age(1)).await;
+    let health = bob.health().await;
+    assert_eq!(
+        (&health["status"], &health["needs_replenishment"], &health["prekeys_remaining"]),
+        (&json!("degraded"), &json!(true), &json!(50))
+    );
+    let _ = bob.upload("signed-prekey", bob.keys.signed_prekey(2)).await.expect(201);
+    assert_eq!(bob.health().await["needs_replenishment"], false);
 }
 
 #[tokio::test]
@@ -188,6 +231,50 @@ async fn a_device_of_several_that_is_past_its_grace_is_left_out() {
     assert_eq!(devices.len(), 1);
     assert_eq!(devices[0]["deviceId"], fresh.session.device);
     assert_eq!(old.status().await["availablePreKeys"], 5);
+
+    // Nor is it on the list: an app fails a whole message for one device that has no bundle.
+    let list = alice.list(&old.session.user).await;
+    assert_eq!(list["deviceIds"], json!([fresh.session.device]));
+    assert_eq!(list["devices"].as_array().map(Vec::len), Some(1));
+    let check = async |devices: Value| {
+        let body = json!({ "userId": old.session.user, "devices": devices });
+        let reply = alice.client.post("/auth/v1/signal/devices/check", body).await;
+        reply.expect(200).json()
+    };
+    // It is neither missing, since no session can begin, nor gone, since sessions go on.
+    let none = json!({ "missing": [], "extra": [], "stale": [] });
+    assert_eq!(check(json!([{ "signalDeviceId": 2 }])).await, none);
+    let both = json!([{ "signalDeviceId": 1 }, { "signalDeviceId": 2 }]);
+    assert_eq!(check(both).await, none);
+
+    // A signed prekey brings it back, which others learn by the version.
+    let version = list["version"].as_i64().unwrap();
+    let _ = old.upload("signed-prekey", old.keys.signed_prekey(2)).await.expect(201);
+    let list = alice.list(&old.session.user).await;
+    assert_eq!(list["deviceIds"], json!([device, fresh.session.device]));
+    assert_eq!(list["version"], version + 1);
+    assert_eq!(check(json!([{ "signalDeviceId": 2 }])).await["missing"], json!([1]));
+}
+
+#[tokio::test]
+async fn a_log_in_after_the_grace_brings_a_device_back_to_the_list() {
+    let service = unlimited().await;
+    let old = Person::new(&service, BOB, 5, 5).await;
+    let tablet = Person::device(&service, BOB, "tablet").await;
+    service
+        .sql(&format!(
+            "UPDATE auth.signed_prekeys SET expires_at = expires_at - interval '37 days'
+              WHERE device_id = '{}'",
+            tablet.session.device
+        ))
+        .await;
+    let list = old.list(&old.session.user).await;
+    assert_eq!(list["deviceIds"], json!([old.session.device]));
+    let bundle = tablet.keys.bundle(1..2, 1..2);
+    let _ = service.client().log_in_with(BOB, "tablet", bundle).await;
+    let after = old.list(&old.session.user).await;
+    assert_eq!(after["deviceIds"], json!([old.session.device, tablet.session.device]));
+    assert_eq!(after["version"].as_i64(), list["version"].as_i64().map(|version| version + 1));
 }
 
 #[tokio::test]
@@ -251,7 +338,7 @@ async fn upkeep_tells_the_fleets_figures() {
         "auth_prekeys_unused 24",
         "auth_kyber_prekeys_unused 2",
         "auth_key_devices 2",
-        "auth_key_devices_low 1",
+        "auth_key_devices_low 2",
         "auth_key_devices_empty 1",
         &at,
         "# TYPE auth_prekey_bundles_total counter",

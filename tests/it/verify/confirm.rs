@@ -248,6 +248,25 @@ async fn a_device_that_asked_must_be_the_one_that_goes_on() {
 }
 
 #[tokio::test]
+async fn a_device_may_name_itself_by_its_installation_id() {
+    let service = Service::start().await;
+    let client = service.client();
+    let body = json!({ "phoneNumber": PHONE, "installationId": "phone-1", "deviceId": "ignored" });
+    let id = id_of(&client.post("/auth/v1/verify/register/request", body).await.expect(200));
+    service.advance(Duration::from_mins(2));
+    let resend_path = format!("/auth/v1/verify/{id}/resend");
+    let ignored = client.post(&resend_path, json!({ "deviceId": "ignored" })).await;
+    ignored.refused(400, "verification_invalid");
+    let _ = client.post(&resend_path, json!({ "installationId": "phone-1" })).await.expect(200);
+    let code = client.last_code(PHONE).await;
+    let body = json!({ "verificationId": id, "code": code, "installationId": "phone-1" });
+    let _ = client.post("/auth/v1/verify/register/confirm", body).await.expect(200);
+    let body = json!({ "verificationId": id, "deviceId": "phone-1" });
+    let answer = client.post("/auth/v1/register", body).await.expect(201).json();
+    assert_eq!(answer["installationId"], "phone-1");
+}
+
+#[tokio::test]
 async fn a_verification_asked_for_without_a_device_is_bound_to_none() {
     let service = Service::start().await;
     let client = service.client();

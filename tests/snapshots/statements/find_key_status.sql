@@ -7,7 +7,7 @@
 -- returns signed_at timestamptz
 -- returns signed_prekey_expires_at timestamptz
 SELECT coalesce(ec.count - ec.next, 0)::int4 AS prekeys,
-                coalesce(kyber.count - kyber.next, 0)::int4 AS kyber_prekeys,
+                (kyber.count - kyber.next)::int4 AS kyber_prekeys,
                 coalesce(ec.count, 0)::int4 AS all_prekeys,
                 s.created_at AS signed_at, s.expires_at AS signed_prekey_expires_at
            FROM auth.devices d LEFT JOIN auth.signed_prekeys s ON s.device_id = d.id

@@ -18,13 +18,15 @@
 -- $17 address text
 -- $18 timestamp int8
 -- $19 now timestamptz
--- $20 audit_entry text
--- $21 audit_personal jsonb
--- $22 phone text
+-- $20 has_keys bool
+-- $21 audit_entry text
+-- $22 audit_personal jsonb
+-- $23 phone text
 -- returns user_id uuid
+-- returns signal_device_id int2
 WITH account AS (
            INSERT INTO auth.users_auth (id, phone_number, last_authenticated_at, created_at, updated_at)
-           VALUES ($1, $22, $19, $19, $19)
+           VALUES ($1, $23, $19, $19, $19)
            ON CONFLICT (phone_number) DO NOTHING
            RETURNING id AS user_id),
          used AS (
@@ -34,7 +36,8 @@ WITH account AS (
            INSERT INTO auth.devices (id, user_id, device_fingerprint, device_name, device_type, model, os_version, app_version, fcm_token, apns_token, is_verified, last_active, created_at, updated_at, signal_device_id)
            SELECT $2, user_id, $3, coalesce($4, $6),
                   coalesce($5, $7), $8, $9, $10,
-                  $11, $12, true, $19, $19, $19, 1
+                  $11, $12, true, $19, $19, $19,
+                  CASE WHEN $20 THEN 1 END
              FROM account),
          session AS (
            INSERT INTO auth.sessions (id, user_id, device_id, auth_time, issued_at, rotated_at, expires_at, created_at)
@@ -46,22 +49,22 @@ WITH account AS (
          registered_event AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)
            SELECT user_id, 'user.registered',
-                  jsonb_build_object('userId', user_id, 'phoneNumber', $22,
+                  jsonb_build_object('userId', user_id, 'phoneNumber', $23,
                                      'timestamp', $18), $19
              FROM account),
          audit_head AS (
            INSERT INTO auth.audit_heads AS h (user_id, seq, head)
            SELECT user_id, 1, sha256(decode(repeat('00', 32), 'hex') || int8send(1)
-                    || convert_to($20, 'UTF8'))
+                    || convert_to($21, 'UTF8'))
              FROM account
            ON CONFLICT (user_id) DO UPDATE
              SET seq = h.seq + 1,
-                 head = sha256(h.head || int8send(h.seq + 1) || convert_to($20, 'UTF8'))
+                 head = sha256(h.head || int8send(h.seq + 1) || convert_to($21, 'UTF8'))
            RETURNING user_id, seq, head),
          audit_event AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)
            SELECT user_id, 'audit',
                   jsonb_build_object('seq', seq, 'hash', encode(head, 'hex'),
-                                     'entry', $20, 'personal', $21), $19
+                                     'entry', $21, 'personal', $22), $19
              FROM audit_head)
-         SELECT user_id FROM account
+         SELECT user_id, CASE WHEN $20 THEN 1::int2 END AS signal_device_id FROM account

@@ -9,6 +9,7 @@
 -- $8 public_key text
 -- $9 signature text
 -- $10 expires_at timestamptz
+-- $11 dead_before timestamptz
 -- returns has_session bool
 -- returns has_identity bool
 -- returns clashes bool
@@ -19,6 +20,13 @@ WITH session AS (
            SELECT user_id, device_id, id AS identity_id FROM auth.identity_keys
             WHERE device_id = $2 AND user_id = $1 AND identity = $5
               AND EXISTS (SELECT FROM session)),
+         returned AS ( -- the device was in nobody's list without a signed prekey
+           SELECT user_id FROM found WHERE NOT EXISTS (
+             SELECT FROM auth.signed_prekeys
+              WHERE device_id = $2 AND expires_at > $11)),
+         version AS (
+           UPDATE auth.users_auth u SET device_list_version = device_list_version + 1
+             FROM returned r WHERE u.id = r.user_id),
          signed AS (
            INSERT INTO auth.signed_prekeys AS k (device_id, id, key_id, public_key, signature,
                   expires_at, created_at)

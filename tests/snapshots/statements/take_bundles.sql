@@ -7,6 +7,7 @@
 -- $6 timestamp int8
 -- returns user_id uuid
 -- returns device_id uuid
+-- returns users int8
 -- returns device_list_version int8
 -- returns signal_device_id int2
 -- returns registration_id int4
@@ -25,9 +26,16 @@
 WITH target AS MATERIALIZED (
            SELECT i.device_id, i.id AS identity_id, i.user_id, i.registration_id, i.public_key,
                   s.key_id AS signed_id, s.public_key AS signed_key,
-                  s.signature AS signed_signature, s.expires_at,
+                  s.signature AS signed_signature, s.expires_at, w.users,
                   w.one_time AND coalesce(s.expires_at > $4, false) AS may_take
-             FROM unnest($1::uuid[], $2::bool[]) AS w (user_id, one_time)
+             FROM (SELECT f.user_id, f.one_time, count(*) OVER () AS users
+                FROM (SELECT u.user_id, u.one_time, sum(d.devices) OVER (ORDER BY u.place) AS bundles
+                        FROM unnest($1::uuid[], $2::bool[]) WITH ORDINALITY
+                               AS u (user_id, one_time, place)
+                       CROSS JOIN LATERAL (
+                         SELECT count(*) AS devices FROM auth.identity_keys k
+                          WHERE k.user_id = u.user_id AND k.device_id <> $3) d) f
+               WHERE f.bundles <= 1600) w
             CROSS JOIN LATERAL (
               SELECT k.* FROM auth.identity_keys k
                WHERE k.user_id = w.user_id AND k.device_id <> $3 OFFSET 0) i
@@ -63,7 +71,7 @@ WITH target AS MATERIALIZED (
                     (SELECT unused FROM taken k WHERE k.device_id = c.device_id AND k.kind = 2), 0),
                   'timestamp', $6::int8), $5
              FROM crossed c)
-         SELECT t.user_id, t.device_id,
+         SELECT t.user_id, t.device_id, t.users,
                 (SELECT u.device_list_version FROM auth.users_auth u WHERE u.id = t.user_id)
                   AS device_list_version,
                 (SELECT d.signal_device_id FROM auth.devices d WHERE d.id = t.device_id)

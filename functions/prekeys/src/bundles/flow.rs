@@ -1,5 +1,6 @@
 //! The use cases: load, decide, store, answer.
 
+use domain::ids::UserId;
 use domain::prekey::RegistrationId;
 use shared::http::context::RequestContext;
 use shared::http::extract::DirectoryCaller;
@@ -39,7 +40,8 @@ pub async fn device_bundle(
     })
 }
 
-/// The bundles of all devices of each of these users, except the caller's own device.
+/// The bundles of all devices of each of these users, except the caller's own device. The users
+/// that the answer has no room for remain.
 pub async fn bundles(
     state: &PrekeysState,
     context: &RequestContext,
@@ -49,22 +51,21 @@ pub async fn bundles(
     let targets: Vec<_> =
         users.iter().zip(quotas).map(|(user, one_time)| Target { user: *user, one_time }).collect();
     let own = principal.map(|principal| principal.device);
-    let stored = state.core.store.take_bundles(&targets, own, context.now()).await?;
-    let refusal = if stored.is_empty() { Code::KeysNotFound } else { Code::KeysExpired };
-    let mut by_user: Vec<UserBundles> = Vec::new();
-    for stored in stored {
-        let (user_id, version) = (*stored.user.as_uuid(), stored.device_list_version);
-        let Some(bundle) = bundle(state, stored) else { continue };
-        match by_user.last_mut() {
-            Some(last) if last.user_id == user_id => last.devices.push(bundle),
-            _ => by_user.push(UserBundles { user_id, version, devices: vec![bundle] }),
+    let taken = state.core.store.take_bundles(&targets, own, context.now()).await?;
+    let (answered, remaining) = users.split_at_checked(taken.users).unwrap_or((&users, &[]));
+    let refusal = if taken.bundles.is_empty() { Code::KeysNotFound } else { Code::KeysExpired };
+    let mut by_user = by_user(state, taken.bundles);
+    for own in answered.iter().filter(|user| principal.is_some_and(|p| p.user == **user)) {
+        if by_user.iter().all(|of| of.user_id != *own.as_uuid()) {
+            by_user.extend(no_other_devices(state, context, *own).await?);
         }
     }
-    if by_user.is_empty() {
+    if by_user.is_empty() && remaining.is_empty() {
         return Err(Problem::new(refusal));
     }
     by_user.sort_by_key(|of| users.iter().position(|user| *user.as_uuid() == of.user_id));
-    Ok(SeveralBundles { users: by_user })
+    let remaining = remaining.iter().map(|user| *user.as_uuid()).collect();
+    Ok(SeveralBundles { users: by_user, remaining })
 }
 
 /// The same of one user.
@@ -74,9 +75,41 @@ pub async fn user_bundles(
     caller: DirectoryCaller<BundlesOfOne>,
 ) -> Result<UserBundles, Problem> {
     let DirectoryCaller { principal, target: BundlesOfOne(user), quotas } = caller;
-    let caller = DirectoryCaller { principal, target: BundlesOf(vec![user]), quotas };
-    let SeveralBundles { users } = bundles(state, context, caller).await?;
-    users.into_iter().next().ok_or_else(|| Problem::new(Code::KeysNotFound))
+    let target = Target { user, one_time: quotas == [true] };
+    let own = principal.map(|principal| principal.device);
+    let stored = state.core.store.take_user_bundles(target, own, context.now()).await?;
+    let refusal = if stored.is_empty() { Code::KeysNotFound } else { Code::KeysExpired };
+    let mut found = by_user(state, stored).into_iter().next();
+    if found.is_none() && principal.is_some_and(|principal| principal.user == user) {
+        found = no_other_devices(state, context, user).await?;
+    }
+    found.ok_or_else(|| Problem::new(refusal))
+}
+
+/// The bundles of each user that has some.
+fn by_user(state: &PrekeysState, stored: Vec<StoredBundle>) -> Vec<UserBundles> {
+    let mut by_user: Vec<UserBundles> = Vec::new();
+    for stored in stored {
+        let (user_id, version) = (*stored.user.as_uuid(), stored.device_list_version);
+        let Some(bundle) = bundle(state, stored) else { continue };
+        match by_user.last_mut() {
+            Some(last) if last.user_id == user_id => last.devices.push(bundle),
+            _ => by_user.push(UserBundles { user_id, version, devices: vec![bundle] }),
+        }
+    }
+    by_user
+}
+
+/// The answer to a caller who has no other device with keys: messages to the own devices go to
+/// nobody, which is no error.
+async fn no_other_devices(
+    state: &PrekeysState,
+    context: &RequestContext,
+    own: UserId,
+) -> Result<Option<UserBundles>, Problem> {
+    let list = state.core.store.find_device_list(own, context.now()).await?;
+    let (user_id, devices) = (*own.as_uuid(), Vec::new());
+    Ok(list.map(|list| UserBundles { user_id, version: list.version, devices }))
 }
 
 /// The bundle as it goes out; none once its signed prekey is not handed out any more.

@@ -39,7 +39,8 @@ async fn fetch_prekey_bundle(
 /// Fetch the bundles of all devices of a user.
 ///
 /// The limits for one-time prekeys apply per call and user. For the caller's own account the
-/// answer holds the other devices, because messages are also sent to them.
+/// answer holds the other devices, because messages are also sent to them; an empty list if
+/// there is none.
 #[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/bundles", tag = "prekeys",
     security(("bearer" = [])), params(("userId" = Uuid, Path)),
     responses((status = 200, body = UserBundles), FetchProblems))]
@@ -54,7 +55,8 @@ async fn fetch_user_bundles(
 /// Fetch the bundles of all devices of several users.
 ///
 /// At most 50 users per call. Users without keys are omitted. If no user has keys, the answer
-/// is 404.
+/// is 404. An answer holds at most 1,600 bundles (5 MB). The users that do not fit are in
+/// `remaining`: no key of theirs was taken.
 #[utoipa::path(post, path = "/auth/v1/signal/keys/bundles", tag = "prekeys",
     security(("bearer" = [])), request_body = BundlesRequest,
     responses((status = 200, body = SeveralBundles), FetchManyProblems))]

@@ -118,6 +118,10 @@ pub struct UserBundles {
 
 #[derive(Serialize, ToSchema)]
 pub struct SeveralBundles {
-    /// In the order of the request, without users that have no keys.
+    /// In the order of the request, without users that have no keys. The caller's own user is
+    /// always there.
     pub users: Vec<UserBundles>,
+    /// Users that this answer has no room for, in the order of the request: ask for them again. No
+    /// key of theirs was taken.
+    pub remaining: Vec<Uuid>,
 }

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use shared::http::context::RequestContext;
 use shared::http::extract::{Caller, DirectoryCaller, ValidatedJson};
 use shared::http::openapi::Head;
 use shared::http::problem::Problem;
@@ -18,15 +19,18 @@ problems!(DevicesCheckProblems: BODY, BEARER, ANY, [UserNotFound]);
 
 endpoints!(PrekeysState, Head::Refused; list_key_devices, check_key_devices);
 
-/// List the devices of a user that have published keys.
+/// List the devices of a user for which senders encrypt.
+///
+/// Devices without keys are left out, and devices whose signed prekey is past its grace period.
 #[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/devices", tag = "prekeys",
     security(("bearer" = [])), params(("userId" = Uuid, Path)),
     responses((status = 200, body = KeyDevices), ListProblems))]
 async fn list_key_devices(
     State(state): State<PrekeysState>,
+    context: RequestContext,
     caller: DirectoryCaller<DeviceListOf>,
 ) -> Result<Json<KeyDevices>, Problem> {
-    flow::devices(&state, caller).await.map(Json)
+    flow::devices(&state, &context, caller).await.map(Json)
 }
 
 /// Compare a sender's device list of a user with the current list.
@@ -35,8 +39,9 @@ async fn list_key_devices(
     responses((status = 200, body = DeviceDifferences), DevicesCheckProblems))]
 async fn check_key_devices(
     State(state): State<PrekeysState>,
+    context: RequestContext,
     Caller(principal): Caller,
     ValidatedJson(known): ValidatedJson<KnownDevices>,
 ) -> Result<Json<DeviceDifferences>, Problem> {
-    flow::check_devices(&state, principal, &known).await.map(Json)
+    flow::check_devices(&state, &context, principal, &known).await.map(Json)
 }

@@ -74,8 +74,9 @@ pub struct KeyDevices {
     pub user_id: Uuid,
     pub device_ids: Vec<Uuid>,
     pub devices: Vec<KeyDevice>,
-    /// Increases when a device is added or removed, or when an identity key or registration id
-    /// changes. An equal version means an equal list.
+    /// Increases when a device is added or removed, or comes back after the grace period of its
+    /// signed prekey, and when an identity key, a registration id or `isVerified` changes. An
+    /// equal version means an equal list, without the devices whose grace period has ended since.
     pub version: i64,
 }
 
@@ -92,8 +93,8 @@ pub struct KeyDevice {
 
 #[derive(Serialize, ToSchema)]
 pub struct DeviceDifferences {
-    /// Signal device ids that the sender does not have. If no bundle exists for one, its signed
-    /// prekey has expired: skip the device.
+    /// Signal device ids that the sender does not have: fetch their bundles. Devices whose signed
+    /// prekey is past its grace period are not listed.
     pub missing: Vec<i16>,
     /// Signal device ids that no longer exist.
     pub extra: Vec<i16>,

@@ -1,16 +1,17 @@
 //! The use cases: load, decide, store, answer.
 
-use domain::ids::DeviceId;
+use domain::ids::{CallId, DeviceId};
 use domain::prekey;
-use domain::prekey::lifecycle::{SignedPrekeyState, is_low, recommended_upload};
+use domain::prekey::lifecycle::SignedPrekeyState;
 use domain::principal::Principal;
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::clock::date_time;
 use shared::http::context::RequestContext;
 use shared::http::extract::DirectoryCaller;
 use shared::http::extract::directory::NoTarget;
+use shared::http::extract::fresh_proof::{FreshCaller, ProofFields, forget_verification};
 use shared::http::problem::{Code, Problem};
-use shared::store::keys::KeyStatus;
+use shared::store::keys::{Deletion, KeyStatus};
 
 use super::target::StatusOf;
 use super::wire::{KeyHealth, KeyStatusBody, KeysDigest, Recommendations};
@@ -33,12 +34,12 @@ pub async fn status(
     });
     Ok(KeyStatusBody {
         user_id: *user.as_uuid(),
-        available_pre_keys: status.prekeys,
-        available_kyber_pre_keys: status.kyber_prekeys,
-        is_low: is_low(status.prekeys),
+        available_pre_keys: status.supply.prekeys,
+        available_kyber_pre_keys: status.supply.kyber_prekeys.unwrap_or(0),
+        is_low: status.supply.is_low(),
         has_active_signed_pre_key: active,
         total_pre_keys: status.all_prekeys,
-        recommended_upload: recommended_upload(status.prekeys),
+        recommended_upload: status.supply.recommended_upload(),
     })
 }
 
@@ -50,10 +51,10 @@ pub async fn recommendations(
 ) -> Result<Recommendations, Problem> {
     let status = own_status(state, principal).await?;
     Ok(Recommendations {
-        needs_pre_key_replenishment: is_low(status.prekeys),
+        needs_pre_key_replenishment: status.supply.is_low(),
         needs_signed_pre_key_rotation: needs_rotation(&status, context),
-        available_pre_keys: status.prekeys,
-        recommended_pre_key_upload: recommended_upload(status.prekeys),
+        available_pre_keys: status.supply.prekeys,
+        recommended_pre_key_upload: status.supply.recommended_upload(),
         signed_pre_key_expires_at: status.signed.map(|(_, expires_at)| date_time(expires_at)),
     })
 }
@@ -75,13 +76,13 @@ pub async fn health(
         });
     };
     let status = own_status(state, principal).await?;
-    let low = is_low(status.prekeys);
-    let degraded = low || needs_rotation(&status, context);
+    // Shipped clients do all their uploads when this says so.
+    let due = status.supply.is_low() || needs_rotation(&status, context);
     Ok(KeyHealth {
-        status: if degraded { "degraded" } else { "healthy" },
+        status: if due { "degraded" } else { "healthy" },
         timestamp,
-        needs_replenishment: Some(low),
-        prekeys_remaining: Some(status.prekeys),
+        needs_replenishment: Some(due),
+        prekeys_remaining: Some(status.supply.prekeys),
         signed_prekey_age_days: status
             .signed
             .map(|(came, _)| context.now().since(came).as_secs() / DAY_SECONDS),
@@ -106,16 +107,23 @@ pub async fn check_keys(
 pub async fn delete_keys(
     state: &PrekeysState,
     context: &RequestContext,
-    principal: Principal,
+    caller: FreshCaller,
+    fields: ProofFields,
     device: Option<DeviceId>,
 ) -> Result<(), Problem> {
+    let PrekeysState { core, pepper, .. } = state;
+    let proof = caller.with(core, pepper, context, fields).await?;
+    let (now, session) = (context.now(), Some(proof.principal().session));
     let event = SecurityEvent::KeysDeleted;
-    let session = Some(principal.session);
-    let audit = AuditEntry::new(event, session, &context.address(), context.now(), state.core.rng);
-    if state.core.store.delete_keys(principal.user, device, context.now(), &audit).await? {
-        Ok(())
-    } else {
-        Err(Problem::new(Code::DeviceNotFound))
+    let audit = AuditEntry::new(event, session, &context.address(), now, core.rng);
+    let call = CallId::new(core.rng.bytes());
+    match core.store.delete_keys(&proof, device, call, now, &audit).await? {
+        Deletion::Deleted => {
+            forget_verification(core, &proof).await;
+            Ok(())
+        }
+        Deletion::DeviceNotFound => Err(Problem::new(Code::DeviceNotFound)),
+        Deletion::Refused(refusal) => Err(refusal.into()),
     }
 }
 

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use domain::ids::DeviceId;
 use shared::http::context::RequestContext;
 use shared::http::extract::directory::NoTarget;
+use shared::http::extract::fresh_proof::{FreshCaller, ProofFields, ProofRequest};
 use shared::http::extract::{Caller, DirectoryCaller, PathIds, ValidatedJson};
 use shared::http::openapi::Head;
 use shared::http::problem::Problem;
@@ -23,6 +24,12 @@ problems!(KeysCheckProblems: BODY, BEARER, ANY, [SignedPrekeyMissing]);
 problems!(DeviceProblems: BEARER, ANY, [IdMalformed, DeviceNotFound]);
 
 problems!(OwnProblems: BEARER, ANY, [DeviceNotFound]);
+
+problems!(DeleteProblems: BODY, BEARER, ANY, [FreshProofRequired, TwoFactorRequired, IdMalformed,
+    DeviceNotFound]);
+
+problems!(DeleteAllProblems: BODY, BEARER, ANY, [FreshProofRequired, TwoFactorRequired,
+    DeviceNotFound]);
 
 endpoints!(PrekeysState, Head::Refused; check_keys, fetch_key_status, fetch_key_recommendations, fetch_key_health, delete_device_keys, delete_all_keys);
 
@@ -81,31 +88,37 @@ async fn fetch_key_health(
 
 /// Delete the published keys of one of the caller's devices.
 ///
-/// The device stays logged in. Senders no longer find it until it publishes keys again.
+/// The device stays logged in. Senders no longer find it until it publishes keys again. Needs a
+/// fresh proof: an access token of the last 2 minutes, and a log-in of the last 10 minutes or
+/// `proofVerificationId`.
 #[utoipa::path(delete, path = "/auth/v1/signal/keys/device/{deviceId}", tag = "prekeys",
-    security(("bearer" = [])), params(("deviceId" = Uuid, Path)),
-    responses((status = 204, description = "The keys are deleted and are not returned to senders any more."), DeviceProblems))]
+    security(("bearer" = [])), params(("deviceId" = Uuid, Path)), request_body = ProofRequest,
+    responses((status = 204, description = "The keys are deleted and are not returned to senders any more."), DeleteProblems))]
 async fn delete_device_keys(
     State(state): State<PrekeysState>,
     context: RequestContext,
-    Caller(principal): Caller,
+    caller: FreshCaller,
     PathIds([device]): PathIds<1>,
+    ValidatedJson(fields): ValidatedJson<ProofFields>,
 ) -> Result<StatusCode, Problem> {
-    flow::delete_keys(&state, &context, principal, Some(DeviceId::from_uuid(device))).await?;
+    let device = Some(DeviceId::from_uuid(device));
+    flow::delete_keys(&state, &context, caller, fields, device).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Delete the published keys of all devices of the caller.
 ///
-/// The devices stay logged in. Senders no longer find them until they publish keys again.
+/// The devices stay logged in. Senders no longer find them until they publish keys again. Needs a
+/// fresh proof, like the deletion of one device's keys.
 #[utoipa::path(delete, path = "/auth/v1/signal/keys", tag = "prekeys",
-    security(("bearer" = [])),
-    responses((status = 204, description = "The keys are deleted and are not returned to senders any more."), OwnProblems))]
+    security(("bearer" = [])), request_body = ProofRequest,
+    responses((status = 204, description = "The keys are deleted and are not returned to senders any more."), DeleteAllProblems))]
 async fn delete_all_keys(
     State(state): State<PrekeysState>,
     context: RequestContext,
-    Caller(principal): Caller,
+    caller: FreshCaller,
+    ValidatedJson(fields): ValidatedJson<ProofFields>,
 ) -> Result<StatusCode, Problem> {
-    flow::delete_keys(&state, &context, principal, None).await?;
+    flow::delete_keys(&state, &context, caller, fields, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }

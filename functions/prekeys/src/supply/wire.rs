@@ -42,22 +42,28 @@ pub struct KeyStatusBody {
     pub user_id: Uuid,
     pub available_pre_keys: u32,
     pub available_kyber_pre_keys: u32,
-    /// Fewer than 20 one-time keys are unused.
+    /// Fewer than 20 one-time EC keys are unused, or fewer than 20 one-time Kyber keys of a device
+    /// that uploads some.
     pub is_low: bool,
     /// The signed prekey is younger than 7 days.
     pub has_active_signed_pre_key: bool,
     /// The one-time EC prekeys of the last upload, including those that were handed out.
     pub total_pre_keys: u32,
+    /// Keys to upload of each kind that is low: 100, or 0 if none is. An upload replaces the
+    /// unused keys of its kind.
     pub recommended_upload: u32,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Recommendations {
+    /// Fewer than 20 one-time EC keys are unused, or fewer than 20 one-time Kyber keys of a device
+    /// that uploads some. The status of the device has both numbers.
     pub needs_pre_key_replenishment: bool,
     /// The signed prekey is missing or expires in less than a day.
     pub needs_signed_pre_key_rotation: bool,
     pub available_pre_keys: u32,
+    /// Keys to upload of each kind that is low: 100, or 0 if none is.
     pub recommended_pre_key_upload: u32,
     #[schema(format = DateTime)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,6 +77,7 @@ pub struct KeyHealth {
     pub status: &'static str,
     #[schema(format = DateTime)]
     pub timestamp: String,
+    /// One-time keys are low, or the signed prekey is missing or expires in less than a day.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub needs_replenishment: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]

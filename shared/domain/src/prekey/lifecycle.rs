@@ -6,16 +6,27 @@ use super::{
 };
 use crate::time::Timestamp;
 
-/// Whether a device with this many unused one-time keys should upload more.
-#[must_use]
-pub const fn is_low(available: u32) -> bool {
-    available < LOW_PREKEY_COUNT
+/// The unused one-time keys of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OneTimeSupply {
+    pub prekeys: u32,
+    /// None if the device never uploaded Kyber keys: older apps have none.
+    pub kyber_prekeys: Option<u32>,
 }
 
-/// How many it is advised to upload.
-#[must_use]
-pub const fn recommended_upload(available: u32) -> u32 {
-    if is_low(available) { RECOMMENDED_PREKEY_COUNT - available } else { 0 }
+impl OneTimeSupply {
+    /// Whether the device should upload more keys, of either kind.
+    #[must_use]
+    pub fn is_low(self) -> bool {
+        let low = |count| count < LOW_PREKEY_COUNT;
+        low(self.prekeys) || self.kyber_prekeys.is_some_and(low)
+    }
+
+    /// How many keys of a kind that is low to upload. An upload replaces what is left.
+    #[must_use]
+    pub fn recommended_upload(self) -> u32 {
+        if self.is_low() { RECOMMENDED_PREKEY_COUNT } else { 0 }
+    }
 }
 
 /// When a signed prekey uploaded now ceases to be active.
@@ -73,12 +84,21 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_low_device_is_advised_to_fill_up() {
-        for (available, low, upload) in
-            [(0, true, 100), (1, true, 99), (19, true, 81), (20, false, 0), (u32::MAX, false, 0)]
-        {
-            assert_eq!(is_low(available), low, "{available}");
-            assert_eq!(recommended_upload(available), upload, "{available}");
+    fn a_device_that_is_low_in_either_kind_is_advised_to_upload_a_whole_list() {
+        for (prekeys, kyber_prekeys, low) in [
+            (0, None, true),
+            (19, None, true),
+            (20, None, false),
+            (u32::MAX, None, false),
+            (20, Some(0), true),
+            (20, Some(19), true),
+            (20, Some(20), false),
+            (19, Some(20), true),
+            (0, Some(0), true),
+        ] {
+            let supply = OneTimeSupply { prekeys, kyber_prekeys };
+            assert_eq!(supply.is_low(), low, "{supply:?}");
+            assert_eq!(supply.recommended_upload(), if low { 100 } else { 0 }, "{supply:?}");
         }
     }
 

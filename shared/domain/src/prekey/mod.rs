@@ -7,6 +7,7 @@
 //! | `keys.rs` | which strings are keys and signatures |
 //! | `curve.rs` | which u-coordinates of Curve25519 are taken |
 //! | `xeddsa.rs` | whether signatures are by an identity key |
+//! | `proof.rs` | what shows that a client has its identity key |
 //! | `fixed_base.rs` | multiples of a point, for many of them |
 //! | [`lifecycle`] | when keys run low or out of date |
 //! | [`devices`] | how a client's list of devices differs from the stored one |
@@ -18,6 +19,7 @@ mod fixed_base;
 mod keys;
 pub mod lifecycle;
 mod numbers;
+mod proof;
 #[cfg(test)]
 mod tests;
 mod xeddsa;
@@ -30,6 +32,7 @@ pub use keys::{
 pub use numbers::{
     KeyId, KeyIdError, RegistrationId, RegistrationIdError, SignalDeviceId, SignalDeviceIdError,
 };
+pub use proof::identity_proof_message;
 pub use xeddsa::SignatureVerifier;
 
 use sha2::{Digest, Sha256};
@@ -37,6 +40,9 @@ use std::time::Duration;
 
 /// One-time keys of one kind that a device may have waiting.
 pub const MAX_ONE_TIME_KEYS: usize = 200;
+/// Bundles of one answer, each of less than 3,000 bytes: an answer stays below 5 MB, and a Lambda
+/// function may give 6. More than the 127 of one user, so that each answer has one user at least.
+pub const MAX_BUNDLES: usize = 1600;
 /// With fewer unused one-time keys than this a device runs low.
 pub const LOW_PREKEY_COUNT: u32 = 20;
 /// Unused one-time keys that a device is advised to have.

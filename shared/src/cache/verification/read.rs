@@ -1,4 +1,4 @@
-//! Reads a verification.
+//! Reads a verification, and deletes one that was used up.
 
 use domain::ids::VerificationId;
 use domain::time::Timestamp;
@@ -85,5 +85,13 @@ impl Cache {
         read.arg(key).arg(&FIELDS);
         let found = Verification::parse(self.send_with_metrics(OPERATION, now, read).await?)?;
         Ok(found.filter(|verification| verification.expires_at > now))
+    }
+
+    /// Deletes a verification that was used up.
+    pub async fn delete_verification(&self, id: &VerificationId) -> Result<(), CacheError> {
+        let Some(key) = key(id) else { return Ok(()) };
+        let mut unlink = redis::cmd("UNLINK");
+        unlink.arg(key);
+        self.send("delete_verification", vec![unlink]).await.map(drop)
     }
 }

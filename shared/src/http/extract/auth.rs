@@ -3,6 +3,7 @@
 
 use axum::extract::{FromRef, FromRequestParts};
 use domain::principal::Principal;
+use domain::time::Timestamp;
 use http::request::Parts;
 use http::{HeaderMap, header};
 use tracing::Span;
@@ -74,7 +75,11 @@ where
 /// A token whose signature and claims hold, before its session is checked. Only
 /// [`VerifiedToken::authorize`] gives the principal.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct VerifiedToken(Principal);
+pub(super) struct VerifiedToken {
+    principal: Principal,
+    /// To the second.
+    issued_at: Timestamp,
+}
 
 impl VerifiedToken {
     /// Verifies the bearer token. A request without a good one is counted by its address.
@@ -89,15 +94,18 @@ impl VerifiedToken {
             Some(token) => verifier.verify_access(token, context.now()).map_err(Problem::from),
         };
         match verified {
-            Ok(access) => Ok(Self::of(access.principal)),
+            Ok(access) => {
+                let session = access.principal.session;
+                Span::current().record("session_id", tracing::field::display(session));
+                Ok(Self { principal: access.principal, issued_at: access.issued_at })
+            }
             Err(problem) => Err(refuse_by_address(core, context, problem).await),
         }
     }
 
-    /// The token of a principal that a verifier returned.
-    pub(super) fn of(principal: Principal) -> Self {
-        Span::current().record("session_id", tracing::field::display(principal.session));
-        Self(principal)
+    /// When it was issued, to the second.
+    pub(super) const fn issued_at(&self) -> Timestamp {
+        self.issued_at
     }
 
     /// Counts the account's request, takes its quotas of these targets, and checks that its
@@ -110,7 +118,7 @@ impl VerifiedToken {
         limits: &[Limit],
         targets: &[(Limit, Uuid)],
     ) -> Result<(Principal, Vec<bool>), Problem> {
-        let principal = self.0;
+        let Self { principal, .. } = self;
         let (user, session) = (principal.user, principal.session);
         let account = user.to_string();
         let limits = [&[Limit::BearerPerAccount], limits].concat();

@@ -3,10 +3,11 @@
 
 use axum::extract::{FromRef, FromRequest, Request};
 use domain::principal::Principal;
+use http::header;
 use std::future::Future;
 use uuid::Uuid;
 
-use super::auth::{VerifiedToken, bearer, directory_check, no_quotas};
+use super::auth::{VerifiedToken, directory_check, no_quotas};
 use crate::cache::CacheError;
 use crate::core::Core;
 use crate::http::context::RequestContext;
@@ -56,11 +57,11 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let (core, verifier) = (Core::from_ref(state), TokenVerifier::from_ref(state));
         let context = RequestContext::of(request.extensions())?;
-        let token = if core.config.http.legacy_clients {
-            // Shipped clients send expired tokens, or none.
-            let access = bearer(request.headers())
-                .and_then(|token| verifier.verify_access(token, context.now()).ok());
-            access.map(|access| VerifiedToken::of(access.principal))
+        // A shipped client that shows an expired token refreshes it only after a 401.
+        let is_anonymous = core.config.http.legacy_clients
+            && !request.headers().contains_key(header::AUTHORIZATION);
+        let token = if is_anonymous {
+            None
         } else {
             Some(VerifiedToken::verify(&core, &verifier, &context, request.headers()).await?)
         };

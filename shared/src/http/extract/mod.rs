@@ -5,6 +5,7 @@
 //! | file | arguments |
 //! |---|---|
 //! | [`auth`] | `Caller`, `KeyUploadCaller`: a valid access token of a live session |
+//! | [`fresh_proof`] | `FreshCaller`: a young token; with a proof of the number, a `FreshProof` |
 //! | [`directory`] | `DirectoryCaller`: a caller of the key directory, with quotas of one-time keys |
 //! | [`rate_limit`] | `RateLimited`: a public request, counted by its address |
 //! | [`refresh`] | `VerifiedRefresh`: a valid refresh token, counted by its session |
@@ -17,6 +18,7 @@
 
 pub mod auth;
 pub mod directory;
+pub mod fresh_proof;
 pub mod json;
 mod json_object;
 pub mod path;
@@ -25,6 +27,7 @@ pub mod refresh;
 
 pub use auth::{Caller, KeyUploadCaller};
 pub use directory::DirectoryCaller;
+pub use fresh_proof::FreshCaller;
 pub use json::ValidatedJson;
 pub use json_object::JsonObject;
 pub use path::PathIds;

@@ -48,6 +48,7 @@ codes! {
     ChallengeRefused = "challenge_refused", FORBIDDEN, "The captcha is not solved; show another one.";
     DeviceForeign = "device_foreign", FORBIDDEN, "The device belongs to another user.";
     TwoFactorRequired = "two_factor_required", FORBIDDEN, "This account requires a second factor.";
+    FreshProofRequired = "fresh_proof_required", FORBIDDEN, "Refresh the access token, which may be 2 minutes old. If the log-in is older than 10 minutes, also confirm a log-in code for the number of this account and send its id as proofVerificationId.";
     NotFound = "not_found", NOT_FOUND, "There is no such route.";
     VerificationNotFound = "verification_not_found", NOT_FOUND, "The verification is unknown or has expired.";
     AccountNotFound = "account_not_found", NOT_FOUND, "This number has no account; register it.";
@@ -67,6 +68,7 @@ codes! {
     NotJson = "not_json", UNSUPPORTED_MEDIA_TYPE, "The body must be JSON.";
     KeyInvalid = "key_invalid", UNPROCESSABLE_ENTITY, "A key or a signature is not valid; `errors` names each.";
     KyberLastResortRequired = "kyber_last_resort_required", UNPROCESSABLE_ENTITY, "A signalKeyBundle needs a registrationId and a last-resort Kyber key: clients cannot use it without them.";
+    IdentityProofRequired = "identity_proof_required", UNPROCESSABLE_ENTITY, "A signalKeyBundle needs an identityProof: a signature by the identity key over this verification and these keys.";
     TooManyAttempts = "too_many_attempts", TOO_MANY_REQUESTS, "Too many wrong codes; start a new verification.";
     PhoneLocked = "phone_locked", TOO_MANY_REQUESTS, "Too many wrong codes for this number; wait before trying again.";
     SmsPaused = "sms_paused", TOO_MANY_REQUESTS, "Messages to this number are paused; try again later.";

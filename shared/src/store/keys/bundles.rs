@@ -13,7 +13,7 @@
 use domain::ids::{DeviceId, UserId};
 use domain::prekey::lifecycle::SignedPrekeyState;
 use domain::prekey::{
-    KyberKey, LOW_PREKEY_COUNT, RegistrationId, SIGNED_PREKEY_GRACE, SignalDeviceId,
+    KyberKey, LOW_PREKEY_COUNT, MAX_BUNDLES, RegistrationId, SIGNED_PREKEY_GRACE, SignalDeviceId,
 };
 use domain::time::Timestamp;
 use std::time::SystemTime;
@@ -58,8 +58,17 @@ pub struct StoredBundle {
     pub kyber_prekey: Option<StoredKyberKey>,
 }
 
+/// The bundles of several users.
+#[derive(Debug)]
+pub struct TakenBundles {
+    /// Ordered by user and Signal device id.
+    pub bundles: Vec<StoredBundle>,
+    /// Of so many users, from the first on. Nothing was taken of the others.
+    pub users: usize,
+}
+
 /// Takes the bundles of the devices that `from` gives: identity keys `i` and whether one-time
-/// keys may be taken (`w.one_time`). `dead_before` is the last expiry of a signed prekey that
+/// keys may be taken (`w.one_time`), of how many users (`w.users`). `dead_before` is the last expiry of a signed prekey that
 /// is not handed out any more.
 ///
 /// What the UPDATE returns are columns of the page alone: if it waited, columns that it joins
@@ -71,7 +80,7 @@ fn take(from: &str) -> String {
         "WITH target AS MATERIALIZED (
            SELECT i.device_id, i.id AS identity_id, i.user_id, i.registration_id, i.public_key,
                   s.key_id AS signed_id, s.public_key AS signed_key,
-                  s.signature AS signed_signature, s.expires_at,
+                  s.signature AS signed_signature, s.expires_at, w.users,
                   w.one_time AND coalesce(s.expires_at > :dead_before, false) AS may_take
              FROM {from}
              LEFT JOIN LATERAL (
@@ -106,7 +115,7 @@ fn take(from: &str) -> String {
                     (SELECT unused FROM taken k WHERE k.device_id = c.device_id AND k.kind = {kyber}), 0),
                   'timestamp', :timestamp::int8), :now
              FROM crossed c)
-         SELECT t.user_id, t.device_id,
+         SELECT t.user_id, t.device_id, t.users,
                 (SELECT u.device_list_version FROM auth.users_auth u WHERE u.id = t.user_id)
                   AS device_list_version,
                 (SELECT d.signal_device_id FROM auth.devices d WHERE d.id = t.device_id)
@@ -138,26 +147,46 @@ const TYPES: [(&str, Type); 3] =
     [("dead_before", Type::TIMESTAMPTZ), ("now", Type::TIMESTAMPTZ), ("timestamp", Type::INT8)];
 
 static TAKE_DEVICE_BUNDLE: LazyStatement = LazyStatement::new(|| {
-    let from = "(SELECT :one_time::bool AS one_time) w
+    let from = "(SELECT :one_time::bool AS one_time, 1::int8 AS users) w
              JOIN auth.identity_keys i ON i.user_id = :user AND i.device_id = :device";
     let own = [("user", Type::UUID), ("device", Type::UUID), ("one_time", Type::BOOL)];
     Statement::new("take_device_bundle", &take(from), [&own[..], &TYPES].concat())
 });
 
-/// `one_time` says of each user whether one-time keys may be taken; `left_out` is a device.
-static TAKE_BUNDLES: LazyStatement = LazyStatement::new(|| {
-    let from = "unnest(:users::uuid[], :one_time::bool[]) AS w (user_id, one_time)
+/// Of all devices of a user but the one that is `left_out`.
+static TAKE_USER_BUNDLES: LazyStatement = LazyStatement::new(|| {
+    let from = "(SELECT :one_time::bool AS one_time, 1::int8 AS users) w
             CROSS JOIN LATERAL (
               SELECT k.* FROM auth.identity_keys k
-               WHERE k.user_id = w.user_id AND k.device_id <> :left_out OFFSET 0) i";
+               WHERE k.user_id = :user AND k.device_id <> :left_out OFFSET 0) i";
+    let own = [("user", Type::UUID), ("one_time", Type::BOOL), ("left_out", Type::UUID)];
+    Statement::new("take_user_bundles", &take(from), [&own[..], &TYPES].concat())
+});
+
+/// Of several users, from the first on as many as an answer has room for. `one_time` says of each
+/// user whether one-time keys may be taken.
+static TAKE_BUNDLES: LazyStatement = LazyStatement::new(|| {
+    let from = format!(
+        "(SELECT f.user_id, f.one_time, count(*) OVER () AS users
+                FROM (SELECT u.user_id, u.one_time, sum(d.devices) OVER (ORDER BY u.place) AS bundles
+                        FROM unnest(:users::uuid[], :one_time::bool[]) WITH ORDINALITY
+                               AS u (user_id, one_time, place)
+                       CROSS JOIN LATERAL (
+                         SELECT count(*) AS devices FROM auth.identity_keys k
+                          WHERE k.user_id = u.user_id AND k.device_id <> :left_out) d) f
+               WHERE f.bundles <= {MAX_BUNDLES}) w
+            CROSS JOIN LATERAL (
+              SELECT k.* FROM auth.identity_keys k
+               WHERE k.user_id = w.user_id AND k.device_id <> :left_out OFFSET 0) i"
+    );
     let own =
         [("users", Type::UUID_ARRAY), ("one_time", Type::BOOL_ARRAY), ("left_out", Type::UUID)];
-    Statement::new("take_bundles", &take(from), [&own[..], &TYPES].concat())
+    Statement::new("take_bundles", &take(&from), [&own[..], &TYPES].concat())
 });
 
 /// Of devices that have another identity key than before.
 static TAKE_CHANGED_BUNDLES: LazyStatement = LazyStatement::new(|| {
-    let from = "(SELECT u.device_id, u.identity_id, true AS one_time
+    let from = "(SELECT u.device_id, u.identity_id, true AS one_time, 1::int8 AS users
                 FROM unnest(:devices::uuid[], :identities::uuid[]) AS u (device_id, identity_id)) w
             CROSS JOIN LATERAL (
               SELECT k.* FROM auth.identity_keys k
@@ -169,6 +198,7 @@ static TAKE_CHANGED_BUNDLES: LazyStatement = LazyStatement::new(|| {
 row_struct! {
     struct BundleRow {
         user_id: Uuid,
+        users: i64,
         device_list_version: i64,
         device_id: Uuid,
         signal_device_id: i16,
@@ -189,7 +219,7 @@ row_struct! {
 }
 
 pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
-    &[&TAKE_DEVICE_BUNDLE, &TAKE_BUNDLES, &TAKE_CHANGED_BUNDLES];
+    &[&TAKE_DEVICE_BUNDLE, &TAKE_USER_BUNDLES, &TAKE_BUNDLES, &TAKE_CHANGED_BUNDLES];
 
 impl Store {
     /// Takes the bundle of one device of a user.
@@ -204,26 +234,43 @@ impl Store {
             ("device", device.as_uuid()),
             ("one_time", &target.one_time),
         ];
-        let bundles = self.take(&TAKE_DEVICE_BUNDLE, own, now).await?;
-        Ok(bundles.into_iter().next())
+        let taken = self.take(&TAKE_DEVICE_BUNDLE, own, now).await?;
+        Ok(taken.bundles.into_iter().next())
     }
 
-    /// Takes the bundles of all devices of these users but the one that is `left_out`. Ordered
-    /// by user and Signal device id.
+    /// Takes the bundles of all devices of a user but the one that is `left_out`. Ordered by
+    /// Signal device id.
+    pub async fn take_user_bundles(
+        &self,
+        target: Target,
+        left_out: Option<DeviceId>,
+        now: Timestamp,
+    ) -> Result<Vec<StoredBundle>, StoreError> {
+        let left_out = left_out.map_or_else(Uuid::nil, |device| *device.as_uuid());
+        let own: &[Parameter<'_>] = &[
+            ("user", target.user.as_uuid()),
+            ("one_time", &target.one_time),
+            ("left_out", &left_out),
+        ];
+        Ok(self.take(&TAKE_USER_BUNDLES, own, now).await?.bundles)
+    }
+
+    /// The same of these users, from the first on as many as an answer has room for.
     pub async fn take_bundles(
         &self,
         targets: &[Target],
         left_out: Option<DeviceId>,
         now: Timestamp,
-    ) -> Result<Vec<StoredBundle>, StoreError> {
+    ) -> Result<TakenBundles, StoreError> {
         let users: Vec<Uuid> = targets.iter().map(|target| *target.user.as_uuid()).collect();
         let one_time: Vec<bool> = targets.iter().map(|target| target.one_time).collect();
         let left_out = left_out.map_or_else(Uuid::nil, |device| *device.as_uuid());
         let own: &[Parameter<'_>] =
             &[("users", &users), ("one_time", &one_time), ("left_out", &left_out)];
-        let mut bundles = self.take(&TAKE_BUNDLES, own, now).await?;
-        bundles.sort_by_key(|bundle| (bundle.user, bundle.signal_device_id));
-        Ok(bundles)
+        let taken = self.take(&TAKE_BUNDLES, own, now).await?;
+        // Without a device there is no row, and all users have had their answer: none has a device.
+        let users = if taken.bundles.is_empty() { targets.len() } else { taken.users };
+        Ok(TakenBundles { users, ..taken })
     }
 
     async fn take(
@@ -231,8 +278,10 @@ impl Store {
         statement: &'static Statement,
         own: &[Parameter<'_>],
         now: Timestamp,
-    ) -> Result<Vec<StoredBundle>, StoreError> {
+    ) -> Result<TakenBundles, StoreError> {
         let mut rows = self.take_rows(statement, own, now).await?;
+        let users = rows.first().map_or(0, |row| row.users);
+        let users = usize::try_from(users).map_err(|_| statement.unexpected("a count"))?;
         let missed = rows.iter().filter(|row| row.is_missed);
         let (devices, identities): (Vec<Uuid>, Vec<Uuid>) =
             missed.map(|row| (row.device_id, row.identity_id)).unzip();
@@ -249,7 +298,10 @@ impl Store {
                 }
             }
         }
-        rows.into_iter().map(|row| row.into_bundle(statement, now)).collect()
+        let bundles = rows.into_iter().map(|row| row.into_bundle(statement, now));
+        let mut bundles: Vec<_> = bundles.collect::<Result<_, _>>()?;
+        bundles.sort_by_key(|bundle| (bundle.user, bundle.signal_device_id));
+        Ok(TakenBundles { bundles, users })
     }
 
     async fn take_rows(

@@ -1,6 +1,7 @@
 //! Takes the keys of a device, or of all devices of a user, out of the directory.
 
-use domain::ids::{DeviceId, UserId};
+use domain::ids::{CallId, DeviceId};
+use domain::principal::Principal;
 use domain::time::Timestamp;
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
@@ -10,14 +11,19 @@ use super::upload::LOCK_ACCOUNT_KEYS;
 use crate::audit::AuditEntry;
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
+use crate::store::fresh_proof::{
+    FreshProof, PROOF_COLUMNS, PROOF_TTL, PROOF_TYPES, ProofRefusal, consume_proof,
+};
 use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit};
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 
-/// `keys` and `device` are further conditions on the identity keys and on the devices.
-fn delete(keys: &str, device: &str) -> String {
+/// Deletes the identity keys of a user that meet a condition, with all that hangs on them. Follows
+/// the CTEs `before`.
+pub(super) fn delete(before: &str, condition: &str, columns: &str) -> String {
     format!(
-        "WITH gone AS MATERIALIZED (
-           SELECT user_id, device_id FROM auth.identity_keys WHERE user_id = :user{keys}),
+        "WITH {before}
+         gone AS MATERIALIZED (
+           SELECT user_id, device_id FROM auth.identity_keys WHERE user_id = :user AND {condition}),
          {remembered},
          {ended},
          deleted AS (
@@ -28,45 +34,85 @@ fn delete(keys: &str, device: &str) -> String {
            UPDATE auth.users_auth u SET device_list_version = device_list_version + 1
              FROM cause c WHERE u.id = c.user_id),
          {audit}
-         SELECT EXISTS (SELECT FROM auth.devices WHERE user_id = :user{device}) AS has_device",
+         SELECT {columns}",
         remembered = lock_and_remember("gone", "true"),
         ended = delete_pages("true"),
         audit = audit("cause"),
     )
 }
 
-const TYPES: [(&str, Type); 4] =
+pub(super) const TYPES: [(&str, Type); 4] =
     [("user", Type::UUID), ("now", Type::TIMESTAMPTZ), AUDIT_ENTRY, AUDIT_PERSONAL];
 
+/// The user's own deletion, by a fresh proof. `keys` and `device` are conditions on the identity
+/// keys and on the devices.
+fn delete_own(
+    name: &'static str,
+    keys: &str,
+    device: &str,
+    own: &[(&'static str, Type)],
+) -> Statement {
+    let has_device =
+        format!("EXISTS (SELECT FROM auth.devices WHERE user_id = :user AND {device})");
+    let sql = delete(
+        &format!("{},", consume_proof(&has_device)),
+        &format!("{keys} AND EXISTS (SELECT FROM proven)"),
+        &format!("{PROOF_COLUMNS}, {has_device} AS has_device"),
+    );
+    Statement::new(name, &sql, [&TYPES[..], &PROOF_TYPES, own].concat())
+}
+
 static DELETE_DEVICE_KEYS: LazyStatement = LazyStatement::new(|| {
-    let sql = delete(" AND device_id = :device", " AND id = :device");
-    Statement::new("delete_device_keys", &sql, [&TYPES[..], &[("device", Type::UUID)]].concat())
+    let device = [("device", Type::UUID)];
+    delete_own("delete_device_keys", "device_id = :device", "id = :device", &device)
 });
 
 static DELETE_ALL_KEYS: LazyStatement =
-    LazyStatement::new(|| Statement::new("delete_all_keys", &delete("", ""), TYPES));
+    LazyStatement::new(|| delete_own("delete_all_keys", "true", "true", &[]));
 
 row_struct! {
-    struct DeletedRow { has_device: bool }
+    struct DeletedRow {
+        has_session: bool,
+        needs_second_factor: bool,
+        is_proven: bool,
+        has_device: bool,
+    }
 }
 
 pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
     &[&DELETE_DEVICE_KEYS, &DELETE_ALL_KEYS];
 
+/// What became of a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    Deleted,
+    /// The device is not the user's.
+    DeviceNotFound,
+    Refused(ProofRefusal),
+}
+
 impl Store {
-    /// Takes the keys of one device, or of all, out of the directory; false if the device
-    /// is not the user's. Which one-time keys were handed out stays known.
+    /// Takes the keys of one device of the user, or of all, out of the directory. Which one-time
+    /// keys were handed out stays known.
     pub async fn delete_keys(
         &self,
-        user: UserId,
+        proof: &FreshProof,
         device: Option<DeviceId>,
+        call: CallId,
         now: Timestamp,
         audit: &AuditEntry,
-    ) -> Result<bool, StoreError> {
-        let now = SystemTime::from(now);
+    ) -> Result<Deletion, StoreError> {
+        let (at, proven_since) = (SystemTime::from(now), SystemTime::from(now - PROOF_TTL));
+        let Principal { user, session, .. } = proof.principal();
+        let (verification, phone) = (proof.verification(), proof.phone());
         let mut parameters: Vec<Parameter<'_>> = vec![
             ("user", user.as_uuid()),
-            ("now", &now),
+            ("session", session.as_uuid()),
+            ("now", &at),
+            ("proven_since", &proven_since),
+            ("verification", &verification),
+            ("proven_phone", &phone),
+            ("call", call.as_uuid()),
             ("audit_entry", &audit.entry),
             ("audit_personal", &audit.personal),
         ];
@@ -82,6 +128,12 @@ impl Store {
             transaction.commit_with((&LOCK_ACCOUNT_KEYS, lock), (statement, &parameters))
         });
         let row: DeletedRow = statement.one(rows.await?)?;
-        Ok(row.has_device)
+        let refusal = ProofRefusal::of(row.has_session, row.needs_second_factor, row.is_proven);
+        Ok(match refusal {
+            // Nothing was to be consumed.
+            Some(ProofRefusal::Unproven) | None if !row.has_device => Deletion::DeviceNotFound,
+            Some(refusal) => Deletion::Refused(refusal),
+            None => Deletion::Deleted,
+        })
     }
 }

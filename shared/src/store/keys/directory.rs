@@ -2,7 +2,11 @@
 
 use domain::ids::{DeviceId, UserId};
 use domain::prekey::devices::DirectoryDevice;
-use domain::prekey::{IdentityKey, KeyId, KyberKey, PublicKey, RegistrationId, SignalDeviceId};
+use domain::prekey::{
+    IdentityKey, KeyId, KyberKey, PublicKey, RegistrationId, SIGNED_PREKEY_GRACE, SignalDeviceId,
+};
+use domain::time::Timestamp;
+use std::time::SystemTime;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -15,9 +19,11 @@ use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 pub struct DeviceRow {
     pub device: DeviceId,
     pub listed: DirectoryDevice,
+    /// Whether senders get its bundle: its signed prekey is not past its grace.
+    pub has_bundle: bool,
 }
 
-/// The devices of a user that others encrypt to.
+/// The devices of a user that have keys.
 #[derive(Debug)]
 pub struct DeviceList {
     pub version: i64,
@@ -47,12 +53,15 @@ row_struct! {
 static FIND_DEVICE_LIST: LazyStatement = LazyStatement::new(|| {
     Statement::new(
         "find_device_list",
-        "SELECT u.device_list_version, i.device_id, d.signal_device_id, i.registration_id
+        "SELECT u.device_list_version, i.device_id, d.signal_device_id, i.registration_id,
+                EXISTS (SELECT FROM auth.signed_prekeys s
+                         WHERE s.device_id = i.device_id AND s.expires_at > :dead_before)
+                  AS has_bundle
            FROM auth.users_auth u
            LEFT JOIN (auth.identity_keys i JOIN auth.devices d ON d.id = i.device_id)
              ON i.user_id = u.id
           WHERE u.id = :user ORDER BY d.signal_device_id",
-        [("user", Type::UUID)],
+        [("user", Type::UUID), ("dead_before", Type::TIMESTAMPTZ)],
     )
 });
 
@@ -62,6 +71,7 @@ row_struct! {
         device_id: Option<Uuid>,
         signal_device_id: Option<i16>,
         registration_id: Option<i32>,
+        has_bundle: bool,
     }
 }
 
@@ -104,9 +114,15 @@ impl Store {
     }
 
     /// The devices of a user that have keys; `None` if there is no such user.
-    pub async fn find_device_list(&self, user: UserId) -> Result<Option<DeviceList>, StoreError> {
-        let rows: Vec<ListedRow> =
-            self.fetch_all(&FIND_DEVICE_LIST, &[("user", user.as_uuid())]).await?;
+    pub async fn find_device_list(
+        &self,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<Option<DeviceList>, StoreError> {
+        let dead_before = SystemTime::from(now - SIGNED_PREKEY_GRACE);
+        let parameters: &[Parameter<'_>] =
+            &[("user", user.as_uuid()), ("dead_before", &dead_before)];
+        let rows: Vec<ListedRow> = self.fetch_all(&FIND_DEVICE_LIST, parameters).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let mut list = DeviceList { version: first.device_list_version, devices: Vec::new() };
         for row in rows {
@@ -120,6 +136,7 @@ impl Store {
                     id: SignalDeviceId::from_stored(number),
                     registration: row.registration_id.map(RegistrationId::from_stored),
                 },
+                has_bundle: row.has_bundle,
             });
         }
         Ok(Some(list))

@@ -14,6 +14,7 @@
 //! | `directory` | device lists and published keys |
 //! | `status` | counts, and the clean-up of dead keys |
 //! | `delete` | takes keys out of the directory |
+//! | `unproven` | ends the claim of a user who never proved an identity key |
 //!
 //! Locks are taken in one order everywhere: account, device, identity key, then pages of
 //! one-time keys by device and kind.
@@ -28,9 +29,11 @@ mod pages;
 pub(super) mod publish;
 pub(super) mod signed;
 pub(super) mod status;
+pub(super) mod unproven;
 pub(super) mod upload;
 
-pub use bundles::{StoredBundle, StoredSignedKey, Target};
+pub use bundles::{StoredBundle, StoredSignedKey, TakenBundles, Target};
+pub use delete::Deletion;
 pub use directory::{DeviceList, DeviceRow, PublishedKeys};
 pub use entries::{StoredKey, StoredKyberKey};
 pub use publish::{DeviceKeys, NewKeys};

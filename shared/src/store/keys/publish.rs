@@ -2,9 +2,12 @@
 //! device with an identity key is in the directory, and its user's `device_list_version`
 //! moves with every change of that.
 
-use domain::ids::{EntryId, UserId};
+use domain::ids::{DeviceId, EntryId, UserId};
 use domain::prekey::lifecycle::signed_prekey_expires_at;
-use domain::prekey::{IdentityKey, KyberPrekey, Prekey, RegistrationId, SignedPrekey};
+use domain::prekey::{
+    IdentityKey, KyberPrekey, Prekey, RegistrationId, SIGNED_PREKEY_GRACE, Signature, SignedPrekey,
+    published_keys_digest,
+};
 use domain::time::Timestamp;
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
@@ -25,11 +28,24 @@ use crate::store::transaction::Transaction;
 #[derive(Debug)]
 pub struct DeviceKeys {
     pub identity: IdentityKey,
+    /// Shows that the client has the private half of the identity key; verified before it gets
+    /// here.
+    pub proof: Option<Signature>,
     pub registration: Option<RegistrationId>,
     pub signed: SignedPrekey,
     pub last_resort: Option<KyberPrekey>,
     pub prekeys: Vec<Prekey>,
     pub kyber_prekeys: Vec<KyberPrekey>,
+}
+
+impl DeviceKeys {
+    /// What stands for these keys in the proof.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let last_resort = self.last_resort.as_ref().map(|last| (last.id, &last.key));
+        let signed = (self.signed.id, &self.signed.key);
+        published_keys_digest(self.identity.public(), signed, last_resort)
+    }
 }
 
 /// The keys that a log-in brings, on their way into the store.
@@ -42,6 +58,13 @@ pub struct NewKeys {
     pub audit: AuditEntry,
 }
 
+/// A condition: `d` is the device of a log-in. It has the client's own id of it; or else the id
+/// that the client knows from an earlier answer.
+pub(in crate::store) const IS_DEVICE: &str = "(d.device_fingerprint = :fingerprint
+               OR d.id = :named_device AND NOT EXISTS (
+                 SELECT FROM auth.devices o
+                  WHERE o.user_id = :user AND o.device_fingerprint = :fingerprint))";
+
 /// Runs after the statement that wrote the device, under the account's lock. The device's
 /// pages end if it has another identity key than before. If another device of the user had
 /// this one, that device's keys are deleted. An empty list leaves the page of the same identity
@@ -52,10 +75,12 @@ static PUBLISH_KEYS: LazyStatement = LazyStatement::new(|| {
                      SELECT FROM concerned c WHERE c.device_id = p.device_id)";
     let sql = format!(
         "WITH device AS (
-           SELECT id AS device_id, user_id FROM auth.devices
-            WHERE user_id = :user AND device_fingerprint = :fingerprint),
+           SELECT d.id AS device_id, d.user_id FROM auth.devices d
+            WHERE d.user_id = :user AND {IS_DEVICE}),
          before AS (
-           SELECT i.device_id, i.identity, i.registration_id
+           SELECT i.device_id, i.identity, i.registration_id,
+                  EXISTS (SELECT FROM auth.signed_prekeys s
+                           WHERE s.device_id = i.device_id AND s.expires_at > :dead_before) AS served
              FROM auth.identity_keys i JOIN device d ON d.device_id = i.device_id),
          mover AS ( -- another device of the same user
            SELECT i.user_id, i.device_id FROM auth.identity_keys i
@@ -70,13 +95,14 @@ static PUBLISH_KEYS: LazyStatement = LazyStatement::new(|| {
            RETURNING i.device_id),
          published AS (
            INSERT INTO auth.identity_keys AS i (device_id, id, user_id, public_key, identity,
-                  registration_id, created_at, updated_at)
-           SELECT device_id, :new_identity, user_id, :identity_key, :identity, :registration_id,
-                  :now, :now
+                  proven, registration_id, created_at, updated_at)
+           SELECT device_id, :new_identity, user_id, :identity_key, :identity, :proven,
+                  :registration_id, :now, :now
              FROM device
             WHERE (SELECT count(*) FROM moved) >= 0 -- removed from the other device first
            ON CONFLICT (device_id) DO UPDATE SET
              public_key = :identity_key, identity = :identity,
+             proven = :proven OR i.proven AND i.identity = :identity,
              registration_id = coalesce(:registration_id, i.registration_id),
              id = CASE WHEN i.identity = :identity THEN i.id ELSE :new_identity END,
              created_at = CASE WHEN i.identity = :identity THEN i.created_at ELSE :now END,
@@ -109,7 +135,7 @@ static PUBLISH_KEYS: LazyStatement = LazyStatement::new(|| {
            SELECT p.user_id, b.identity <> :identity OR EXISTS (SELECT FROM moved) AS another
              FROM published p LEFT JOIN before b ON b.device_id = p.device_id
             WHERE b.device_id IS NULL OR b.identity <> :identity
-               OR :registration_id <> coalesce(b.registration_id, 0)
+               OR :registration_id <> coalesce(b.registration_id, 0) OR NOT b.served
                OR EXISTS (SELECT FROM moved)),
          version AS (
            UPDATE auth.users_auth u SET device_list_version = device_list_version + 1
@@ -158,8 +184,10 @@ static PUBLISH_KEYS: LazyStatement = LazyStatement::new(|| {
     let own = [
         ("user", Type::UUID),
         ("fingerprint", Type::TEXT),
+        ("named_device", Type::UUID),
         ("identity", Type::BYTEA),
         ("identity_key", Type::TEXT),
+        ("proven", Type::BOOL),
         ("registration_id", Type::INT4),
         ("new_identity", Type::UUID),
         ("now", Type::TIMESTAMPTZ),
@@ -168,6 +196,7 @@ static PUBLISH_KEYS: LazyStatement = LazyStatement::new(|| {
         ("signed_key", Type::TEXT),
         ("signed_signature", Type::TEXT),
         ("signed_prekey_expires_at", Type::TIMESTAMPTZ),
+        ("dead_before", Type::TIMESTAMPTZ),
         ("last_resort_row", Type::UUID),
         ("last_resort_id", Type::INT4),
         ("last_resort_hash", Type::BYTEA),
@@ -192,16 +221,19 @@ pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&PUBLISH_KEYS];
 pub(in crate::store) async fn publish_keys(
     transaction: &Transaction<'_>,
     user: UserId,
-    fingerprint: &str,
+    (fingerprint, named_device): (&str, Option<DeviceId>),
     now: Timestamp,
     new: &NewKeys,
 ) -> Result<bool, StoreError> {
+    let named_device = named_device.as_ref().map(DeviceId::as_uuid);
     let NewKeys { keys, rng, audit } = new;
     let DeviceKeys { identity, signed, last_resort, .. } = keys;
     let row = || EntryId::new(now, &rng.bytes());
     let (new_identity, signed_row, last_resort_row) = (row(), row(), row());
     let last_resort = last_resort.as_ref();
     let (at, expires_at) = (SystemTime::from(now), SystemTime::from(signed_prekey_expires_at(now)));
+    let dead_before = SystemTime::from(now - SIGNED_PREKEY_GRACE);
+    let proven = keys.proof.is_some();
     let identity_bytes = identity.public().as_bytes().as_slice();
     let (identity_key, registration) =
         (identity.public().as_str(), keys.registration.map(RegistrationId::get));
@@ -216,8 +248,10 @@ pub(in crate::store) async fn publish_keys(
     let mut parameters: Vec<Parameter<'_>> = vec![
         ("user", user.as_uuid()),
         ("fingerprint", &fingerprint),
+        ("named_device", &named_device),
         ("identity", &identity_bytes),
         ("identity_key", &identity_key),
+        ("proven", &proven),
         ("registration_id", &registration),
         ("new_identity", new_identity.as_uuid()),
         ("now", &at),
@@ -226,6 +260,7 @@ pub(in crate::store) async fn publish_keys(
         ("signed_key", &signed_key),
         ("signed_signature", &signed_signature),
         ("signed_prekey_expires_at", &expires_at),
+        ("dead_before", &dead_before),
         ("last_resort_row", last_resort_row.as_uuid()),
         ("last_resort_id", &last_resort_id),
         ("last_resort_hash", &last_resort_hash),

@@ -2,7 +2,7 @@
 
 use domain::ids::EntryId;
 use domain::prekey::lifecycle::signed_prekey_expires_at;
-use domain::prekey::{IdentityKey, KyberPrekey, SignedPrekey};
+use domain::prekey::{IdentityKey, KyberPrekey, SIGNED_PREKEY_GRACE, SignedPrekey};
 use domain::principal::Principal;
 use domain::time::Timestamp;
 use std::time::SystemTime;
@@ -31,6 +31,13 @@ const ARRIVED_LATER: &str = "WHERE k.created_at <= excluded.created_at";
 static REPLACE_SIGNED_PREKEY: LazyStatement = LazyStatement::new(|| {
     let sql = format!(
         "WITH {guard},
+         returned AS ( -- the device was in nobody's list without a signed prekey
+           SELECT user_id FROM found WHERE NOT EXISTS (
+             SELECT FROM auth.signed_prekeys
+              WHERE device_id = :device AND expires_at > :dead_before)),
+         version AS (
+           UPDATE auth.users_auth u SET device_list_version = device_list_version + 1
+             FROM returned r WHERE u.id = r.user_id),
          signed AS (
            INSERT INTO auth.signed_prekeys AS k (device_id, id, key_id, public_key, signature,
                   expires_at, created_at)
@@ -46,6 +53,7 @@ static REPLACE_SIGNED_PREKEY: LazyStatement = LazyStatement::new(|| {
         ("public_key", Type::TEXT),
         ("signature", Type::TEXT),
         ("expires_at", Type::TIMESTAMPTZ),
+        ("dead_before", Type::TIMESTAMPTZ),
     ];
     let types = [&upload_types(Signatures::ByIdentity)[..], &own].concat();
     Statement::new("replace_signed_prekey", &sql, types)
@@ -110,6 +118,7 @@ impl Store {
             ("public_key", &signed.key.as_str()),
             ("signature", &signed.signature.as_str()),
             ("expires_at", &SystemTime::from(signed_prekey_expires_at(now))),
+            ("dead_before", &SystemTime::from(now - SIGNED_PREKEY_GRACE)),
         ];
         self.upload(&REPLACE_SIGNED_PREKEY, principal, Some(identity), now, keys).await
     }

@@ -1,6 +1,7 @@
 //! How many keys there are, of a device and of the fleet, and the clean-up of dead keys.
 
 use domain::ids::{DeviceId, UserId};
+use domain::prekey::lifecycle::OneTimeSupply;
 use domain::prekey::{LOW_PREKEY_COUNT, SIGNED_PREKEY_GRACE};
 use domain::time::Timestamp;
 use std::time::{Duration, SystemTime};
@@ -15,8 +16,7 @@ use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 /// What a device has in the directory.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyStatus {
-    pub prekeys: u32,
-    pub kyber_prekeys: u32,
+    pub supply: OneTimeSupply,
     /// Those of the last upload that were handed out included.
     pub all_prekeys: u32,
     /// When the signed prekey came, and until when it is active.
@@ -42,7 +42,7 @@ static FIND_KEY_STATUS: LazyStatement = LazyStatement::new(|| {
     };
     let sql = format!(
         "SELECT coalesce(ec.count - ec.next, 0)::int4 AS prekeys,
-                coalesce(kyber.count - kyber.next, 0)::int4 AS kyber_prekeys,
+                (kyber.count - kyber.next)::int4 AS kyber_prekeys,
                 coalesce(ec.count, 0)::int4 AS all_prekeys,
                 s.created_at AS signed_at, s.expires_at AS signed_prekey_expires_at
            FROM auth.devices d LEFT JOIN auth.signed_prekeys s ON s.device_id = d.id
@@ -58,7 +58,7 @@ static FIND_KEY_STATUS: LazyStatement = LazyStatement::new(|| {
 row_struct! {
     struct KeyStatusRow {
         prekeys: i32,
-        kyber_prekeys: i32,
+        kyber_prekeys: Option<i32>,
         all_prekeys: i32,
         signed_at: Option<SystemTime>,
         signed_prekey_expires_at: Option<SystemTime>,
@@ -110,13 +110,16 @@ row_struct! {
 static COUNT_KEYS: LazyStatement = LazyStatement::new(|| {
     let sql = format!(
         "SELECT coalesce(sum(ec.count - ec.next), 0) AS prekeys,
-                (SELECT coalesce(sum(p.count - p.next), 0) FROM auth.prekey_pages p
-                  WHERE p.kind = {kyber}) AS kyber_prekeys,
+                coalesce(sum(kyber.count - kyber.next), 0) AS kyber_prekeys,
                 count(*) AS devices,
-                count(*) FILTER (WHERE coalesce(ec.count - ec.next, 0) < :low) AS devices_low,
+                count(*) FILTER (WHERE coalesce(ec.count - ec.next, 0) < :low
+                                    OR kyber.count - kyber.next < :low) AS devices_low,
                 count(*) FILTER (WHERE coalesce(ec.count - ec.next, 0) = 0) AS devices_empty
            FROM auth.identity_keys i LEFT JOIN auth.prekey_pages ec
-             ON ec.user_id = i.user_id AND ec.device_id = i.device_id AND ec.kind = {ec}",
+             ON ec.user_id = i.user_id AND ec.device_id = i.device_id AND ec.kind = {ec}
+           LEFT JOIN auth.prekey_pages kyber
+             ON kyber.user_id = i.user_id AND kyber.device_id = i.device_id
+                AND kyber.kind = {kyber}",
         ec = EC.number,
         kyber = KYBER.number,
     );
@@ -150,8 +153,10 @@ impl Store {
         let count = |count| u32::try_from(count).map_err(|_| FIND_KEY_STATUS.unexpected("a count"));
         let signed = row.signed_at.zip(row.signed_prekey_expires_at);
         Ok(Some(KeyStatus {
-            prekeys: count(row.prekeys)?,
-            kyber_prekeys: count(row.kyber_prekeys)?,
+            supply: OneTimeSupply {
+                prekeys: count(row.prekeys)?,
+                kyber_prekeys: row.kyber_prekeys.map(count).transpose()?,
+            },
             all_prekeys: count(row.all_prekeys)?,
             signed: signed.map(|(at, expires_at)| (at.into(), expires_at.into())),
         }))

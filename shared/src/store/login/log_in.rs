@@ -1,7 +1,7 @@
 //! Log in: a session of an existing account, on a new device or one that comes back.
 
 use domain::device::{MAX_SIGNAL_DEVICE_ID, SIGNAL_DEVICE_ID_REUSE_DELAY};
-use domain::ids::UserId;
+use domain::ids::{DeviceId, SessionId, UserId};
 use domain::prekey::RegistrationId;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -12,6 +12,7 @@ use super::new_login::{
 };
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
+use crate::store::keys::publish::IS_DEVICE;
 use crate::store::outbox::audit::audit;
 use crate::store::outbox::session_ended::session_ended;
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
@@ -40,12 +41,23 @@ static INSERT_LOGIN: LazyStatement = LazyStatement::new(|| {
            VALUES (:verification, :session, :now)
            ON CONFLICT DO NOTHING RETURNING 1),
          account AS (SELECT :user AS user_id FROM used),
+         earlier AS MATERIALIZED ( -- the row that the device comes back to, if it has one
+           SELECT d.id, d.device_fingerprint, d.is_verified FROM auth.devices d
+            WHERE d.user_id = :user AND {device}),
+         doubted AS ( -- anyone may know the ids of a device: only an earlier token shows that
+           SELECT e.id FROM earlier e -- it is the same
+            WHERE e.is_verified AND NOT EXISTS (
+              SELECT FROM auth.sessions s
+               WHERE s.id = :previous_session AND s.device_id = e.id
+                 AND coalesce(s.revoked_for NOT IN ('logout_all', 'refresh_reused'), true))),
+         version AS (
+           UPDATE auth.users_auth SET device_list_version = device_list_version + 1
+            WHERE id = (SELECT user_id FROM account) AND EXISTS (SELECT FROM doubted)),
          ended AS (
            UPDATE auth.sessions AS s
               SET revoked_at = :now, revoked_for = 'replaced', ended_by = :session
-             FROM auth.devices AS d
-            WHERE d.user_id = :user AND d.device_fingerprint = :fingerprint
-              AND s.device_id = d.id AND s.revoked_at IS NULL AND EXISTS (SELECT FROM used)
+             FROM earlier AS e
+            WHERE s.device_id = e.id AND s.revoked_at IS NULL AND EXISTS (SELECT FROM used)
            RETURNING s.id, s.user_id),
          numbers AS (
            SELECT greatest(0,
@@ -63,11 +75,13 @@ static INSERT_LOGIN: LazyStatement = LazyStatement::new(|| {
              FROM numbers),
          device AS (
            INSERT INTO auth.devices AS d ({DEVICE_COLUMNS})
-           SELECT :device, :user, :fingerprint, coalesce(:device_name, :default_device_name),
+           SELECT :device, :user,
+                  coalesce((SELECT device_fingerprint FROM earlier), :fingerprint),
+                  coalesce(:device_name, :default_device_name),
                   coalesce(:device_type, :default_device_type), :model, :os_version, :app_version,
                   :fcm_token, :apns_token,
                   NOT EXISTS (SELECT 1 FROM auth.devices o WHERE o.user_id = :user),
-                  :now, :now, :now, (SELECT free FROM number)
+                  :now, :now, :now, CASE WHEN :has_keys THEN (SELECT free FROM number) END
              FROM used
             WHERE (SELECT count(*) FROM ended) >= 0 -- the old session ends before all else
            ON CONFLICT (user_id, device_fingerprint) DO UPDATE SET
@@ -78,9 +92,10 @@ static INSERT_LOGIN: LazyStatement = LazyStatement::new(|| {
              app_version = coalesce(excluded.app_version, d.app_version),
              fcm_token = coalesce(excluded.fcm_token, d.fcm_token),
              apns_token = coalesce(excluded.apns_token, d.apns_token),
+             is_verified = d.is_verified AND NOT EXISTS (SELECT FROM doubted),
              is_active = true, last_active = :now, updated_at = :now,
              signal_device_id = coalesce(d.signal_device_id, excluded.signal_device_id)
-           RETURNING id, user_id, id = :device AS is_new, signal_device_id),
+           RETURNING id, user_id, device_fingerprint, id = :device AS is_new, signal_device_id),
          session AS (
            INSERT INTO auth.sessions ({SESSION_COLUMNS})
            SELECT :session, user_id, id, :now, :now, :now, :expires_at, :now
@@ -96,22 +111,32 @@ static INSERT_LOGIN: LazyStatement = LazyStatement::new(|| {
              FROM device WHERE is_new),
          {ended_event},
          {audit}
-         SELECT user_id, id AS device_id, array(SELECT id FROM ended) AS ended,
-                signal_device_id IS NULL AS has_no_signal_device_id
+         SELECT user_id, id AS device_id, device_fingerprint AS installation,
+                CASE WHEN :has_keys
+                       OR EXISTS (SELECT FROM auth.identity_keys i WHERE i.device_id = device.id)
+                THEN signal_device_id END AS signal_device_id,
+                array(SELECT id FROM ended) AS ended
            FROM device",
+        device = IS_DEVICE,
         reuse = SIGNAL_DEVICE_ID_REUSE_DELAY.as_secs() / (24 * 3600),
         ended_event = session_ended("ended"),
         audit = audit("account"),
     );
-    Statement::new("insert_login", &sql, [&TYPES[..], &[("registration_id", Type::INT4)]].concat())
+    let own = [
+        ("registration_id", Type::INT4),
+        ("named_device", Type::UUID),
+        ("previous_session", Type::UUID),
+    ];
+    Statement::new("insert_login", &sql, [&TYPES[..], &own].concat())
 });
 
 row_struct! {
     struct InsertedLoginRow {
         user_id: Uuid,
         device_id: Uuid,
+        installation: String,
+        signal_device_id: Option<i16>,
         ended: Vec<Uuid>,
-        has_no_signal_device_id: bool,
     }
 }
 
@@ -143,7 +168,13 @@ async fn log_in(
     let registration = login.keys.as_ref().and_then(|new| new.keys.registration);
     let registration = registration.map(RegistrationId::get);
     let mut parameters = login.parameters(&user, &derived);
-    parameters.push(("registration_id", &registration));
+    let named_device = login.named_device.as_ref().map(DeviceId::as_uuid);
+    let previous_session = login.previous_session.as_ref().map(SessionId::as_uuid);
+    parameters.extend::<[Parameter<'_>; 3]>([
+        ("registration_id", &registration),
+        ("named_device", &named_device),
+        ("previous_session", &previous_session),
+    ]);
     let (inserted, published) = tokio::join!(
         biased;
         transaction.fetch_optional(&INSERT_LOGIN, &parameters),
@@ -154,15 +185,19 @@ async fn log_in(
         let used = find_own_login(transaction, login).await?;
         return Ok(used.map(|used| used.unwrap_or(LoginOutcome::VerificationUsed)));
     };
-    // Without keys no peer addresses the device; the log-in that brings some gets an id, or
-    // is refused.
-    if login.keys.is_some() && inserted.has_no_signal_device_id {
+    // Without keys no peer addresses the device, and it takes none of the 127 ids.
+    if login.keys.is_some() && inserted.signal_device_id.is_none() {
         return transaction.rollback(LoginOutcome::DeviceIdsExhausted).await;
     }
     if !published? {
         return transaction.rollback(LoginOutcome::LastResortClash).await;
     }
-    let InsertedLoginRow { user_id, device_id, ended, .. } = inserted;
-    let completed = LoginCompleted::new(user_id, device_id, ended);
+    let completed = LoginCompleted::new(
+        inserted.user_id,
+        inserted.device_id,
+        inserted.installation,
+        inserted.signal_device_id,
+        inserted.ended,
+    );
     transaction.commit(LoginOutcome::Completed(completed)).await
 }

@@ -4,6 +4,7 @@
 use domain::device::DeviceType;
 use domain::ids::{DeviceId, EntryId, SessionId, UserId, VerificationId};
 use domain::phone::PhoneNumber;
+use domain::prekey::SignalDeviceId;
 use domain::session::{Rotation, expires_at};
 use domain::time::Timestamp;
 use std::time::SystemTime;
@@ -42,6 +43,10 @@ pub struct NewLogin {
     pub device: DeviceId,
     pub session: SessionId,
     pub history: EntryId,
+    /// The device of this id, if the client named it by that, and none has its fingerprint.
+    pub named_device: Option<DeviceId>,
+    /// The session of an earlier token that the client showed.
+    pub previous_session: Option<SessionId>,
     pub details: DeviceDetails,
     pub keys: Option<NewKeys>,
     pub address: String,
@@ -54,6 +59,10 @@ pub struct NewLogin {
 pub struct LoginCompleted {
     pub user: UserId,
     pub device: DeviceId,
+    /// The client's own id of the device.
+    pub installation: String,
+    /// None if the device has no keys.
+    pub signal_device_id: Option<SignalDeviceId>,
     /// Earlier sessions of the same device, ended by this one.
     pub ended: Vec<SessionId>,
 }
@@ -78,7 +87,7 @@ pub enum LoginOutcome {
 }
 
 /// The parameters that both statements share.
-pub(super) const TYPES: [(&str, Type); 21] = [
+pub(super) const TYPES: [(&str, Type); 22] = [
     ("user", Type::UUID),
     ("device", Type::UUID),
     ("fingerprint", Type::TEXT),
@@ -98,6 +107,7 @@ pub(super) const TYPES: [(&str, Type); 21] = [
     ("address", Type::TEXT),
     ("timestamp", Type::INT8),
     ("now", Type::TIMESTAMPTZ),
+    ("has_keys", Type::BOOL),
     AUDIT_ENTRY,
     AUDIT_PERSONAL,
 ];
@@ -119,18 +129,27 @@ pub(super) const USED_VERIFICATION: &str = "used AS (
 static FIND_OWN_LOGIN: LazyStatement = LazyStatement::new(|| {
     Statement::new(
         "find_own_login",
-        "SELECT s.user_id, s.device_id,
+        "SELECT s.user_id, s.device_id, d.device_fingerprint AS installation,
+                CASE WHEN EXISTS (SELECT FROM auth.identity_keys i WHERE i.device_id = d.id)
+                THEN d.signal_device_id END AS signal_device_id,
                 array(SELECT e.id FROM auth.sessions e
                        WHERE e.device_id = s.device_id AND e.ended_by = s.id) AS ended
            FROM auth.used_verifications v
            LEFT JOIN auth.sessions s ON s.id = v.used_by AND s.id = :session
+           LEFT JOIN auth.devices d ON d.id = s.device_id
           WHERE v.verification_id = :verification",
         [("verification", Type::UUID), ("session", Type::UUID)],
     )
 });
 
 row_struct! {
-    struct OwnLoginRow { user_id: Option<Uuid>, device_id: Option<Uuid>, ended: Vec<Uuid> }
+    struct OwnLoginRow {
+        user_id: Option<Uuid>,
+        device_id: Option<Uuid>,
+        installation: Option<String>,
+        signal_device_id: Option<i16>,
+        ended: Vec<Uuid>,
+    }
 }
 
 pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&FIND_OWN_LOGIN];
@@ -145,10 +164,12 @@ pub(super) async fn find_own_login(
         &[("verification", login.verification.as_uuid()), ("session", login.session.as_uuid())];
     let rows = transaction.rollback_with::<OwnLoginRow>(&FIND_OWN_LOGIN, parameters).await?;
     Ok(rows.map(|rows| {
-        let OwnLoginRow { user_id, device_id, ended } = rows.into_iter().next()?;
-        Some(user_id.zip(device_id).map_or(LoginOutcome::VerificationUsed, |(user, device)| {
-            LoginOutcome::Completed(LoginCompleted::new(user, device, ended))
-        }))
+        let row: OwnLoginRow = rows.into_iter().next()?;
+        let device = row.device_id.zip(row.installation);
+        let own = row.user_id.zip(device).map(|(user, (device, installation))| {
+            LoginCompleted::new(user, device, installation, row.signal_device_id, row.ended)
+        });
+        Some(own.map_or(LoginOutcome::VerificationUsed, LoginOutcome::Completed))
     }))
 }
 
@@ -159,6 +180,7 @@ pub(super) struct Derived {
     pub(super) now: SystemTime,
     expires_at: SystemTime,
     timestamp: i64,
+    has_keys: bool,
 }
 
 impl NewLogin {
@@ -170,6 +192,7 @@ impl NewLogin {
             now: self.now.into(),
             expires_at: expires_at(first.issued_at, self.now).into(),
             timestamp: self.now.millis(),
+            has_keys: self.keys.is_some(),
         }
     }
 
@@ -200,6 +223,7 @@ impl NewLogin {
             ("address", &self.address),
             ("timestamp", &derived.timestamp),
             ("now", &derived.now),
+            ("has_keys", &derived.has_keys),
             ("audit_entry", &self.audit.entry),
             ("audit_personal", &self.audit.personal),
         ]
@@ -213,17 +237,25 @@ impl NewLogin {
         user: UserId,
     ) -> Result<bool, StoreError> {
         let Some(keys) = &self.keys else { return Ok(true) };
-        let fingerprint = &self.details.fingerprint;
+        let device = (self.details.fingerprint.as_str(), self.named_device);
         // On the heap: few log-ins bring keys, and the others need not carry its state.
-        Box::pin(publish_keys(transaction, user, fingerprint, self.now, keys)).await
+        Box::pin(publish_keys(transaction, user, device, self.now, keys)).await
     }
 }
 
 impl LoginCompleted {
-    pub(super) fn new(user: Uuid, device: Uuid, ended: Vec<Uuid>) -> Self {
+    pub(super) fn new(
+        user: Uuid,
+        device: Uuid,
+        installation: String,
+        signal_device_id: Option<i16>,
+        ended: Vec<Uuid>,
+    ) -> Self {
         Self {
             user: UserId::from_uuid(user),
             device: DeviceId::from_uuid(device),
+            installation,
+            signal_device_id: signal_device_id.map(SignalDeviceId::from_stored),
             ended: ended.into_iter().map(SessionId::from_uuid).collect(),
         }
     }

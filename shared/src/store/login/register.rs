@@ -26,7 +26,8 @@ static INSERT_ACCOUNT: LazyStatement = LazyStatement::new(|| {
            INSERT INTO auth.devices ({DEVICE_COLUMNS})
            SELECT :device, user_id, :fingerprint, coalesce(:device_name, :default_device_name),
                   coalesce(:device_type, :default_device_type), :model, :os_version, :app_version,
-                  :fcm_token, :apns_token, true, :now, :now, :now, 1
+                  :fcm_token, :apns_token, true, :now, :now, :now,
+                  CASE WHEN :has_keys THEN 1 END
              FROM account),
          session AS (
            INSERT INTO auth.sessions ({SESSION_COLUMNS})
@@ -42,14 +43,14 @@ static INSERT_ACCOUNT: LazyStatement = LazyStatement::new(|| {
                                      'timestamp', :timestamp), :now
              FROM account),
          {audit}
-         SELECT user_id FROM account",
+         SELECT user_id, CASE WHEN :has_keys THEN 1::int2 END AS signal_device_id FROM account",
         audit = audit("account"),
     );
     Statement::new("insert_account", &sql, [&TYPES[..], &[("phone", Type::TEXT)]].concat())
 });
 
 row_struct! {
-    struct InsertedRow { user_id: Uuid }
+    struct InsertedRow { user_id: Uuid, signal_device_id: Option<i16> }
 }
 
 pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&INSERT_ACCOUNT];
@@ -77,11 +78,13 @@ async fn register(
         login.publish_keys(&transaction, login.user),
     );
     let inserted: Option<InsertedRow> = inserted?;
-    if let Some(InsertedRow { user_id }) = inserted {
+    if let Some(InsertedRow { user_id, signal_device_id }) = inserted {
         if !published? {
             return transaction.rollback(LoginOutcome::LastResortClash).await;
         }
-        let completed = LoginCompleted::new(user_id, *login.device.as_uuid(), Vec::new());
+        let (device, installation) = (*login.device.as_uuid(), login.details.fingerprint.clone());
+        let completed =
+            LoginCompleted::new(user_id, device, installation, signal_device_id, Vec::new());
         return transaction.commit(LoginOutcome::Completed(completed)).await;
     }
     // The number has an account: of an earlier try of this call, or of someone else.

@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::ids::{DeviceId, SessionId, UserId};
 use domain::principal::Principal;
-use domain::session::TokenPosition;
+use domain::session::{EARLIER_TOKEN_TTL, TokenPosition};
 use domain::time::Timestamp;
-use jsonwebtoken::{Algorithm, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -75,7 +75,7 @@ impl TokenVerifier {
     }
 
     pub fn verify_access(&self, token: &str, now: Timestamp) -> Result<Access, TokenError> {
-        let claims: AccessClaims = self.verify(token, &self.config.audience)?;
+        let claims: AccessClaims = self.verify(token, &self.config.audience, PublicKeys::find)?;
         check_times(claims.iat, claims.nbf, claims.exp, now)?;
         if claims.scope.as_deref() != Some("user") {
             return Err(TokenError::Invalid);
@@ -87,7 +87,7 @@ impl TokenVerifier {
     }
 
     pub fn verify_refresh(&self, token: &str, now: Timestamp) -> Result<Refresh, TokenError> {
-        let claims = self.read_refresh(token)?;
+        let claims: RefreshClaims = self.verify(token, &self.config.issuer, PublicKeys::find)?;
         check_times(claims.iat, claims.nbf, claims.exp, now)?;
         Ok(Refresh {
             principal: principal(claims.sub, claims.sid, claims.device_id),
@@ -98,15 +98,19 @@ impl TokenVerifier {
     /// The account that a refresh token, even an expired one, belonged to: enough for the
     /// rate-limit tier of known devices, and for nothing else.
     #[must_use]
-    pub fn previous_account(&self, token: &str) -> Option<UserId> {
-        self.read_refresh(token).ok().map(|claims| UserId::from_uuid(claims.sub))
+    pub fn previous_account(&self, token: &str, now: Timestamp) -> Option<UserId> {
+        let claims: RefreshClaims =
+            self.verify(token, &self.config.issuer, PublicKeys::find_retired).ok()?;
+        let issued_at = Timestamp::from_millis(claims.iat.saturating_mul(1000));
+        (now.since(issued_at) <= EARLIER_TOKEN_TTL).then(|| UserId::from_uuid(claims.sub))
     }
 
-    fn read_refresh(&self, token: &str) -> Result<RefreshClaims, TokenError> {
-        self.verify(token, &self.config.issuer)
-    }
-
-    fn verify<C: Claims>(&self, token: &str, audience: &str) -> Result<C, TokenError> {
+    fn verify<C: Claims>(
+        &self,
+        token: &str,
+        audience: &str,
+        find: for<'a> fn(&'a PublicKeys, &str) -> Option<&'a DecodingKey>,
+    ) -> Result<C, TokenError> {
         if token.len() > MAX_TOKEN {
             return Err(TokenError::Invalid);
         }
@@ -120,7 +124,7 @@ impl TokenVerifier {
             && header.crit.is_none()
             && header.b64.is_none();
         let keys = self.keys();
-        let (true, Some(key)) = (plain, keys.find(&header.kid)) else {
+        let (true, Some(key)) = (plain, find(&keys, &header.kid)) else {
             return Err(TokenError::Invalid);
         };
         // The library compares with the system's clock and with leeway, and accepts a missing

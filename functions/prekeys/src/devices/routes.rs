@@ -19,6 +19,8 @@ problems!(DevicesCheckProblems: BODY, BEARER, ANY, [UserNotFound]);
 endpoints!(PrekeysState, Head::Refused; list_key_devices, check_key_devices);
 
 /// List the devices of a user that have published keys.
+///
+/// `version` moves with every change, and bundles carry it.
 #[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/devices", tag = "prekeys",
     security(("bearer" = [])), params(("userId" = Uuid, Path)),
     responses((status = 200, body = KeyDevices), ListProblems))]
@@ -30,6 +32,8 @@ async fn list_key_devices(
 }
 
 /// Compare a sender's device list of a user with the current list.
+///
+/// Before a message is sent: the sender adds what is missing and drops the rest.
 #[utoipa::path(post, path = "/auth/v1/signal/devices/check", tag = "prekeys",
     security(("bearer" = [])), request_body = DevicesCheckRequest,
     responses((status = 200, body = DeviceDifferences), DevicesCheckProblems))]

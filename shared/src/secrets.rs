@@ -22,6 +22,8 @@ pub enum SecretName {
     /// For servers that are not given by a URL.
     RedisPassword,
     RedisSentinelPassword,
+    /// What CloudFront shows with each request.
+    OriginVerifySecret,
     /// Private signing keys.
     JwtKeys,
     /// The public keys that verify tokens, as a JWKS.
@@ -46,6 +48,7 @@ impl SecretName {
             Self::RedisUrl => "REDIS_URL",
             Self::RedisPassword => "REDIS_PASSWORD",
             Self::RedisSentinelPassword => "REDIS_SENTINEL_PASSWORD",
+            Self::OriginVerifySecret => "ORIGIN_VERIFY_SECRET",
             Self::JwtKeys => "JWT_KEYS",
             Self::JwtPublicKeys => "JWT_PUBLIC_KEYS",
             Self::Pepper => "PEPPER",

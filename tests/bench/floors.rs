@@ -21,8 +21,9 @@ use http::{Request, header};
 use local::service::ServiceState;
 use serde_json::Value;
 use shared::clock::Clock;
+use shared::limits::{LimitsConfig, RateLimitCheck};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tests::Keys;
 use tower::ServiceExt as _;
 
@@ -97,12 +98,11 @@ impl Floors {
 
     /// The access check, its copy of the session in Redis.
     async fn access_inside(&self, principal: Principal, access: &str) -> Sample {
-        self.state
-            .core
-            .cache
-            .cache_session(principal.user, principal.session)
-            .await
-            .expect("Redis answers");
+        let (limits, status) = (LimitsConfig::default(), OnceLock::new());
+        let check = RateLimitCheck::new(&limits, self.state.core.clock.now(), &[], &status);
+        let (user, session) = (principal.user, principal.session);
+        let checked = self.state.core.cache.check_live_access(user, session, &check).await;
+        checked.expect("Redis answers");
         self.inside("/bench/access", access).await
     }
 

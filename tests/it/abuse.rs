@@ -5,6 +5,7 @@ mod breaker;
 mod budgets;
 mod hooks;
 mod lock;
+mod order;
 
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr};

@@ -175,6 +175,36 @@ async fn a_brand_leaves_room_for_a_code() {
 }
 
 #[tokio::test]
+async fn documentation_is_closed_in_production_unless_it_is_opened() {
+    let of = async |more: &[(&'static str, &'static str)]| {
+        let stores = [
+            ("REDIS_URL", "rediss://cache:6379"),
+            ("DATABASE_URL", "postgres://auth:pw@db/auth?sslmode=require"),
+            ("SMS_SENDER", "vonage"),
+            ("VONAGE_API_KEY", "k"),
+            ("VONAGE_API_SECRET", "s"),
+            ("VONAGE_FROM", "Whispr"),
+        ];
+        let all: Vec<_> = more.iter().chain(&stores).copied().collect();
+        read(&with(&all)).await.expect("a configuration").platform.has_docs
+    };
+    assert!(!of(&[("STAGE", "prod")]).await);
+    assert!(of(&[("STAGE", "prod"), ("DOCS", "on")]).await);
+    for stage in ["local", "dev", "staging"] {
+        assert!(of(&[("STAGE", stage)]).await, "{stage}");
+        assert!(!of(&[("STAGE", stage), ("DOCS", "off")]).await, "{stage}");
+    }
+    assert_eq!(names(read(&with(&[("DOCS", "maybe")])).await), ["DOCS"]);
+}
+
+#[tokio::test]
+async fn a_metrics_token_that_can_be_guessed_is_refused() {
+    let long = "a-metrics-token-of-32-characters";
+    assert_eq!(names(read(&with(&[("METRICS_TOKEN", long)])).await), Vec::<&str>::new());
+    assert_eq!(names(read(&with(&[("METRICS_TOKEN", &long[1..])])).await), ["METRICS_TOKEN"]);
+}
+
+#[tokio::test]
 async fn no_stage_means_production() {
     let without: Vec<_> = GOOD.iter().skip(1).copied().collect();
     assert!(names(read(&without).await).contains(&"REDIS_URL"));

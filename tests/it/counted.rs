@@ -1,6 +1,6 @@
 //! Every operation of the document is counted exactly once, in its own limit, whether it
-//! succeeds or fails: a public one by the address, one of a caller by the account, and a
-//! request without a good token by the address.
+//! succeeds or fails: a public one by the address, one of a caller by the account, a refresh
+//! by its session, and a request without a good token by the address.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -17,7 +17,12 @@ const ALICE: &str = "+33612345678";
 const BOB: &str = "+33698765432";
 
 /// The limits of which a request is counted by exactly one.
-const OWN: [Limit; 3] = [Limit::PublicPerAddress, Limit::SendPerAddress, Limit::BearerPerAccount];
+const OWN: [Limit; 4] = [
+    Limit::PublicPerAddress,
+    Limit::SendPerAddress,
+    Limit::BearerPerAccount,
+    Limit::RefreshPerSession,
+];
 
 /// Health checks are counted by nothing.
 const UNCOUNTED: [&str; 3] = ["check_health", "check_liveness", "check_readiness"];
@@ -94,6 +99,7 @@ async fn every_failure_is_counted_once_by_the_limit_of_its_operation() {
     let address = "198.51.100.7";
     let stranger = service.client_at(address.parse().unwrap());
     let caller = stranger.clone().bearer(&session.access);
+    let sid = tests::token::claims(&session.access)["sid"].as_str().unwrap().to_owned();
     for operation in operations() {
         if UNCOUNTED.contains(&operation.id.as_str()) {
             continue;
@@ -111,6 +117,15 @@ async fn every_failure_is_counted_once_by_the_limit_of_its_operation() {
                 continue;
             }
             let (account, by_address) = (Limit::BearerPerAccount, Limit::PublicPerAddress);
+            // A log-out without a body succeeds.
+            service.sql("UPDATE auth.sessions SET revoked_at = NULL, revoked_for = NULL").await;
+            let mut redis = service.redis().await;
+            let () = redis::cmd("SET")
+                .arg(format!("session:{{{}}}:{sid}", session.user))
+                .arg("alive")
+                .query_async(&mut redis)
+                .await
+                .unwrap();
             counted_by(&service, account, &session.user, send(&caller), &what).await;
             // No token, one that is none, one of another kind.
             counted_by(&service, by_address, address, send(&stranger), &what).await;
@@ -243,6 +258,10 @@ async fn every_success_is_counted_once_by_the_limit_of_its_operation() {
         let stranger = service.client_at(address.parse().unwrap());
         let client = token.as_ref().map_or(stranger.clone(), |token| stranger.bearer(token));
         let (limit, id) = match &token {
+            None if operation.id == "refresh_tokens" => {
+                let claims = tests::token::claims(body["refreshToken"].as_str().unwrap());
+                (Limit::RefreshPerSession, claims["sid"].as_str().unwrap().to_owned())
+            }
             None => (public_limit(&operation), address.to_owned()),
             Some(token) => {
                 let claims = tests::token::claims(token);

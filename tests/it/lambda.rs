@@ -1,17 +1,19 @@
 //! The functions as Lambda runs them: recorded events of the gateway in, its response format
 //! out; and the runtime's own loop, in a process of its own, against a stand-in for its API.
+//! What no well-behaved client or gateway sends is in [`events`].
 
+mod events;
+
+use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::Method;
-use lambda_http::request::LambdaRequest;
-use lambda_http::{Context, LambdaEvent};
+use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -26,17 +28,28 @@ use crate::sources::{operations, read_json};
 
 /// Hands an event to a function, and checks what every answer must hold.
 async fn invoke(service: &Service, function: &str, event: &Value) -> Reply {
+    checked(event, &answer(service, function, event).await)
+}
+
+/// What the function hands to the gateway.
+async fn answer(service: &Service, function: &str, event: &Value) -> Value {
     let mut functions = local::service::functions(&service.state).into_iter();
     let (_, routes) = functions.find(|(name, _)| *name == function).expect(function);
-    let router = shared::http::serve(routes, service.state.core.clone());
-    let adapter = shared::lambda::adapter(shared::lambda::service(router));
-    let request: LambdaRequest = serde_json::from_value(event.clone()).unwrap();
-    let answer = adapter.oneshot(LambdaEvent::new(request, Context::default())).await.unwrap();
-    checked(event, &serde_json::to_value(answer).unwrap())
+    let sandbox = shared::lambda::service(routes, service.state.core.clone());
+    let answer = sandbox.oneshot(LambdaEvent::new(event.clone(), Context::default()));
+    serde_json::to_value(answer.await.unwrap()).unwrap()
 }
 
 /// An answer in the gateway's format (payload 2.0).
 fn checked(event: &Value, answer: &Value) -> Reply {
+    let reply = reply(answer);
+    let http = &event["requestContext"]["http"];
+    let method: Method = http["method"].as_str().unwrap().parse().unwrap();
+    contract::check(&method, event["rawPath"].as_str().unwrap(), &reply);
+    reply
+}
+
+fn reply(answer: &Value) -> Reply {
     let headers: BTreeMap<String, String> =
         serde_json::from_value(answer["headers"].clone()).unwrap();
     let text = answer["body"].as_str().unwrap_or_default();
@@ -45,17 +58,13 @@ fn checked(event: &Value, answer: &Value) -> Reply {
     } else {
         text.as_bytes().to_vec()
     };
-    let reply = Reply {
+    Reply {
         status: u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap().try_into().unwrap(),
         headers: (&headers.into_iter().collect::<std::collections::HashMap<_, _>>())
             .try_into()
             .unwrap(),
         body,
-    };
-    let http = &event["requestContext"]["http"];
-    let method: Method = http["method"].as_str().unwrap().parse().unwrap();
-    contract::check(&method, event["rawPath"].as_str().unwrap(), &reply);
-    reply
+    }
 }
 
 /// A recorded event, asked from another address.
@@ -189,23 +198,27 @@ async fn a_body_in_base64_is_the_body() {
     assert_eq!(service.inbox().await[0]["to"], to);
 }
 
+/// Headers in which proxies tell an address.
+const FORGED: [&str; 5] =
+    ["x-forwarded-for", "forwarded", "x-real-ip", "true-client-ip", "cloudfront-viewer-address"];
+
 #[tokio::test]
 async fn the_address_is_the_gateways_word_and_no_headers() {
     let service = Service::start().await;
     let mut event = event_from("fetch_jwks", "198.51.100.1");
-    for n in 0..60 {
-        for name in ["x-forwarded-for", "forwarded", "x-real-ip", "true-client-ip"] {
-            event["headers"][name] = json!(format!("192.0.2.{n}"));
+    for n in 0..300 {
+        for name in FORGED {
+            event["headers"][name] = json!(format!("192.0.2.{}:443", n % 256));
         }
         let reply = invoke(&service, "platform", &event).await.expect(200);
-        assert_eq!(reply.header("ratelimit-remaining"), Some((59 - n).to_string().as_str()));
+        assert_eq!(reply.header("ratelimit-remaining"), Some((299 - n).to_string().as_str()));
     }
     invoke(&service, "platform", &event).await.refused(429, "rate_limited");
     // Neither does a header make anybody look like that address.
     let mut another = event_from("fetch_jwks", "198.51.100.2");
     another["headers"]["x-forwarded-for"] = json!("198.51.100.1");
     let reply = invoke(&service, "platform", &another).await.expect(200);
-    assert_eq!(reply.header("ratelimit-remaining"), Some("59"));
+    assert_eq!(reply.header("ratelimit-remaining"), Some("299"));
 
     // What the security log keeps is the same.
     let client = service.client();
@@ -269,7 +282,7 @@ async fn a_sandbox() {
 
 /// What stands in for the Lambda service: hands out events, takes answers.
 struct RuntimeApi {
-    events: Mutex<mpsc::Receiver<Value>>,
+    events: Mutex<mpsc::Receiver<Bytes>>,
     answers: mpsc::Sender<(String, Value)>,
 }
 
@@ -277,7 +290,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 struct Sandbox {
     child: Child,
-    events: mpsc::Sender<Value>,
+    events: mpsc::Sender<Bytes>,
     answers: mpsc::Receiver<(String, Value)>,
 }
 
@@ -314,11 +327,16 @@ impl Sandbox {
     }
 
     async fn invoke(&mut self, event: &Value) -> Reply {
-        self.events.send(event.clone()).await.unwrap();
-        let answer = tokio::time::timeout(DEADLINE, self.answers.recv()).await;
-        let (kind, answer) = answer.expect("an answer in time").expect("an answer");
+        let (kind, answer) = self.invoke_with(event.to_string().into()).await;
         assert_eq!(kind, "response", "{answer}");
         checked(event, &answer)
+    }
+
+    /// Hands out these bytes; gives what kind of outcome the runtime told, and the outcome.
+    async fn invoke_with(&mut self, event: Bytes) -> (String, Value) {
+        self.events.send(event).await.unwrap();
+        let answer = tokio::time::timeout(DEADLINE, self.answers.recv()).await;
+        answer.expect("an answer in time").expect("an answer")
     }
 
     /// Ends it, and gives what it wrote: the lines that CloudWatch would keep.
@@ -347,7 +365,7 @@ async fn next_event(State(api): State<Arc<RuntimeApi>>) -> Response {
         ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-west-1:123456789012:function:f"),
         ("lambda-runtime-trace-id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0"),
     ];
-    (headers, Json(event)).into_response()
+    (headers, event).into_response()
 }
 
 async fn take_answer(

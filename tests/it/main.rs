@@ -14,6 +14,7 @@ mod house;
 mod journey;
 mod kills;
 mod lambda;
+mod limits;
 mod login;
 mod maintenance;
 mod metrics;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use tests::{Client, Service};
 
+const TOKEN: &str = "a-metrics-token-of-32-characters";
+
 /// The value of each series, and its line's place.
 async fn scrape(client: &Client) -> (String, BTreeMap<String, String>) {
     let reply = client.get("/metrics").await.expect(200);
@@ -94,9 +96,9 @@ async fn the_counters_of_two_sandboxes_make_one_sum() {
 
 #[tokio::test]
 async fn metrics_that_are_off_are_not_there_and_not_counted() {
-    let service = Service::with(&[("METRICS_ENABLED", "false"), ("METRICS_TOKEN", "secret")]).await;
+    let service = Service::with(&[("METRICS_ENABLED", "false"), ("METRICS_TOKEN", TOKEN)]).await;
     service.client().get("/metrics").await.refused(404, "not_found");
-    service.client().bearer("secret").get("/metrics").await.refused(404, "not_found");
+    service.client().bearer(TOKEN).get("/metrics").await.refused(404, "not_found");
     let mut redis = service.redis().await;
     let kept: bool = redis::cmd("EXISTS").arg("metrics").query_async(&mut redis).await.unwrap();
     assert!(!kept, "counters are kept");
@@ -104,27 +106,32 @@ async fn metrics_that_are_off_are_not_there_and_not_counted() {
 
 #[tokio::test]
 async fn metrics_are_read_with_their_token_alone() {
-    let token = [("METRICS_TOKEN", "a-long-metrics-token")];
+    let token = [("METRICS_TOKEN", TOKEN)];
     let away = [("STAGE", "dev"), ("SMS_SENDER", "inbox"), token[0]];
     for variables in [token.as_slice(), away.as_slice()] {
         let service = Service::with(variables).await;
         let client = service.client();
         let refused = client.get("/metrics").await.refused(401, "metrics_forbidden");
         assert_eq!(refused.header("www-authenticate"), Some(r#"Bearer realm="auth""#));
-        for wrong in ["a-long-metrics-toke", "a-long-metrics-token2", "A-long-metrics-token", ""] {
+        for wrong in [
+            "a-metrics-token-of-32-character",
+            "a-metrics-token-of-32-characters2",
+            "A-metrics-token-of-32-characters",
+            "",
+        ] {
             let reply = client.clone().bearer(wrong).get("/metrics").await;
             reply.refused(401, "metrics_forbidden");
         }
-        let basic = client.clone().with_header("authorization", "Basic a-long-metrics-token");
+        let basic = client.clone().with_header("authorization", &format!("Basic {TOKEN}"));
         basic.get("/metrics").await.refused(401, "metrics_forbidden");
-        let in_the_address = client.get("/metrics?token=a-long-metrics-token").await;
+        let in_the_address = client.get(&format!("/metrics?token={TOKEN}")).await;
         in_the_address.refused(401, "metrics_forbidden");
-        scrape(&client.clone().bearer("a-long-metrics-token")).await;
+        scrape(&client.clone().bearer(TOKEN)).await;
     }
     // A user's token opens nothing here, and the metrics token nothing elsewhere.
     let service = Service::with(&token).await;
     let session = service.client().sign_up("+33612345678").await;
     let user = service.client().bearer(&session.access);
     user.get("/metrics").await.refused(401, "metrics_forbidden");
-    service.client().ws_token("a-long-metrics-token").await.refused(401, "token_invalid");
+    service.client().ws_token(TOKEN).await.refused(401, "token_invalid");
 }

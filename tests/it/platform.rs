@@ -38,6 +38,21 @@ async fn the_key_set_holds_the_key_of_every_token_and_no_private_part() {
 }
 
 #[tokio::test]
+async fn documentation_that_is_closed_is_no_page() {
+    let service = Service::with(&[("DOCS", "off")]).await;
+    for path in [
+        "/auth/swagger",
+        "/auth/swagger/",
+        "/auth/swagger/index.html",
+        "/auth/swagger/swagger-initializer.js",
+        "/auth/swagger-json",
+    ] {
+        service.client().get(path).await.refused(404, "not_found");
+    }
+    let _ = service.client().get(JWKS).await.expect(200);
+}
+
+#[tokio::test]
 async fn health_tells_that_all_is_well_and_is_never_limited() {
     let service = Service::start().await;
     let client = service.client();
@@ -57,7 +72,7 @@ async fn health_tells_that_all_is_well_and_is_never_limited() {
         assert_eq!(reply.header("ratelimit-limit"), None, "{path}");
         assert_eq!(reply.header("cache-control"), Some("no-store"), "{path}");
     }
-    assert_eq!(client.get(JWKS).await.header("ratelimit-remaining"), Some("59"));
+    assert_eq!(client.get(JWKS).await.header("ratelimit-remaining"), Some("299"));
 }
 
 /// What health says while a store is away.

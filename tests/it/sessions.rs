@@ -5,6 +5,9 @@ mod outages;
 
 use redis::AsyncCommands as _;
 use serde_json::{Value, json};
+use shared::cache::session::CachedSessionState;
+use shared::limits::{LimitsConfig, RateLimitCheck};
+use std::sync::OnceLock;
 use std::time::Duration;
 use tests::token::claims;
 use tests::{Client, Reply, Service, Session};
@@ -185,7 +188,10 @@ async fn the_hot_copy_lives_a_minute_and_its_tombstone_twenty() {
     // An access check that had found the row alive a moment before comes too late.
     let user = domain::ids::UserId::from_uuid(session.user.parse().unwrap());
     let id = domain::ids::SessionId::from_uuid(sid(&session).parse().unwrap());
-    service.state.core.cache.cache_session(user, id).await.unwrap();
+    let (limits, status) = (LimitsConfig::default(), OnceLock::new());
+    let check = RateLimitCheck::new(&limits, service.now(), &[], &status);
+    let access = service.state.core.cache.check_live_access(user, id, &check).await.unwrap();
+    assert_eq!(access.session, CachedSessionState::Ended);
     assert_eq!(life(&mut redis).await.0.as_deref(), Some("ended"));
     client.ws_token(&session.access).await.refused(401, "session_ended");
 }

@@ -5,13 +5,16 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
-use shared::endpoints;
 use shared::http::openapi::Head;
+use shared::{endpoints, problems};
 use std::future::Future;
 use std::time::Duration;
 use utoipa::ToSchema;
 
 use crate::state::PlatformState;
+
+// The one refusal that comes before any route.
+problems!(HealthProblems: [OriginUnverified]);
 
 endpoints!(PlatformState, Head::Answered; check_health, check_liveness, check_readiness);
 
@@ -22,7 +25,7 @@ const PROBE_DEADLINE: Duration = Duration::from_millis(1800);
 ///
 /// For load balancers: the status code says all.
 #[utoipa::path(get, path = "/auth/v1/health", tag = "platform",
-    responses((status = 200, body = Health), (status = 503, body = Health, headers(("Retry-After" = String, description = "Whole seconds to wait.")))))]
+    responses((status = 200, body = Health), (status = 503, body = Health, headers(("Retry-After" = String, description = "Whole seconds to wait."))), HealthProblems))]
 async fn check_health(State(state): State<PlatformState>) -> Response {
     let (database, redis) = probe(&state).await;
     match (database, redis) {
@@ -35,7 +38,7 @@ async fn check_health(State(state): State<PlatformState>) -> Response {
 ///
 /// Answers without asking a store.
 #[utoipa::path(get, path = "/auth/v1/health/live", tag = "platform",
-    responses((status = 200, body = Health)))]
+    responses((status = 200, body = Health), HealthProblems))]
 async fn check_liveness() -> Json<Health> {
     Json(Health { status: "alive" })
 }
@@ -44,7 +47,7 @@ async fn check_liveness() -> Json<Health> {
 ///
 /// Answers within 2 seconds which store is down.
 #[utoipa::path(get, path = "/auth/v1/health/ready", tag = "platform",
-    responses((status = 200, body = Readiness), (status = 503, body = Readiness, headers(("Retry-After" = String, description = "Whole seconds to wait.")))))]
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness, headers(("Retry-After" = String, description = "Whole seconds to wait."))), HealthProblems))]
 async fn check_readiness(State(state): State<PlatformState>) -> Response {
     let (database, redis) = probe(&state).await;
     let answer = |status| Readiness { status, database, redis, sms: "unchecked" };

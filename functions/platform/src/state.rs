@@ -1,8 +1,8 @@
 //! The state of `platform`: exactly the parts of [`Core`] and the keys that its handlers need.
 
 use axum::extract::FromRef;
-use secrecy::SecretString;
-use shared::config::EnvReader;
+use secrecy::{ExposeSecret as _, SecretString};
+use shared::config::{EnvReader, Stage};
 use shared::core::Core;
 use shared::secrets::{LiveSecret, SecretName};
 use shared::tokens::PublicKeys;
@@ -15,6 +15,7 @@ pub const SECRETS: &[SecretName] = &[
     SecretName::RedisUrl,
     SecretName::RedisPassword,
     SecretName::RedisSentinelPassword,
+    SecretName::OriginVerifySecret,
     SecretName::JwtPublicKeys,
     SecretName::MetricsToken,
 ];
@@ -26,12 +27,27 @@ pub struct PlatformState {
     pub public_keys: Arc<LiveSecret<PublicKeys>>,
     /// The bearer token of `/metrics`.
     pub metrics_token: Option<SecretString>,
+    /// Whether the documentation is served.
+    pub has_docs: bool,
 }
+
+/// A shorter token of `/metrics` is refused.
+const MIN_METRICS_TOKEN: usize = 32;
 
 impl PlatformState {
     pub fn read(core: &Core, env: &mut EnvReader) -> Option<Self> {
         let public_keys = env.live_secret(SecretName::JwtPublicKeys, PublicKeys::parse);
-        let metrics_token = env.secret(SecretName::MetricsToken);
-        Some(Self { core: core.clone(), public_keys: public_keys?, metrics_token })
+        let metrics_token = metrics_token(env);
+        let has_docs = env.flag("DOCS", core.config.stage != Stage::Prod);
+        Some(Self { core: core.clone(), public_keys: public_keys?, metrics_token, has_docs })
     }
+}
+
+fn metrics_token(env: &mut EnvReader) -> Option<SecretString> {
+    let name = SecretName::MetricsToken;
+    let token = env.secret(name)?;
+    if token.expose_secret().chars().count() < MIN_METRICS_TOKEN {
+        env.error(name.variable(), "must have 32 characters or more");
+    }
+    Some(token)
 }

@@ -13,6 +13,7 @@ pub const SECRETS: &[SecretName] = &[
     SecretName::RedisUrl,
     SecretName::RedisPassword,
     SecretName::RedisSentinelPassword,
+    SecretName::OriginVerifySecret,
     SecretName::JwtPublicKeys,
 ];
 

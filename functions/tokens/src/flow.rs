@@ -3,22 +3,22 @@
 use crate::state::TokensState;
 use domain::ids::CallId;
 use domain::session::RotationOutcome;
-use secrecy::{ExposeSecret as _, SecretString};
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::http::context::RequestContext;
 use shared::http::problem::{Code, Problem};
 use shared::telemetry::ErrorChain;
+use shared::tokens::verify::Refresh;
 use std::time::Duration;
 
 use crate::wire::Tokens;
 
-/// Exchanges a refresh token.
+/// Exchanges a valid refresh token.
 pub async fn refresh(
     state: &TokensState,
     context: &RequestContext,
-    token: &SecretString,
+    refresh: Refresh,
 ) -> Result<Tokens, Problem> {
-    exchange(state, context, token).await.map_err(|problem| {
+    exchange(state, context, refresh).await.map_err(|problem| {
         // A shipped client wipes its keys after three server errors on this route.
         if state.core.config.http.legacy_clients && problem.status().is_server_error() {
             Problem::retry(Code::RateLimited, Duration::from_secs(5))
@@ -31,10 +31,9 @@ pub async fn refresh(
 async fn exchange(
     state: &TokensState,
     context: &RequestContext,
-    token: &SecretString,
+    refresh: Refresh,
 ) -> Result<Tokens, Problem> {
     let now = context.now();
-    let refresh = state.verifier.verify_refresh(token.expose_secret(), now)?;
     let principal = refresh.principal;
     let rng = state.core.rng;
     let reuse = || {

@@ -1,6 +1,6 @@
 //! The function `tokens`, as API Gateway calls it.
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
+async fn main() -> Result<(), lambda_runtime::Error> {
     shared::lambda::run(tokens::SECRETS, tokens::TokensState::read, tokens::router()).await
 }

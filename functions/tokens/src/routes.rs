@@ -4,9 +4,7 @@ use crate::state::TokensState;
 use axum::Json;
 use axum::extract::State;
 use shared::http::context::RequestContext;
-use shared::http::extract::ValidatedJson;
-use shared::http::extract::rate_limit::PublicRequests;
-use shared::http::extract::{Caller, RateLimited};
+use shared::http::extract::{Caller, VerifiedRefresh};
 use shared::http::openapi::Head;
 use shared::http::problem::Problem;
 use shared::tokens::WS_TOKEN_TTL;
@@ -33,16 +31,18 @@ pub fn router() -> axum::Router<TokensState> {
 /// requests within 10 seconds are refused without harm (`refresh_superseded`). Store one
 /// token for all tabs, read it just before sending, and replace it only by the reply to the
 /// token that was sent.
+///
+/// Limits: 30 a minute for a session. A request that is refused with 400 or `token_invalid`
+/// or `token_expired` counts for the address instead.
 #[utoipa::path(post, path = "/auth/v1/tokens/refresh", tag = "tokens",
     request_body = RefreshRequest,
     responses((status = 200, body = Tokens), RefreshProblems))]
 async fn refresh_tokens(
     State(state): State<TokensState>,
     context: RequestContext,
-    _: RateLimited<PublicRequests>,
-    ValidatedJson(refresh): ValidatedJson<Refresh>,
+    refresh: VerifiedRefresh<Refresh>,
 ) -> Result<Json<Tokens>, Problem> {
-    flow::refresh(&state, &context, &refresh.token).await.map(Json)
+    flow::refresh(&state, &context, refresh.token).await.map(Json)
 }
 
 /// Issue a token that opens one web socket at another service.

@@ -1,8 +1,9 @@
 //! Request and response bodies, and the parsing of requests into domain types.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use shared::http::extract::json::{Validate, ValidationErrors};
+use shared::http::extract::refresh::RefreshBody;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -14,7 +15,13 @@ pub struct RefreshRequest {
 }
 
 pub struct Refresh {
-    pub token: SecretString,
+    token: SecretString,
+}
+
+impl RefreshBody for Refresh {
+    fn token(&self) -> &str {
+        self.token.expose_secret()
+    }
 }
 
 impl Validate for Refresh {

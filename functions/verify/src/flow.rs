@@ -21,13 +21,15 @@ use shared::telemetry::ErrorChain;
 use crate::wire::{Confirmation, Resend, Start, Started, VerificationState, WirePurpose};
 
 /// Starts a verification and sends its code. Whether the number has an account changes
-/// neither the answer nor the work: one look-up, one script, one message.
+/// neither the answer nor the work: one captcha, one look-up, one script, one message.
 pub async fn start(
     state: &VerifyState,
     context: &RequestContext,
     purpose: Purpose,
     start: Start,
 ) -> Result<Started, Problem> {
+    // The address was counted before. A captcha that is not solved costs no look-up.
+    state.sms.captcha.approve(start.challenge.as_ref(), &context.address()).await?;
     let account = state.core.store.find_account(&start.phone).await?;
     if let Some(problem) = legacy_answer(state, purpose, account.as_ref()) {
         return Err(problem);
@@ -38,7 +40,6 @@ pub async fn start(
     let test_code = state.sms.test_numbers.get(&start.phone);
     let tier =
         if test_code.is_some() { RateLimitTier::Test } else { tier(account.as_ref(), owner) };
-    state.sms.captcha.approve(start.challenge.as_ref(), &context.address()).await?;
 
     let pepper = state.pepper.current();
     let slot = pepper.digests.phone_slot(&start.phone);

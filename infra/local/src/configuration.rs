@@ -216,6 +216,12 @@ pub const VARIABLES: &[Variable] = &[
         "none",
     ),
     variable(
+        &["ORIGIN_VERIFY_SECRET"],
+        "what CloudFront sends as `X-Origin-Verify`, 32 characters or more; two values, separated by a comma, during a rotation. With it, requests without the header are refused (403), and the address of a client is that of `CloudFront-Viewer-Address`",
+        "",
+        "none",
+    ),
+    variable(
         &["LOGIN_HISTORY_DAYS"],
         "days for which a user's log-in history is kept, 1 to 3650",
         "",
@@ -224,9 +230,15 @@ pub const VARIABLES: &[Variable] = &[
     variable(&["METRICS_ENABLED"], "counts requests and serves `/metrics`", "`true`", "`true`"),
     variable(
         &["METRICS_TOKEN"],
-        "bearer token of `/metrics`. Without it, `/metrics` exists only with `STAGE=local`",
+        "bearer token of `/metrics`, 32 characters or more. Without it, `/metrics` exists only with `STAGE=local`",
         "",
         "none",
+    ),
+    variable(
+        &["DOCS"],
+        "`off` closes `/auth/swagger` and `/auth/swagger-json`: they answer 404",
+        "",
+        "`off` with `STAGE=prod`, else `on`",
     ),
     variable(&["LOG_LEVEL"], "`info`, `debug`, or directives of tracing", "", "`info`"),
 ];

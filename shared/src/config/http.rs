@@ -1,13 +1,16 @@
-//! What the edge of HTTP reads: CORS, metrics, and which clients are served.
+//! What the edge of HTTP reads: CORS, CloudFront, metrics, and which clients are served.
 
 use super::env::EnvReader;
 use super::env::is_url;
+use crate::http::origin::OriginVerification;
 
 #[derive(Clone, Debug)]
 pub struct HttpConfig {
     /// The Lambda function that this process is, if it is one.
     pub function_name: Option<String>,
     pub cors_origins: Vec<String>,
+    /// What a request through CloudFront shows.
+    pub origin: OriginVerification,
     pub metrics_enabled: bool,
     /// Answers as an already shipped app expects.
     pub legacy_clients: bool,
@@ -18,6 +21,7 @@ impl HttpConfig {
         Self {
             function_name: env.optional("AWS_LAMBDA_FUNCTION_NAME"),
             cors_origins: cors_origins(env),
+            origin: OriginVerification::read(env),
             metrics_enabled: env.flag("METRICS_ENABLED", true),
             legacy_clients: env.flag("LEGACY_CLIENTS", false),
         }

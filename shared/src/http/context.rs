@@ -129,6 +129,25 @@ impl RequestContext {
         }
     }
 
+    /// The networks that requests for codes are counted by, and how many times the limit each
+    /// has. Their hash tag is the widest one.
+    #[must_use]
+    pub fn networks(&self) -> Vec<(String, u32)> {
+        match self.0.address.to_canonical() {
+            IpAddr::V4(address) => vec![(format!("{{{address}}}"), 1)],
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                let tag = format!("{{{a:x}:{b:x}:{c:x}::/48}}");
+                let wide = d & 0xff00;
+                vec![
+                    (format!("{tag}:{d:x}::/64"), 1),
+                    (format!("{tag}:{wide:x}::/56"), 2),
+                    (tag, 4),
+                ]
+            }
+        }
+    }
+
     /// What the limits left the caller, once they were counted.
     #[must_use]
     pub fn rate_limit_status(&self) -> Option<RateLimitStatus> {

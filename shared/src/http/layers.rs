@@ -3,7 +3,7 @@
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use std::time::{Duration, Instant};
@@ -25,6 +25,18 @@ const LIMIT_HEADERS: [HeaderName; 3] = [
     HeaderName::from_static("ratelimit-reset"),
 ];
 
+/// Headers that a page of another origin may send.
+const ALLOWED_HEADERS: [HeaderName; 8] = [
+    header::ACCEPT,
+    header::AUTHORIZATION,
+    header::CONTENT_TYPE,
+    HeaderName::from_static("dpop"),
+    header::ORIGIN,
+    HeaderName::from_static("x-device-type"),
+    REQUEST_ID,
+    HeaderName::from_static("x-requested-with"),
+];
+
 /// Headers of every answer; a handler that set one itself keeps its own.
 const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (
@@ -41,8 +53,9 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
 
 /// A function's routes with everything around them.
 pub fn serve(routes: Router, core: Core) -> Router {
-    let router =
-        routes.layer(CatchPanicLayer::custom(|_| Problem::new(Code::Internal).into_response()));
+    let panic = CatchPanicLayer::custom(|_| Problem::new(Code::Internal).into_response());
+    // Inside of CORS: a page must be able to read that its request took too long.
+    let router = routes.layer(panic).layer(from_fn(deadline));
     let router = match cors(&core.config.http.cors_origins) {
         Some(cors) => router.layer(cors),
         None => router,
@@ -61,15 +74,29 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
         CorsLayer::new()
             .allow_origin(origin)
             .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, REQUEST_ID])
+            .allow_headers(ALLOWED_HEADERS)
             .expose_headers([REQUEST_ID, header::RETRY_AFTER, limit, remaining, reset])
             .max_age(Duration::from_hours(1)),
     )
 }
 
-/// The outermost layer: makes the request's context and span, and runs the rest in them.
+/// Bounds the time of a request.
+async fn deadline(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(DEADLINE, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::retry(Code::Unavailable, DEADLINE).into_response(),
+    }
+}
+
+/// The outermost layer: makes the request's context and span, and runs the rest in them. A
+/// request that went past CloudFront goes no further.
 async fn edge(State(core): State<Core>, mut request: Request, next: Next) -> Response {
     let connection = request.extensions().get::<ClientConnection>().copied();
+    let client = core.config.http.origin.client(request.headers(), connection);
+    let (connection, refusal) = match client {
+        Ok(connection) => (connection, None),
+        Err(refusal) => (connection, Some(refusal)),
+    };
     let context = RequestContext::new(&core.clock, core.rng, connection, request.headers());
     request.extensions_mut().insert(context.clone());
     // At the level of errors, so that it is there whatever `LOG_LEVEL` says.
@@ -79,18 +106,27 @@ async fn edge(State(core): State<Core>, mut request: Request, next: Next) -> Res
         operation = Empty,
         session_id = Empty,
     );
-    answer(core, context, request, next).instrument(span).await
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let method = known_method(request.method());
+    let response = async move {
+        match refusal {
+            Some(refusal) => refusal.into_response(),
+            None => next.run(request).await,
+        }
+    };
+    answer(core, context, route, method, response).instrument(span).await
 }
 
-/// Bounds the request's time, finishes its answer, and leaves its one log line.
-async fn answer(core: Core, context: RequestContext, request: Request, next: Next) -> Response {
+/// Finishes the answer of a request, and leaves its one log line.
+async fn answer(
+    core: Core,
+    context: RequestContext,
+    route: Option<MatchedPath>,
+    method: &'static str,
+    response: impl Future<Output = Response>,
+) -> Response {
     let started = Instant::now();
-    let method = known_method(request.method());
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let response = match tokio::time::timeout(DEADLINE, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Problem::retry(Code::Unavailable, DEADLINE).into_response(),
-    };
+    let response = response.await;
     let operation = response.extensions().get::<Operation>().copied();
     let (response, problem) = finish(response, &context);
     if let Some(cause) = problem.as_ref().and_then(Problem::cause) {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`context`] | a request as the edge sees it: address, time, id |
 //! | [`layers`] | what surrounds every route: span, deadline, headers, log line |
+//! | [`origin`] | requests that come through CloudFront, and the address of its viewer |
 //! | [`extract`] | callers, limits, bodies and ids, as arguments of handlers |
 //! | [`signal_keys`] | Signal keys in a body |
 //! | [`problem`] | every refusal, and the one mapping from errors to answers |
@@ -13,6 +14,7 @@ pub mod context;
 pub mod extract;
 pub mod layers;
 pub mod openapi;
+pub mod origin;
 pub mod problem;
 pub mod signal_keys;
 

@@ -22,7 +22,8 @@ pub use utoipa_axum;
 use super::problem::{Code, Problem};
 
 /// What any route may answer.
-pub const ANY: &[Code] = &[Code::RateLimited, Code::Internal, Code::Unavailable];
+pub const ANY: &[Code] =
+    &[Code::OriginUnverified, Code::RateLimited, Code::Internal, Code::Unavailable];
 /// What a route with a body may answer.
 pub const BODY: &[Code] =
     &[Code::BodyMalformed, Code::ValidationFailed, Code::BodyTooLarge, Code::NotJson];

@@ -48,6 +48,17 @@ impl LimitArgs {
         }
     }
 
+    /// A limit that allows `times` as much, and is not shown.
+    fn wider(config: &LimitsConfig, limit: Limit, id: &str, times: u32) -> Self {
+        let args = Self::new(config, limit, id);
+        Self {
+            burst: args.burst.saturating_mul(times),
+            interval: (args.interval / u64::from(times.max(1))).max(1),
+            shown: args.shown && times == 1,
+            ..args
+        }
+    }
+
     /// What is left if the bucket is full again at this time.
     pub(crate) fn status(&self, now: Timestamp, full_at: i64) -> RateLimitStatus {
         let missing = u64::try_from(full_at - now.millis()).unwrap_or(0);
@@ -65,6 +76,7 @@ pub struct RateLimitCheck<'a> {
     now: Timestamp,
     limits: Vec<LimitArgs>,
     quotas: Vec<LimitArgs>,
+    session: Option<LimitArgs>,
     status: &'a OnceLock<RateLimitStatus>,
 }
 
@@ -80,7 +92,7 @@ impl<'a> RateLimitCheck<'a> {
     ) -> Self {
         let limits = if config.enabled { limits } else { &[] };
         let limits = limits.iter().map(|(limit, id)| LimitArgs::new(config, *limit, &hash_tag(id)));
-        Self { now, limits: limits.collect(), quotas: Vec::new(), status }
+        Self { now, limits: limits.collect(), quotas: Vec::new(), session: None, status }
     }
 
     /// Adds a limit from which the request takes `cost` tokens.
@@ -91,6 +103,32 @@ impl<'a> RateLimitCheck<'a> {
             self.limits.push(LimitArgs { cost, ..limit });
         }
         self
+    }
+
+    /// Adds a limit that counts wider networks of a client too: each of these ids, with how
+    /// many times the limit it may take. All ids have the same hash tag.
+    #[must_use]
+    pub fn with_networks(
+        mut self,
+        config: &LimitsConfig,
+        limit: Limit,
+        networks: &[(String, u32)],
+    ) -> Self {
+        if config.enabled {
+            let args =
+                networks.iter().map(|(id, times)| LimitArgs::wider(config, limit, id, *times));
+            self.limits.extend(args);
+        }
+        self
+    }
+
+    /// Adds the limit that counts the request in place of all others, if Redis does not know
+    /// the session of this account to be alive.
+    #[must_use]
+    pub fn with_session(self, config: &LimitsConfig, account: &str, session: impl Display) -> Self {
+        let id = format!("{}:{session}", hash_tag(account));
+        let limit = config.enabled.then(|| LimitArgs::new(config, Limit::BearerPerSession, &id));
+        Self { session: limit, ..self }
     }
 
     /// Adds quotas of a caller, each with its target. The request takes one token of each. A
@@ -118,6 +156,10 @@ impl<'a> RateLimitCheck<'a> {
 
     pub(crate) fn quotas(&self) -> &[LimitArgs] {
         &self.quotas
+    }
+
+    pub(crate) fn session(&self) -> Option<&LimitArgs> {
+        self.session.as_ref()
     }
 
     /// Whether the request continues if Redis cannot count it: only if all its limits allow
@@ -172,8 +214,10 @@ mod tests {
         let quotas = [(Limit::OneTimeKeysPerDevice, Uuid::nil())];
         let check = check(&config, &[(Limit::BearerPerAccount, "a")], &status)
             .with_cost(&config, Limit::BundlesPerAccount, "a", 3)
+            .with_session(&config, "a", "s")
+            .with_networks(&config, Limit::SendPerAddress, &[("{a}".to_owned(), 1)])
             .with_quotas(&config, "a", &quotas);
-        assert!(check.limits().is_empty());
+        assert!(check.limits().is_empty() && check.session().is_none());
         let expected = format!("rate_limit:one_time_keys_device:{{a}}:{}", Uuid::nil());
         assert_eq!(keys(check.quotas()), [expected]);
     }

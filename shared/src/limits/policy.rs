@@ -37,10 +37,12 @@ pub enum Counts {
     SmsCountry,
     /// All SMS: a budget.
     AllSms,
-    /// Each client address; for IPv6 each /64 network.
+    /// Each client address; for IPv6 each /64 network (and, for codes, wider ones).
     Address,
     /// Each account.
     Account,
+    /// Each session.
+    Session,
     /// Each pair of caller and target (a device or a user).
     CallerAndTarget,
 }
@@ -53,6 +55,7 @@ impl std::fmt::Display for Counts {
             Self::AllSms => "all SMS",
             Self::Address => "each address (IPv6: each /64)",
             Self::Account => "each account",
+            Self::Session => "each session",
             Self::CallerAndTarget => "each caller with each target; a quota",
         })
     }
@@ -129,12 +132,19 @@ limits! {
     SmsPerCountry = "sms_country", 1000 / HOUR, SmsCountry, FailClosed, Hidden;
     /// SMS to all countries: what fraud may cost in total.
     SmsGlobal = "sms_global", 5000 / HOUR, AllSms, FailClosed, Hidden;
-    /// Requests for a code.
+    /// Requests for a code. Of IPv6, each /56 has twice as much and each /48 four times as
+    /// much: whoever rents one has thousands of /64.
     SendPerAddress = "send_address", 10 / MINUTE, Address, FailClosed, Shown;
-    /// Requests to all other public routes.
-    PublicPerAddress = "public_address", 60 / MINUTE, Address, FailOpen, Shown;
+    /// Requests to all other public routes, and requests that need a token and show no valid
+    /// one. A campus or a carrier shares one address.
+    PublicPerAddress = "public_address", 300 / MINUTE, Address, FailOpen, Shown;
+    /// Refreshes with a valid token. The address is not counted.
+    RefreshPerSession = "refresh_session", 30 / MINUTE, Session, FailOpen, Hidden;
     /// Requests to bearer routes.
     BearerPerAccount = "bearer_account", 300 / MINUTE, Account, FailOpen, Shown;
+    /// Requests to bearer routes by a session that Redis does not know to be alive. One that
+    /// has ended spends nothing of its account, which is not its own any more.
+    BearerPerSession = "bearer_session", 300 / MINUTE, Session, FailOpen, Hidden;
     /// Uploads of keys. Each may hold 300 kB that replace the last upload.
     KeyUploadPerAccount = "key_upload_account", 100 / HOUR, Account, FailOpen, Shown;
     /// Users and devices whose bundles are requested. Each costs one, because Redis keeps a

@@ -83,7 +83,11 @@ async fn a_postgres_that_stands_still_holds_no_more_connections_than_the_pool() 
     let (postgres, stores) = own_postgres(Options::ephemeral()).await.expect("Postgres starts");
     let (proxy, url) = Proxy::before(&stores.database_url).await;
     let pool = POOL.to_string();
-    let variables = [("DATABASE_URL", url.as_str()), ("DATABASE_POOL", &pool)];
+    let variables = [
+        ("DATABASE_URL", url.as_str()),
+        ("DATABASE_POOL", &pool),
+        ("RATE_LIMIT_REFRESH_SESSION", "100/60"),
+    ];
     let service = Service::over(stores, &variables).await;
     let session = service.client().sign_up(PHONE).await;
 

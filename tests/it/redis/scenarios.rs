@@ -44,6 +44,10 @@ pub async fn journey(service: &Service) {
     let bearer = client.clone().bearer(&first.access);
     let _ = bearer.post("/auth/v1/logout/all", json!({})).await.expect(204);
     client.ws_token(&first.access).await.refused(401, "session_ended");
+    // Of IPv6, three networks are counted at once.
+    let wide = service.client_at("2001:db8:1:2::3".parse().unwrap());
+    let reply = ask(&wide, "register", BOB).await.expect(200);
+    assert_eq!(reply.header("ratelimit-remaining"), Some("9"));
     let _ = client.get("/metrics").await.expect(200);
     let ready = client.get("/auth/v1/health/ready").await.expect(200).json();
     assert_eq!(ready["redis"], "up");

@@ -128,8 +128,8 @@ async fn requests_that_are_refused_for_their_body_count_on_the_address() {
 }
 
 #[tokio::test]
-async fn status_and_confirm_share_sixty_a_minute_per_address() {
-    let service = Service::start().await;
+async fn status_and_confirm_share_the_limit_of_public_requests() {
+    let service = Service::with(&[("RATE_LIMIT_PUBLIC_ADDRESS", "60/60")]).await;
     let client = service.client();
     let (id, code) = client.start("register", PHONE).await;
     for n in 0..30 {

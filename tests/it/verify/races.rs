@@ -123,7 +123,7 @@ async fn of_two_hundred_requests_for_a_number_five_pass() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_hundred_status_requests_from_an_address_sixty_pass() {
-    let sandboxes = sandboxes(&[]).await;
+    let sandboxes = sandboxes(&[("RATE_LIMIT_PUBLIC_ADDRESS", "60/60")]).await;
     let (id, _) = sandboxes[0].client().start("register", PHONE).await;
     let requests = (0..200).map(|n| {
         let (client, id) = (of(&sandboxes, n).client(), id.clone());

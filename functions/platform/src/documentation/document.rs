@@ -29,11 +29,17 @@ characters are refused.
 
 const INTRODUCTION_END: &str = "
 **Limits**: 429 and 503 carry `Retry-After`. `RateLimit-Limit`, `-Remaining` and `-Reset` describe \
-the limit of the caller's address (public routes: 60 requests per minute, code requests: 10) or \
+the limit of the caller's address (public routes: 300 requests per minute, code requests: 10) or \
 account (bearer routes: 300 requests per minute, key uploads: 100 per hour, users and devices whose \
-bundles are fetched: 1,000 per 10 minutes). For one-time prekeys, a caller gets at most 10 per \
+bundles are fetched: 1,000 per 10 minutes). An IPv6 address counts as its /64; code requests also \
+count for its /56 (20 per minute) and its /48 (40). A refresh counts for its session (30 per \
+minute), and for the address only if its body or token is refused. A token of an ended session \
+counts for that session. For one-time prekeys, a caller gets at most 10 per \
 target device at once (for calls that fetch all devices: 10 per target user), then 1 per 10 \
 minutes. Above that limit, bundles contain no one-time prekey; the request is not refused.
+
+**Address**: a service behind a content delivery network answers 403 `origin_unverified` to \
+requests that go past it.
 
 **Older clients**: with `LEGACY_CLIENTS`, the GET routes under `/auth/v1/signal` need no token, \
 `registrationId` and Kyber prekeys are optional, and a signed prekey is accepted even if its \

@@ -1,7 +1,8 @@
-//! The documentation: a page to read and to try, and the OpenAPI document.
+//! The documentation: a page to read and to try, and the OpenAPI document. `DOCS=off` closes
+//! it: then there is no such page.
 
 use axum::Router;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use shared::http::extract::RateLimited;
@@ -15,7 +16,7 @@ use super::document::OPENAPI;
 use crate::page::kept_page;
 use crate::state::PlatformState;
 
-problems!(PublicProblems: ANY, []);
+problems!(DocumentationProblems: ANY, [NotFound]);
 
 endpoints!(PlatformState, Head::Answered; show_swagger, fetch_openapi);
 
@@ -39,8 +40,12 @@ const SWAGGER_POLICY: HeaderValue = HeaderValue::from_static(
 ///
 /// A page to read, and to try each operation from.
 #[utoipa::path(get, path = "/auth/swagger", tag = "platform",
-    responses((status = 200, body = String, content_type = "text/html"), PublicProblems))]
-async fn show_swagger(_: RateLimited<PublicRequests>) -> Result<Response, Problem> {
+    responses((status = 200, body = String, content_type = "text/html"), DocumentationProblems))]
+async fn show_swagger(
+    _: RateLimited<PublicRequests>,
+    State(state): State<PlatformState>,
+) -> Result<Response, Problem> {
+    require_docs(&state)?;
     let mut page = swagger_file("index.html")?;
     // The page names its files relatively, and the address has no slash at its end.
     let html = String::from_utf8_lossy(&page.1).replacen(
@@ -52,10 +57,16 @@ async fn show_swagger(_: RateLimited<PublicRequests>) -> Result<Response, Proble
     Ok(swagger_response(page))
 }
 
+fn require_docs(state: &PlatformState) -> Result<(), Problem> {
+    if state.has_docs { Ok(()) } else { Err(Problem::new(Code::NotFound)) }
+}
+
 async fn show_swagger_file(
     _: RateLimited<PublicRequests>,
+    State(state): State<PlatformState>,
     file: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Response, Problem> {
+    require_docs(&state)?;
     let Path(file) = file.map_err(|_| Problem::new(Code::NotFound))?;
     swagger_file(&file).map(swagger_response)
 }
@@ -83,7 +94,11 @@ fn swagger_response((content_type, bytes): (String, Vec<u8>)) -> Response {
 ///
 /// Client generators read it.
 #[utoipa::path(get, path = "/auth/swagger-json", tag = "platform",
-    responses((status = 200, body = serde_json::Value), PublicProblems))]
-async fn fetch_openapi(_: RateLimited<PublicRequests>) -> Result<Response, Problem> {
+    responses((status = 200, body = serde_json::Value), DocumentationProblems))]
+async fn fetch_openapi(
+    _: RateLimited<PublicRequests>,
+    State(state): State<PlatformState>,
+) -> Result<Response, Problem> {
+    require_docs(&state)?;
     Ok(kept_page("application/json", KEEP_FIVE_MINUTES, OPENAPI))
 }

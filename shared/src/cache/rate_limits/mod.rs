@@ -2,6 +2,7 @@
 //! its quotas and reads a session; each part may be absent. The scripts that send a code take
 //! theirs themselves, by `limits.lua`.
 
+use domain::time::millis_of;
 use std::error::Error as _;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -25,7 +26,7 @@ impl Cache {
         if check.limits().is_empty() {
             return Ok(());
         }
-        match self.count(&TAKE_LIMITS, None, check).await {
+        match self.count(&TAKE_LIMITS, None, Duration::ZERO, check).await {
             Ok(_) => Ok(()),
             Err(limited @ CacheError::Limited { .. }) => Err(limited),
             Err(error) if check.fails_open() => {
@@ -37,46 +38,55 @@ impl Cache {
         }
     }
 
-    /// Counts a request, takes its quotas and reads the key of a session. The rest of the
-    /// reply is the session's value, and for each quota whether it had a token left.
+    /// Counts a request, takes its quotas and reads the key of a session, which is cached as
+    /// alive for this long if it is unknown. Gives the session's value, and for each quota
+    /// whether it had a token left. A session that is not alive is counted by its own limit.
     pub(super) async fn count_access(
         &self,
         session: Option<String>,
+        cache_for: Duration,
         check: &RateLimitCheck<'_>,
-    ) -> Result<Reply, CacheError> {
-        self.count(&CHECK_ACCESS, session, check).await
+    ) -> Result<(Option<String>, Vec<bool>), CacheError> {
+        self.count(&CHECK_ACCESS, session, cache_for, check).await
     }
 
     async fn count(
         &self,
         script: &LuaScript,
         session: Option<String>,
+        cache_for: Duration,
         check: &RateLimitCheck<'_>,
-    ) -> Result<Reply, CacheError> {
+    ) -> Result<(Option<String>, Vec<bool>), CacheError> {
         let (limits, quotas) = (check.limits(), check.quotas());
-        let all = || limits.iter().chain(quotas);
+        let has_session = session.is_some();
+        let own = check.session().filter(|_| has_session);
+        let shared = || limits.iter().chain(quotas);
         let call = script
             .call(check.now())
-            .keys(all().map(|limit| limit.key.as_str()))
+            .keys(shared().map(|limit| limit.key.as_str()))
             .keys(session)
+            .keys(own.map(|limit| limit.key.as_str()))
             .arg(limits.len())
             .arg(quotas.len())
-            .limits(all());
+            .arg(millis_of(cache_for))
+            .limits(shared().chain(own));
         let mut reply = self.run(call).await?;
+        let state: Option<String> = reply.next("the state of a session")?;
         let refused: usize = reply.number("the number of a limit")?;
         let wait = Duration::from_millis(reply.number("a wait")?);
-        let mut status = None;
-        for limit in limits {
-            let full_at = reply.number("the time at which a bucket is full")?;
-            if limit.shown {
-                status = Some(limit.status(check.now(), full_at));
-            }
+        if has_session && state.as_deref() != Some("alive") {
+            return match (refused, own) {
+                (0, _) => Ok((state, Vec::new())),
+                (_, Some(own)) => Err(CacheError::Limited { limit: own.limit, wait }),
+                (_, None) => Err(reply.unexpected("the number of a limit")),
+            };
         }
-        if let Some(status) = status {
-            check.set_status(status);
-        }
+        set_status(&mut reply, check)?;
         match refused.checked_sub(1) {
-            None => Ok(reply),
+            None => {
+                let quotas = quotas.iter().map(|_| reply.next("a quota"));
+                Ok((state, quotas.collect::<Result<_, _>>()?))
+            }
             Some(index) => {
                 let limit = limits.get(index).map(|limit| limit.limit);
                 let limit = limit.ok_or_else(|| reply.unexpected("the number of a limit"))?;
@@ -84,4 +94,19 @@ impl Cache {
             }
         }
     }
+}
+
+/// Keeps what is left of the limit that the response headers show.
+fn set_status(reply: &mut Reply, check: &RateLimitCheck<'_>) -> Result<(), CacheError> {
+    let mut status = None;
+    for limit in check.limits() {
+        let full_at = reply.number("the time at which a bucket is full")?;
+        if limit.shown {
+            status = Some(limit.status(check.now(), full_at));
+        }
+    }
+    if let Some(status) = status {
+        check.set_status(status);
+    }
+    Ok(())
 }

@@ -21,8 +21,8 @@ const TOMBSTONE_TTL: Duration = Duration::from_mins(20);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
     pub session: CachedSessionState,
-    /// For each quota of the check, in its order: whether it had a token left. Empty for an
-    /// ended session.
+    /// For each quota of the check, in its order: whether it had a token left. Empty if the
+    /// session is not known to be alive.
     pub quotas: Vec<bool>,
 }
 
@@ -36,28 +36,26 @@ pub enum CachedSessionState {
 
 impl Cache {
     /// Counts a caller's request, takes its quotas, and reads the state of its session, if
-    /// it has one. One round trip.
+    /// it has one. A session that is not known to be alive is counted by its own limit alone,
+    /// and takes no quotas. One round trip.
     pub async fn check_access(
         &self,
         session: Option<(UserId, SessionId)>,
         check: &RateLimitCheck<'_>,
     ) -> Result<Access, CacheError> {
         let session = session.map(|(user, session)| key(user, session));
-        let mut reply = self.count_access(session, check).await?;
-        let value: Option<String> = reply.next("the state of a session")?;
-        let session = match value.as_deref() {
-            None => CachedSessionState::Unknown,
-            Some("alive") => CachedSessionState::Alive,
-            Some("ended") => return Ok(Access::ended()),
-            Some(_) => return Err(reply.unexpected("the state of a session")),
-        };
-        let quotas = check.quotas().iter().map(|_| reply.next("a quota")).collect::<Result<_, _>>();
-        Ok(Access { session, quotas: quotas? })
+        access(self.count_access(session, Duration::ZERO, check).await?)
     }
 
-    /// Caches that a session is alive, unless there is an entry or a tombstone.
-    pub async fn cache_session(&self, user: UserId, session: SessionId) -> Result<(), CacheError> {
-        self.send("cache_session", vec![alive(user, session)]).await.map(drop)
+    /// The same for a session whose row says that it is alive, and caches that, unless there
+    /// is an entry or a tombstone. A tombstone has the last word.
+    pub async fn check_live_access(
+        &self,
+        user: UserId,
+        session: SessionId,
+        check: &RateLimitCheck<'_>,
+    ) -> Result<Access, CacheError> {
+        access(self.count_access(Some(key(user, session)), SESSION_CACHE_TTL, check).await?)
     }
 
     /// Writes tombstones over the cache entries of ended sessions of a user. The next request
@@ -95,10 +93,17 @@ impl Cache {
     }
 }
 
-impl Access {
-    const fn ended() -> Self {
-        Self { session: CachedSessionState::Ended, quotas: Vec::new() }
-    }
+fn access((state, quotas): (Option<String>, Vec<bool>)) -> Result<Access, CacheError> {
+    let session = match state.as_deref() {
+        None => CachedSessionState::Unknown,
+        Some("alive") => CachedSessionState::Alive,
+        Some("ended") => CachedSessionState::Ended,
+        Some(_) => {
+            let (operation, expected) = ("check_access", "the state of a session");
+            return Err(CacheError::UnexpectedData { operation, expected });
+        }
+    };
+    Ok(Access { session, quotas })
 }
 
 fn key(user: UserId, session: SessionId) -> String {

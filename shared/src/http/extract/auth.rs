@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::rate_limit::refuse_by_address;
 use crate::cache::CacheError;
-use crate::cache::session::CachedSessionState;
+use crate::cache::session::{Access, CachedSessionState};
 use crate::core::Core;
 use crate::http::context::RequestContext;
 use crate::http::problem::{Code, Problem};
@@ -101,7 +101,8 @@ impl VerifiedToken {
     }
 
     /// Counts the account's request, takes its quotas of these targets, and checks that its
-    /// session is alive: one round trip to Redis, and one to Postgres if Redis has no entry.
+    /// session is alive: one round trip to Redis. If Redis has no entry, one to Postgres and
+    /// a second to Redis. A session that has ended spends nothing of its account.
     pub(super) async fn authorize(
         self,
         core: &Core,
@@ -110,37 +111,34 @@ impl VerifiedToken {
         targets: &[(Limit, Uuid)],
     ) -> Result<(Principal, Vec<bool>), Problem> {
         let principal = self.0;
+        let (user, session) = (principal.user, principal.session);
+        let account = user.to_string();
         let limits = [&[Limit::BearerPerAccount], limits].concat();
-        let check = directory_check(core, context, &limits, &principal.user.to_string(), targets);
-        let session = Some((principal.user, principal.session));
-        let (alive, quotas) = match core.cache.check_access(session, &check).await {
-            Ok(access) => match access.session {
-                CachedSessionState::Alive => (true, access.quotas),
-                CachedSessionState::Ended => (false, access.quotas),
-                CachedSessionState::Unknown => {
-                    let alive = core.store.is_session_alive(principal, context.now()).await?;
-                    if alive {
-                        cache_session(core, principal).await;
-                    }
-                    (alive, access.quotas)
+        let check = directory_check(core, context, &limits, &account, targets).with_session(
+            &core.config.limits,
+            &account,
+            session,
+        );
+        let is_alive = || core.store.is_session_alive(principal, context.now());
+        let access = match core.cache.check_access(Some((user, session)), &check).await {
+            Ok(Access { session: CachedSessionState::Unknown, .. }) => {
+                if !is_alive().await? {
+                    return Err(Problem::new(Code::SessionEnded));
                 }
-            },
+                core.cache.check_live_access(user, session, &check).await
+            }
+            access => access,
+        };
+        let (alive, quotas) = match access {
+            Ok(access) => (access.session == CachedSessionState::Alive, access.quotas),
             Err(limited @ CacheError::Limited { .. }) => return Err(limited.into()),
             // The row decides, so that nobody is signed out because Redis is down.
             Err(error) => {
                 tracing::warn!(error = %ErrorChain(&error), "failed to read a cached session");
-                let alive = core.store.is_session_alive(principal, context.now()).await?;
-                (alive, no_quotas(targets))
+                (is_alive().await?, no_quotas(targets))
             }
         };
         if alive { Ok((principal, quotas)) } else { Err(Problem::new(Code::SessionEnded)) }
-    }
-}
-
-/// Without its cache entry, the row of the session is read again.
-async fn cache_session(core: &Core, principal: Principal) {
-    if let Err(error) = core.cache.cache_session(principal.user, principal.session).await {
-        tracing::warn!(error = %ErrorChain(&error), "failed to cache a session");
     }
 }
 

@@ -7,6 +7,7 @@
 //! | [`auth`] | `Caller`, `KeyUploadCaller`: a valid access token of a live session |
 //! | [`directory`] | `DirectoryCaller`: a caller of the key directory, with quotas of one-time keys |
 //! | [`rate_limit`] | `RateLimited`: a public request, counted by its address |
+//! | [`refresh`] | `VerifiedRefresh`: a valid refresh token, counted by its session |
 //! | [`json`] | `ValidatedJson`: a checked body |
 //! | `json_object` | objects within a body, without repeated fields |
 //! | [`path`] | `PathIds`: the ids in a path |
@@ -20,6 +21,7 @@ pub mod json;
 mod json_object;
 pub mod path;
 pub mod rate_limit;
+pub mod refresh;
 
 pub use auth::{Caller, KeyUploadCaller};
 pub use directory::DirectoryCaller;
@@ -27,3 +29,4 @@ pub use json::ValidatedJson;
 pub use json_object::JsonObject;
 pub use path::PathIds;
 pub use rate_limit::RateLimited;
+pub use refresh::VerifiedRefresh;

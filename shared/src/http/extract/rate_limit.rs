@@ -52,8 +52,13 @@ async fn count_address(
     context: &RequestContext,
     limit: Limit,
 ) -> Result<(), CacheError> {
-    let network = context.network();
-    let check = context.rate_limit_check(&core.config.limits, &[(limit, &network)]);
+    let config = &core.config.limits;
+    let check = if limit == Limit::SendPerAddress {
+        let networks = context.networks();
+        context.rate_limit_check(config, &[]).with_networks(config, limit, &networks)
+    } else {
+        context.rate_limit_check(config, &[(limit, &context.network())])
+    };
     core.cache.take_limits(&check).await
 }
 

@@ -44,6 +44,7 @@ codes! {
     SessionEnded = "session_ended", UNAUTHORIZED, "The session has ended; log in again.";
     RefreshReused = "refresh_reused", UNAUTHORIZED, "A refresh token was used twice, so the session has ended; log in again.";
     MetricsForbidden = "metrics_forbidden", UNAUTHORIZED, "Send the metrics token as bearer.";
+    OriginUnverified = "origin_unverified", FORBIDDEN, "The request did not come through the content delivery network; use the public address of the service.";
     ChallengeRefused = "challenge_refused", FORBIDDEN, "The captcha is not solved; show another one.";
     DeviceForeign = "device_foreign", FORBIDDEN, "The device belongs to another user.";
     TwoFactorRequired = "two_factor_required", FORBIDDEN, "This account requires a second factor.";

@@ -1,0 +1,72 @@
+//! A router as a Lambda function: events of API Gateway's HTTP API in, responses out.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | [`event`] | an event (payload format 2.0) as a request |
+//! | [`answer`] | a response as the gateway takes it |
+
+mod answer;
+mod event;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use lambda_runtime::{Error, LambdaEvent};
+use serde_json::Value;
+use std::convert::Infallible;
+use std::future::Future;
+use tower::{Service, ServiceExt as _, service_fn};
+
+use crate::clock::Clock;
+use crate::config::{EnvReader, Environment};
+use crate::core::{Core, StartError};
+use crate::http;
+use crate::http::problem::{Code, Problem};
+use crate::secrets::SecretName;
+use crate::telemetry;
+pub use answer::Answer;
+
+/// Runs a function until its sandbox ends: loads the secrets that it declares, reads its
+/// state, and serves its routes.
+pub async fn run<S: Clone + Send + Sync + 'static>(
+    secrets: &[SecretName],
+    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+    routes: Router<S>,
+) -> Result<(), Error> {
+    telemetry::init(std::io::stdout);
+    let environment = Environment::load(secrets).await.map_err(StartError::from)?;
+    let mut env = environment.reader();
+    let core = Core::read(&mut env, Clock::System);
+    let state = match &core {
+        Some(core) => read(core, &mut env),
+        None => None,
+    };
+    let (core, state) = env.finish(core.zip(state)).map_err(StartError::from)?;
+    lambda_runtime::run(service(routes.with_state(state), core)).await
+}
+
+/// Routes behind the gateway's events. Every event is answered, whatever it holds: an
+/// invocation that fails is a 500 of the gateway, without our headers.
+pub fn service(
+    routes: Router,
+    core: Core,
+) -> impl Service<LambdaEvent<Value>, Response = Answer, Error = Infallible, Future: Future + Send> + Clone
+{
+    let unsupported = Router::new().fallback(async || Problem::new(Code::Internal));
+    let unsupported = http::serve(unsupported, core.clone());
+    let router = http::serve(routes, core);
+    service_fn(move |event: LambdaEvent<Value>| {
+        let (router, unsupported) = (router.clone(), unsupported.clone());
+        async move {
+            let response = match event::request(event.payload) {
+                Ok(request) => router.oneshot(request).await?,
+                // The deployment is at fault, and nobody says whose request it is.
+                Err(error) => {
+                    tracing::error!(error = %error, "failed to read an event");
+                    unsupported.oneshot(Request::new(Body::empty())).await?
+                }
+            };
+            Ok(answer::answer(response).await)
+        }
+    })
+}

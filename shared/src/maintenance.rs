@@ -1,6 +1,7 @@
 //! Scheduled maintenance: deletes what nobody needs any more, in small batches, and stores
 //! the fleet's key statistics as metrics. `cargo local` runs it on a timer.
 
+use domain::session::EARLIER_TOKEN_TTL;
 use domain::time::Timestamp;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::telemetry::ErrorChain;
 
 /// How long a session is kept after its last refresh token has expired. Until then the token
 /// identifies a former owner of the number as `previousToken`, which needs the row.
-const SESSION_RETENTION: Duration = Duration::from_hours(400 * 24);
+const SESSION_RETENTION: Duration = EARLIER_TOKEN_TTL;
 /// How long a delivered event is kept, to look into a delivery that went wrong.
 const EVENT_RETENTION: Duration = Duration::from_hours(7 * 24);
 /// How long a used verification is kept. The verification itself lives for 15 minutes in Redis,

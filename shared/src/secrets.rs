@@ -32,6 +32,8 @@ pub enum SecretName {
     TwilioAuthToken,
     VonageApiSecret,
     CaptchaSecret,
+    /// Signs what is posted to the operator's own sender.
+    SmsHookSecret,
     MetricsToken,
     TestPhoneNumbers,
 }
@@ -53,6 +55,7 @@ impl SecretName {
             Self::TwilioAuthToken => "TWILIO_AUTH_TOKEN",
             Self::VonageApiSecret => "VONAGE_API_SECRET",
             Self::CaptchaSecret => "SMS_CHALLENGE_SECRET",
+            Self::SmsHookSecret => "SMS_HOOK_SECRET",
             Self::MetricsToken => "METRICS_TOKEN",
             Self::TestPhoneNumbers => "TEST_PHONE_NUMBERS",
         }

@@ -121,6 +121,60 @@ async fn production_refuses_what_is_not_safe() {
 }
 
 #[tokio::test]
+async fn production_sends_to_https_addresses_of_the_internet_alone() {
+    let secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let with_addresses = async |url: &'static str| {
+        let variables = with(&[
+            ("STAGE", "prod"),
+            ("SMS_SENDER", "hook"),
+            ("SMS_HOOK_URL", url),
+            ("SMS_HOOK_SECRET", secret),
+            ("SMS_ROUTES", "FR=twilio,GB=vonage"),
+            ("TWILIO_ACCOUNT_SID", "AC1"),
+            ("TWILIO_AUTH_TOKEN", "t"),
+            ("TWILIO_FROM", "+15005550006"),
+            ("TWILIO_API_URL", url),
+            ("VONAGE_API_KEY", "k"),
+            ("VONAGE_API_SECRET", "s"),
+            ("VONAGE_FROM", "Whispr"),
+            ("VONAGE_API_URL", url),
+            ("SMS_CHALLENGE_URL", url),
+            ("REDIS_URL", "rediss://cache:6379"),
+            ("DATABASE_URL", "postgres://auth:pw@db/auth?sslmode=require"),
+        ]);
+        let mut names = names(read(&variables).await);
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(with_addresses("https://messages.example/in").await, Vec::<&str>::new());
+    for bad in ["http://messages.example/in", "https://10.1.2.3/in", "https://169.254.169.254/"] {
+        assert_eq!(
+            with_addresses(bad).await,
+            ["SMS_CHALLENGE_URL", "SMS_HOOK_URL", "TWILIO_API_URL", "VONAGE_API_URL"]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_route_is_a_known_country_and_a_known_sender() {
+    let errors = async |routes| names(read(&with(&[("SMS_ROUTES", routes)])).await);
+    for good in ["FR=inbox", "FR=inbox, US=inbox ,*=inbox", ""] {
+        assert_eq!(errors(good).await, Vec::<&str>::new(), "{good}");
+    }
+    for bad in ["FR", "fr=inbox", "XX=inbox", "FR=pigeon", "FR=inbox,FR=inbox", "=inbox", "FR="] {
+        assert_eq!(errors(bad).await, ["SMS_ROUTES"], "{bad}");
+    }
+    let both = with(&[("SMS_ROUTES", "*=inbox"), ("SMS_SENDER", "inbox")]);
+    assert_eq!(names(read(&both).await), ["SMS_ROUTES"]);
+}
+
+#[tokio::test]
+async fn a_brand_leaves_room_for_a_code() {
+    let long = "A brand that fills most of a message of one hundred and sixty letters by itself";
+    assert_eq!(names(read(&with(&[("SMS_BRAND", long)])).await), ["SMS_BRAND"]);
+}
+
+#[tokio::test]
 async fn documentation_is_closed_in_production_unless_it_is_opened() {
     let of = async |more: &[(&'static str, &'static str)]| {
         let stores = [

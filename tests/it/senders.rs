@@ -1,7 +1,10 @@
 //! How a code leaves: Twilio's HTTP API, what happens when it fails, and the fallback.
 
+mod hook;
+
 use crate::verify::{OTHER_PHONE, PHONE, ask, id_of, keys, resend, status};
 use serde_json::Value;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 use tests::twilio::{Mood, Twilio};
 use tests::{Reply, Service};
@@ -196,6 +199,45 @@ async fn the_fallback_is_tried_once_and_its_success_hides_the_failure() {
         assert_eq!(inbox[0]["body"], *twilio.sent()[0].form["Body"], "the same message");
         let code = client.last_code(PHONE).await;
         let _ = client.confirm("register", &id_of(&started), &code).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn each_country_has_its_route_and_its_counters() {
+    let twilio = Twilio::start().await;
+    let mut variables: HashMap<_, _> = twilio.variables().into_iter().collect();
+    variables.remove("SMS_SENDER");
+    variables.insert("SMS_ROUTES", "GB=twilio, CA=twilio, *=inbox");
+    variables.insert("SMS_FALLBACK", "inbox");
+    let service = Service::with(&variables.into_iter().collect::<Vec<_>>()).await;
+    let client = service.client();
+    // Canada and the United States have one calling code.
+    let (french, british, canadian, american) =
+        (PHONE, "+447400123456", "+14165550123", "+12015550123");
+    for phone in [french, british, canadian, american] {
+        let _ = ask(&client, "register", phone).await.expect(200);
+    }
+    let by_twilio: Vec<_> = twilio.sent().iter().map(|sent| sent.form["To"].clone()).collect();
+    assert_eq!(by_twilio, [british, canadian]);
+    let inbox: BTreeSet<_> =
+        service.inbox().await.iter().map(|m| m["to"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(inbox, [american, french].map(str::to_owned).into());
+
+    // A resend has the same route; when it fails, the counter shows who sent in its place.
+    twilio.set(Mood::Refusing(500));
+    let _ = ask(&client, "register", canadian).await.expect(200);
+    twilio.set(Mood::Taking);
+    service.advance(Duration::from_secs(60));
+    let id = id_of(&ask(&client, "register", british).await.expect(200));
+    service.advance(Duration::from_secs(60));
+    let _ = resend(&client, &id).await.expect(200);
+    assert_eq!(twilio.sent().len(), 5);
+    let metrics = String::from_utf8(client.get("/metrics").await.expect(200).body).unwrap();
+    for (route, sender, count) in
+        [("*", "inbox", 2), ("GB", "twilio", 3), ("CA", "twilio", 1), ("CA", "inbox", 1)]
+    {
+        let line = format!(r#"auth_codes_sent_total{{route="{route}",sender="{sender}"}} {count}"#);
+        assert!(metrics.contains(&line), "{line} is not in {metrics}");
     }
 }
 

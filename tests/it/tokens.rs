@@ -38,23 +38,19 @@ async fn published(service: &Service) -> BTreeMap<String, Value> {
 
 #[tokio::test]
 async fn the_key_set_holds_public_keys_under_their_thumbprints() {
-    let (next, current, previous) = (Key::new(), Key::new(), Key::new());
+    let [next, current, previous, before, retired] = std::array::from_fn(|_| Key::new());
     let keys = json!({
-        "next": next.stored(), "current": current.stored(), "previous": previous.stored(),
+        "next": next.stored(), "current": current.stored(),
+        "previous": [previous.replaced_at(2), before.replaced_at(1)],
+        "retired": [retired.replaced_at(0)],
     });
     let service = Service::with(&[("JWT_KEYS", &keys.to_string())]).await;
     let published = published(&service).await;
-    let expected: BTreeMap<_, _> = [&next, &current, &previous]
+    let expected: BTreeMap<_, _> = [&next, &current, &previous, &before]
         .into_iter()
-        .map(|key| {
-            let mut jwk = key.jwk();
-            jwk["use"] = "sig".into();
-            jwk["alg"] = "ES256".into();
-            jwk["kid"] = key.kid().into();
-            (key.kid(), jwk)
-        })
+        .map(|key| (key.kid(), key.published()))
         .collect();
-    // Nothing else: above all no "d".
+    // Nothing else: above all no "d", and no retired key.
     assert_eq!(published, expected);
 
     let session = service.client().sign_up(PHONE).await;
@@ -79,7 +75,7 @@ async fn a_key_is_published_before_it_signs_and_believed_until_it_is_gone() {
         Service::over(service.stores.clone(), &[("JWT_KEYS", &keys.to_string())]).await
     };
     let before = with(json!({ "current": old.stored(), "next": new.stored() })).await;
-    let after = with(json!({ "current": new.stored(), "previous": old.stored() })).await;
+    let after = with(json!({ "current": new.stored(), "previous": [old.replaced_at(0)] })).await;
     for service in [&before, &after] {
         let known = published(service).await;
         assert!(known.contains_key(&old.kid()) && known.contains_key(&new.kid()));
@@ -98,6 +94,58 @@ async fn a_key_is_published_before_it_signs_and_believed_until_it_is_gone() {
     done.client().ws_token(&session.access).await.refused(401, "token_invalid");
     done.client().refresh(&session.refresh).await.refused(401, "token_invalid");
     let _ = done.client().refresh(&renewed.refresh).await.expect(200);
+}
+
+/// By `cargo local keys rotate`, as an operator does it: each step is a deployment.
+#[tokio::test]
+async fn a_refresh_token_outlives_two_rotations_and_an_earlier_token_all_within_400_days() {
+    let mut variables = local::service::new_keys();
+    let keys = |variables: &BTreeMap<String, String>| variables["JWT_KEYS"].clone();
+    let mut service = Service::with(&[("JWT_KEYS", &keys(&variables))]).await;
+    let session = service.client().sign_up(PHONE).await;
+    let kid = header(&session.refresh)["kid"].clone();
+    // Prepare, rotate, and rotate again ten days later.
+    for days in [0, 0, 10] {
+        service.advance(Duration::from_hours(24 * days));
+        let rotated = local::service::rotated_keys(&keys(&variables), &service.state.core.clock)
+            .expect("keys");
+        variables.extend(rotated);
+        service = service.with_more(&[("JWT_KEYS", &keys(&variables))]).await;
+    }
+    let renewed = service.client().refresh(&session.refresh).await.expect(200);
+    assert_ne!(header(&Session::from_reply(&renewed).refresh)["kid"], kid);
+
+    // Forty days on, the key is retired: nothing that it signed is valid.
+    service.advance(Duration::from_hours(24 * 40));
+    let rotated =
+        local::service::rotated_keys(&keys(&variables), &service.state.core.clock).expect("keys");
+    variables.extend(rotated);
+    service = service.with_more(&[("JWT_KEYS", &keys(&variables))]).await;
+    assert!(!published(&service).await.contains_key(kid.as_str().expect("a key id")));
+    service.client().refresh(&session.refresh).await.refused(401, "token_invalid");
+    // It still shows a known device, which has limits of its own.
+    for phone_limit in [5, 5] {
+        for _ in 0..phone_limit {
+            let _ = request_code(&service.client(), None).await.expect(200);
+        }
+        request_code(&service.client(), None).await.refused(429, "rate_limited");
+        let _ = request_code(&service.client(), Some(&session.refresh)).await.expect(200);
+        service.advance(Duration::from_hours(2));
+    }
+    // After 400 days the key is forgotten.
+    service.advance(Duration::from_hours(24 * 410));
+    let rotated =
+        local::service::rotated_keys(&keys(&variables), &service.state.core.clock).expect("keys");
+    service = service.with_more(&[("JWT_KEYS", &rotated["JWT_KEYS"])]).await;
+    for _ in 0..5 {
+        let _ = request_code(&service.client(), None).await.expect(200);
+    }
+    request_code(&service.client(), Some(&session.refresh)).await.refused(429, "rate_limited");
+}
+
+async fn request_code(client: &Client, previous: Option<&str>) -> Reply {
+    let body = json!({ "phoneNumber": PHONE, "previousToken": previous });
+    client.post("/auth/v1/verify/login/request", body).await
 }
 
 /// Each kind of token where each belongs: taken on the diagonal alone.

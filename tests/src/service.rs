@@ -89,6 +89,21 @@ impl Service {
         Self::read(self.stores.clone(), self.variables.clone(), clock).await
     }
 
+    /// The next deployment of this service: the same stores and clock, and these variables changed.
+    /// `JWT_PUBLIC_KEYS` follows `JWT_KEYS`.
+    pub async fn with_more(&self, changed: &[(&str, &str)]) -> Self {
+        let mut changed: HashMap<String, String> =
+            changed.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        if let Some(keys) = changed.get("JWT_KEYS") {
+            let public = local::service::public_keys(keys).expect("keys");
+            changed.insert("JWT_PUBLIC_KEYS".to_owned(), public);
+        }
+        let variables = self.variables.clone();
+        let lookup: Lookup =
+            Arc::new(move |name| changed.get(name).cloned().or_else(|| variables(name)));
+        Self::read(self.stores.clone(), lookup, self.state.core.clock.clone()).await
+    }
+
     /// The same keys and clock over other stores.
     pub async fn over_stores(&self, stores: Stores) -> Self {
         let variables = self.variables.clone();

@@ -79,6 +79,24 @@ impl Key {
         json!({ "crv": "P-256", "kty": "EC", "x": encode(x), "y": encode(y) })
     }
 
+    /// As the key set publishes it.
+    #[must_use]
+    pub fn published(&self) -> Value {
+        let mut jwk = self.jwk();
+        jwk["use"] = "sig".into();
+        jwk["alg"] = "ES256".into();
+        jwk["kid"] = self.kid().into();
+        jwk
+    }
+
+    /// As `JWT_KEYS` remembers it once it signs no more.
+    #[must_use]
+    pub fn replaced_at(&self, seconds: i64) -> Value {
+        let mut key = self.published();
+        key["replacedAt"] = seconds.into();
+        key
+    }
+
     /// RFC 7638: SHA-256 over the required members, sorted, without white space.
     #[must_use]
     pub fn kid(&self) -> String {

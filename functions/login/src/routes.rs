@@ -64,6 +64,8 @@ async fn login_user(
 }
 
 /// Log out this device, or another device of the account.
+///
+/// Its refresh token and access tokens are worth nothing from then on; its keys stay.
 #[utoipa::path(post, path = "/auth/v1/logout", tag = "login", security(("bearer" = [])),
     request_body = LogoutRequest,
     responses((status = 204, description = "The very next request of the session is refused."), LogoutProblems))]
@@ -78,6 +80,8 @@ async fn logout_session(
 }
 
 /// Log out all devices of the account, this one included.
+///
+/// Every session of the account ends in one transaction.
 #[utoipa::path(post, path = "/auth/v1/logout/all", tag = "login", security(("bearer" = [])),
     responses((status = 204, description = "The very next request of the session is refused."), LogoutAllProblems))]
 async fn logout_all_sessions(

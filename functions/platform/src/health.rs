@@ -22,6 +22,8 @@ endpoints!(PlatformState, Head::Answered; check_health, check_liveness, check_re
 const PROBE_DEADLINE: Duration = Duration::from_millis(1800);
 
 /// Check that the stores respond.
+///
+/// For load balancers: the status code says all.
 #[utoipa::path(get, path = "/auth/v1/health", tag = "platform",
     responses((status = 200, body = Health), (status = 503, body = Health, headers(("Retry-After" = String, description = "Whole seconds to wait."))), HealthProblems))]
 async fn check_health(State(state): State<PlatformState>) -> Response {
@@ -33,13 +35,17 @@ async fn check_health(State(state): State<PlatformState>) -> Response {
 }
 
 /// Check that the function runs.
+///
+/// Answers without asking a store.
 #[utoipa::path(get, path = "/auth/v1/health/live", tag = "platform",
     responses((status = 200, body = Health), HealthProblems))]
 async fn check_liveness() -> Json<Health> {
     Json(Health { status: "alive" })
 }
 
-/// Check each store. Answers within 2 seconds.
+/// Check each store.
+///
+/// Answers within 2 seconds which store is down.
 #[utoipa::path(get, path = "/auth/v1/health/ready", tag = "platform",
     responses((status = 200, body = Readiness), (status = 503, body = Readiness, headers(("Retry-After" = String, description = "Whole seconds to wait."))), HealthProblems))]
 async fn check_readiness(State(state): State<PlatformState>) -> Response {

@@ -34,8 +34,9 @@ pub async fn start(
     if let Some(problem) = legacy_answer(state, purpose, account.as_ref()) {
         return Err(problem);
     }
-    let owner =
-        start.previous_token.and_then(|t| state.verifier.previous_account(t.expose_secret()));
+    let owner = start
+        .previous_token
+        .and_then(|token| state.verifier.previous_account(token.expose_secret(), context.now()));
     let test_code = state.sms.test_numbers.get(&start.phone);
     let tier =
         if test_code.is_some() { RateLimitTier::Test } else { tier(account.as_ref(), owner) };
@@ -220,22 +221,22 @@ async fn send(
     let Outgoing { to, purpose, known, target } = outgoing;
     let body = text::body(&state.sms.message, context.language(), code, purpose, known);
     let message = Message {
+        id: uuid::Builder::from_random_bytes(state.core.rng.bytes()).into_uuid(),
         to,
         body: SecretString::from(body),
         code: SecretString::from(code.digits().to_owned()),
+        language: context.language(),
         at: context.now(),
     };
-    let error = match state.sms.senders.send(&message, context.time_left()).await {
-        Ok(delivery) => {
-            state.core.metrics.count(match delivery {
-                Delivery::Accepted => "auth_codes_sent_total",
-                Delivery::Unknown => "auth_codes_unconfirmed_total",
-            });
-            return Ok(());
-        }
-        Err(error) => error,
+    let sent = state.sms.senders.send(&message, context.time_left()).await;
+    let counter = match sent.result {
+        Ok(Delivery::Accepted) => "auth_codes_sent_total",
+        Ok(Delivery::Unknown) => "auth_codes_unconfirmed_total",
+        Err(_) => "auth_codes_failed_total",
     };
-    state.core.metrics.count("auth_codes_failed_total");
+    let (route, sender) = (sent.route, sent.sender);
+    state.core.metrics.count(&format!(r#"{counter}{{route="{route}",sender="{sender}"}}"#));
+    let Err(error) = sent.result else { return Ok(()) };
     let pepper = state.pepper.current();
     let code_mac = pepper.digests.code(id, purpose, code);
     let withdrawn = state

@@ -97,6 +97,8 @@ async fn resend_verification(
 }
 
 /// Read the state of a verification.
+///
+/// For a screen that was closed: how long the code lives, and when another may be sent.
 #[utoipa::path(get, path = "/auth/v1/verify/{verificationId}", tag = "verify",
     params(("verificationId" = uuid::Uuid, Path, description = "As the request answered it.")),
     responses((status = 200, body = VerificationState), FetchProblems))]

@@ -28,6 +28,7 @@ pub const SECRETS: &[SecretName] = &[
     SecretName::TwilioAuthToken,
     SecretName::VonageApiSecret,
     SecretName::CaptchaSecret,
+    SecretName::SmsHookSecret,
     SecretName::TestPhoneNumbers,
 ];
 
@@ -64,7 +65,7 @@ impl VerifyState {
 impl Sms {
     fn read(core: &Core, env: &mut EnvReader) -> Option<Self> {
         let senders = read_senders(core, env);
-        let captcha = CaptchaVerifier::read(env);
+        let captcha = CaptchaVerifier::read(env, core.config.stage);
         let message = MessageConfig::read(env);
         let test_numbers = test_numbers(env);
         let demo_mode = demo_mode(env, core.config.stage);

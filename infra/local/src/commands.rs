@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use migrations::Database;
+use shared::clock::Clock;
 
 use crate::error::Error;
 use crate::instance::{self, Instance, State, Status, Variables};
@@ -175,6 +176,13 @@ pub fn environment(port: u16) -> Result<(), Error> {
     let state = ready(port)?;
     let variables = instance::read_environment(&state.folder)?;
     print(&exports(&variables.ok_or(Error::NotReady { port })?))
+}
+
+/// Prints the signing keys after the next step of their rotation, as shell exports.
+pub fn rotate_keys() -> Result<(), Error> {
+    let keys = service::variable("JWT_KEYS").ok_or(Error::JwtKeys("is not set"))?;
+    let rotated = service::rotated_keys(&keys, &Clock::System).map_err(Error::JwtKeys)?;
+    print(&exports(&rotated))
 }
 
 /// Prints new keys as shell exports.

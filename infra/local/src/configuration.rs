@@ -83,7 +83,7 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         &["JWT_KEYS"],
-        "private signing keys: JSON with `current` and optionally `next` and `previous`. P-256 keys, PEM or base64 of PKCS#8",
+        "private signing keys, as `cargo local keys` prints them: JSON with `current` and optionally `next` (P-256 keys, PEM or base64 of PKCS#8), and the public halves of `previous` and `retired` keys",
         "kept per instance",
         "required",
     ),
@@ -112,7 +112,18 @@ pub const VARIABLES: &[Variable] = &[
         "`whispr`",
     ),
     variable(&["ACCESS_TOKEN_TTL"], "seconds, 60 to 1200", "", "900"),
-    variable(&["SMS_SENDER"], "`twilio`, `vonage` or `inbox`", "`inbox`", "required"),
+    variable(
+        &["SMS_SENDER"],
+        "`twilio`, `vonage`, `hook` (docs/sms-hook.md) or `inbox`",
+        "`inbox`",
+        "required, unless `SMS_ROUTES` names one for `*`",
+    ),
+    variable(
+        &["SMS_ROUTES"],
+        "a sender for each country, as in `FR=twilio,IN=hook,*=vonage` (ISO 3166-1 alpha-2); others use `*` or `SMS_SENDER`",
+        "",
+        "none",
+    ),
     variable(&["SMS_FALLBACK"], "a second sender, tried once if the first fails", "", "none"),
     variable(
         &["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM"],
@@ -128,6 +139,12 @@ pub const VARIABLES: &[Variable] = &[
         "",
     ),
     variable(&["VONAGE_API_URL"], "address of Vonage", "", "`https://rest.nexmo.com`"),
+    variable(
+        &["SMS_HOOK_URL", "SMS_HOOK_SECRET"],
+        "required if `hook` is a sender: the endpoint that messages are posted to, and the secret that signs them (docs/sms-hook.md)",
+        "",
+        "",
+    ),
     variable(&["SMS_BRAND"], "the name in the message", "", "`Whispr`"),
     variable(
         &["SMS_APP_HASH"],

@@ -39,6 +39,8 @@ pub enum Error {
     Output(#[source] io::Error),
     #[error("failed to write the output as JSON: {0}")]
     Json(#[from] serde_json::Error),
+    #[error("JWT_KEYS {0}")]
+    JwtKeys(&'static str),
     #[error("a task of the start failed: {0}")]
     Task(#[from] tokio::task::JoinError),
 }

@@ -77,6 +77,8 @@ enum Migrate {
 enum Keys {
     /// Print new signing keys and a new pepper.
     New,
+    /// Print the signing keys of `JWT_KEYS` after the next step of their rotation.
+    Rotate,
 }
 
 #[tokio::main]
@@ -108,6 +110,7 @@ async fn run(Arguments { command, port, ephemeral }: Arguments) -> Result<ExitCo
             Migrate::New { name } => commands::migrate_new(&name)?,
         },
         Command::Keys { command: Keys::New } => commands::new_keys()?,
+        Command::Keys { command: Keys::Rotate } => commands::rotate_keys()?,
         Command::Generate => commands::generate().await?,
         Command::Functions => commands::functions()?,
     }

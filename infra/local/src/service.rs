@@ -11,14 +11,14 @@ use axum::extract::Request;
 use login::LoginState;
 use platform::PlatformState;
 use prekeys::PrekeysState;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use shared::clock::Clock;
 use shared::config::{EnvReader, Environment, Lookup, MaintenanceConfig};
 use shared::core::{Core, StartError};
 use shared::crypto::new_pepper;
 use shared::http::ClientConnection;
 use shared::secrets::SecretName;
-use shared::tokens::{SigningKeys, new_jwt_keys};
+use shared::tokens::{SigningKeys, new_jwt_keys, rotate_jwt_keys};
 use std::sync::Arc;
 use tokens::TokensState;
 use utoipa::openapi::OpenApi;
@@ -160,11 +160,14 @@ async fn variables_read_by<S>(
     read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
 ) -> Result<BTreeSet<String>, StartError> {
     let keys = new_keys();
-    // Both providers and the captcha, so that their variables are read too. The database's
+    // All senders and the captcha, so that their variables are read too. The database's
     // address in parts, and whole.
     let lookup = Arc::new(move |name: &str| match name {
         "SMS_SENDER" => Some("twilio".to_owned()),
         "SMS_FALLBACK" => Some("vonage".to_owned()),
+        "SMS_ROUTES" => Some("FR=hook".to_owned()),
+        "SMS_HOOK_URL" => Some("https://hook.example".to_owned()),
+        "SMS_HOOK_SECRET" => Some("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned()),
         "SMS_CHALLENGE_URL" => Some("https://captcha.example".to_owned()),
         "REDIS_URL" => Some("rediss://cache:6379".to_owned()),
         "DB_HOST" => Some("db".to_owned()),
@@ -233,10 +236,20 @@ pub fn variable(name: &str) -> Option<String> {
 #[must_use]
 pub fn new_keys() -> Variables {
     let keys = new_jwt_keys();
-    let public = public_keys(&keys).expect("keys that were just made");
-    [("JWT_KEYS", keys), ("JWT_PUBLIC_KEYS", public), ("PEPPER", new_pepper())]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
+    let mut variables = with_public_keys(keys.expose_secret()).expect("keys that were just made");
+    variables.insert("PEPPER".to_owned(), new_pepper());
+    variables
+}
+
+/// The next step of the rotation of these `JWT_KEYS`, by the names of the variables.
+pub fn rotated_keys(jwt_keys: &str, clock: &Clock) -> Result<Variables, &'static str> {
+    let keys = rotate_jwt_keys(&SecretString::from(jwt_keys), clock.now())?;
+    with_public_keys(keys.expose_secret()).ok_or("cannot be parsed")
+}
+
+fn with_public_keys(jwt_keys: &str) -> Option<Variables> {
+    let all = [("JWT_KEYS", jwt_keys.to_owned()), ("JWT_PUBLIC_KEYS", public_keys(jwt_keys)?)];
+    Some(all.map(|(name, value)| (name.to_owned(), value)).into())
 }
 
 /// The public half of `JWT_KEYS`, as `JWT_PUBLIC_KEYS` holds it; `None` if the keys are
@@ -244,7 +257,7 @@ pub fn new_keys() -> Variables {
 #[must_use]
 pub fn public_keys(jwt_keys: &str) -> Option<String> {
     let keys = SigningKeys::parse(&SecretString::from(jwt_keys)).ok()?;
-    Some(keys.public().document().to_owned())
+    Some(keys.public().stored().to_owned())
 }
 
 /// Puts the caller's address where the layers look for it.

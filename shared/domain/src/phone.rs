@@ -77,6 +77,20 @@ impl PhoneNumber {
         digits.get(..length).unwrap_or(digits)
     }
 
+    /// The country or territory of the number (ISO 3166-1 alpha-2), which a calling code alone
+    /// does not tell: +1 and +7 have several. `None` for numbers of no country.
+    #[must_use]
+    pub fn region(&self) -> Option<String> {
+        let number = PHONE_NUMBER_UTIL.parse(&self.0, None).ok()?;
+        PHONE_NUMBER_UTIL.get_region_for_number(&number).map(|region| region.to_string())
+    }
+
+    /// Whether [`PhoneNumber::region`] can be this.
+    #[must_use]
+    pub fn is_region(text: &str) -> bool {
+        PHONE_NUMBER_UTIL.get_supported_regions().any(|region| region.to_string() == text)
+    }
+
     /// Whose budget pays for a message to this number: the calling code, in the North
     /// American plan with the area code, which tells its countries apart.
     #[must_use]

@@ -15,6 +15,8 @@ use std::time::Duration;
 pub const REFRESH_TTL: Duration = Duration::from_hours(30 * 24);
 /// A session ends this long after its log-in, however often it is refreshed.
 pub const SESSION_TTL: Duration = Duration::from_hours(90 * 24);
+/// For so long after its issue a refresh token, valid or not, tells a known device.
+pub const EARLIER_TOKEN_TTL: Duration = Duration::from_hours(400 * 24);
 /// A client that repeats itself within this time gets the same answer.
 pub const REPEAT_WINDOW: Duration = Duration::from_secs(10);
 /// Forks of one generation; from then on the last is given again.

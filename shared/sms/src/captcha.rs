@@ -4,12 +4,12 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use shared::config::EnvReader;
+use shared::config::{EnvReader, Stage};
 use shared::http::problem::{Code, Problem};
 use shared::secrets::SecretName;
 use thiserror::Error;
 
-use crate::http_client::HttpClient;
+use crate::outbound::{HttpClient, Outbound, optional_address};
 use std::time::Duration;
 
 /// The provider answers within this: the request has five seconds, and is to send a message.
@@ -44,18 +44,12 @@ pub struct CaptchaVerifier {
 }
 
 impl CaptchaVerifier {
-    pub fn read(env: &mut EnvReader) -> Self {
-        let url = env.optional("SMS_CHALLENGE_URL");
-        let is_web = |url: &str| {
-            url::Url::parse(url)
-                .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        };
-        if url.as_deref().is_some_and(|url| !is_web(url)) {
-            env.error("SMS_CHALLENGE_URL", "is not a web address");
-        }
+    pub fn read(env: &mut EnvReader, stage: Stage) -> Self {
+        let outbound = Outbound::of(stage);
+        let url = optional_address(env, outbound, "SMS_CHALLENGE_URL");
         let secret = env.secret(SecretName::CaptchaSecret);
         let config = url.map(|url| CaptchaConfig { url, secret });
-        Self { config, client: HttpClient::default() }
+        Self { config, client: HttpClient::new(outbound) }
     }
 
     /// Asks the service whether the answer is right. Without a service every answer is.

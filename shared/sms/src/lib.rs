@@ -5,11 +5,13 @@
 //! |---|---|
 //! | [`senders`] | the senders that `SMS_SENDER` and `SMS_FALLBACK` name |
 //! | `twilio`, `vonage` | one provider each |
+//! | `hook` | the operator's own sender |
 //! | [`captcha`] | the captcha service |
-//! | `http_client` | the client that all of them use |
+//! | `outbound` | the client that all of them use, and the addresses that it asks |
 
 pub mod captcha;
-mod http_client;
+mod hook;
+mod outbound;
 pub mod senders;
 mod twilio;
 mod vonage;

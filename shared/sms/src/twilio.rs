@@ -4,9 +4,9 @@
 use secrecy::SecretString;
 use shared::config::EnvReader;
 use shared::secrets::SecretName;
-use shared::sender::{CodeSender, Message, SendError, Sending};
+use shared::sender::{CodeSender, Message, Role, SendError, Sending};
 
-use crate::http_client::HttpClient;
+use crate::outbound::{HttpClient, Outbound, address};
 
 #[derive(Clone, Debug)]
 pub(crate) struct TwilioConfig {
@@ -17,13 +17,13 @@ pub(crate) struct TwilioConfig {
 }
 
 impl TwilioConfig {
-    pub(crate) fn read(env: &mut EnvReader) -> Self {
+    pub(crate) fn read(env: &mut EnvReader, outbound: Outbound) -> Self {
         Self {
             account_sid: env.required("TWILIO_ACCOUNT_SID"),
             auth_token: env.required_secret(SecretName::TwilioAuthToken),
             from: env.required("TWILIO_FROM"),
             // Tests set another.
-            base_url: env.text("TWILIO_API_URL", "https://api.twilio.com"),
+            base_url: address(env, outbound, "TWILIO_API_URL", "https://api.twilio.com"),
         }
     }
 }
@@ -35,8 +35,8 @@ pub(crate) struct Twilio {
 }
 
 impl Twilio {
-    pub(crate) fn new(config: TwilioConfig) -> Self {
-        Self { config, client: HttpClient::default() }
+    pub(crate) fn new(config: TwilioConfig, outbound: Outbound) -> Self {
+        Self { config, client: HttpClient::new(outbound) }
     }
 }
 
@@ -45,7 +45,7 @@ impl CodeSender for Twilio {
         "twilio"
     }
 
-    fn send<'a>(&'a self, message: &'a Message) -> Sending<'a> {
+    fn send<'a>(&'a self, message: &'a Message, _: Role) -> Sending<'a> {
         Box::pin(async move {
             let TwilioConfig { account_sid, auth_token, from, base_url } = &self.config;
             let url = format!("{base_url}/2010-04-01/Accounts/{account_sid}/Messages.json");

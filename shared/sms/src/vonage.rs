@@ -8,9 +8,9 @@ use serde_json::json;
 use secrecy::SecretString;
 use shared::config::EnvReader;
 use shared::secrets::SecretName;
-use shared::sender::{CodeSender, Message, SendError, Sending};
+use shared::sender::{CodeSender, Message, Role, SendError, Sending};
 
-use crate::http_client::HttpClient;
+use crate::outbound::{HttpClient, Outbound, address};
 
 #[derive(Clone, Debug)]
 pub(crate) struct VonageConfig {
@@ -21,13 +21,13 @@ pub(crate) struct VonageConfig {
 }
 
 impl VonageConfig {
-    pub(crate) fn read(env: &mut EnvReader) -> Self {
+    pub(crate) fn read(env: &mut EnvReader, outbound: Outbound) -> Self {
         Self {
             api_key: env.required("VONAGE_API_KEY"),
             api_secret: env.required_secret(SecretName::VonageApiSecret),
             from: env.required("VONAGE_FROM"),
             // Tests set another.
-            base_url: env.text("VONAGE_API_URL", "https://rest.nexmo.com"),
+            base_url: address(env, outbound, "VONAGE_API_URL", "https://rest.nexmo.com"),
         }
     }
 }
@@ -49,8 +49,8 @@ struct Status {
 }
 
 impl Vonage {
-    pub(crate) fn new(config: VonageConfig) -> Self {
-        Self { config, client: HttpClient::default() }
+    pub(crate) fn new(config: VonageConfig, outbound: Outbound) -> Self {
+        Self { config, client: HttpClient::new(outbound) }
     }
 }
 
@@ -59,7 +59,7 @@ impl CodeSender for Vonage {
         "vonage"
     }
 
-    fn send<'a>(&'a self, message: &'a Message) -> Sending<'a> {
+    fn send<'a>(&'a self, message: &'a Message, _: Role) -> Sending<'a> {
         Box::pin(async move {
             let VonageConfig { api_key, api_secret, from, base_url } = &self.config;
             let unreachable = SendError::Unreachable(self.name());

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
@@ -30,14 +31,18 @@ pub const BODY: &[Code] =
 pub const BEARER: &[Code] =
     &[Code::TokenMissing, Code::TokenInvalid, Code::TokenExpired, Code::SessionEnded];
 
+/// The extension of a response that holds its codes, until the document is complete.
+pub const CODES: &str = "x-codes";
+
 /// The responses of an operation that refuses with these codes.
 #[must_use]
 pub fn responses(codes: &[&[Code]]) -> BTreeMap<String, RefOr<Response>> {
-    let mut by_status: BTreeMap<u16, String> = BTreeMap::new();
+    let mut by_status: BTreeMap<u16, (String, Vec<&str>)> = BTreeMap::new();
     for code in codes.iter().copied().flatten() {
-        let text = by_status.entry(code.status().as_u16()).or_default();
+        let (text, codes) = by_status.entry(code.status().as_u16()).or_default();
         let separator = if text.is_empty() { "" } else { "\n" };
         let _ = write!(text, "{separator}`{}`: {}", code.as_str(), code.detail());
+        codes.push(code.as_str());
     }
     let header = |text: &str| {
         HeaderBuilder::new()
@@ -47,11 +52,15 @@ pub fn responses(codes: &[&[Code]]) -> BTreeMap<String, RefOr<Response>> {
     };
     by_status
         .into_iter()
-        .map(|(status, description)| {
-            let mut response = ResponseBuilder::new().description(description).content(
-                "application/problem+json",
-                Content::new(Some(RefOr::Ref(Ref::from_schema_name("Problem")))),
-            );
+        .map(|(status, (description, codes))| {
+            let codes: Extensions = [(CODES, codes)].into_iter().collect();
+            let mut response = ResponseBuilder::new()
+                .description(description)
+                .content(
+                    "application/problem+json",
+                    Content::new(Some(RefOr::Ref(Ref::from_schema_name("Problem")))),
+                )
+                .extensions(Some(codes));
             if matches!(status, 429 | 503) {
                 response = response.header("Retry-After", header("Whole seconds to wait."));
             }

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 use std::sync::Arc;
 
-use super::{CodeSender, Message, SendError, Sending};
+use super::{CodeSender, Message, Role, SendError, Sending};
 use crate::cache::Cache;
 use crate::clock::date_time;
 
@@ -25,7 +25,7 @@ impl CodeSender for Inbox {
         "inbox"
     }
 
-    fn send<'a>(&'a self, message: &'a Message) -> Sending<'a> {
+    fn send<'a>(&'a self, message: &'a Message, _: Role) -> Sending<'a> {
         Box::pin(async move {
             let line = json!({
                 "to": message.to.as_e164(),

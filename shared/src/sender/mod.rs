@@ -1,5 +1,5 @@
-//! How a code reaches a phone: the trait that every provider implements, and the choice of
-//! a first sender with a fallback. Providers are in the crates that link their clients.
+//! How a code reaches a phone: the trait that every provider implements, the choice of one by the
+//! number's country, and a fallback. Providers are in the crates that link their clients.
 
 pub mod inbox;
 pub mod text;
@@ -7,18 +7,35 @@ pub mod text;
 use domain::phone::PhoneNumber;
 use domain::time::Timestamp;
 use secrecy::SecretString;
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use thiserror::Error;
+use uuid::Uuid;
+
+use text::Language;
 
 /// A message to send. Its body holds the code.
 #[derive(Debug)]
 pub struct Message {
+    /// The same however often and by however many senders the message is tried.
+    pub id: Uuid,
     pub to: PhoneNumber,
     pub body: SecretString,
     pub code: SecretString,
+    pub language: Language,
     pub at: Timestamp,
+}
+
+/// Why a sender is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It is the one for this number.
+    First,
+    /// The first one failed.
+    Fallback,
 }
 
 /// Why a message was not sent. A provider's own text may hold the number, so only the kind
@@ -55,57 +72,95 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), SendError>> + Send
 /// A way to a phone.
 pub trait CodeSender: Send + Sync {
     fn name(&self) -> &'static str;
-    fn send<'a>(&'a self, message: &'a Message) -> Sending<'a>;
+    fn send<'a>(&'a self, message: &'a Message, role: Role) -> Sending<'a>;
+}
+
+/// Whether a route can be for this: a region that numbers have (ISO 3166-1 alpha-2).
+#[must_use]
+pub fn is_region(text: &str) -> bool {
+    PhoneNumber::is_region(text)
 }
 
 /// The configured senders.
 pub struct Senders {
-    first: Box<dyn CodeSender>,
-    fallback: Option<Box<dyn CodeSender>>,
+    /// For every country without a route of its own.
+    default: Arc<dyn CodeSender>,
+    /// By the number's region (ISO 3166-1 alpha-2).
+    routes: HashMap<String, Arc<dyn CodeSender>>,
+    fallback: Option<Arc<dyn CodeSender>>,
+}
+
+/// The sender of a message, and the name of the choice in metrics.
+struct Route<'a> {
+    /// A region that has a route, or `*`.
+    name: &'a str,
+    sender: &'a dyn CodeSender,
+}
+
+/// How a message left.
+#[derive(Debug)]
+pub struct Sent<'a> {
+    pub route: &'a str,
+    /// The sender that was asked last.
+    pub sender: &'static str,
+    pub result: Result<Delivery, SendError>,
 }
 
 impl Senders {
     #[must_use]
-    pub fn new(first: Box<dyn CodeSender>, fallback: Option<Box<dyn CodeSender>>) -> Self {
-        Self { first, fallback }
+    pub fn new(
+        default: Arc<dyn CodeSender>,
+        routes: HashMap<String, Arc<dyn CodeSender>>,
+        fallback: Option<Arc<dyn CodeSender>>,
+    ) -> Self {
+        Self { default, routes, fallback }
     }
 
-    /// Sends by the first sender, else once by the fallback, within the time that is left. A
-    /// time-out is no failure: the message may have been sent.
-    pub async fn send(
-        &self,
-        message: &Message,
-        time_left: Duration,
-    ) -> Result<Delivery, SendError> {
+    fn route(&self, phone: &PhoneNumber) -> Route<'_> {
+        // The region of a number is not looked up where it decides nothing.
+        let region = if self.routes.is_empty() { None } else { phone.region() };
+        match region.and_then(|region| self.routes.get_key_value(&region)) {
+            Some((name, sender)) => Route { name, sender: &**sender },
+            None => Route { name: "*", sender: &*self.default },
+        }
+    }
+
+    /// Sends by the sender of the number's route, else once by the fallback, within the time that
+    /// is left. A time-out is no failure: the message may have been sent.
+    pub async fn send(&self, message: &Message, time_left: Duration) -> Sent<'_> {
         let started = Instant::now();
-        let Err(error) = ask(&*self.first, message, time_left).await else {
-            return Ok(Delivery::Accepted);
+        let Route { name: route, sender } = self.route(&message.to);
+        let Err(error) = ask(sender, message, Role::First, time_left).await else {
+            return Sent { route, sender: sender.name(), result: Ok(Delivery::Accepted) };
         };
         let unknown = matches!(error, SendError::TimedOut(_));
-        let result = match &self.fallback {
-            None => Err(error),
+        let (sender, result) = match &self.fallback {
+            None => (sender.name(), Err(error)),
             Some(fallback) => {
                 tracing::warn!(error = %error, fallback = fallback.name(), "failed to send, trying the fallback");
-                ask(&**fallback, message, time_left.saturating_sub(started.elapsed())).await
+                let time_left = time_left.saturating_sub(started.elapsed());
+                (fallback.name(), ask(&**fallback, message, Role::Fallback, time_left).await)
             }
         };
-        match result {
+        let result = match result {
             Ok(()) => Ok(Delivery::Accepted),
             Err(SendError::TimedOut(_)) => Ok(Delivery::Unknown),
             Err(_) if unknown => Ok(Delivery::Unknown),
             Err(error) => Err(error),
-        }
+        };
+        Sent { route, sender, result }
     }
 }
 
 async fn ask(
     sender: &dyn CodeSender,
     message: &Message,
+    role: Role,
     time_left: Duration,
 ) -> Result<(), SendError> {
     if time_left < LEAST_TIME {
         return Err(SendError::NoTimeLeft);
     }
-    let sending = tokio::time::timeout(SENDER_LIMIT.min(time_left), sender.send(message));
+    let sending = tokio::time::timeout(SENDER_LIMIT.min(time_left), sender.send(message, role));
     sending.await.unwrap_or(Err(SendError::TimedOut(sender.name())))
 }

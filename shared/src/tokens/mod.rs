@@ -8,16 +8,19 @@
 //! |---|---|
 //! | [`issue`] | the private signing keys: for the functions that issue tokens alone |
 //! | [`verify`] | verification, with public keys |
+//! | `key_set` | the private keys as they are stored, and their rotation |
 //! | [`jwks`] | public keys and their published form (RFC 7517, 7638) |
 //! | `claims` | what each kind of token says |
 
 mod claims;
 pub mod issue;
 pub mod jwks;
+mod key_set;
 pub mod verify;
 
-pub use issue::{SigningKeys, TokenIssuer, new_jwt_keys};
+pub use issue::{SigningKeys, TokenIssuer};
 pub use jwks::PublicKeys;
+pub use key_set::{new_jwt_keys, rotate_jwt_keys};
 pub use verify::TokenVerifier;
 
 use std::time::Duration;

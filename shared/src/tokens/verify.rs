@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::ids::{DeviceId, SessionId, UserId};
 use domain::principal::Principal;
-use domain::session::TokenPosition;
+use domain::session::{EARLIER_TOKEN_TTL, TokenPosition};
 use domain::time::Timestamp;
-use jsonwebtoken::{Algorithm, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +23,6 @@ const MAX_TOKEN: usize = 4096;
 /// How far another machine's clock may run ahead, in seconds.
 const ISSUED_LEEWAY: i64 = 60;
 
-/// An earlier refresh token shows for so long that its owner was logged in on a device.
-const PREVIOUS_TTL: Duration = Duration::from_hours(400 * 24);
 
 /// A verified access token.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +77,7 @@ impl TokenVerifier {
     }
 
     pub fn verify_access(&self, token: &str, now: Timestamp) -> Result<Access, TokenError> {
-        let claims: AccessClaims = self.verify(token, &self.config.audience)?;
+        let claims: AccessClaims = self.verify(token, &self.config.audience, PublicKeys::find)?;
         check_times(claims.iat, claims.nbf, claims.exp, now)?;
         if claims.scope.as_deref() != Some("user") {
             return Err(TokenError::Invalid);
@@ -91,7 +89,7 @@ impl TokenVerifier {
     }
 
     pub fn verify_refresh(&self, token: &str, now: Timestamp) -> Result<Refresh, TokenError> {
-        let claims = self.read_refresh(token)?;
+        let claims: RefreshClaims = self.verify(token, &self.config.issuer, PublicKeys::find)?;
         check_times(claims.iat, claims.nbf, claims.exp, now)?;
         Ok(Refresh {
             principal: principal(claims.sub, claims.sid, claims.device_id),
@@ -102,26 +100,29 @@ impl TokenVerifier {
     /// The account that a refresh token, even an expired one, belonged to: enough for the
     /// rate-limit tier of known devices, and for nothing else.
     #[must_use]
-    pub fn previous_account(&self, token: &str) -> Option<UserId> {
-        self.read_refresh(token).ok().map(|claims| UserId::from_uuid(claims.sub))
+    pub fn previous_account(&self, token: &str, now: Timestamp) -> Option<UserId> {
+        self.previous_session(token, now).map(|principal| principal.user)
     }
 
     /// The session that an earlier refresh token, even an expired one, belonged to. Whether it
     /// still counts is also up to the row of the session.
     #[must_use]
     pub fn previous_session(&self, token: &str, now: Timestamp) -> Option<Principal> {
-        let claims = self.read_refresh(token).ok()?;
-        let counts_until = Timestamp::from_millis(claims.iat.saturating_mul(1000)) + PREVIOUS_TTL;
+        let claims: RefreshClaims =
+            self.verify(token, &self.config.issuer, PublicKeys::find_retired).ok()?;
+        let counts_until =
+            Timestamp::from_millis(claims.iat.saturating_mul(1000)) + EARLIER_TOKEN_TTL;
         let is_early = check_times(claims.iat, claims.nbf, i64::MAX, now).is_ok();
         (is_early && now < counts_until)
             .then(|| principal(claims.sub, claims.sid, claims.device_id))
     }
 
-    fn read_refresh(&self, token: &str) -> Result<RefreshClaims, TokenError> {
-        self.verify(token, &self.config.issuer)
-    }
-
-    fn verify<C: Claims>(&self, token: &str, audience: &str) -> Result<C, TokenError> {
+    fn verify<C: Claims>(
+        &self,
+        token: &str,
+        audience: &str,
+        find: for<'a> fn(&'a PublicKeys, &str) -> Option<&'a DecodingKey>,
+    ) -> Result<C, TokenError> {
         if token.len() > MAX_TOKEN {
             return Err(TokenError::Invalid);
         }
@@ -135,7 +136,7 @@ impl TokenVerifier {
             && header.crit.is_none()
             && header.b64.is_none();
         let keys = self.keys();
-        let (true, Some(key)) = (plain, keys.find(&header.kid)) else {
+        let (true, Some(key)) = (plain, find(&keys, &header.kid)) else {
             return Err(TokenError::Invalid);
         };
         // The library compares with the system's clock and with leeway, and accepts a missing

@@ -1,12 +1,16 @@
 //! What the OpenAPI document says beside its operations.
 
 use axum::http::StatusCode;
-use shared::http::problem::{FieldError, MessageBody, ProblemBody, code_table};
+use shared::http::problem::{FieldError, ProblemBody, code_table};
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, Content, InfoBuilder, LicenseBuilder, OpenApi, RefOr, Required, Schema,
+    ComponentsBuilder, ContactBuilder, Content, InfoBuilder, LicenseBuilder, OpenApi, RefOr,
+    Required, Schema, Server, Tag,
 };
+use utoipa::openapi::tag::TagBuilder;
+
+use super::schemas;
 
 /// The document of all functions, written by `cargo local generate`.
 pub const OPENAPI: &str = include_str!("../../../../infra/openapi.json");
@@ -47,12 +51,18 @@ and hyphens, else a new UUID.";
 /// Completes the merged document of all routers.
 #[must_use]
 pub fn openapi(mut document: OpenApi) -> OpenApi {
-    let license = LicenseBuilder::new().name("MIT OR Apache-2.0").build();
+    // By its address: common generators do not know the SPDX identifier of OpenAPI 3.1.
+    let license = LicenseBuilder::new()
+        .name("MIT OR Apache-2.0")
+        .url(Some("https://spdx.org/licenses/Apache-2.0.html"))
+        .build();
+    let contact = ContactBuilder::new().name(Some("The operator of this deployment")).build();
     document.info = InfoBuilder::new()
         .title("auth")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(format!("{INTRODUCTION}{}{INTRODUCTION_END}", code_table())))
         .license(Some(license))
+        .contact(Some(contact))
         .build();
     let scheme = |text: &str| {
         SecurityScheme::Http(
@@ -62,7 +72,6 @@ pub fn openapi(mut document: OpenApi) -> OpenApi {
     let common = ComponentsBuilder::new()
         .schema_from::<ProblemBody>()
         .schema_from::<FieldError>()
-        .schema_from::<MessageBody>()
         .security_scheme("bearer", scheme("An access token."))
         .security_scheme("metrics", scheme("The metrics token."))
         .build();
@@ -70,9 +79,36 @@ pub fn openapi(mut document: OpenApi) -> OpenApi {
     components.schemas.extend(common.schemas);
     components.security_schemes.extend(common.security_schemes);
     document.components = Some(components);
+    // Of the address that the document was fetched from.
+    document.servers = Some(vec![Server::new("/")]);
+    document.tags = Some(tags());
     describe_successes(&mut document);
     free_empty_bodies(&mut document);
+    mark_public_operations(&mut document);
+    schemas::name_problems(&mut document);
+    schemas::forbid_null(&mut document);
     document
+}
+
+/// The groups, in the order in which an app meets them.
+fn tags() -> Vec<Tag> {
+    [
+        ("verify", "Prove a phone number by a code."),
+        ("login", "Register or log in with a proven number, and log out."),
+        ("tokens", "Keep a session: exchange the refresh token, and get tokens for web sockets."),
+        ("prekeys", "Publish the keys of a device, and fetch those of others (X3DH, PQXDH)."),
+        ("platform", "Health, metrics, the key set that verifies tokens, and this document."),
+    ]
+    .into_iter()
+    .map(|(name, text)| TagBuilder::new().name(name).description(Some(text)).build())
+    .collect()
+}
+
+/// An operation without a scheme says so: silence would mean the document's default.
+fn mark_public_operations(document: &mut OpenApi) {
+    for operation in operations(document) {
+        operation.security.get_or_insert_default();
+    }
 }
 
 /// A request body is optional if it has no required field.
@@ -97,7 +133,7 @@ fn free_empty_bodies(document: &mut OpenApi) {
     }
 }
 
-fn operations(document: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
+pub(super) fn operations(document: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
     let items = document.paths.paths.values_mut();
     let operations = items.flat_map(|item| {
         [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]

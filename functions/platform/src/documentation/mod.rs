@@ -2,6 +2,7 @@
 
 mod document;
 mod routes;
+mod schemas;
 
 pub use document::{OPENAPI, openapi};
 pub use routes::{document, router};

@@ -37,6 +37,8 @@ const SWAGGER_POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 /// Swagger UI for this API.
+///
+/// A page to read, and to try each operation from.
 #[utoipa::path(get, path = "/auth/swagger", tag = "platform",
     responses((status = 200, body = String, content_type = "text/html"), DocumentationProblems))]
 async fn show_swagger(
@@ -89,6 +91,8 @@ fn swagger_response((content_type, bytes): (String, Vec<u8>)) -> Response {
 }
 
 /// The OpenAPI 3.1 document of this API.
+///
+/// Client generators read it.
 #[utoipa::path(get, path = "/auth/swagger-json", tag = "platform",
     responses((status = 200, body = serde_json::Value), DocumentationProblems))]
 async fn fetch_openapi(

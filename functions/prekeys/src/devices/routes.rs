@@ -22,6 +22,7 @@ endpoints!(PrekeysState, Head::Refused; list_key_devices, check_key_devices);
 /// List the devices of a user for which senders encrypt.
 ///
 /// Devices without keys are left out, and devices whose signed prekey is past its grace period.
+/// `version` moves with every change, and bundles carry it.
 #[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/devices", tag = "prekeys",
     security(("bearer" = [])), params(("userId" = Uuid, Path)),
     responses((status = 200, body = KeyDevices), ListProblems))]
@@ -34,6 +35,8 @@ async fn list_key_devices(
 }
 
 /// Compare a sender's device list of a user with the current list.
+///
+/// Before a message is sent: the sender adds what is missing and drops the rest.
 #[utoipa::path(post, path = "/auth/v1/signal/devices/check", tag = "prekeys",
     security(("bearer" = [])), request_body = DevicesCheckRequest,
     responses((status = 200, body = DeviceDifferences), DevicesCheckProblems))]

@@ -50,6 +50,8 @@ async fn check_keys(
 }
 
 /// Get the number of unused keys of one of the caller's devices.
+///
+/// `recommendedUpload` is how many keys to upload now.
 #[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/devices/{deviceId}/status",
     tag = "prekeys", security(("bearer" = [])),
     params(("userId" = Uuid, Path), ("deviceId" = Uuid, Path)),
@@ -63,6 +65,8 @@ async fn fetch_key_status(
 }
 
 /// Get which keys this device should upload.
+///
+/// Ask at each start of the app, and after fetches by others have used keys up.
 #[utoipa::path(get, path = "/auth/v1/signal/keys/recommendations", tag = "prekeys",
     security(("bearer" = [])),
     responses((status = 200, body = Recommendations), OwnProblems))]
@@ -75,6 +79,8 @@ async fn fetch_key_recommendations(
 }
 
 /// Get the state of this device's keys in the format of older clients.
+///
+/// New clients use the recommendations.
 #[utoipa::path(get, path = "/auth/v1/signal/health", tag = "prekeys",
     security(("bearer" = [])),
     responses((status = 200, body = KeyHealth), OwnProblems))]

@@ -69,13 +69,11 @@ pub struct ProblemBody {
     #[schema(minimum = 400, maximum = 599, example = 400)]
     status: u16,
     detail: String,
-    /// Stable; see the table of codes above.
-    #[schema(example = "validation_failed")]
+    /// Stable: what a client decides by.
     code: String,
     request_id: String,
-    /// The detail again; on a validation failure, a list with one text per field.
-    #[schema(value_type = MessageBody)]
-    message: Value,
+    /// The detail again.
+    message: String,
     /// The status in words; absent on 413 and 429.
     error: Option<String>,
     /// The status again.
@@ -86,15 +84,6 @@ pub struct ProblemBody {
     attempts_left: Option<u32>,
     /// On 429 and 503, as the `Retry-After` header: seconds to wait.
     retry_after_seconds: Option<u64>,
-}
-
-/// A text or a list of texts.
-#[derive(Debug, ToSchema)]
-#[schema(as = Message)]
-#[serde(untagged)]
-pub enum MessageBody {
-    One(String),
-    Many(Vec<String>),
 }
 
 impl Problem {
@@ -183,10 +172,6 @@ impl Problem {
         });
         if !matches!(status.as_u16(), 413 | 429) {
             body["error"] = json!(reason);
-        }
-        if self.code == Code::ValidationFailed {
-            let texts = self.errors.iter().map(|e| format!("{} {}", e.field, e.detail));
-            body["message"] = texts.collect();
         }
         if !self.errors.is_empty() || self.code == Code::ValidationFailed {
             body["errors"] = json!(self.errors);

@@ -127,14 +127,18 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, high, low] = address.segments();
+    let [first, second, ..] = address.segments();
     // NAT64 (RFC 6052): the last 32 bits are an IPv4 address.
-    if (a, b, c, d, e, f) == (0x64, 0xff9b, 0, 0, 0, 0) {
+    if let [0x64, 0xff9b, 0, 0, 0, 0, high, low] = address.segments() {
         return is_public_v4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)));
     }
-    let is_global_unicast = a & 0xe000 == 0x2000;
+    let is_global_unicast = first & 0xe000 == 0x2000;
     // Protocol assignments with Teredo, documentation, and 6to4, which hides an IPv4 address.
-    let is_special = (a == 0x2001 && (b < 0x200 || b == 0xdb8)) || a == 0x2002 || a == 0x3fff;
+    let is_special = match first {
+        0x2001 => second < 0x200 || second == 0xdb8,
+        0x2002 | 0x3fff => true,
+        _ => false,
+    };
     is_global_unicast && !is_special
 }
 

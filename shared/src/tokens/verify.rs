@@ -9,7 +9,6 @@ use domain::time::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 use std::sync::Arc;
-use std::time::Duration;
 use uuid::Uuid;
 
 use super::claims::{AccessClaims, Claims, RefreshClaims};
@@ -22,7 +21,6 @@ use crate::secrets::{LiveSecret, SecretName};
 const MAX_TOKEN: usize = 4096;
 /// How far another machine's clock may run ahead, in seconds.
 const ISSUED_LEEWAY: i64 = 60;
-
 
 /// A verified access token.
 #[derive(Clone, Copy, Debug)]

@@ -2,15 +2,14 @@
 
 use axum::http::StatusCode;
 use shared::http::problem::{FieldError, ProblemBody, code_table};
-use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ComponentsBuilder, ContactBuilder, Content, InfoBuilder, LicenseBuilder, OpenApi, RefOr,
     Required, Schema, Server, Tag,
 };
-use utoipa::openapi::tag::TagBuilder;
 
-use super::schemas;
+use super::schemas::{self, operations};
 
 /// The document of all functions, written by `cargo local generate`.
 pub const OPENAPI: &str = include_str!("../../../../infra/openapi.json");
@@ -131,14 +130,6 @@ fn free_empty_bodies(document: &mut OpenApi) {
             body.required = Some(Required::False);
         }
     }
-}
-
-pub(super) fn operations(document: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
-    let items = document.paths.paths.values_mut();
-    let operations = items.flat_map(|item| {
-        [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
-    });
-    operations.flatten()
 }
 
 /// OpenAPI 3.1 requires a description for each response. The default is the reason phrase.

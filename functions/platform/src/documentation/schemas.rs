@@ -2,12 +2,20 @@
 //! properties that are absent rather than null.
 
 use shared::http::openapi::CODES;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{ArrayItems, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{Object, OpenApi, Ref, RefOr, Schema};
 
-use super::document::operations;
-
 const PROBLEM: &str = "Problem";
+
+/// All operations of the document.
+pub(super) fn operations(document: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
+    let items = document.paths.paths.values_mut();
+    let operations = items.flat_map(|item| {
+        [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
+    });
+    operations.flatten()
+}
 
 /// Gives each operation a problem of its own, whose `code` is one of the codes that it answers.
 pub(super) fn name_problems(document: &mut OpenApi) {
@@ -24,7 +32,14 @@ pub(super) fn name_problems(document: &mut OpenApi) {
             let RefOr::T(response) = response else { continue };
             let Some(mut extensions) = response.extensions.take() else { continue };
             let of_status = extensions.remove(CODES);
-            codes.extend(of_status.as_ref().and_then(|codes| codes.as_array()).into_iter().flatten().cloned());
+            codes.extend(
+                of_status
+                    .as_ref()
+                    .and_then(|codes| codes.as_array())
+                    .into_iter()
+                    .flatten()
+                    .cloned(),
+            );
             for content in response.content.values_mut() {
                 if let RefOr::T(content) = content {
                     content.schema = Some(Ref::from_schema_name(&name).into());

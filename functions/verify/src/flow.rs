@@ -5,18 +5,20 @@ use domain::device::Fingerprint;
 use domain::ids::{CallId, UserId, VerificationId};
 use domain::phone::PhoneNumber;
 use domain::time::Timestamp;
-use domain::verification::{Code, Purpose};
+use domain::verification::{Code, CodeInput, CodeLength, Purpose};
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::cache::verification::{
     CodeAttempt, CodeResend, ConfirmOutcome, NewVerification, Progress, RateLimitTier,
-    ResendOutcome, SmsTarget,
+    ResendOutcome, SmsTarget, StartOutcome,
 };
+use shared::clock::Rng;
 use shared::http::context::RequestContext;
 use shared::http::problem::{self, Problem};
 use shared::sender::{Delivery, Message, text};
 use shared::store::accounts::Account;
 use shared::telemetry::ErrorChain;
+use std::time::Duration;
 
 use crate::wire::{Confirmation, Resend, Start, Started, VerificationState, WirePurpose};
 
@@ -42,7 +44,10 @@ pub async fn start(
     let pepper = state.pepper.current();
     let slot = pepper.digests.phone_slot(&start.phone);
     let id = VerificationId::new(slot, state.core.rng.bytes());
-    let code = test_code.cloned().unwrap_or_else(|| Code::draw(|| state.core.rng.next_u32()));
+    let codes = match test_code {
+        Some(code) => Codes([code.clone(), code.clone()]),
+        None => Codes::draw(state.core.rng),
+    };
     let new = NewVerification {
         purpose,
         slot,
@@ -54,18 +59,25 @@ pub async fn start(
         },
         sealed_phone: pepper.cipher.encrypt(start.phone.as_e164(), &id, state.core.rng)?,
         device: pepper.digests.device(&id, start.device.as_ref().map(Fingerprint::as_str)),
-        code_mac: pepper.digests.code(&id, purpose, &code),
+        code_macs: codes.0.each_ref().map(|code| pepper.digests.code(&id, purpose, code)),
+        code_input: code_input(state, start.max_code_length),
         known: account.is_some(),
         requires_second_factor: account.is_some_and(|account| account.two_factor_enabled),
     };
     let limits = &state.core.config.limits;
-    let progress = state.core.cache.start_verification(&id, &new, context.now(), limits).await?;
+    let StartOutcome { progress, passes_marks } =
+        state.core.cache.start_verification(&id, &new, context.now(), limits).await?;
+    if passes_marks {
+        record_marks(state, context, &start.phone, progress.is_err()).await;
+    }
+    let progress = progress.map_err(|wait| Problem::retry(problem::Code::PhoneLocked, wait))?;
+    let code = codes.of(progress.code_length);
 
     if tier != RateLimitTier::Test {
         let outgoing = Outgoing { to: start.phone, purpose, known: new.known, target: &new.target };
-        send(state, context, &id, outgoing, &code).await?;
+        send(state, context, &id, outgoing, code).await?;
     }
-    Ok(started(state, context.now(), &id, progress, &code))
+    Ok(started(state, context.now(), &id, progress, code))
 }
 
 /// Sends another code for a running verification.
@@ -75,37 +87,38 @@ pub async fn resend(
     id: VerificationId,
     resend: Resend,
 ) -> Result<Started, Problem> {
-    let code = Code::draw(|| state.core.rng.next_u32());
+    let codes = Codes::draw(state.core.rng);
     let pepper = state.pepper.current();
-    let mac = |purpose| pepper.digests.code(&id, purpose, &code);
+    let macs = |code: &Code| {
+        [Purpose::Register, Purpose::Login].map(|purpose| pepper.digests.code(&id, purpose, code))
+    };
     let device = pepper.digests.device(&id, resend.device.as_ref().map(Fingerprint::as_str));
     let resend = CodeResend {
         call: CallId::new(state.core.rng.bytes()),
         device: &device,
-        code_macs: [mac(Purpose::Register), mac(Purpose::Login)],
+        code_macs: codes.0.each_ref().map(macs),
     };
     let limits = &state.core.config.limits;
     let outcome = state.core.cache.resend_verification(&id, &resend, context.now(), limits).await?;
     let resent = match outcome {
         ResendOutcome::Resent(resent) => resent,
         ResendOutcome::Invalid => return Err(Problem::new(problem::Code::VerificationInvalid)),
-        ResendOutcome::TooManyAttempts { wait } => {
-            return Err(Problem::retry(problem::Code::TooManyAttempts, wait));
-        }
+        ResendOutcome::TooManyAttempts => return Err(too_many_attempts()),
         ResendOutcome::TooEarly { wait } => {
             return Err(Problem::retry(problem::Code::ResendTooEarly, wait));
         }
     };
     let phone = PhoneNumber::from_stored(pepper.cipher.decrypt(&resent.sealed_phone, &id)?)
         .map_err(|_| Problem::new(problem::Code::VerificationInvalid))?;
+    let code = codes.of(resent.progress.code_length);
     if resent.target.tier == RateLimitTier::Test {
-        let code = state.sms.test_numbers.get(&phone).cloned().unwrap_or(code);
-        return Ok(started(state, context.now(), &id, resent.progress, &code));
+        let code = state.sms.test_numbers.get(&phone).unwrap_or(code);
+        return Ok(started(state, context.now(), &id, resent.progress, code));
     }
     let (purpose, known) = (resent.purpose, resent.known);
     let outgoing = Outgoing { to: phone, purpose, known, target: &resent.target };
-    send(state, context, &id, outgoing, &code).await?;
-    Ok(started(state, context.now(), &id, resent.progress, &code))
+    send(state, context, &id, outgoing, code).await?;
+    Ok(started(state, context.now(), &id, resent.progress, code))
 }
 
 /// Tells where a verification stands.
@@ -124,6 +137,7 @@ pub async fn fetch(
             Purpose::Login => WirePurpose::Login,
         },
         verified: found.verified,
+        code_length: found.progress.code_length.digits(),
         expires_in: expires_at.seconds_left(now),
         resend_in: found.progress.resend_at.seconds_left(now),
         attempts_left: found.progress.attempts_left,
@@ -142,41 +156,68 @@ pub async fn confirm(
     let device = pepper.digests.device(&id, device.as_ref().map(Fingerprint::as_str));
     let code_mac = pepper.digests.code(&id, purpose, &code);
     let call = CallId::new(state.core.rng.bytes());
-    let attempt = CodeAttempt { call, purpose, device: &device, code_mac: &code_mac };
+    let (device, code_mac, code_length) = (&*device, &*code_mac, code.length());
+    let attempt = CodeAttempt { call, purpose, device, code_mac, code_length };
     match state.core.cache.confirm_verification(&id, &attempt, context.now()).await? {
         ConfirmOutcome::Confirmed { requires_2fa } => Ok(requires_2fa),
-        ConfirmOutcome::Incorrect { attempts_left, locked, phone } => {
-            if locked {
-                record_lock(state, context, &id, &phone).await;
-            }
-            Err(Problem::incorrect(attempts_left))
-        }
-        ConfirmOutcome::PhoneLocked { wait } => {
-            Err(Problem::retry(problem::Code::PhoneLocked, wait))
-        }
+        ConfirmOutcome::Incorrect { attempts_left } => Err(Problem::incorrect(attempts_left)),
+        ConfirmOutcome::OtherLength => Err(Problem::new(problem::Code::CodeLengthOther)),
         ConfirmOutcome::Expired => Err(Problem::new(problem::Code::CodeExpired)),
         ConfirmOutcome::Invalid => Err(Problem::new(problem::Code::VerificationInvalid)),
-        ConfirmOutcome::TooManyAttempts { wait } => {
-            Err(Problem::retry(problem::Code::TooManyAttempts, wait))
+        ConfirmOutcome::TooManyAttempts => Err(too_many_attempts()),
+    }
+}
+
+/// Nothing more is compared; a new verification works at once.
+fn too_many_attempts() -> Problem {
+    Problem::retry(problem::Code::TooManyAttempts, Duration::ZERO)
+}
+
+/// A code of each length, in the order of [`CodeLength::ALL`]: only the store knows which one
+/// the verification has.
+struct Codes([Code; 2]);
+
+impl Codes {
+    fn draw(rng: Rng) -> Self {
+        Self(CodeLength::ALL.map(|length| Code::draw(length, || rng.next_u64())))
+    }
+
+    fn of(&self, length: CodeLength) -> &Code {
+        let [six, ten] = &self.0;
+        match length {
+            CodeLength::Six => six,
+            CodeLength::Ten => ten,
         }
     }
 }
 
-/// The number takes no more codes for now: its owner will want to know.
-async fn record_lock(
+/// Which codes the client can enter. Shipped clients take six digits and do not say so.
+fn code_input(state: &VerifyState, max: Option<CodeLength>) -> CodeInput {
+    match max {
+        Some(CodeLength::Ten) => CodeInput::Any,
+        _ if state.core.config.http.legacy_clients => CodeInput::Legacy,
+        Some(CodeLength::Six) => CodeInput::SixDigits,
+        None => CodeInput::Any,
+    }
+}
+
+/// More codes were requested or wrong ones entered than codes of six digits bear. The owner
+/// will want to know. The work is the same for a number without an account.
+async fn record_marks(
     state: &VerifyState,
     context: &RequestContext,
-    id: &VerificationId,
-    sealed_phone: &str,
+    phone: &PhoneNumber,
+    is_locked: bool,
 ) {
-    state.core.metrics.count("auth_phone_locks_total");
-    let pepper = state.pepper.current();
-    let phone = pepper.cipher.decrypt(sealed_phone, id).ok();
-    let Some(phone) = phone.and_then(|phone| PhoneNumber::from_stored(phone).ok()) else { return };
-    let (event, address) = (SecurityEvent::PhoneLocked, context.address());
-    let audit = AuditEntry::new(event, None, &address, context.now(), state.core.rng);
-    if let Err(error) = state.core.store.record_event(&phone, context.now(), &audit).await {
-        tracing::error!(error = %ErrorChain(&error), "failed to record a locked number");
+    let (event, counter) = if is_locked {
+        (SecurityEvent::PhoneLocked, "auth_phone_locks_total")
+    } else {
+        (SecurityEvent::CodesLengthened, "auth_codes_lengthened_total")
+    };
+    state.core.metrics.count(counter);
+    let audit = AuditEntry::new(event, None, &context.address(), context.now(), state.core.rng);
+    if let Err(error) = state.core.store.record_event(phone, context.now(), &audit).await {
+        tracing::error!(error = %ErrorChain(&error), "failed to record longer codes");
     }
 }
 
@@ -258,6 +299,7 @@ fn started(
 ) -> Started {
     Started {
         verification_id: *id.as_uuid(),
+        code_length: progress.code_length.digits(),
         expires_in: progress.code_expires_at.seconds_left(now),
         resend_in: progress.resend_at.seconds_left(now),
         attempts_left: progress.attempts_left,

@@ -172,8 +172,9 @@ async fn a_known_call_with_another_code_is_compared_and_counted() {
     let confirm = async |code: &str| {
         let code = domain::verification::Code::parse(code).unwrap();
         let code_mac = pepper.digests.code(&parsed, Purpose::Register, &code);
-        let (call, purpose) = (call, Purpose::Register);
-        let attempt = CodeAttempt { call, purpose, device: "", code_mac: &code_mac };
+        let (purpose, code_length) = (Purpose::Register, code.length());
+        let code_mac = &*code_mac;
+        let attempt = CodeAttempt { call, purpose, device: "", code_mac, code_length };
         service.state.core.cache.confirm_verification(&parsed, &attempt, service.now()).await
     };
     let mut wrong = wrong_codes(&code);

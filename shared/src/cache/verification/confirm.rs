@@ -2,13 +2,12 @@
 
 use domain::ids::{CallId, VerificationId};
 use domain::time::Timestamp;
-use domain::verification::Purpose;
+use domain::verification::{CodeLength, Purpose};
 use std::sync::LazyLock;
-use std::time::Duration;
 
-use super::record::{constants, key, lock_keys};
+use super::record::{history, history_keys, key};
 use crate::cache::error::CacheError;
-use crate::cache::outcome::{status, wait};
+use crate::cache::outcome::status;
 use crate::cache::round_trip::Cache;
 use crate::cache::script::{LuaScript, READ_HASH, Reply};
 use crate::cache::sms_breaker;
@@ -16,9 +15,7 @@ use crate::cache::sms_budgets::counted_send;
 use crate::telemetry::ErrorChain;
 
 static CONFIRM: LazyLock<LuaScript> = LazyLock::new(|| {
-    let (constants, count) = (constants(), sms_breaker::COUNT);
-    let lock = include_str!("phone_lock.lua");
-    let files = [&constants, READ_HASH, lock, count, include_str!("confirm.lua")];
+    let files = [READ_HASH, &history(), sms_breaker::COUNT, include_str!("confirm.lua")];
     LuaScript::new("confirm_verification", &files)
 });
 
@@ -29,6 +26,7 @@ pub struct CodeAttempt<'a> {
     pub purpose: Purpose,
     pub device: &'a str,
     pub code_mac: &'a str,
+    pub code_length: CodeLength,
 }
 
 /// The result of one attempt.
@@ -39,19 +37,12 @@ pub enum ConfirmOutcome {
     },
     Incorrect {
         attempts_left: u32,
-        /// Whether this wrong code locks the number.
-        locked: bool,
-        /// The number, encrypted.
-        phone: String,
     },
-    PhoneLocked {
-        wait: Duration,
-    },
+    /// The codes of this verification have another length.
+    OtherLength,
     Expired,
     Invalid,
-    TooManyAttempts {
-        wait: Duration,
-    },
+    TooManyAttempts,
 }
 
 impl Cache {
@@ -68,10 +59,11 @@ impl Cache {
         let call = CONFIRM
             .call(now)
             .keys([record])
-            .keys(lock_keys(slot))
+            .keys(history_keys(slot))
             .arg(attempt.purpose.as_str())
             .arg(attempt.device)
             .arg(attempt.code_mac)
+            .arg(attempt.code_length.digits())
             .arg(attempt.call.to_string())
             .arg(!self.is_cluster());
         let mut reply = self.run(call).await?;
@@ -84,15 +76,13 @@ impl Cache {
                 }
                 ConfirmOutcome::Confirmed { requires_2fa }
             }
-            "incorrect" => ConfirmOutcome::Incorrect {
-                attempts_left: reply.number("a number of attempts")?,
-                locked: reply.next("whether the number is locked")?,
-                phone: reply.next("an encrypted number")?,
-            },
-            "phone_locked" => ConfirmOutcome::PhoneLocked { wait: wait(&mut reply)? },
+            "incorrect" => {
+                ConfirmOutcome::Incorrect { attempts_left: reply.number("a number of attempts")? }
+            }
+            "other_length" => ConfirmOutcome::OtherLength,
             "expired" => ConfirmOutcome::Expired,
             "invalid" => ConfirmOutcome::Invalid,
-            "too_many_attempts" => ConfirmOutcome::TooManyAttempts { wait: wait(&mut reply)? },
+            "too_many_attempts" => ConfirmOutcome::TooManyAttempts,
             _ => return Err(reply.unexpected("the outcome of an attempt")),
         })
     }

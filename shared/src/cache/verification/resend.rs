@@ -2,7 +2,7 @@
 
 use domain::ids::{CallId, VerificationId};
 use domain::time::Timestamp;
-use domain::verification::Purpose;
+use domain::verification::{CodeLength, Purpose};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -28,9 +28,9 @@ static RESEND: LazyLock<LuaScript> = LazyLock::new(|| {
 pub struct CodeResend<'a> {
     pub call: CallId,
     pub device: &'a str,
-    /// The digests of the new code for register and for login: only the record knows which
-    /// it is for.
-    pub code_macs: [String; 2],
+    /// The digests of a new code of each length, in the order of [`CodeLength::ALL`], for
+    /// register and for login: only the record knows which it needs.
+    pub code_macs: [[String; 2]; 2],
 }
 
 /// A new code that is stored and not yet sent.
@@ -48,7 +48,7 @@ pub struct Resent {
 pub enum ResendOutcome {
     Resent(Resent),
     Invalid,
-    TooManyAttempts { wait: Duration },
+    TooManyAttempts,
     TooEarly { wait: Duration },
 }
 
@@ -114,7 +114,6 @@ impl Cache {
         step: &Step<'_>,
         limits: Option<&StepLimits<'_>>,
     ) -> Result<Answer, CacheError> {
-        let [register, login] = &step.resend.code_macs;
         let taken = limits.map_or(&[][..], |limits| &limits.limits);
         let breaker = limits.and_then(|limits| limits.breaker);
         let count = limits.map_or(-1, |limits| i64::try_from(limits.limits.len()).unwrap_or(-1));
@@ -129,8 +128,7 @@ impl Cache {
             .arg(step.resend.device)
             .arg(step.resend.call.to_string())
             .arg(step.has_waits)
-            .arg(register)
-            .arg(login)
+            .arg(step.resend.code_macs.as_flattened())
             .arg(&counted.minute)
             .arg(&counted.probe)
             .limits(taken);
@@ -167,7 +165,7 @@ fn answer(status: &str, reply: &mut Reply) -> Result<Answer, CacheError> {
         }
         "resent" => ResendOutcome::Resent(resent(reply)?),
         "invalid" => ResendOutcome::Invalid,
-        "too_many_attempts" => ResendOutcome::TooManyAttempts { wait: wait(reply)? },
+        "too_many_attempts" => ResendOutcome::TooManyAttempts,
         "too_early" => ResendOutcome::TooEarly { wait: wait(reply)? },
         _ => return Err(reply.unexpected("the outcome of a resend")),
     }))
@@ -189,10 +187,11 @@ fn resent(reply: &mut Reply) -> Result<Resent, CacheError> {
     let known = reply.next("whether the number is known")?;
     let tier = tier(reply)?;
     let target = target(tier, reply)?;
-    let progress = Progress {
-        code_expires_at: Timestamp::from_millis(reply.next("a time")?),
-        resend_at: Timestamp::from_millis(reply.next("a time")?),
-        attempts_left: reply.number("a number of attempts")?,
-    };
+    let code_expires_at = Timestamp::from_millis(reply.next("a time")?);
+    let resend_at = Timestamp::from_millis(reply.next("a time")?);
+    let attempts_left = reply.number("a number of attempts")?;
+    let code_length = CodeLength::from_digits(reply.number("the length of a code")?)
+        .ok_or_else(|| reply.unexpected("the length of a code"))?;
+    let progress = Progress { code_length, code_expires_at, resend_at, attempts_left };
     Ok(Resent { purpose, sealed_phone, known, target, progress })
 }

@@ -3,14 +3,16 @@
 use domain::ids::VerificationId;
 use domain::phone::PhoneSlot;
 use domain::time::Timestamp;
-use domain::verification::{CODE_TTL, MAX_ATTEMPTS, Purpose, RECORD_TTL, RESEND_WAITS};
+use domain::verification::{
+    CODE_TTL, CodeInput, CodeLength, MAX_ATTEMPTS, Purpose, RECORD_TTL, RESEND_WAITS,
+};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::record::{Progress, key};
-use super::tier::SmsTarget;
+use super::record::{Progress, history, history_keys, key};
+use super::tier::{RateLimitTier, SmsTarget};
 use crate::cache::error::CacheError;
-use crate::cache::outcome::status;
+use crate::cache::outcome::{status, wait};
 use crate::cache::round_trip::Cache;
 use crate::cache::script::{LIMITS, LuaScript, READ_HASH, ScriptCall};
 use crate::cache::sms_breaker::{self, CountedSend};
@@ -19,7 +21,8 @@ use crate::limits::policy::LimitsConfig;
 
 static START: LazyLock<LuaScript> = LazyLock::new(|| {
     let breaker = sms_breaker::lua();
-    LuaScript::new("start_verification", &[LIMITS, READ_HASH, &breaker, include_str!("start.lua")])
+    let files = [LIMITS, READ_HASH, &breaker, &history(), include_str!("start.lua")];
+    LuaScript::new("start_verification", &files)
 });
 
 /// A verification about to start.
@@ -32,13 +35,35 @@ pub struct NewVerification {
     pub target: SmsTarget,
     pub sealed_phone: String,
     pub device: String,
-    pub code_mac: String,
+    /// The digests of a code of each length, in the order of [`CodeLength::ALL`]: the script
+    /// decides which one is sent.
+    pub code_macs: [String; 2],
+    pub code_input: CodeInput,
     /// Whether the number has an account: it decides the text of the message.
     pub known: bool,
     pub requires_second_factor: bool,
 }
 
+/// The result of a start.
+#[derive(Debug)]
+pub struct StartOutcome {
+    /// A running verification; without one, how long the number is locked for this client.
+    pub progress: Result<Progress, Duration>,
+    /// Whether this start is the first to pass the marks of six digits.
+    pub passes_marks: bool,
+}
+
 impl NewVerification {
+    /// What the history of the number is asked: nothing for a test number, or if limits are
+    /// off, unless the client can only enter six digits.
+    fn history_input(&self, limits: &LimitsConfig) -> &'static str {
+        let is_asked = limits.enabled || self.code_input == CodeInput::Legacy;
+        if self.target.tier == RateLimitTier::Test || !is_asked {
+            return "";
+        }
+        self.code_input.as_str()
+    }
+
     /// The fields of the record.
     fn write<'s>(
         &self,
@@ -54,7 +79,6 @@ impl NewVerification {
             ("block", &self.target.block),
             ("phone", &self.sealed_phone),
             ("device", &self.device),
-            ("code_mac", &self.code_mac),
         ];
         let numbers = [
             ("code_expires_at", progress.code_expires_at.millis()),
@@ -80,11 +104,12 @@ impl Cache {
         new: &NewVerification,
         now: Timestamp,
         limits: &LimitsConfig,
-    ) -> Result<Progress, CacheError> {
-        let wait = if limits.enabled { RESEND_WAITS[0] } else { Duration::ZERO };
-        let progress = Progress {
+    ) -> Result<StartOutcome, CacheError> {
+        let resend_wait = if limits.enabled { RESEND_WAITS[0] } else { Duration::ZERO };
+        let mut progress = Progress {
+            code_length: CodeLength::Six,
             code_expires_at: now + CODE_TTL,
-            resend_at: now + wait,
+            resend_at: now + resend_wait,
             attempts_left: MAX_ATTEMPTS,
         };
         let ends = now + RECORD_TTL;
@@ -102,25 +127,35 @@ impl Cache {
         let call = START
             .call(now)
             .keys(key(id))
+            .keys(history_keys(new.slot))
             .keys(taken.iter().map(|limit| limit.key.as_str()))
             .keys(here.into_iter().flat_map(Budgets::breaker_keys))
             .arg(taken.len())
             .arg(here.is_some_and(|budgets| budgets.has_breaker))
             .arg(budgets.block)
             .arg(ends.millis())
+            .arg(new.history_input(limits))
+            .arg(format!("{}:{}", new.target.tier.as_str(), new.phone_key))
+            .arg(&new.code_macs)
             .limits(taken.iter().copied());
         let call = write_counted(new.write(call, &progress, ends), &counted);
         let mut reply = self.run(call).await?;
         let names: Vec<_> = taken.iter().map(|limit| limit.limit).collect();
-        match status(&mut reply, &names, &self.metrics) {
-            Ok(_) => Ok(progress),
-            Err(refusal) => {
-                if here.is_none() {
-                    self.give_back(&budgets, &counted, now).await;
-                }
-                Err(refusal)
-            }
+        let status = status(&mut reply, &names, &self.metrics);
+        if here.is_none() && !matches!(&status, Ok(status) if status == "ok") {
+            self.give_back(&budgets, &counted, now).await;
         }
+        let progress = match &*status? {
+            "ok" => {
+                let length = CodeLength::from_digits(reply.number("the length of a code")?);
+                progress.code_length =
+                    length.ok_or_else(|| reply.unexpected("the length of a code"))?;
+                Ok(progress)
+            }
+            "phone_locked" => Err(wait(&mut reply)?),
+            _ => return Err(reply.unexpected("the outcome of a start")),
+        };
+        Ok(StartOutcome { progress, passes_marks: reply.next("whether it passes the marks")? })
     }
 }
 

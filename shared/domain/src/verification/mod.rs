@@ -3,35 +3,17 @@
 //! The record of a running verification is in Redis, and each step is one script there. The
 //! scripts take their parameters from here.
 
+mod code_length;
+mod record;
+
+pub use code_length::{CodeDecision, CodeHistory, CodeInput, CodeLength, CodeMarks, SixDigitStart};
+pub use record::{CODE_TTL, CONFIRMED_TTL, MAX_ATTEMPTS, RECORD_TTL, RESEND_WAITS};
+
 use crate::ids::VerificationId;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::fmt;
 use std::time::Duration;
 use thiserror::Error;
-
-/// Wrong codes per verification. After these, no code is compared any more.
-pub const MAX_ATTEMPTS: u32 = 5;
-/// A verification ends this long after its start. A resend does not prolong it.
-pub const RECORD_TTL: Duration = Duration::from_mins(15);
-/// A code expires after this (NIST SP 800-63B-4 §3.1.3.2: at most 10 minutes).
-pub const CODE_TTL: Duration = Duration::from_mins(10);
-/// A confirmed verification can be used for this long.
-pub const CONFIRMED_TTL: Duration = Duration::from_mins(5);
-/// The waits before the first, the second and every further resend.
-pub const RESEND_WAITS: [Duration; 3] =
-    [Duration::from_secs(30), Duration::from_mins(1), Duration::from_mins(2)];
-
-/// When a number is locked: how many wrong codes are compared for it, over all of its
-/// verifications. These bound the odds of guessing into an account: see docs/security.md.
-pub struct PhoneLock;
-
-impl PhoneLock {
-    pub const WRONG_PER_HOUR: u32 = 30;
-    pub const WRONG_PER_DAY: u32 = 50;
-    /// After this many wrong codes in a row, [`Self::WRONG_PER_DAY_IN_STREAK`] applies too.
-    pub const WRONG_STREAK: u32 = 100;
-    pub const WRONG_PER_DAY_IN_STREAK: u32 = 10;
-}
 
 /// When SMS to a country are paused: fewer than a fifth of at least [`Self::MIN_SENDS`]
 /// matured codes of the window were confirmed. A code matures once its receiver had time to
@@ -77,10 +59,10 @@ impl Purpose {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("must be 6 digits")]
+#[error("must be 6 or 10 digits")]
 pub struct CodeError;
 
-/// Six decimal digits, uniform over 000000–999999.
+/// Decimal digits, uniform over all codes of their length.
 #[derive(Clone)]
 pub struct Code(SecretString);
 
@@ -91,26 +73,32 @@ impl fmt::Debug for Code {
 }
 
 impl Code {
-    const RANGE: u32 = 1_000_000;
-
-    /// Draws a code. `next_u32` returns uniform random numbers. Numbers above the last whole
+    /// Draws a code. `next_u64` returns uniform random numbers. Numbers above the last whole
     /// multiple of the range are drawn again, so that all codes are equally likely.
-    pub fn draw(mut next_u32: impl FnMut() -> u32) -> Self {
-        const LIMIT: u32 = u32::MAX - u32::MAX % Code::RANGE;
+    pub fn draw(length: CodeLength, mut next_u64: impl FnMut() -> u64) -> Self {
+        let range = length.codes();
+        let limit = u64::MAX - u64::MAX % range;
         loop {
-            let number = next_u32();
-            if number < LIMIT {
-                return Self(SecretString::from(format!("{:06}", number % Self::RANGE)));
+            let number = next_u64();
+            if number < limit {
+                let digits = length.digits();
+                return Self(SecretString::from(format!("{:0digits$}", number % range)));
             }
         }
     }
 
     pub fn parse(input: &str) -> Result<Self, CodeError> {
-        if input.len() == 6 && input.bytes().all(|b| b.is_ascii_digit()) {
+        let is_length = CodeLength::from_digits(input.len()).is_some();
+        if is_length && input.bytes().all(|b| b.is_ascii_digit()) {
             Ok(Self(SecretString::from(input.to_owned())))
         } else {
             Err(CodeError)
         }
+    }
+
+    #[must_use]
+    pub fn length(&self) -> CodeLength {
+        CodeLength::from_digits(self.digits().len()).unwrap_or(CodeLength::Ten)
     }
 
     #[must_use]
@@ -138,36 +126,55 @@ mod tests {
 
     #[test]
     fn a_code_keeps_its_zeros() {
-        assert_eq!(Code::draw(|| 42).digits(), "000042");
-        assert_eq!(Code::draw(|| 1_999_999).digits(), "999999");
+        assert_eq!(Code::draw(CodeLength::Six, || 42).digits(), "000042");
+        assert_eq!(Code::draw(CodeLength::Six, || 1_999_999).digits(), "999999");
+        assert_eq!(Code::draw(CodeLength::Ten, || 42).digits(), "0000000042");
+        assert_eq!(Code::draw(CodeLength::Ten, || 19_999_999_999).digits(), "9999999999");
     }
 
     #[test]
     fn the_biased_rest_is_drawn_again() {
-        let mut draws = [u32::MAX, 4_294_000_000, 4_293_999_999].into_iter();
-        assert_eq!(Code::draw(|| draws.next().unwrap()).digits(), "999999");
-        assert_eq!(draws.next(), None);
+        for length in CodeLength::ALL {
+            let limit = u64::MAX - u64::MAX % length.codes();
+            let mut draws = [u64::MAX, limit, limit - 1].into_iter();
+            let code = Code::draw(length, || draws.next().unwrap());
+            assert_eq!(code.digits(), "9".repeat(length.digits()));
+            assert_eq!((draws.next(), code.length()), (None, length));
+        }
     }
 
     #[test]
-    fn only_six_ascii_digits_are_a_code() {
-        assert!(Code::parse("012345").is_ok());
-        for bad in ["", "12345", "1234567", "12345a", "１２３４５６", "12345\0", " 12345", "+12345"]
-        {
+    fn only_six_or_ten_ascii_digits_are_a_code() {
+        for good in ["012345", "0123456789"] {
+            assert_eq!(Code::parse(good).unwrap().length().digits(), good.len());
+        }
+        for bad in [
+            "",
+            "12345",
+            "1234567",
+            "123456789",
+            "12345678901",
+            "12345a",
+            "１２３４５６",
+            "12345\0",
+            " 12345",
+            "+12345",
+            "123456789a",
+        ] {
             assert_eq!(Code::parse(bad).err(), Some(CodeError), "{bad:?}");
         }
     }
 
     #[test]
     fn a_code_does_not_print() {
-        assert!(!format!("{:?}", Code::draw(|| 123_456)).contains("123456"));
+        assert!(!format!("{:?}", Code::draw(CodeLength::Six, || 123_456)).contains("123456"));
     }
 
     #[test]
     fn the_mac_is_bound_to_id_and_purpose() {
         let id = |random| VerificationId::new(PhoneSlot::of_digest([0; 2]), [random; 16]);
         let (a, b) = (id(1), id(2));
-        let code = Code::draw(|| 7);
+        let code = Code::draw(CodeLength::Six, || 7);
         let inputs = [
             code.mac_input(&a, Purpose::Login),
             code.mac_input(&a, Purpose::Register),

@@ -5,6 +5,7 @@ mod breaker;
 mod budgets;
 mod code_length;
 mod hooks;
+mod simulation;
 
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr};

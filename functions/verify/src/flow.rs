@@ -2,7 +2,7 @@
 
 use crate::state::VerifyState;
 use domain::device::Fingerprint;
-use domain::ids::{CallId, UserId, VerificationId};
+use domain::ids::{CallId, DeviceId, VerificationId};
 use domain::phone::PhoneNumber;
 use domain::time::Timestamp;
 use domain::verification::{Code, CodeInput, CodeLength, Purpose};
@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::cache::verification::{
     CodeAttempt, CodeResend, ConfirmOutcome, NewVerification, Progress, RateLimitTier,
-    ResendOutcome, SmsTarget, StartOutcome,
+    ResendOutcome, SmsSource, SmsTarget, StartOutcome,
 };
 use shared::clock::Rng;
 use shared::http::context::RequestContext;
@@ -30,16 +30,24 @@ pub async fn start(
     purpose: Purpose,
     start: Start,
 ) -> Result<Started, Problem> {
-    let account = state.core.store.find_account(&start.phone).await?;
+    let shown = start
+        .previous_token
+        .as_ref()
+        .and_then(|token| state.verifier.previous_principal(token.expose_secret(), context.now()));
+    let account =
+        state.core.store.find_account(&start.phone, shown.map(|shown| shown.session)).await?;
     if let Some(problem) = legacy_answer(state, purpose, account.as_ref()) {
         return Err(problem);
     }
-    let owner =
-        start.previous_token.and_then(|t| state.verifier.previous_account(t.expose_secret()));
     let test_code = state.sms.test_numbers.get(&start.phone);
-    let tier =
-        if test_code.is_some() { RateLimitTier::Test } else { tier(account.as_ref(), owner) };
-    state.sms.captcha.approve(start.challenge.as_ref(), &context.address()).await?;
+    let known_device = account.as_ref().and_then(|account| account.known_device);
+    let tier = match (test_code, known_device) {
+        (Some(_), _) => RateLimitTier::Test,
+        (None, Some(_)) => RateLimitTier::KnownDevice,
+        (None, None) => RateLimitTier::Default,
+    };
+    let has_solved_captcha =
+        state.sms.captcha.approve(start.challenge.as_ref(), &context.address()).await?;
 
     let pepper = state.pepper.current();
     let slot = pepper.digests.phone_slot(&start.phone);
@@ -51,12 +59,13 @@ pub async fn start(
     let new = NewVerification {
         purpose,
         slot,
-        phone_key: pepper.digests.phone(&start.phone),
+        phone_key: phone_key(&pepper.digests.phone(&start.phone), tier, known_device),
         target: SmsTarget {
             tier,
-            country: start.phone.budget_country().to_owned(),
+            country: start.phone.region(),
             block: pepper.digests.block(&start.phone),
         },
+        source: source(state, context, has_solved_captcha),
         sealed_phone: pepper.cipher.encrypt(start.phone.as_e164(), &id, state.core.rng)?,
         device: pepper.digests.device(&id, start.device.as_ref().map(Fingerprint::as_str)),
         code_macs: codes.0.each_ref().map(|code| pepper.digests.code(&id, purpose, code)),
@@ -74,7 +83,13 @@ pub async fn start(
     let code = codes.of(progress.code_length);
 
     if tier != RateLimitTier::Test {
-        let outgoing = Outgoing { to: start.phone, purpose, known: new.known, target: &new.target };
+        let outgoing = Outgoing {
+            to: start.phone,
+            purpose,
+            known: new.known,
+            target: &new.target,
+            source: &new.source,
+        };
         send(state, context, &id, outgoing, code).await?;
     }
     Ok(started(state, context.now(), &id, progress, code))
@@ -96,6 +111,7 @@ pub async fn resend(
     let resend = CodeResend {
         call: CallId::new(state.core.rng.bytes()),
         device: &device,
+        source: source(state, context, false),
         code_macs: codes.0.each_ref().map(macs),
     };
     let limits = &state.core.config.limits;
@@ -116,7 +132,8 @@ pub async fn resend(
         return Ok(started(state, context.now(), &id, resent.progress, code));
     }
     let (purpose, known) = (resent.purpose, resent.known);
-    let outgoing = Outgoing { to: phone, purpose, known, target: &resent.target };
+    let outgoing =
+        Outgoing { to: phone, purpose, known, target: &resent.target, source: &resend.source };
     send(state, context, &id, outgoing, code).await?;
     Ok(started(state, context.now(), &id, resent.progress, code))
 }
@@ -234,11 +251,19 @@ fn legacy_answer(
     }
 }
 
-fn tier(account: Option<&Account>, shown: Option<UserId>) -> RateLimitTier {
-    match (account, shown) {
-        (Some(account), Some(shown)) if account.id == shown => RateLimitTier::KnownDevice,
-        _ => RateLimitTier::Default,
+/// What limits and history of a number count: for known devices each on its own, so that an
+/// earlier device that was lost does not stop the others.
+fn phone_key(digest: &str, tier: RateLimitTier, known_device: Option<DeviceId>) -> String {
+    match (tier, known_device) {
+        (RateLimitTier::KnownDevice, Some(device)) => format!("{digest}.{device}"),
+        _ => digest.to_owned(),
     }
+}
+
+fn source(state: &VerifyState, context: &RequestContext, has_solved_captcha: bool) -> SmsSource {
+    let prefix = context.prefix();
+    let lot = state.pepper.current().digests.lot(&prefix);
+    SmsSource { prefix, lot, draw: state.core.rng.next_u32(), has_solved_captcha }
 }
 
 /// A code on its way.
@@ -247,6 +272,7 @@ struct Outgoing<'a> {
     purpose: Purpose,
     known: bool,
     target: &'a SmsTarget,
+    source: &'a SmsSource,
 }
 
 /// Sends the code. If it cannot be sent, it is withdrawn.
@@ -257,7 +283,7 @@ async fn send(
     outgoing: Outgoing<'_>,
     code: &Code,
 ) -> Result<(), Problem> {
-    let Outgoing { to, purpose, known, target } = outgoing;
+    let Outgoing { to, purpose, known, target, source } = outgoing;
     let body = text::body(&state.sms.message, context.language(), code, purpose, known);
     let message = Message {
         to,
@@ -281,7 +307,7 @@ async fn send(
     let withdrawn = state
         .core
         .cache
-        .withdraw_code(id, &code_mac, target, context.now(), &state.core.config.limits)
+        .withdraw_code(id, &code_mac, (target, source), context.now(), &state.core.config.limits)
         .await;
     if let Err(error) = withdrawn {
         // It was not received, and expires by itself.

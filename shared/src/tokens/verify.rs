@@ -9,6 +9,7 @@ use domain::time::Timestamp;
 use jsonwebtoken::{Algorithm, Validation};
 use serde::Deserialize;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 use super::claims::{AccessClaims, Claims, RefreshClaims};
@@ -21,6 +22,8 @@ use crate::secrets::{LiveSecret, SecretName};
 const MAX_TOKEN: usize = 4096;
 /// How far another machine's clock may run ahead, in seconds.
 const ISSUED_LEEWAY: i64 = 60;
+/// For how long a refresh token shows a known device.
+const PREVIOUS_TOKEN_TTL: Duration = Duration::from_hours(400 * 24);
 
 /// A verified access token.
 #[derive(Clone, Copy, Debug)]
@@ -95,11 +98,15 @@ impl TokenVerifier {
         })
     }
 
-    /// The account that a refresh token, even an expired one, belonged to: enough for the
-    /// rate-limit tier of known devices, and for nothing else.
+    /// What a refresh token of the last 400 days, even an expired one, says of its session. It
+    /// shows a known device, if the session still exists.
     #[must_use]
-    pub fn previous_account(&self, token: &str) -> Option<UserId> {
-        self.read_refresh(token).ok().map(|claims| UserId::from_uuid(claims.sub))
+    pub fn previous_principal(&self, token: &str, now: Timestamp) -> Option<Principal> {
+        let claims = self.read_refresh(token).ok()?;
+        let issued_at = Timestamp::from_millis(claims.iat.saturating_mul(1000));
+        let is_recent =
+            issued_at + PREVIOUS_TOKEN_TTL > now && claims.iat <= now.seconds() + ISSUED_LEEWAY;
+        is_recent.then(|| principal(claims.sub, claims.sid, claims.device_id))
     }
 
     fn read_refresh(&self, token: &str) -> Result<RefreshClaims, TokenError> {

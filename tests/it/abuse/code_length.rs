@@ -53,6 +53,7 @@ async fn service(variables: &[(&str, &str)]) -> Service {
     let lifted = [
         ("SMS_RATE_LIMIT_PER_MINUTE", "1000"),
         ("SMS_RATE_LIMIT_PER_HOUR", "10000"),
+        ("RATE_LIMIT_PHONE_PREFIX", "1000000/1"),
         ("RATE_LIMIT_SEND_ADDRESS", "1000000/1"),
         ("RATE_LIMIT_PUBLIC_ADDRESS", "1000000/1"),
     ];

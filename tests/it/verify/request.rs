@@ -11,8 +11,7 @@ async fn a_request_answers_where_the_verification_stands() {
     for purpose in ["register", "login"] {
         let reply = ask(&service.client(), purpose, PHONE).await.expect(200);
         let id = id_of(&reply);
-        let expected =
-            json!({ "verificationId": id, "codeLength": 6, "expiresIn": 600, "resendIn": 30,
+        let expected = json!({ "verificationId": id, "codeLength": 6, "expiresIn": 600, "resendIn": 30,
                 "attemptsLeft": 5 });
         assert_eq!(reply.json(), expected);
         assert_eq!(reply.header("cache-control"), Some("no-store"));

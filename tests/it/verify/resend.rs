@@ -15,8 +15,7 @@ async fn a_resend_gives_the_same_id_a_new_code() {
     let (id, old) = client.start("register", PHONE).await;
     service.advance(Duration::from_secs(100));
     let resent = resend(&client, &id).await.expect(200).json();
-    let expected =
-        json!({ "verificationId": id, "codeLength": 6, "expiresIn": 600, "resendIn": 60,
+    let expected = json!({ "verificationId": id, "codeLength": 6, "expiresIn": 600, "resendIn": 60,
             "attemptsLeft": 5 });
     assert_eq!(resent, expected);
     assert_eq!(keys(&service, "verification:*").await.len(), 1);

@@ -5,34 +5,19 @@
 
 mod code_length;
 mod record;
+mod sms_breaker;
 
 pub use code_length::{CodeDecision, CodeHistory, CodeInput, CodeLength, CodeMarks, SixDigitStart};
 pub use record::{CODE_TTL, CONFIRMED_TTL, MAX_ATTEMPTS, RECORD_TTL, RESEND_WAITS};
+pub use sms_breaker::{
+    Admission, BreakerMarks, CountryPause, Counts, LoggedSend, PausePass, SentCode, SmsBreaker,
+    SmsRequest,
+};
 
 use crate::ids::VerificationId;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::fmt;
-use std::time::Duration;
 use thiserror::Error;
-
-/// When SMS to a country are paused: fewer than a fifth of at least [`Self::MIN_SENDS`]
-/// matured codes of the window were confirmed. A code matures once its receiver had time to
-/// enter it, so that many new users at once are not taken for fraud.
-pub struct SmsBreaker;
-
-impl SmsBreaker {
-    /// Sends older than this are not counted.
-    pub const WINDOW: Duration = Duration::from_hours(1);
-    pub const MIN_SENDS: u32 = 50;
-    /// One of this many sends must be confirmed.
-    pub const MIN_CONFIRMED_RATIO: u32 = 5;
-    pub const MATURE_AFTER: Duration = Duration::from_mins(2);
-    pub const PAUSE: Duration = Duration::from_mins(30);
-    /// Sends that pass after a pause. Their confirmations decide whether the pause ends.
-    pub const HALF_OPEN_PROBES: u32 = 10;
-    /// A block of numbers is paused alone only if it had at least this many sends.
-    pub const MIN_BLOCK_SENDS: u32 = 5;
-}
 
 /// What a verification is for. It cannot be used for the other purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

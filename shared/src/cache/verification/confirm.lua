@@ -7,12 +7,11 @@
 local purpose, device, code_mac, code_length = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local attempt = 'attempt:' .. ARGV[6]
 local record = read(KEYS[1], { 'purpose', 'device', 'expires_at', 'attempts', 'code_mac',
-  'code_expires_at', 'verified', 'requires_2fa', 'tier', 'phone_key', 'country', 'block',
-  'sent_minute', 'half_open_probe', 'code_length', 'started_at', attempt })
+  'code_expires_at', 'verified', 'requires_2fa', 'tier', 'phone_key', 'country', 'sent',
+  'code_length', 'started_at', attempt })
 
 local function confirmed()
-  return { 'confirmed', 0, tonumber(record.requires_2fa), record.country, record.block,
-    record.sent_minute or '', record.half_open_probe or '' }
+  return { 'confirmed', 0, tonumber(record.requires_2fa), record.country, record.sent or '' }
 end
 
 local mac, left = string.match(record[attempt] or '', '^(%S+) (%S+)')
@@ -39,13 +38,13 @@ local started_at = tonumber(record.started_at or 0)
 -- is useless without the key.
 if record.code_mac ~= code_mac then
   left = MAX_ATTEMPTS - attempts - 1
-  if field then history_wrong(field, started_at, left == 0) end
+  if field then history_wrong(field, started_at, left == 0 and not verified) end
   redis.call('HSET', KEYS[1], 'attempts', attempts + 1, attempt, code_mac .. ' ' .. left)
   return { 'incorrect', 0, left }
 end
 if verified then
   -- The breaker has got this already.
-  record.sent_minute = nil
+  record.sent = nil
 else
   redis.call('HSET', KEYS[1], 'verified', 1, 'expires_at', now + CONFIRMED_TTL,
     attempt, code_mac .. ' right')
@@ -53,10 +52,10 @@ else
   if field then history_right(field, started_at) end
   -- The record names the country, so the caller cannot declare the breaker's keys. A single
   -- node needs no declaration. In a cluster the caller reports to the breaker afterwards.
-  if ARGV[7] == '1' and record.sent_minute then
-    breaker_add('rate_limit:breaker:{' .. record.country .. '}',
-      'rate_limit:breaker_blocks:{' .. record.country .. '}', record.block,
-      record.sent_minute, record.half_open_probe, CONFIRMED, 1)
+  if ARGV[7] == '1' and record.sent then
+    local function key(name) return 'rate_limit:' .. name .. ':{' .. record.country .. '}' end
+    breaker_confirmed({ breaker = key('breaker'), sends = key('breaker_sends'),
+      confirmed = key('sms_confirmed'), trusted = key('breaker_trusted') }, record.sent)
   end
 end
 return confirmed()

@@ -11,11 +11,10 @@ use crate::cache::outcome::status;
 use crate::cache::round_trip::Cache;
 use crate::cache::script::{LuaScript, READ_HASH, Reply};
 use crate::cache::sms_breaker;
-use crate::cache::sms_budgets::counted_send;
 use crate::telemetry::ErrorChain;
 
 static CONFIRM: LazyLock<LuaScript> = LazyLock::new(|| {
-    let files = [READ_HASH, &history(), sms_breaker::COUNT, include_str!("confirm.lua")];
+    let files = [READ_HASH, &history(), &sms_breaker::count(), include_str!("confirm.lua")];
     LuaScript::new("confirm_verification", &files)
 });
 
@@ -90,12 +89,12 @@ impl Cache {
     /// Reports a right code to the breaker, if the breaker counted its send. The code is
     /// confirmed even if this fails.
     async fn report(&self, reply: &mut Reply, now: Timestamp) -> Result<(), CacheError> {
-        let (country, block): (String, String) = (reply.next("a country")?, reply.next("a block")?);
-        let counted = counted_send(reply)?;
-        if counted.minute.is_empty() {
+        let country: String = reply.next("a country")?;
+        let send: String = reply.next("how a send is found")?;
+        if send.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.report_confirmed(&country, &block, &counted, now).await {
+        if let Err(error) = self.report_confirmed(&country, &send, now).await {
             tracing::warn!(error = %ErrorChain(&error), "failed to report a right code");
         }
         Ok(())

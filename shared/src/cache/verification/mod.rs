@@ -20,6 +20,7 @@ mod start;
 mod tier;
 mod withdraw;
 
+pub use super::sms_budgets::SmsSource;
 pub use confirm::{CodeAttempt, ConfirmOutcome};
 pub use read::Verification;
 pub use record::Progress;

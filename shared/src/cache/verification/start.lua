@@ -1,21 +1,22 @@
--- Starts a verification, if its limits and the breaker of its country allow one more code, and
--- decides how long its codes are.
+-- Starts a verification, if its limits, the budgets and the breaker of its country allow one more
+-- code, and decides how long its codes are.
 -- A record with this id is from an earlier try of the same call.
 -- KEYS: verification:{slot}:{id}; the keys of code_history.lua; the limits; on a single node the
--- breaker's keys.
--- ARGV: now, how many limits, whether the breaker is asked, block, when the record ends, which
+-- keys of sms.lua.
+-- ARGV: now, how many limits, whether budgets and breaker are asked, when the record ends, which
 -- codes the client can enter (empty: the history does not decide, codes have 6 digits), the
--- number's field in the history, the digests of the codes of 6 and of 10 digits; the arguments
--- of each limit; name and value of each field of the record.
+-- number's field in the history, the digests of the codes of 6 and of 10 digits, how the breaker
+-- finds the send (in a cluster, which has asked it before); the arguments of sms.lua and of each
+-- limit; name and value of each field of the record.
 local length = redis.call('HGET', KEYS[1], 'code_length')
 if length then return { 'ok', 0, tonumber(length), 0 } end
-local limits, has_breaker = tonumber(ARGV[2]), ARGV[3] == '1'
-local breaker, blocks = KEYS[limits + 4], KEYS[limits + 5]
-if has_breaker then
-  local refusal = breaker_refusal(breaker, blocks, ARGV[4])
+local limits, sms = tonumber(ARGV[2]), nil
+if ARGV[3] == '1' then
+  local refusal
+  refusal, sms = sms_check(limits + 4, 10)
   if refusal then return refusal end
 end
-local input, field, history, wait, passes_marks = ARGV[6], ARGV[7], nil, 0, false
+local input, field, history, wait, passes_marks = ARGV[5], ARGV[6], nil, 0, false
 length = 6
 if input ~= '' then
   history = read_history(field)
@@ -26,14 +27,12 @@ if input ~= '' then
     return { 'phone_locked', tripped, wait, passes_marks and 1 or 0 }
   end
 end
-local taken = take_limits(4, limits, 10)
+local first_limit = 10 + SMS_ARGS
+local taken = take_limits(4, limits, first_limit)
 if taken[1] > 0 then return { 'limited', tripped, taken[1], taken[2] } end
 if history then write_history(field, history) end
 redis.call('HSET', KEYS[1], 'started_at', now, 'code_length', length,
-  'code_mac', length == 6 and ARGV[8] or ARGV[9], unpack(ARGV, 10 + 3 * limits))
-if has_breaker then
-  local minute, probe = breaker_record_send(breaker, blocks, ARGV[4])
-  redis.call('HSET', KEYS[1], 'sent_minute', minute, 'half_open_probe', probe)
-end
-redis.call('PEXPIRE', KEYS[1], tonumber(ARGV[5]) - now)
+  'code_mac', length == 6 and ARGV[7] or ARGV[8], 'sent', sms and sms_take(sms) or ARGV[9],
+  unpack(ARGV, first_limit + 3 * limits))
+redis.call('PEXPIRE', KEYS[1], tonumber(ARGV[4]) - now)
 return { 'ok', tripped, length, passes_marks and 1 or 0 }

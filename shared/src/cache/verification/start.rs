@@ -14,14 +14,13 @@ use super::tier::{RateLimitTier, SmsTarget};
 use crate::cache::error::CacheError;
 use crate::cache::outcome::{status, wait};
 use crate::cache::round_trip::Cache;
-use crate::cache::script::{LIMITS, LuaScript, READ_HASH, ScriptCall};
-use crate::cache::sms_breaker::{self, CountedSend};
-use crate::cache::sms_budgets::Budgets;
+use crate::cache::script::{LuaScript, ScriptCall};
+use crate::cache::sms_budgets::{self, Budgets, SmsSource, Taken, with_budgets};
+use crate::limits::check::LimitArgs;
 use crate::limits::policy::LimitsConfig;
 
 static START: LazyLock<LuaScript> = LazyLock::new(|| {
-    let breaker = sms_breaker::lua();
-    let files = [LIMITS, READ_HASH, &breaker, &history(), include_str!("start.lua")];
+    let files = [&sms_budgets::lua(), &history(), include_str!("start.lua")];
     LuaScript::new("start_verification", &files)
 });
 
@@ -30,9 +29,11 @@ static START: LazyLock<LuaScript> = LazyLock::new(|| {
 pub struct NewVerification {
     pub purpose: Purpose,
     pub slot: PhoneSlot,
-    /// The keyed digest of the phone number.
+    /// What the limits and the history of the number count: its keyed digest, for a known
+    /// device with the device's id.
     pub phone_key: String,
     pub target: SmsTarget,
+    pub source: SmsSource,
     pub sealed_phone: String,
     pub device: String,
     /// The digests of a code of each length, in the order of [`CodeLength::ALL`]: the script
@@ -54,6 +55,11 @@ pub struct StartOutcome {
 }
 
 impl NewVerification {
+    fn phone_limit_args(&self, limits: &LimitsConfig) -> Vec<LimitArgs> {
+        let prefix = &self.source.prefix;
+        self.target.tier.phone_limit_args(limits, self.slot, &self.phone_key, prefix)
+    }
+
     /// What the history of the number is asked: nothing for a test number, or if limits are
     /// off, unless the client can only enter six digits.
     fn history_input(&self, limits: &LimitsConfig) -> &'static str {
@@ -113,37 +119,36 @@ impl Cache {
             attempts_left: MAX_ATTEMPTS,
         };
         let ends = now + RECORD_TTL;
-        let phone = new.target.tier.phone_limit_args(limits, new.slot, &new.phone_key);
-        let budgets = new.target.budgets(limits);
+        let phone = new.phone_limit_args(limits);
+        let budgets = new.target.budgets(limits, &new.phone_key, &new.source);
         // In a cluster, the keys of the budgets are elsewhere: they are taken before.
-        let counted = if self.is_cluster() {
-            self.take_budgets(&budgets, now).await?
-        } else {
-            CountedSend::default()
+        let before = budgets.as_ref().filter(|_| self.is_cluster());
+        let taken = match before {
+            Some(budgets) => self.take_budgets(budgets, now).await?,
+            None => Taken::default(),
         };
-        let here = (!self.is_cluster()).then_some(&budgets);
-        let taken: Vec<_> =
-            phone.iter().chain(here.into_iter().flat_map(Budgets::limits)).collect();
+        let here = budgets.as_ref().filter(|_| !self.is_cluster());
         let call = START
             .call(now)
             .keys(key(id))
             .keys(history_keys(new.slot))
-            .keys(taken.iter().map(|limit| limit.key.as_str()))
-            .keys(here.into_iter().flat_map(Budgets::breaker_keys))
-            .arg(taken.len())
-            .arg(here.is_some_and(|budgets| budgets.has_breaker))
-            .arg(budgets.block)
+            .keys(phone.iter().map(|limit| limit.key.as_str()))
+            .keys(here.into_iter().flat_map(Budgets::keys))
+            .arg(phone.len())
+            .arg(here.is_some())
             .arg(ends.millis())
             .arg(new.history_input(limits))
             .arg(format!("{}:{}", new.target.tier.as_str(), new.phone_key))
             .arg(&new.code_macs)
-            .limits(taken.iter().copied());
-        let call = write_counted(new.write(call, &progress, ends), &counted);
-        let mut reply = self.run(call).await?;
-        let names: Vec<_> = taken.iter().map(|limit| limit.limit).collect();
+            .arg(&taken.send);
+        let call = with_budgets(call, here).limits(&phone);
+        let mut reply = self.run(new.write(call, &progress, ends)).await?;
+        let names: Vec<_> = phone.iter().map(|limit| limit.limit).collect();
         let status = status(&mut reply, &names, &self.metrics);
-        if here.is_none() && !matches!(&status, Ok(status) if status == "ok") {
-            self.give_back(&budgets, &counted, now).await;
+        if let Some(budgets) = before
+            && !matches!(&status, Ok(status) if status == "ok")
+        {
+            self.give_back(budgets, &taken.send, now).await;
         }
         let progress = match &*status? {
             "ok" => {
@@ -157,11 +162,4 @@ impl Cache {
         };
         Ok(StartOutcome { progress, passes_marks: reply.next("whether it passes the marks")? })
     }
-}
-
-fn write_counted<'s>(call: ScriptCall<'s>, counted: &CountedSend) -> ScriptCall<'s> {
-    if counted.minute.is_empty() {
-        return call;
-    }
-    call.arg("sent_minute").arg(&counted.minute).arg("half_open_probe").arg(&counted.probe)
 }

@@ -10,7 +10,7 @@ use crate::cache::error::CacheError;
 use crate::cache::outcome::status;
 use crate::cache::round_trip::Cache;
 use crate::cache::script::{LuaScript, READ_HASH};
-use crate::cache::sms_budgets::counted_send;
+use crate::cache::sms_budgets::SmsSource;
 use crate::limits::policy::LimitsConfig;
 
 static WITHDRAW: LazyLock<LuaScript> = LazyLock::new(|| {
@@ -26,7 +26,7 @@ impl Cache {
         &self,
         id: &VerificationId,
         code_mac: &str,
-        target: &SmsTarget,
+        (target, source): (&SmsTarget, &SmsSource),
         now: Timestamp,
         limits: &LimitsConfig,
     ) -> Result<(), CacheError> {
@@ -34,8 +34,10 @@ impl Cache {
         let call = WITHDRAW.call(now).keys([record]).keys(history_keys(slot)).arg(code_mac);
         let mut reply = self.run(call).await?;
         if status(&mut reply, &[], &self.metrics)? == "withdrawn" {
-            let counted = counted_send(&mut reply)?;
-            self.give_back(&target.budgets(limits), &counted, now).await;
+            let send: String = reply.next("how a send is found")?;
+            if let Some(budgets) = target.budgets(limits, "", source) {
+                self.give_back(&budgets, &send, now).await;
+            }
         }
         Ok(())
     }

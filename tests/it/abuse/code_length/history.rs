@@ -8,7 +8,7 @@ use domain::verification::{CodeHistory, CodeInput, CodeLength, Purpose, SixDigit
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use shared::cache::verification::{
-    CodeAttempt, ConfirmOutcome, NewVerification, RateLimitTier, SmsTarget,
+    CodeAttempt, ConfirmOutcome, NewVerification, RateLimitTier, SmsSource, SmsTarget,
 };
 use shared::clock::Rng;
 use std::time::Duration;
@@ -50,10 +50,17 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..80)
 }
 
+/// Each request comes from another network.
+fn source() -> SmsSource {
+    let prefix = uuid::Builder::from_random_bytes(Rng.bytes()).into_uuid().to_string();
+    SmsSource { prefix, lot: 0, draw: 0, has_solved_captcha: false }
+}
+
 struct Started {
     id: VerificationId,
     at: Timestamp,
     length: CodeLength,
+    verified: bool,
 }
 
 /// One number in Redis.
@@ -78,7 +85,9 @@ impl Number {
             block: "block".to_owned(),
         };
         let id = VerificationId::new(self.slot(), Rng.bytes());
+        let source = source();
         let new = NewVerification {
+            source,
             purpose: Purpose::Login,
             slot: self.slot(),
             phone_key: self.key.clone(),
@@ -97,7 +106,7 @@ impl Number {
         assert_eq!(outcome.progress.map(|progress| progress.code_length), expected.length);
         assert_eq!(outcome.passes_marks, expected.passes_marks);
         if let Ok(length) = expected.length {
-            self.started.push(Started { id, at: self.now, length });
+            self.started.push(Started { id, at: self.now, length, verified: false });
         }
         expected.length.is_ok()
     }
@@ -106,7 +115,8 @@ impl Number {
         if self.started.is_empty() {
             return;
         }
-        let started = &self.started[index.index(self.started.len())];
+        let index = index.index(self.started.len());
+        let started = &mut self.started[index];
         let code_mac = match (is_right, started.length) {
             (false, _) => "wrong",
             (true, CodeLength::Six) => "six",
@@ -121,9 +131,14 @@ impl Number {
         };
         let cache = &self.service.state.core.cache;
         match cache.confirm_verification(&started.id, &attempt, self.now).await.unwrap() {
-            ConfirmOutcome::Confirmed { .. } => self.history.record_right(self.now, started.at),
+            ConfirmOutcome::Confirmed { .. } if started.verified => {}
+            ConfirmOutcome::Confirmed { .. } => {
+                started.verified = true;
+                self.history.record_right(self.now, started.at);
+            }
             ConfirmOutcome::Incorrect { attempts_left } => {
-                self.history.record_wrong(self.now, started.at, attempts_left == 0);
+                let is_last = attempts_left == 0 && !started.verified;
+                self.history.record_wrong(self.now, started.at, is_last);
             }
             ConfirmOutcome::TooManyAttempts | ConfirmOutcome::Expired => {}
             ConfirmOutcome::Invalid => assert!(started.at + TTL <= self.now + TTL / 3 * 2),
@@ -138,13 +153,14 @@ impl Number {
                 if !self.start(*input).await {
                     return;
                 }
-                let Started { id, at, length } = self.started.pop().unwrap();
+                let Started { id, at, length, .. } = self.started.pop().unwrap();
                 let mac = if length == CodeLength::Six { "six" } else { "ten" };
                 let (country, block) = (self.key.clone(), "block".to_owned());
                 let target = SmsTarget { tier: RateLimitTier::Default, country, block };
                 let limits = &self.service.state.core.config.limits;
                 let cache = &self.service.state.core.cache;
-                cache.withdraw_code(&id, mac, &target, self.now, limits).await.unwrap();
+                let from = (&target, &source());
+                cache.withdraw_code(&id, mac, from, self.now, limits).await.unwrap();
                 if length == CodeLength::Six {
                     self.history.record_unsent(self.now, at);
                 }

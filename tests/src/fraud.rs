@@ -60,8 +60,10 @@ pub struct Findings {
     /// The most that was sent within an hour, to all and to one country.
     pub max_hour: u64,
     pub max_country_hour: u64,
-    /// The least that attackers had sent to a country in an hour in which not one of three or
-    /// more honest requests there was served. None if there was no such hour.
+    /// Hours of a country in which not one of three or more honest requests was served.
+    pub silent_hours: usize,
+    /// The least that attackers had sent in such an hour, to all countries: the country is silent
+    /// only if what all countries have in common is used up.
     pub cheapest_silence: Option<u64>,
     /// The largest key of breaker and budgets, in fields.
     pub largest_key: u64,
@@ -398,8 +400,13 @@ pub async fn simulate(service: Service, attack_requests: u64) -> Findings {
     world.findings.honest_attacked = world.honest_in(begin..end, is_attacked);
     let after = end + 1..end + i64::from(RECOVERY_HOURS);
     world.findings.honest_recovered = world.honest_in(after, is_attacked);
-    let silent =
-        world.hours.values().filter(|hour| hour.honest.asked >= 3 && hour.honest.sent == 0);
-    world.findings.cheapest_silence = silent.map(|hour| hour.attack.sent).min();
+    let silent = |hour: &CountryHour| hour.honest.asked >= 3 && hour.honest.sent == 0;
+    world.findings.silent_hours = world.hours.values().filter(|hour| silent(hour)).count();
+    let silent = world.hours.iter().filter(|(_, of_hour)| silent(of_hour));
+    let spent = silent.map(|((_, hour), _)| {
+        let same = world.hours.iter().filter(|((_, other), _)| other == hour);
+        same.map(|(_, of_hour)| of_hour.attack.sent).sum::<u64>()
+    });
+    world.findings.cheapest_silence = spent.min();
     world.findings
 }

@@ -139,7 +139,8 @@ async fn confirmed_codes_do_not_use_up_a_share() {
 
 #[tokio::test]
 async fn the_budget_of_all_holds_over_countries() {
-    let service = Service::with(&[("SMS_BUDGET_GLOBAL", "3"), ("SMS_BUDGET_PER_COUNTRY", "3")]).await;
+    let service =
+        Service::with(&[("SMS_BUDGET_GLOBAL", "3"), ("SMS_BUDGET_PER_COUNTRY", "3")]).await;
     for n in 0..2 {
         let _ = request(&service, n, &french(n, 0)).await.expect(200);
     }

@@ -20,7 +20,10 @@ fn print(findings: &Findings) {
         "fraud: most in an hour: {}, to one country {}",
         findings.max_hour, findings.max_country_hour
     );
-    println!("fraud: cheapest silent hour of a country: {:?}", findings.cheapest_silence);
+    println!(
+        "fraud: silent hours of countries: {}, the attackers then sent at least {:?}",
+        findings.silent_hours, findings.cheapest_silence
+    );
     println!("fraud: largest key: {} fields", findings.largest_key);
 }
 

@@ -112,7 +112,7 @@ pub async fn limits(service: &Service) {
     for n in 51..71 {
         ask(&from(n), "register", BRITISH[3]).await.refused(429, "sms_paused");
     }
-    service.advance(Duration::from_hours(1));
+    service.advance(Duration::from_hours(2));
     for n in 71..76 {
         let _ = ask(&from(n), "register", BOB).await.expect(200);
     }

@@ -36,6 +36,9 @@ impl BreakerMarks {
     pub const TICKET_STEP: Duration = Duration::from_secs(15);
     /// For how long a network that confirmed a code passes pauses of the country.
     pub const TRUST_TTL: Duration = Duration::from_hours(30 * 24);
+    /// A network is trusted no more if it had at least this many matured sends, with too few
+    /// confirmations, when its country was paused.
+    pub const MIN_DISTRUST_SENDS: u32 = 2;
     /// Networks whose confirmations are remembered, the newest.
     pub const MAX_TRUSTED: usize = 2000;
     /// Sends whose networks and blocks are remembered.
@@ -274,7 +277,8 @@ impl SmsBreaker {
         if self.is_tripped(now) {
             // What has confirmed before and does not now is trusted no more.
             for (prefix, counts) in self.matured_by(now, |send| &send.prefix) {
-                if counts.is_below_ratio() {
+                let is_enough = counts.sent >= BreakerMarks::MIN_DISTRUST_SENDS;
+                if is_enough && counts.is_below_ratio() {
                     self.trusted.remove(&prefix);
                 }
             }

@@ -125,7 +125,7 @@ local function breaker_trip(country, draw)
   if breaker_is_tripped(country) then
     -- What has confirmed before and does not now is trusted no more.
     for prefix, count in pairs(matured_by(sends, 'prefix')) do
-      if is_below_ratio(count.sent, count.confirmed) then
+      if count.sent >= MIN_DISTRUST_SENDS and is_below_ratio(count.sent, count.confirmed) then
         redis.call('ZREM', country.trusted, prefix)
       end
     end
@@ -145,6 +145,12 @@ local function ticket_delay(ticket)
   return digits * TICKET_STEP
 end
 
+-- Whether a prefix confirmed a code of late.
+local function is_trusted(country, prefix)
+  local at = redis.call('ZSCORE', country.trusted, prefix)
+  return at and tonumber(at) + TRUST_TTL > now
+end
+
 -- Until when the country is closed for this request (nil: it is open), and whether the request
 -- is a probe.
 local function breaker_gate(country, request)
@@ -152,9 +158,8 @@ local function breaker_gate(country, request)
     'last_probe' })
   local paused_until = tonumber(pause['until'])
   if not paused_until then return nil, false end
-  local trusted = redis.call('ZSCORE', country.trusted, request.prefix)
   local function closed(at)
-    if trusted and tonumber(trusted) + TRUST_TTL > now then return nil, false end
+    if is_trusted(country, request.prefix) then return nil, false end
     return at, false
   end
   if paused_until > now then return closed(paused_until) end

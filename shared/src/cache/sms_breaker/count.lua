@@ -1,12 +1,13 @@
 -- What happened to a send that the breaker counted, whose keys and fields breaker.lua
--- describes. `sent` is what breaker_sent returned: number, minute, and the round of probes.
+-- describes. `sent` is what country_take returned: number, minute, the round of probes, and
+-- whether its network was trusted.
 
 local SENT, CONFIRMED = 's:', 'c:'
 local HOUR = 3600 * 1000
 -- One field for each hour of a week, and some more.
 local CONFIRMED_HOURS = 192
 
-local function read_sent(sent) return string.match(sent, '^(%d+) (%d+) (%d*)$') end
+local function read_sent(sent) return string.match(sent, '^(%d+) (%d+) (%d*) (%d)$') end
 
 local function read_send(sends, number)
   local text = redis.call('HGET', sends, number)
@@ -25,14 +26,23 @@ local function breaker_add(breaker, field, by)
   if redis.call('HEXISTS', breaker, field) == 1 then redis.call('HINCRBY', breaker, field, by) end
 end
 
+-- A send of a trusted prefix waits for its confirmation no more. Its minute is a bucket of
+-- sms.lua.
+local function end_pending(country, minute, trusted)
+  if trusted == '1' and tonumber(redis.call('HGET', country.pending, minute) or 0) > 0 then
+    redis.call('HINCRBY', country.pending, minute, -1)
+  end
+end
+
 -- Counts a right code. Of a send that is forgotten it counts nothing, and of each once.
 local function breaker_confirmed(country, sent)
-  local number, minute, round = read_sent(sent)
+  local number, minute, round, trusted = read_sent(sent)
   if not number then return end
   local _, prefix, block, confirmed = read_send(country.sends, number)
   if confirmed ~= '0' then return end
   redis.call('HSET', country.sends, number,
     string.format('%s %s %s 1', minute, prefix, block))
+  end_pending(country, minute, trusted)
   if redis.call('HEXISTS', country.breaker, SENT .. minute) == 1 then
     redis.call('HINCRBY', country.breaker, CONFIRMED .. minute, 1)
   end
@@ -56,11 +66,12 @@ end
 
 -- Takes back a send whose code was never sent.
 local function breaker_unsent(country, sent)
-  local number, minute, round = read_sent(sent)
+  local number, minute, round, trusted = read_sent(sent)
   if not number then return end
   local _, prefix, _, confirmed = read_send(country.sends, number)
   if not prefix then return end
   redis.call('HDEL', country.sends, number)
+  end_pending(country, minute, trusted)
   breaker_add(country.breaker, SENT .. minute, -1)
   if confirmed == '1' then breaker_add(country.breaker, CONFIRMED .. minute, -1) end
   if is_round(country.breaker, round) then

@@ -34,7 +34,8 @@ pub(super) fn count() -> String {
 pub(super) fn lua() -> String {
     format!(
         "{}local MATURE_AFTER, PAUSE, ROUND, TICKET_STEP = {}, {}, {}, {}\n\
-         local MIN_SENDS, MIN_SOURCE_SENDS, MIN_CONFIRMED_RATIO = {}, {}, {}\n\
+         local MIN_SENDS, MIN_SOURCE_SENDS, MIN_DISTRUST_SENDS = {}, {}, {}\n\
+         local MIN_CONFIRMED_RATIO = {}\n\
          local PROBES, TICKETS, MAX_SENDS = {}, {}, {}\n{}",
         count(),
         millis_of(BreakerMarks::MATURE_AFTER),
@@ -43,6 +44,7 @@ pub(super) fn lua() -> String {
         millis_of(BreakerMarks::TICKET_STEP),
         BreakerMarks::MIN_SENDS,
         BreakerMarks::MIN_SOURCE_SENDS,
+        BreakerMarks::MIN_DISTRUST_SENDS,
         BreakerMarks::MIN_CONFIRMED_RATIO,
         BreakerMarks::PROBES,
         BreakerMarks::TICKETS,
@@ -51,12 +53,19 @@ pub(super) fn lua() -> String {
     )
 }
 
-/// The keys of a country: its counts, its sends, its pauses, what it confirmed by the hour, and
-/// the networks that confirmed codes.
-pub(super) fn keys(country: &str) -> [String; 5] {
+/// The keys of a country: its counts, its sends, its pauses, what it confirmed by the hour, the
+/// networks that confirmed codes, and their codes that are not confirmed.
+pub(super) fn keys(country: &str) -> [String; 6] {
     let tag = hash_tag(country);
-    ["breaker", "breaker_sends", "breaker_pauses", "sms_confirmed", "breaker_trusted"]
-        .map(|name| format!("rate_limit:{name}:{tag}"))
+    let names = [
+        "breaker",
+        "breaker_sends",
+        "breaker_pauses",
+        "sms_confirmed",
+        "breaker_trusted",
+        "sms_trusted_pending",
+    ];
+    names.map(|name| format!("rate_limit:{name}:{tag}"))
 }
 
 impl Cache {

@@ -7,7 +7,7 @@ if ARGV[3] ~= '' then
   local country = country_keys(1)
   window_give_back(country.budget, tonumber(ARGV[3]))
   breaker_unsent(country, ARGV[2])
-  at = 8
+  at = 9
 end
 if ARGV[4] ~= '' then window_give_back(KEYS[at], tonumber(ARGV[4])) end
 return { 'ok', 0 }

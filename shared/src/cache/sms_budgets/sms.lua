@@ -46,8 +46,8 @@ end
 -- The keys of a country, which begin at KEYS[at].
 local function country_keys(at)
   return { breaker = KEYS[at], sends = KEYS[at + 1], pauses = KEYS[at + 2],
-    confirmed = KEYS[at + 3], trusted = KEYS[at + 4], budget = KEYS[at + 5],
-    allowance = KEYS[at + 6] }
+    confirmed = KEYS[at + 3], trusted = KEYS[at + 4], pending = KEYS[at + 5],
+    budget = KEYS[at + 6], allowance = KEYS[at + 7] }
 end
 
 -- The arguments of a country, which begin at ARGV[at].
@@ -59,7 +59,8 @@ local function country_request(at)
 end
 
 -- What the country confirmed in this hour a week ago, at least MIN_SHARE: so many codes that are
--- not confirmed may it have within its own share of the budget of all.
+-- not confirmed may it have within its own share of the budget of all. Networks that confirmed
+-- codes of late have as much again, so that others do not use up their share.
 local function country_share(country)
   local hour = math.floor(now / HOUR) - 7 * 24
   local stored = redis.call('HGET', country.confirmed, hour % CONFIRMED_HOURS)
@@ -73,8 +74,11 @@ local function country_check(country, request)
   if admission == 'paused' then return { 'sms_paused', tripped, wait } end
   local total, full_wait = window_state(country.budget, request.period, request.max)
   if full_wait > 0 then return { 'sms_paused', tripped, full_wait } end
-  local taken = { admission = admission, 
-    is_within_share = total - window_confirmed < country_share(country) }
+  local trusted = is_trusted(country, request.prefix)
+  local pending = total - window_confirmed
+  if trusted then pending = window_state(country.pending, WINDOW, math.huge) end
+  local taken = { admission = admission, trusted = trusted,
+    is_within_share = pending < country_share(country) }
   if admission == 'passed' and request.pass == 'known_device' then
     local full_at = tonumber(redis.call('GET', country.allowance) or 0)
     taken.allowance = math.max(full_at, now) + request.interval
@@ -88,7 +92,8 @@ end
 local function country_take(country, request, taken)
   window_add(country.budget, request.period)
   if taken.allowance then set_full_at(country.allowance, taken.allowance) end
-  return breaker_sent(country, request, taken.admission)
+  if taken.trusted then window_add(country.pending, WINDOW) end
+  return breaker_sent(country, request, taken.admission) .. (taken.trusted and ' 1' or ' 0')
 end
 
 -- On a single node: both budgets and the breaker, whose keys begin at KEYS[key] and whose
@@ -97,7 +102,7 @@ local function sms_check(key, arg)
   local country, request = country_keys(key), country_request(arg)
   local refusal, taken = country_check(country, request)
   if refusal then return refusal end
-  local all, period = KEYS[key + 7], tonumber(ARGV[arg + 9])
+  local all, period = KEYS[key + 8], tonumber(ARGV[arg + 9])
   local max = tonumber(ARGV[arg + (taken.is_within_share and 10 or 11)])
   local _, wait = window_state(all, period, max)
   if wait > 0 then return { 'sms_paused', tripped, wait } end

@@ -55,7 +55,8 @@ else
   if ARGV[7] == '1' and record.sent then
     local function key(name) return 'rate_limit:' .. name .. ':{' .. record.country .. '}' end
     breaker_confirmed({ breaker = key('breaker'), sends = key('breaker_sends'),
-      confirmed = key('sms_confirmed'), trusted = key('breaker_trusted') }, record.sent)
+      confirmed = key('sms_confirmed'), trusted = key('breaker_trusted'),
+      pending = key('sms_trusted_pending') }, record.sent)
   end
 end
 return confirmed()

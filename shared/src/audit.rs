@@ -22,6 +22,8 @@ pub enum SecurityEvent {
     SessionEnded,
     AllSessionsEnded,
     RefreshTokenReused,
+    /// A number got more verifications or wrong codes than codes of six digits bear.
+    CodesLengthened,
     PhoneLocked,
     IdentityKeyChanged,
     KeysDeleted,
@@ -38,6 +40,7 @@ impl SecurityEvent {
             Self::SessionEnded => "session_ended",
             Self::AllSessionsEnded => "all_sessions_ended",
             Self::RefreshTokenReused => "refresh_token_reused",
+            Self::CodesLengthened => "codes_lengthened",
             Self::PhoneLocked => "phone_locked",
             Self::IdentityKeyChanged => "identity_key_changed",
             Self::KeysDeleted => "keys_deleted",

@@ -70,4 +70,9 @@ impl Rng {
     pub fn next_u32(self) -> u32 {
         u32::from_ne_bytes(self.bytes())
     }
+
+    #[must_use]
+    pub fn next_u64(self) -> u64 {
+        u64::from_ne_bytes(self.bytes())
+    }
 }

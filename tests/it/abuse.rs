@@ -1,11 +1,12 @@
-//! What keeps strangers from guessing and from sending at our cost: the lock of a number,
+//! What keeps strangers from guessing and from sending at our cost: the length of codes,
 //! the budgets, the breaker, test numbers and the challenge hook.
 
 mod breaker;
 mod budgets;
+mod code_length;
 mod hooks;
-mod lock;
 mod order;
+mod simulation;
 
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,9 +17,11 @@ fn french(block: u32, number: u32) -> String {
     format!("+336{:04}{:04}", 1000 + block, number)
 }
 
-/// An address of its own for each caller, so that the limits of addresses stay out of it.
+/// An address of its own for each caller, in a network of its own, so that the limits of
+/// addresses stay out of it.
 fn elsewhere(n: u32) -> IpAddr {
-    IpAddr::V4(Ipv4Addr::from(0xC612_0000 + n)) // 198.18.0.0/15, for benchmarks
+    assert!(n < 0x1_0000);
+    IpAddr::V4(Ipv4Addr::from(0x0A00_0007 + (n << 8))) // 10.0.0.0/8
 }
 
 /// Asks for a code from the `n`th address.

@@ -59,18 +59,20 @@ pub fn id_of(reply: &Reply) -> String {
 
 /// Codes that are not this one, all different.
 pub fn wrong_codes(right: &str) -> impl Iterator<Item = String> {
-    let right: u32 = right.parse().expect("digits");
-    (1..1_000_000).map(move |n| format!("{:06}", (right + n) % 1_000_000))
+    let length = right.len();
+    let range = 10_u64.pow(u32::try_from(length).expect("a length"));
+    let right: u64 = right.parse().expect("digits");
+    (1..1_000_000).map(move |n| format!("{:0length$}", (right + n) % range))
 }
 
 pub fn wrong_code(right: &str) -> String {
     wrong_codes(right).next().expect("a wrong code")
 }
 
-/// The n-th of many addresses.
+/// The n-th of many addresses, each in a network of its own.
 pub fn address(n: u16) -> IpAddr {
     let [high, low] = n.to_be_bytes();
-    IpAddr::V4(Ipv4Addr::new(198, 18, high, low))
+    IpAddr::V4(Ipv4Addr::new(10, high, low, 7))
 }
 
 /// The n-th of many numbers.

@@ -2,21 +2,23 @@
 
 use crate::state::VerifyState;
 use domain::device::Fingerprint;
-use domain::ids::{CallId, UserId, VerificationId};
+use domain::ids::{CallId, DeviceId, VerificationId};
 use domain::phone::PhoneNumber;
 use domain::time::Timestamp;
-use domain::verification::{Code, Purpose};
+use domain::verification::{Code, CodeInput, CodeLength, Purpose};
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::cache::verification::{
     CodeAttempt, CodeResend, ConfirmOutcome, NewVerification, Progress, RateLimitTier,
-    ResendOutcome, SmsTarget,
+    ResendOutcome, SmsSource, SmsTarget, StartOutcome,
 };
+use shared::clock::Rng;
 use shared::http::context::RequestContext;
 use shared::http::problem::{self, Problem};
 use shared::sender::{Delivery, Message, text};
 use shared::store::accounts::Account;
 use shared::telemetry::ErrorChain;
+use std::time::Duration;
 
 use crate::wire::{Confirmation, Resend, Start, Started, VerificationState, WirePurpose};
 
@@ -29,45 +31,69 @@ pub async fn start(
     start: Start,
 ) -> Result<Started, Problem> {
     // The address was counted before. A captcha that is not solved costs no look-up.
-    state.sms.captcha.approve(start.challenge.as_ref(), &context.address()).await?;
-    let account = state.core.store.find_account(&start.phone).await?;
+    let has_solved_captcha =
+        state.sms.captcha.approve(start.challenge.as_ref(), &context.address()).await?;
+    let shown = start
+        .previous_token
+        .as_ref()
+        .and_then(|token| state.verifier.previous_session(token.expose_secret(), context.now()));
+    let account =
+        state.core.store.find_account(&start.phone, shown.map(|shown| shown.session)).await?;
     if let Some(problem) = legacy_answer(state, purpose, account.as_ref()) {
         return Err(problem);
     }
-    let owner = start
-        .previous_token
-        .and_then(|token| state.verifier.previous_account(token.expose_secret(), context.now()));
     let test_code = state.sms.test_numbers.get(&start.phone);
-    let tier =
-        if test_code.is_some() { RateLimitTier::Test } else { tier(account.as_ref(), owner) };
+    let known_device = account.as_ref().and_then(|account| account.known_device);
+    let tier = match (test_code, known_device) {
+        (Some(_), _) => RateLimitTier::Test,
+        (None, Some(_)) => RateLimitTier::KnownDevice,
+        (None, None) => RateLimitTier::Default,
+    };
 
     let pepper = state.pepper.current();
     let slot = pepper.digests.phone_slot(&start.phone);
     let id = VerificationId::new(slot, state.core.rng.bytes());
-    let code = test_code.cloned().unwrap_or_else(|| Code::draw(|| state.core.rng.next_u32()));
+    let codes = match test_code {
+        Some(code) => Codes([code.clone(), code.clone()]),
+        None => Codes::draw(state.core.rng),
+    };
     let new = NewVerification {
         purpose,
         slot,
-        phone_key: pepper.digests.phone(&start.phone),
+        phone_key: phone_key(&pepper.digests.phone(&start.phone), tier, known_device),
         target: SmsTarget {
             tier,
-            country: start.phone.budget_country().to_owned(),
+            country: start.phone.region(),
             block: pepper.digests.block(&start.phone),
         },
+        source: source(state, context, has_solved_captcha),
         sealed_phone: pepper.cipher.encrypt(start.phone.as_e164(), &id, state.core.rng)?,
         device: pepper.digests.device(&id, start.device.as_ref().map(Fingerprint::as_str)),
-        code_mac: pepper.digests.code(&id, purpose, &code),
+        code_macs: codes.0.each_ref().map(|code| pepper.digests.code(&id, purpose, code)),
+        code_input: code_input(state, start.max_code_length),
         known: account.is_some(),
         requires_second_factor: account.is_some_and(|account| account.two_factor_enabled),
     };
     let limits = &state.core.config.limits;
-    let progress = state.core.cache.start_verification(&id, &new, context.now(), limits).await?;
+    let StartOutcome { progress, passes_marks } =
+        state.core.cache.start_verification(&id, &new, context.now(), limits).await?;
+    if passes_marks {
+        record_marks(state, context, &start.phone, progress.is_err()).await;
+    }
+    let progress = progress.map_err(|wait| Problem::retry(problem::Code::PhoneLocked, wait))?;
+    let code = codes.of(progress.code_length);
 
     if tier != RateLimitTier::Test {
-        let outgoing = Outgoing { to: start.phone, purpose, known: new.known, target: &new.target };
-        send(state, context, &id, outgoing, &code).await?;
+        let outgoing = Outgoing {
+            to: start.phone,
+            purpose,
+            known: new.known,
+            target: &new.target,
+            source: &new.source,
+        };
+        send(state, context, &id, outgoing, code).await?;
     }
-    Ok(started(state, context.now(), &id, progress, &code))
+    Ok(started(state, context.now(), &id, progress, code))
 }
 
 /// Sends another code for a running verification.
@@ -77,37 +103,40 @@ pub async fn resend(
     id: VerificationId,
     resend: Resend,
 ) -> Result<Started, Problem> {
-    let code = Code::draw(|| state.core.rng.next_u32());
+    let codes = Codes::draw(state.core.rng);
     let pepper = state.pepper.current();
-    let mac = |purpose| pepper.digests.code(&id, purpose, &code);
+    let macs = |code: &Code| {
+        [Purpose::Register, Purpose::Login].map(|purpose| pepper.digests.code(&id, purpose, code))
+    };
     let device = pepper.digests.device(&id, resend.device.as_ref().map(Fingerprint::as_str));
     let resend = CodeResend {
         call: CallId::new(state.core.rng.bytes()),
         device: &device,
-        code_macs: [mac(Purpose::Register), mac(Purpose::Login)],
+        source: source(state, context, false),
+        code_macs: codes.0.each_ref().map(macs),
     };
     let limits = &state.core.config.limits;
     let outcome = state.core.cache.resend_verification(&id, &resend, context.now(), limits).await?;
     let resent = match outcome {
         ResendOutcome::Resent(resent) => resent,
         ResendOutcome::Invalid => return Err(Problem::new(problem::Code::VerificationInvalid)),
-        ResendOutcome::TooManyAttempts { wait } => {
-            return Err(Problem::retry(problem::Code::TooManyAttempts, wait));
-        }
+        ResendOutcome::TooManyAttempts => return Err(too_many_attempts()),
         ResendOutcome::TooEarly { wait } => {
             return Err(Problem::retry(problem::Code::ResendTooEarly, wait));
         }
     };
     let phone = PhoneNumber::from_stored(pepper.cipher.decrypt(&resent.sealed_phone, &id)?)
         .map_err(|_| Problem::new(problem::Code::VerificationInvalid))?;
+    let code = codes.of(resent.progress.code_length);
     if resent.target.tier == RateLimitTier::Test {
-        let code = state.sms.test_numbers.get(&phone).cloned().unwrap_or(code);
-        return Ok(started(state, context.now(), &id, resent.progress, &code));
+        let code = state.sms.test_numbers.get(&phone).unwrap_or(code);
+        return Ok(started(state, context.now(), &id, resent.progress, code));
     }
     let (purpose, known) = (resent.purpose, resent.known);
-    let outgoing = Outgoing { to: phone, purpose, known, target: &resent.target };
-    send(state, context, &id, outgoing, &code).await?;
-    Ok(started(state, context.now(), &id, resent.progress, &code))
+    let outgoing =
+        Outgoing { to: phone, purpose, known, target: &resent.target, source: &resend.source };
+    send(state, context, &id, outgoing, code).await?;
+    Ok(started(state, context.now(), &id, resent.progress, code))
 }
 
 /// Tells where a verification stands.
@@ -126,6 +155,7 @@ pub async fn fetch(
             Purpose::Login => WirePurpose::Login,
         },
         verified: found.verified,
+        code_length: found.progress.code_length.digits(),
         expires_in: expires_at.seconds_left(now),
         resend_in: found.progress.resend_at.seconds_left(now),
         attempts_left: found.progress.attempts_left,
@@ -144,41 +174,68 @@ pub async fn confirm(
     let device = pepper.digests.device(&id, device.as_ref().map(Fingerprint::as_str));
     let code_mac = pepper.digests.code(&id, purpose, &code);
     let call = CallId::new(state.core.rng.bytes());
-    let attempt = CodeAttempt { call, purpose, device: &device, code_mac: &code_mac };
+    let (device, code_mac, code_length) = (&*device, &*code_mac, code.length());
+    let attempt = CodeAttempt { call, purpose, device, code_mac, code_length };
     match state.core.cache.confirm_verification(&id, &attempt, context.now()).await? {
         ConfirmOutcome::Confirmed { requires_2fa } => Ok(requires_2fa),
-        ConfirmOutcome::Incorrect { attempts_left, locked, phone } => {
-            if locked {
-                record_lock(state, context, &id, &phone).await;
-            }
-            Err(Problem::incorrect(attempts_left))
-        }
-        ConfirmOutcome::PhoneLocked { wait } => {
-            Err(Problem::retry(problem::Code::PhoneLocked, wait))
-        }
+        ConfirmOutcome::Incorrect { attempts_left } => Err(Problem::incorrect(attempts_left)),
+        ConfirmOutcome::OtherLength => Err(Problem::new(problem::Code::CodeLengthOther)),
         ConfirmOutcome::Expired => Err(Problem::new(problem::Code::CodeExpired)),
         ConfirmOutcome::Invalid => Err(Problem::new(problem::Code::VerificationInvalid)),
-        ConfirmOutcome::TooManyAttempts { wait } => {
-            Err(Problem::retry(problem::Code::TooManyAttempts, wait))
+        ConfirmOutcome::TooManyAttempts => Err(too_many_attempts()),
+    }
+}
+
+/// Nothing more is compared; a new verification works at once.
+fn too_many_attempts() -> Problem {
+    Problem::retry(problem::Code::TooManyAttempts, Duration::ZERO)
+}
+
+/// A code of each length, in the order of [`CodeLength::ALL`]: only the store knows which one
+/// the verification has.
+struct Codes([Code; 2]);
+
+impl Codes {
+    fn draw(rng: Rng) -> Self {
+        Self(CodeLength::ALL.map(|length| Code::draw(length, || rng.next_u64())))
+    }
+
+    fn of(&self, length: CodeLength) -> &Code {
+        let [six, ten] = &self.0;
+        match length {
+            CodeLength::Six => six,
+            CodeLength::Ten => ten,
         }
     }
 }
 
-/// The number takes no more codes for now: its owner will want to know.
-async fn record_lock(
+/// Which codes the client can enter. Shipped clients take six digits and do not say so.
+fn code_input(state: &VerifyState, max: Option<CodeLength>) -> CodeInput {
+    match max {
+        Some(CodeLength::Ten) => CodeInput::Any,
+        _ if state.core.config.http.legacy_clients => CodeInput::Legacy,
+        Some(CodeLength::Six) => CodeInput::SixDigits,
+        None => CodeInput::Any,
+    }
+}
+
+/// More codes were requested or wrong ones entered than codes of six digits bear. The owner
+/// will want to know. The work is the same for a number without an account.
+async fn record_marks(
     state: &VerifyState,
     context: &RequestContext,
-    id: &VerificationId,
-    sealed_phone: &str,
+    phone: &PhoneNumber,
+    is_locked: bool,
 ) {
-    state.core.metrics.count("auth_phone_locks_total");
-    let pepper = state.pepper.current();
-    let phone = pepper.cipher.decrypt(sealed_phone, id).ok();
-    let Some(phone) = phone.and_then(|phone| PhoneNumber::from_stored(phone).ok()) else { return };
-    let (event, address) = (SecurityEvent::PhoneLocked, context.address());
-    let audit = AuditEntry::new(event, None, &address, context.now(), state.core.rng);
-    if let Err(error) = state.core.store.record_event(&phone, context.now(), &audit).await {
-        tracing::error!(error = %ErrorChain(&error), "failed to record a locked number");
+    let (event, counter) = if is_locked {
+        (SecurityEvent::PhoneLocked, "auth_phone_locks_total")
+    } else {
+        (SecurityEvent::CodesLengthened, "auth_codes_lengthened_total")
+    };
+    state.core.metrics.count(counter);
+    let audit = AuditEntry::new(event, None, &context.address(), context.now(), state.core.rng);
+    if let Err(error) = state.core.store.record_event(phone, context.now(), &audit).await {
+        tracing::error!(error = %ErrorChain(&error), "failed to record longer codes");
     }
 }
 
@@ -195,11 +252,19 @@ fn legacy_answer(
     }
 }
 
-fn tier(account: Option<&Account>, shown: Option<UserId>) -> RateLimitTier {
-    match (account, shown) {
-        (Some(account), Some(shown)) if account.id == shown => RateLimitTier::KnownDevice,
-        _ => RateLimitTier::Default,
+/// What limits and history of a number count: for known devices each on its own, so that an
+/// earlier device that was lost does not stop the others.
+fn phone_key(digest: &str, tier: RateLimitTier, known_device: Option<DeviceId>) -> String {
+    match (tier, known_device) {
+        (RateLimitTier::KnownDevice, Some(device)) => format!("{digest}.{device}"),
+        _ => digest.to_owned(),
     }
+}
+
+fn source(state: &VerifyState, context: &RequestContext, has_solved_captcha: bool) -> SmsSource {
+    let prefix = context.prefix();
+    let lot = state.pepper.current().digests.lot(&prefix);
+    SmsSource { prefix, lot, draw: state.core.rng.next_u32(), has_solved_captcha }
 }
 
 /// A code on its way.
@@ -208,6 +273,7 @@ struct Outgoing<'a> {
     purpose: Purpose,
     known: bool,
     target: &'a SmsTarget,
+    source: &'a SmsSource,
 }
 
 /// Sends the code. If it cannot be sent, it is withdrawn.
@@ -218,7 +284,7 @@ async fn send(
     outgoing: Outgoing<'_>,
     code: &Code,
 ) -> Result<(), Problem> {
-    let Outgoing { to, purpose, known, target } = outgoing;
+    let Outgoing { to, purpose, known, target, source } = outgoing;
     let body = text::body(&state.sms.message, context.language(), code, purpose, known);
     let message = Message {
         id: uuid::Builder::from_random_bytes(state.core.rng.bytes()).into_uuid(),
@@ -242,7 +308,7 @@ async fn send(
     let withdrawn = state
         .core
         .cache
-        .withdraw_code(id, &code_mac, target, context.now(), &state.core.config.limits)
+        .withdraw_code(id, &code_mac, (target, source), context.now(), &state.core.config.limits)
         .await;
     if let Err(error) = withdrawn {
         // It was not received, and expires by itself.
@@ -260,6 +326,7 @@ fn started(
 ) -> Started {
     Started {
         verification_id: *id.as_uuid(),
+        code_length: progress.code_length.digits(),
         expires_in: progress.code_expires_at.seconds_left(now),
         resend_in: progress.resend_at.seconds_left(now),
         attempts_left: progress.attempts_left,

@@ -23,13 +23,13 @@ use crate::wire::{
 
 // `AccountExists` and `AccountUnknown` are answered only with `LEGACY_CLIENTS`.
 problems!(StartRegistrationProblems: BODY, ANY,
-    [AccountExists, ChallengeRefused, SmsPaused, SmsFailed]);
+    [AccountExists, ChallengeRefused, PhoneLocked, SmsPaused, SmsFailed]);
 problems!(StartLoginProblems: BODY, ANY,
-    [AccountUnknown, ChallengeRefused, SmsPaused, SmsFailed]);
+    [AccountUnknown, ChallengeRefused, PhoneLocked, SmsPaused, SmsFailed]);
 problems!(ResendProblems: BODY, ANY,
     [IdMalformed, VerificationInvalid, TooManyAttempts, ResendTooEarly, SmsPaused, SmsFailed]);
 problems!(ConfirmProblems: BODY, ANY,
-    [CodeIncorrect, CodeExpired, VerificationInvalid, TooManyAttempts, PhoneLocked]);
+    [CodeIncorrect, CodeExpired, CodeLengthOther, VerificationInvalid, TooManyAttempts]);
 problems!(FetchProblems: ANY, [IdMalformed, VerificationNotFound]);
 
 endpoints!(
@@ -48,8 +48,12 @@ pub fn router() -> axum::Router<VerifyState> {
 
 /// Start to verify a number for a new account.
 ///
-/// Sends a code of 6 digits by SMS. Known and unknown numbers get the same answer. Limits: 5
-/// codes a minute and 20 an hour for a number, 10 a minute for an address.
+/// Sends a code by SMS. Known and unknown numbers get the same answer. Limits: 5 codes a minute
+/// and 20 an hour for a number, 10 a minute for an address.
+///
+/// `codeLength` says how many digits the codes of this verification have: 6, or 10 after many
+/// requests or wrong codes for the number. So guessing never locks a number. A client whose
+/// input takes fewer than 10 digits says so by `maxCodeLength`.
 #[utoipa::path(post, path = "/auth/v1/verify/register/request", tag = "verify",
     request_body = StartRequest,
     responses((status = 200, body = Started), StartRegistrationProblems))]
@@ -113,7 +117,8 @@ async fn fetch_verification(
 
 /// Prove a number for a new account with the code it received.
 ///
-/// At most 5 wrong codes are compared. The right code may be confirmed again. Then
+/// At most 5 wrong codes are compared. A code that has not `codeLength` digits is refused with
+/// 422 and not counted. The right code may be confirmed again. Then
 /// `POST /auth/v1/register` may use the verification once, within 5 minutes.
 #[utoipa::path(post, path = "/auth/v1/verify/register/confirm", tag = "verify",
     request_body = ConfirmRequest,

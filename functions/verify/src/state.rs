@@ -2,7 +2,7 @@
 
 use axum::extract::FromRef;
 use domain::phone::PhoneNumber;
-use domain::verification::Code;
+use domain::verification::{Code, CodeLength};
 use secrecy::ExposeSecret as _;
 use shared::config::{EnvReader, Stage, TokenConfig};
 use shared::core::Core;
@@ -88,7 +88,8 @@ fn test_numbers(env: &mut EnvReader) -> HashMap<PhoneNumber, Code> {
     let parsed: Option<HashMap<_, _>> = pairs
         .map(|pair| {
             let (number, code) = pair.split_once('=')?;
-            Some((PhoneNumber::parse(number).ok()?, Code::parse(code.trim()).ok()?))
+            let code = Code::parse(code.trim()).ok()?;
+            (code.length() == CodeLength::Six).then_some((PhoneNumber::parse(number).ok()?, code))
         })
         .collect();
     parsed.unwrap_or_else(|| {

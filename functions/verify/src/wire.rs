@@ -4,7 +4,7 @@ use domain::device::Fingerprint;
 use domain::ids::VerificationId;
 use domain::phone::PhoneNumber;
 use domain::text::bounded;
-use domain::verification::Code;
+use domain::verification::{Code, CodeLength};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use shared::http::extract::json::{Validate, ValidationErrors};
@@ -13,6 +13,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 const MAX_TOKEN: usize = 4096;
+/// The longest input that a client may name.
+const MAX_CODE_LENGTH: usize = 32;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -34,6 +36,11 @@ pub struct StartRequest {
     /// The answer to a captcha, if the operator requires one (Turnstile, hCaptcha, …).
     #[schema(max_length = 4096)]
     challenge: Option<String>,
+    /// How many digits of a code the client's input takes. Codes have 6 or 10 digits
+    /// (`codeLength`); a client that says less than 10 is refused with `phone_locked` where it
+    /// would get 10.
+    #[schema(minimum = 6, maximum = 32, example = 10)]
+    max_code_length: Option<usize>,
 }
 
 pub struct Start {
@@ -41,6 +48,8 @@ pub struct Start {
     pub device: Option<Fingerprint>,
     pub previous_token: Option<SecretString>,
     pub challenge: Option<SecretString>,
+    /// The longest code that the client says its input takes.
+    pub max_code_length: Option<CodeLength>,
 }
 
 impl Validate for Start {
@@ -55,7 +64,17 @@ impl Validate for Start {
         };
         let previous_token = secret("previousToken", wire.previous_token);
         let challenge = secret("challenge", wire.challenge);
-        Some(Self { phone: phone?, device, previous_token, challenge })
+        let max_code_length =
+            errors.optional("maxCodeLength", wire.max_code_length, max_code_length);
+        Some(Self { phone: phone?, device, previous_token, challenge, max_code_length })
+    }
+}
+
+fn max_code_length(digits: usize) -> Result<CodeLength, &'static str> {
+    match digits {
+        6..10 => Ok(CodeLength::Six),
+        10..=MAX_CODE_LENGTH => Ok(CodeLength::Ten),
+        _ => Err("must be 6 to 32"),
     }
 }
 
@@ -88,8 +107,8 @@ impl Validate for Resend {
 pub struct ConfirmRequest {
     #[schema(required, value_type = Uuid)]
     verification_id: Option<String>,
-    /// The 6 digits of the message.
-    #[schema(required, value_type = String, pattern = "^[0-9]{6}$", example = "012345")]
+    /// The digits of the message, as many as `codeLength` says.
+    #[schema(required, value_type = String, pattern = "^([0-9]{6}|[0-9]{10})$", example = "012345")]
     code: Option<String>,
     /// As at the request.
     #[schema(max_length = 128)]
@@ -131,6 +150,9 @@ fn device(
 #[serde(rename_all = "camelCase")]
 pub struct Started {
     pub verification_id: Uuid,
+    /// How many digits the codes of this verification have: 6 or 10.
+    #[schema(minimum = 6, maximum = 10)]
+    pub code_length: usize,
     /// Seconds until the current code expires.
     #[schema(minimum = 0, maximum = 600)]
     pub expires_in: u64,
@@ -157,6 +179,9 @@ pub enum WirePurpose {
 pub struct VerificationState {
     pub purpose: WirePurpose,
     pub verified: bool,
+    /// How many digits the codes of this verification have: 6 or 10.
+    #[schema(minimum = 6, maximum = 10)]
+    pub code_length: usize,
     /// Seconds until the current code expires; once verified, seconds until the verification
     /// expires.
     #[schema(minimum = 0, maximum = 600)]

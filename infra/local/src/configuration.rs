@@ -172,9 +172,9 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         &["SMS_BUDGET_PER_COUNTRY"],
-        "SMS an hour to one calling code (in +1, to one area code)",
+        "SMS an hour to one country (a region of libphonenumber)",
         "",
-        "1000",
+        "15 % of `SMS_BUDGET_GLOBAL`",
     ),
     variable(&["SMS_BUDGET_GLOBAL"], "SMS an hour in total", "", "5000"),
     variable(

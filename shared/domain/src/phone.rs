@@ -1,6 +1,6 @@
 //! Phone numbers: E.164 as libphonenumber understands it.
 
-use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat};
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
 use std::fmt;
 use thiserror::Error;
 
@@ -77,27 +77,21 @@ impl PhoneNumber {
         digits.get(..length).unwrap_or(digits)
     }
 
-    /// The country or territory of the number (ISO 3166-1 alpha-2), which a calling code alone
-    /// does not tell: +1 and +7 have several. `None` for numbers of no country.
-    #[must_use]
-    pub fn region(&self) -> Option<String> {
-        let number = PHONE_NUMBER_UTIL.parse(&self.0, None).ok()?;
-        PHONE_NUMBER_UTIL.get_region_for_number(&number).map(|region| region.to_string())
-    }
-
     /// Whether [`PhoneNumber::region`] can be this.
     #[must_use]
     pub fn is_region(text: &str) -> bool {
         PHONE_NUMBER_UTIL.get_supported_regions().any(|region| region.to_string() == text)
     }
 
-    /// Whose budget pays for a message to this number: the calling code, in the North
-    /// American plan with the area code, which tells its countries apart.
+    /// Whose budget pays for a message to this number: its region as libphonenumber knows it,
+    /// `FR`. The calling code, if it belongs to no region.
     #[must_use]
-    pub fn budget_country(&self) -> &str {
-        let digits = self.0.trim_start_matches('+');
-        let length = if digits.starts_with('1') { 4 } else { self.country_code().len() };
-        digits.get(..length).unwrap_or(digits)
+    pub fn region(&self) -> String {
+        let number = PHONE_NUMBER_UTIL.parse(&self.0, None).ok();
+        let region = number.and_then(|number| number.get_region_code());
+        // Satellites and the like have a calling code each, and no region.
+        let region = region.filter(|region| *region != Region::World);
+        region.map_or_else(|| self.country_code().to_owned(), |region| region.to_string())
     }
 
     /// The block of 10,000 numbers that this one is of: those who sell calls rent blocks.
@@ -206,9 +200,13 @@ mod tests {
         assert_eq!(format!("{phone:?}"), "+33***5678");
         let phone = PhoneNumber::parse("+12015550123").unwrap();
         assert_eq!(phone.masked(), "+1***0123");
-        assert_eq!((phone.budget_country(), phone.number_block()), ("1201", "+1201555"));
+        assert_eq!((&*phone.region(), phone.number_block()), ("US", "+1201555"));
         let phone = PhoneNumber::from_stored("+35226123456".to_owned()).unwrap();
         assert_eq!(phone.masked(), "+352***3456");
-        assert_eq!((phone.budget_country(), phone.number_block()), ("352", "+3522612"));
+        assert_eq!((&*phone.region(), phone.number_block()), ("LU", "+3522612"));
+        let phone = PhoneNumber::parse("+18762101234").unwrap();
+        assert_eq!(phone.region(), "JM");
+        let phone = PhoneNumber::from_stored("+99912345678".to_owned()).unwrap();
+        assert_eq!(phone.region(), "999");
     }
 }

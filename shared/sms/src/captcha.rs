@@ -52,17 +52,18 @@ impl CaptchaVerifier {
         Self { config, client: HttpClient::new(outbound) }
     }
 
-    /// Asks the service whether the answer is right. Without a service every answer is.
+    /// Asks the service whether the answer is right. Without a service every answer is, and
+    /// nothing was solved. Returns whether a captcha was solved.
     pub async fn approve(
         &self,
         response: Option<&SecretString>,
         address: &str,
-    ) -> Result<(), CaptchaError> {
+    ) -> Result<bool, CaptchaError> {
         #[derive(Deserialize)]
         struct Answer {
             success: bool,
         }
-        let Some(config) = &self.config else { return Ok(()) };
+        let Some(config) = &self.config else { return Ok(false) };
         let response = response.ok_or(CaptchaError::Refused)?;
         let secret = config.secret.as_ref().map_or("", |secret| secret.expose_secret());
         let form =
@@ -74,6 +75,6 @@ impl CaptchaVerifier {
             return Err(CaptchaError::Unreachable);
         }
         let answer: Answer = answer.json().await.map_err(|_| CaptchaError::Unreachable)?;
-        if answer.success { Ok(()) } else { Err(CaptchaError::Refused) }
+        if answer.success { Ok(true) } else { Err(CaptchaError::Refused) }
     }
 }

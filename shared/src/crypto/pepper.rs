@@ -54,6 +54,13 @@ impl PepperKeys {
         BASE64.encode(&hmac::sign(&self.phones, phone.number_block().as_bytes()).as_ref()[..12])
     }
 
+    /// The number of a network in draws, which nobody can compute from outside.
+    #[must_use]
+    pub fn lot(&self, prefix: &str) -> u32 {
+        let digest = hmac::sign(&self.phones, format!("lot {prefix}").as_bytes());
+        digest.as_ref().first_chunk().copied().map_or(0, u32::from_be_bytes)
+    }
+
     /// The digest that binds a verification to the device that requested it; empty if the
     /// request named no device.
     #[must_use]

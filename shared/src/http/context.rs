@@ -148,6 +148,22 @@ impl RequestContext {
         }
     }
 
+    /// The network that what is counted for a number or a country goes by: hosts of one network
+    /// are cheap to have.
+    #[must_use]
+    pub fn prefix(&self) -> String {
+        match self.0.address.to_canonical() {
+            IpAddr::V4(address) => {
+                let [a, b, c, _] = address.octets();
+                format!("{a}.{b}.{c}.0/24")
+            }
+            IpAddr::V6(address) => {
+                let [a, b, c, ..] = address.segments();
+                format!("{a:x}:{b:x}:{c:x}::/48")
+            }
+        }
+    }
+
     /// What the limits left the caller, once they were counted.
     #[must_use]
     pub fn rate_limit_status(&self) -> Option<RateLimitStatus> {

@@ -2,7 +2,7 @@
 //! codes per verification is a rule of the verification, in `domain`.
 //!
 //! Each limit is a token bucket (GCRA): `burst` requests at once, refilled evenly over
-//! `period`. One script call checks and takes all limits of a request
+//! `period`. The budgets of SMS are sliding windows: at most `burst` in any `period`. One script call checks and takes all limits of a request
 //! (`cache/rate_limits/limits.lua`). If one refuses, none is taken.
 
 use std::sync::LazyLock;
@@ -58,13 +58,6 @@ impl std::fmt::Display for Counts {
             Self::Session => "each session",
             Self::CallerAndTarget => "each caller with each target; a quota",
         })
-    }
-}
-
-impl Counts {
-    /// Whether the limit bounds what SMS may cost.
-    const fn is_sms_budget(self) -> bool {
-        matches!(self, Self::SmsCountry | Self::AllSms)
     }
 }
 
@@ -125,12 +118,19 @@ limits! {
     /// the default tier do not block the owner.
     KnownDevicePerMinute = "known_device_minute", 5 / MINUTE, Phone, FailClosed, Hidden;
     KnownDevicePerHour = "known_device_hour", 20 / HOUR, Phone, FailClosed, Hidden;
+    /// Codes that one network (IPv4 /24, IPv6 /48) requests for a number, so that it leaves some to
+    /// others.
+    PhonePerPrefix = "phone_prefix", 5 / HOUR, Phone, FailClosed, Hidden;
+    /// Codes that a known device gets for a number while SMS to the country are paused.
+    KnownDeviceInPause = "known_device_pause", 1 / HOUR, Phone, FailClosed, Hidden;
     /// Codes for a number of `TEST_PHONE_NUMBERS`, which are never sent.
     TestPerMinute = "test_minute", 20 / MINUTE, Phone, FailClosed, Hidden;
     TestPerHour = "test_hour", 100 / HOUR, Phone, FailClosed, Hidden;
-    /// SMS to one country: what fraud may cost there.
-    SmsPerCountry = "sms_country", 1000 / HOUR, SmsCountry, FailClosed, Hidden;
-    /// SMS to all countries: what fraud may cost in total.
+    /// SMS to one country: what fraud may cost there. A budget slides: no hour has more. Callers
+    /// without a token of an account may use four fifths of it.
+    SmsPerCountry = "sms_country", 750 / HOUR, SmsCountry, FailClosed, Hidden;
+    /// SMS to all countries: what fraud may cost in total. Callers without a token of an account
+    /// may use four fifths of it, and two fifths beyond the share of their country.
     SmsGlobal = "sms_global", 5000 / HOUR, AllSms, FailClosed, Hidden;
     /// Requests for a code. Of IPv6, each /56 has twice as much and each /48 four times as
     /// much: whoever rents one has thousands of /64.
@@ -160,6 +160,30 @@ limits! {
         CallerAndTarget, FailClosed, Hidden;
 }
 
+/// Who may use how much of an SMS budget, in percent. So nobody buys the silence of a country
+/// for less than its budget costs.
+pub struct SmsShares;
+
+impl SmsShares {
+    /// Callers without a token of an account. The rest is for known devices.
+    pub const DEFAULT_TIER: u32 = 80;
+    /// The same, of the budget of all, for what is beyond the share of the country. The rest is
+    /// for the shares.
+    pub const BEYOND_COUNTRY_SHARE: u32 = 40;
+    /// One country, of the budget of all, unless its budget is set.
+    pub const ONE_COUNTRY: u32 = 15;
+    /// The least share of a country, in codes that are not confirmed. It is more if more codes
+    /// were confirmed in the same hour a week ago.
+    pub const MIN_COUNTRY_SHARE: u32 = 20;
+
+    /// A share of a budget, rounded up, so that the smallest budget is not nothing.
+    #[must_use]
+    pub fn of(budget: u32, percent: u32) -> u32 {
+        let share = (u64::from(budget) * u64::from(percent)).div_ceil(100);
+        u32::try_from(share).unwrap_or(u32::MAX)
+    }
+}
+
 /// The numbers of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
@@ -171,10 +195,13 @@ pub struct Rule {
 }
 
 impl Rule {
+    pub(crate) fn period_millis(self) -> u64 {
+        u64::try_from(self.period.as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Milliseconds in which one token comes back; one millisecond is the shortest.
     pub(crate) fn interval_millis(self) -> u64 {
-        let period = u64::try_from(self.period.as_millis()).unwrap_or(u64::MAX);
-        (period / u64::from(self.burst)).max(1)
+        (self.period_millis() / u64::from(self.burst)).max(1)
     }
 }
 
@@ -203,13 +230,6 @@ impl Limit {
     #[must_use]
     pub const fn counts(self) -> Counts {
         self.policy().counts
-    }
-
-    /// Whether the limit bounds what SMS may cost. A client cannot shorten such a wait, and
-    /// an SMS that was not sent gives its token back.
-    #[must_use]
-    pub const fn is_sms_budget(self) -> bool {
-        self.counts().is_sms_budget()
     }
 
     /// Whether the `RateLimit-*` headers may show what is left.
@@ -248,8 +268,10 @@ impl LimitsConfig {
         config.read_burst(env, "SMS_RATE_LIMIT_PER_MINUTE", 1000, &per_minute);
         config.read_burst(env, "SMS_RATE_LIMIT_PER_HOUR", 10_000, &per_hour);
         let budget_max = Self::MAX_BURST;
-        config.read_burst(env, "SMS_BUDGET_PER_COUNTRY", budget_max, &[Limit::SmsPerCountry]);
         config.read_burst(env, "SMS_BUDGET_GLOBAL", budget_max, &[Limit::SmsGlobal]);
+        let of_all = config.rule(Limit::SmsGlobal).burst;
+        config.rule_mut(Limit::SmsPerCountry).burst = SmsShares::of(of_all, SmsShares::ONE_COUNTRY);
+        config.read_burst(env, "SMS_BUDGET_PER_COUNTRY", budget_max, &[Limit::SmsPerCountry]);
         let one_time_keys = [Limit::OneTimeKeysPerDevice, Limit::OneTimeKeysPerUser];
         config.read_burst(env, "ONE_TIME_KEYS_BURST", Self::MAX_BURST, &one_time_keys);
         for limit in one_time_keys {
@@ -419,6 +441,22 @@ mod tests {
     fn a_fault_of_a_shared_variable_is_named_once() {
         let (_, errors) = read(&[("SMS_RATE_LIMIT_PER_MINUTE", "0")]);
         assert_eq!(errors, ["SMS_RATE_LIMIT_PER_MINUTE"]);
+    }
+
+    #[test]
+    fn one_country_may_use_fifteen_percent_unless_its_budget_is_set() {
+        let budget =
+            |variables: &[(&str, &str)]| read(variables).0.rule(Limit::SmsPerCountry).burst;
+        assert_eq!(budget(&[]), 750);
+        assert_eq!(budget(&[("SMS_BUDGET_GLOBAL", "101")]), 16);
+        assert_eq!(budget(&[("SMS_BUDGET_GLOBAL", "9"), ("SMS_BUDGET_PER_COUNTRY", "9")]), 9);
+        assert_eq!(budget(&[("SMS_BUDGET_GLOBAL", "9"), ("RATE_LIMIT_SMS_COUNTRY", "8/60")]), 8);
+    }
+
+    #[test]
+    fn the_smallest_budget_is_not_nothing() {
+        let shares = [1, 2, 5, 11, 5000].map(|budget| SmsShares::of(budget, 80));
+        assert_eq!(shares, [1, 2, 4, 9, 4000]);
     }
 
     #[test]

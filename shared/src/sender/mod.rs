@@ -118,7 +118,7 @@ impl Senders {
 
     fn route(&self, phone: &PhoneNumber) -> Route<'_> {
         // The region of a number is not looked up where it decides nothing.
-        let region = if self.routes.is_empty() { None } else { phone.region() };
+        let region = (!self.routes.is_empty()).then(|| phone.region());
         match region.and_then(|region| self.routes.get_key_value(&region)) {
             Some((name, sender)) => Route { name, sender: &**sender },
             None => Route { name: "*", sender: &*self.default },

@@ -1,6 +1,6 @@
 //! `users_auth`: one row per verified phone number.
 
-use domain::ids::UserId;
+use domain::ids::{DeviceId, SessionId, UserId};
 use domain::phone::PhoneNumber;
 use domain::time::Timestamp;
 use std::time::SystemTime;
@@ -14,15 +14,20 @@ use super::statement::{LazyStatement, Parameter, Statement, row_struct};
 use crate::audit::AuditEntry;
 
 static FIND_ACCOUNT: LazyStatement = LazyStatement::new(|| {
+    // `logout_all` and `refresh_reused` say that someone else may hold the tokens.
     Statement::new(
         "find_account",
-        "SELECT id, two_factor_enabled FROM auth.users_auth WHERE phone_number = :phone",
-        [("phone", Type::TEXT)],
+        "SELECT u.id, u.two_factor_enabled, s.device_id AS known_device
+           FROM auth.users_auth u
+           LEFT JOIN auth.sessions s ON s.id = :session AND s.user_id = u.id
+                AND (s.revoked_for IS NULL OR s.revoked_for IN ('logout', 'replaced'))
+          WHERE u.phone_number = :phone",
+        [("phone", Type::TEXT), ("session", Type::UUID)],
     )
 });
 
 row_struct! {
-    struct AccountRow { id: Uuid, two_factor_enabled: bool }
+    struct AccountRow { id: Uuid, two_factor_enabled: bool, known_device: Option<Uuid> }
 }
 
 static RECORD_EVENT: LazyStatement = LazyStatement::new(|| {
@@ -43,15 +48,24 @@ pub(super) static STATEMENTS: &[&LazyStatement] = &[&FIND_ACCOUNT, &RECORD_EVENT
 pub struct Account {
     pub id: UserId,
     pub two_factor_enabled: bool,
+    /// The device of the session that was shown, if that counts.
+    pub known_device: Option<DeviceId>,
 }
 
 impl Store {
-    pub async fn find_account(&self, phone: &PhoneNumber) -> Result<Option<Account>, StoreError> {
-        let row: Option<AccountRow> =
-            self.fetch_optional(&FIND_ACCOUNT, &[("phone", &phone.as_e164())]).await?;
-        Ok(row.map(|AccountRow { id, two_factor_enabled }| Account {
+    /// The account of a number. `shown` is an earlier session of which a token was shown.
+    pub async fn find_account(
+        &self,
+        phone: &PhoneNumber,
+        shown: Option<SessionId>,
+    ) -> Result<Option<Account>, StoreError> {
+        let session = shown.map(|session| *session.as_uuid());
+        let parameters: &[Parameter<'_>] = &[("phone", &phone.as_e164()), ("session", &session)];
+        let row: Option<AccountRow> = self.fetch_optional(&FIND_ACCOUNT, parameters).await?;
+        Ok(row.map(|AccountRow { id, two_factor_enabled, known_device }| Account {
             id: UserId::from_uuid(id),
             two_factor_enabled,
+            known_device: known_device.map(DeviceId::from_uuid),
         }))
     }
 

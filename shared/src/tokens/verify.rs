@@ -95,13 +95,6 @@ impl TokenVerifier {
         })
     }
 
-    /// The account that a refresh token, even an expired one, belonged to: enough for the
-    /// rate-limit tier of known devices, and for nothing else.
-    #[must_use]
-    pub fn previous_account(&self, token: &str, now: Timestamp) -> Option<UserId> {
-        self.previous_session(token, now).map(|principal| principal.user)
-    }
-
     /// The session that an earlier refresh token, even an expired one, belonged to. Whether it
     /// still counts is also up to the row of the session.
     #[must_use]

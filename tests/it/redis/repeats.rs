@@ -45,6 +45,14 @@ async fn taken(service: &Service, limit: Limit, id: &str) -> i64 {
     let mut redis = service.redis().await;
     let mut sum = 0;
     for key in keys(service, &format!("rate_limit:{}:{id}", limit.name())).await {
+        if matches!(limit, Limit::SmsGlobal | Limit::SmsPerCountry) {
+            let counts: Vec<(i64, i64)> =
+                redis::cmd("HGETALL").arg(key).query_async(&mut redis).await.unwrap();
+            // Buckets of a minute: what is older than the window counts no more.
+            let now = service.now().millis() / 60_000;
+            sum += counts.iter().filter(|(at, _)| now - at <= 60).map(|(_, n)| n).sum::<i64>();
+            continue;
+        }
         let full: i64 = redis::cmd("GET").arg(key).query_async(&mut redis).await.unwrap();
         sum += (full - service.now().millis()).max(0).div_euclid(interval);
     }
@@ -136,7 +144,7 @@ async fn a_right_code_whose_reply_was_lost_is_right() {
         let mut redis = service.redis().await;
         // The breaker of the country counted one confirmation for each.
         let counts: Vec<(String, String)> = redis::cmd("HGETALL")
-            .arg("rate_limit:breaker:{33}")
+            .arg("rate_limit:breaker:{FR}")
             .query_async(&mut redis)
             .await
             .unwrap();
@@ -172,8 +180,9 @@ async fn a_known_call_with_another_code_is_compared_and_counted() {
     let confirm = async |code: &str| {
         let code = domain::verification::Code::parse(code).unwrap();
         let code_mac = pepper.digests.code(&parsed, Purpose::Register, &code);
-        let (call, purpose) = (call, Purpose::Register);
-        let attempt = CodeAttempt { call, purpose, device: "", code_mac: &code_mac };
+        let (purpose, code_length) = (Purpose::Register, code.length());
+        let code_mac = &*code_mac;
+        let attempt = CodeAttempt { call, purpose, device: "", code_mac, code_length };
         service.state.core.cache.confirm_verification(&parsed, &attempt, service.now()).await
     };
     let mut wrong = wrong_codes(&code);
@@ -203,7 +212,7 @@ async fn a_withdrawal_gives_a_budget_back_at_most_once() {
     for skip in 0..4 {
         for part in PARTS {
             for service in [&working, &failing] {
-                service.advance(Duration::from_hours(1));
+                service.advance(Duration::from_hours(2));
             }
             let before = keys(&working, "verification:*").await.len();
             let _ = ask(&working.client(), "register", &phone(1)).await.expect(200);

@@ -312,3 +312,68 @@ async fn whatever_shows_no_owner_stays_in_the_common_lane() {
     let client = service.client_at(address(200));
     ask_with_token(&client, &unknown, &stranger.refresh).await.refused(429, "rate_limited");
 }
+
+/// Asks with a token once the default tier of the number is used up.
+async fn shows_an_owner(service: &Service, from: u16, token: &str) -> bool {
+    service.advance(Duration::from_mins(1));
+    let _ = use_up(service, from..from + 10, PHONE).await;
+    let reply = ask_with_token(&service.client_at(address(from + 50)), PHONE, token).await;
+    if reply.status != 200 {
+        reply.refused(429, "rate_limited");
+        return false;
+    }
+    true
+}
+
+#[tokio::test]
+async fn an_earlier_token_shows_the_owner_for_400_days() {
+    let service = Service::start().await;
+    let session = service.client().sign_up(PHONE).await;
+    let days = |days: u64| Duration::from_hours(24 * days);
+    service.advance(days(400) - Duration::from_mins(2));
+    assert!(shows_an_owner(&service, 0, &session.refresh).await);
+    assert!(!shows_an_owner(&service, 100, &session.refresh).await);
+}
+
+#[tokio::test]
+async fn a_token_of_a_session_that_ended_because_of_a_thief_shows_no_owner() {
+    let service = Service::start().await;
+    let client = service.client();
+    let session = client.sign_up(PHONE).await;
+    assert!(shows_an_owner(&service, 0, &session.refresh).await);
+    let bearer = client.clone().bearer(&session.access);
+    let _ = bearer.post("/auth/v1/logout/all", json!({})).await.expect(204);
+    assert!(!shows_an_owner(&service, 100, &session.refresh).await);
+
+    service.advance(Duration::from_hours(1));
+    let session = client.log_in(PHONE, "phone").await;
+    let spent = session.refresh.clone();
+    let _ = client.refresh(&spent).await.expect(200);
+    service.advance(Duration::from_mins(1));
+    assert!(shows_an_owner(&service, 200, &spent).await, "a spent token of a living session");
+    for _ in 0..2 {
+        let next = client.refresh(&spent).await;
+        if next.status == 200 {
+            let _ = client.refresh(next.json()["refreshToken"].as_str().unwrap()).await;
+            service.advance(Duration::from_mins(1));
+        }
+    }
+    client.refresh(&spent).await.refused(401, "session_ended");
+    assert!(!shows_an_owner(&service, 300, &spent).await);
+}
+
+#[tokio::test]
+async fn each_known_device_has_limits_of_its_own() {
+    let service = Service::start().await;
+    let client = service.client();
+    let one = client.sign_up(PHONE).await;
+    let other = client.log_in(PHONE, "another").await;
+    for (n, token) in [(10, &one.refresh), (20, &other.refresh)] {
+        for m in 0..5 {
+            let client = service.client_at(address(n + m));
+            let _ = ask_with_token(&client, PHONE, token).await.expect(200);
+        }
+        let client = service.client_at(address(n + 6));
+        ask_with_token(&client, PHONE, token).await.refused(429, "rate_limited");
+    }
+}

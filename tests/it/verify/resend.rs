@@ -15,8 +15,8 @@ async fn a_resend_gives_the_same_id_a_new_code() {
     let (id, old) = client.start("register", PHONE).await;
     service.advance(Duration::from_secs(100));
     let resent = resend(&client, &id).await.expect(200).json();
-    let expected =
-        json!({ "verificationId": id, "expiresIn": 600, "resendIn": 60, "attemptsLeft": 5 });
+    let expected = json!({ "verificationId": id, "codeLength": 6, "expiresIn": 600, "resendIn": 60,
+            "attemptsLeft": 5 });
     assert_eq!(resent, expected);
     assert_eq!(keys(&service, "verification:*").await.len(), 1);
 
@@ -95,9 +95,9 @@ async fn with_limits_lifted_nobody_waits_but_wrong_codes_still_count() {
     }
     client.confirm("register", &id, &code).await.refused(429, "too_many_attempts");
     resend(&client, &id).await.refused(429, "too_many_attempts");
-    // What remains is the lock's count of wrong codes.
+    // What remains is the history of wrong codes.
     let limits = keys(&service, "rate_limit:*").await;
-    assert!(limits.iter().all(|key| key.starts_with("rate_limit:wrong_")), "{limits:?}");
+    assert!(limits.iter().all(|key| key.starts_with("rate_limit:code_history")), "{limits:?}");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 -- In a cluster: reports a right code to the breaker of its country.
--- KEYS: the breaker's keys. ARGV: now, block, the minute of the send, whether it was a
--- half-open probe.
-breaker_add(KEYS[1], KEYS[2], ARGV[2], ARGV[3], ARGV[4], CONFIRMED, 1)
+-- KEYS: the country's. ARGV: now, how the send is found again.
+breaker_confirmed({ breaker = KEYS[1], sends = KEYS[2], confirmed = KEYS[4],
+  trusted = KEYS[5], pending = KEYS[6] }, ARGV[2])
 return { 'ok', 0 }

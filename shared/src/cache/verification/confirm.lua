@@ -1,22 +1,23 @@
 -- Compares a code. This script counts and compares in one step, so that parallel guesses
 -- cannot exceed the maximum of attempts. For each code that was compared, the record keeps
 -- call id, digest and answer: a repeated call gets the same answer and is not compared again.
--- KEYS: verification:{slot}:{id}, and the keys of phone_lock.lua.
--- ARGV: now, purpose, device, the code's digest, call id, whether Redis is a single node.
-local purpose, device, code_mac, attempt = ARGV[2], ARGV[3], ARGV[4], 'attempt:' .. ARGV[5]
+-- KEYS: verification:{slot}:{id}, and the keys of code_history.lua.
+-- ARGV: now, purpose, device, the code's digest and length, call id, whether Redis is a single
+-- node.
+local purpose, device, code_mac, code_length = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local attempt = 'attempt:' .. ARGV[6]
 local record = read(KEYS[1], { 'purpose', 'device', 'expires_at', 'attempts', 'code_mac',
-  'code_expires_at', 'verified', 'requires_2fa', 'tier', 'phone_key', 'phone', 'country', 'block',
-  'sent_minute', 'half_open_probe', attempt })
+  'code_expires_at', 'verified', 'requires_2fa', 'tier', 'phone_key', 'country', 'sent',
+  'code_length', 'started_at', attempt })
 
 local function confirmed()
-  return { 'confirmed', 0, tonumber(record.requires_2fa), record.country, record.block,
-    record.sent_minute or '', record.half_open_probe or '' }
+  return { 'confirmed', 0, tonumber(record.requires_2fa), record.country, record.sent or '' }
 end
 
-local mac, left, locked = string.match(record[attempt] or '', '^(%S+) (%S+) (%S+)$')
+local mac, left = string.match(record[attempt] or '', '^(%S+) (%S+)')
 if mac == code_mac then
   if left == 'right' then return confirmed() end
-  return { 'incorrect', 0, tonumber(left), tonumber(locked), record.phone }
+  return { 'incorrect', 0, tonumber(left) }
 end
 
 local expires_at = tonumber(record.expires_at or 0)
@@ -26,35 +27,36 @@ if expires_at <= now or record.purpose ~= purpose or is_other_device then
   return { 'invalid', 0 }
 end
 local attempts, verified = tonumber(record.attempts), record.verified == '1'
-if attempts >= MAX_ATTEMPTS then return { 'too_many_attempts', 0, expires_at - now } end
-local field = record.tier .. ':' .. record.phone_key
-local streak, times = read_lock(field)
-local wait = not verified and lock_wait(streak, times)
-if wait then return { 'phone_locked', 0, wait } end
+if attempts >= MAX_ATTEMPTS then return { 'too_many_attempts', 0 } end
+-- A code of another length is none of this verification, and no guess either.
+if (record.code_length or '6') ~= code_length then return { 'other_length', 0 } end
 if not verified and tonumber(record.code_expires_at) <= now then return { 'expired', 0 } end
+-- Nothing is ever guessed at a test number, whose code is fixed.
+local field = record.tier ~= 'test' and record.tier .. ':' .. record.phone_key
+local started_at = tonumber(record.started_at or 0)
 -- The comparison need not take constant time: these are keyed digests, and a prefix of one
 -- is useless without the key.
 if record.code_mac ~= code_mac then
-  local is_locked = record_failure(field, streak, times) and 1 or 0
   left = MAX_ATTEMPTS - attempts - 1
-  redis.call('HSET', KEYS[1], 'attempts', attempts + 1,
-    attempt, code_mac .. ' ' .. left .. ' ' .. is_locked)
-  return { 'incorrect', 0, left, is_locked, record.phone }
+  if field then history_wrong(field, started_at, left == 0 and not verified) end
+  redis.call('HSET', KEYS[1], 'attempts', attempts + 1, attempt, code_mac .. ' ' .. left)
+  return { 'incorrect', 0, left }
 end
 if verified then
   -- The breaker has got this already.
-  record.sent_minute = nil
+  record.sent = nil
 else
   redis.call('HSET', KEYS[1], 'verified', 1, 'expires_at', now + CONFIRMED_TTL,
-    attempt, code_mac .. ' right 0')
+    attempt, code_mac .. ' right')
   redis.call('PEXPIRE', KEYS[1], CONFIRMED_TTL)
-  record_success(field, streak, times)
+  if field then history_right(field, started_at) end
   -- The record names the country, so the caller cannot declare the breaker's keys. A single
   -- node needs no declaration. In a cluster the caller reports to the breaker afterwards.
-  if ARGV[6] == '1' and record.sent_minute then
-    breaker_add('rate_limit:breaker:{' .. record.country .. '}',
-      'rate_limit:breaker_blocks:{' .. record.country .. '}', record.block,
-      record.sent_minute, record.half_open_probe, CONFIRMED, 1)
+  if ARGV[7] == '1' and record.sent then
+    local function key(name) return 'rate_limit:' .. name .. ':{' .. record.country .. '}' end
+    breaker_confirmed({ breaker = key('breaker'), sends = key('breaker_sends'),
+      confirmed = key('sms_confirmed'), trusted = key('breaker_trusted'),
+      pending = key('sms_trusted_pending') }, record.sent)
   end
 end
 return confirmed()

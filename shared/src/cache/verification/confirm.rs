@@ -2,23 +2,19 @@
 
 use domain::ids::{CallId, VerificationId};
 use domain::time::Timestamp;
-use domain::verification::Purpose;
+use domain::verification::{CodeLength, Purpose};
 use std::sync::LazyLock;
-use std::time::Duration;
 
-use super::record::{constants, key, lock_keys};
+use super::record::{history, history_keys, key};
 use crate::cache::error::CacheError;
-use crate::cache::outcome::{status, wait};
+use crate::cache::outcome::status;
 use crate::cache::round_trip::Cache;
 use crate::cache::script::{LuaScript, READ_HASH, Reply};
 use crate::cache::sms_breaker;
-use crate::cache::sms_budgets::counted_send;
 use crate::telemetry::ErrorChain;
 
 static CONFIRM: LazyLock<LuaScript> = LazyLock::new(|| {
-    let (constants, count) = (constants(), sms_breaker::COUNT);
-    let lock = include_str!("phone_lock.lua");
-    let files = [&constants, READ_HASH, lock, count, include_str!("confirm.lua")];
+    let files = [READ_HASH, &history(), &sms_breaker::count(), include_str!("confirm.lua")];
     LuaScript::new("confirm_verification", &files)
 });
 
@@ -29,6 +25,7 @@ pub struct CodeAttempt<'a> {
     pub purpose: Purpose,
     pub device: &'a str,
     pub code_mac: &'a str,
+    pub code_length: CodeLength,
 }
 
 /// The result of one attempt.
@@ -39,19 +36,12 @@ pub enum ConfirmOutcome {
     },
     Incorrect {
         attempts_left: u32,
-        /// Whether this wrong code locks the number.
-        locked: bool,
-        /// The number, encrypted.
-        phone: String,
     },
-    PhoneLocked {
-        wait: Duration,
-    },
+    /// The codes of this verification have another length.
+    OtherLength,
     Expired,
     Invalid,
-    TooManyAttempts {
-        wait: Duration,
-    },
+    TooManyAttempts,
 }
 
 impl Cache {
@@ -68,10 +58,11 @@ impl Cache {
         let call = CONFIRM
             .call(now)
             .keys([record])
-            .keys(lock_keys(slot))
+            .keys(history_keys(slot))
             .arg(attempt.purpose.as_str())
             .arg(attempt.device)
             .arg(attempt.code_mac)
+            .arg(attempt.code_length.digits())
             .arg(attempt.call.to_string())
             .arg(!self.is_cluster());
         let mut reply = self.run(call).await?;
@@ -84,15 +75,13 @@ impl Cache {
                 }
                 ConfirmOutcome::Confirmed { requires_2fa }
             }
-            "incorrect" => ConfirmOutcome::Incorrect {
-                attempts_left: reply.number("a number of attempts")?,
-                locked: reply.next("whether the number is locked")?,
-                phone: reply.next("an encrypted number")?,
-            },
-            "phone_locked" => ConfirmOutcome::PhoneLocked { wait: wait(&mut reply)? },
+            "incorrect" => {
+                ConfirmOutcome::Incorrect { attempts_left: reply.number("a number of attempts")? }
+            }
+            "other_length" => ConfirmOutcome::OtherLength,
             "expired" => ConfirmOutcome::Expired,
             "invalid" => ConfirmOutcome::Invalid,
-            "too_many_attempts" => ConfirmOutcome::TooManyAttempts { wait: wait(&mut reply)? },
+            "too_many_attempts" => ConfirmOutcome::TooManyAttempts,
             _ => return Err(reply.unexpected("the outcome of an attempt")),
         })
     }
@@ -100,12 +89,12 @@ impl Cache {
     /// Reports a right code to the breaker, if the breaker counted its send. The code is
     /// confirmed even if this fails.
     async fn report(&self, reply: &mut Reply, now: Timestamp) -> Result<(), CacheError> {
-        let (country, block): (String, String) = (reply.next("a country")?, reply.next("a block")?);
-        let counted = counted_send(reply)?;
-        if counted.minute.is_empty() {
+        let country: String = reply.next("a country")?;
+        let send: String = reply.next("how a send is found")?;
+        if send.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.report_confirmed(&country, &block, &counted, now).await {
+        if let Err(error) = self.report_confirmed(&country, &send, now).await {
             tracing::warn!(error = %ErrorChain(&error), "failed to report a right code");
         }
         Ok(())

@@ -6,7 +6,7 @@
 //! | start | `start.rs`, `start.lua` |
 //! | read | `read.rs` |
 //! | resend | `resend.rs`, `resend.lua` |
-//! | confirm | `confirm.rs`, `confirm.lua`, with the lock of a number in `phone_lock.lua` |
+//! | confirm | `confirm.rs`, `confirm.lua`, with the history of a number in `code_history.lua` |
 //! | withdraw a code that was not sent | `withdraw.rs`, `withdraw.lua` |
 //!
 //! Phone number, code and device are stored as keyed digests or encrypted. The id names the
@@ -20,9 +20,10 @@ mod start;
 mod tier;
 mod withdraw;
 
+pub use super::sms_budgets::SmsSource;
 pub use confirm::{CodeAttempt, ConfirmOutcome};
 pub use read::Verification;
 pub use record::Progress;
 pub use resend::{CodeResend, ResendOutcome, Resent};
-pub use start::NewVerification;
+pub use start::{NewVerification, StartOutcome};
 pub use tier::{RateLimitTier, SmsTarget};

@@ -2,7 +2,7 @@
 
 use domain::ids::VerificationId;
 use domain::time::Timestamp;
-use domain::verification::{MAX_ATTEMPTS, Purpose};
+use domain::verification::{CodeLength, MAX_ATTEMPTS, Purpose};
 use redis::Value;
 use std::str::FromStr;
 
@@ -24,7 +24,7 @@ pub struct Verification {
 }
 
 /// The fields that are read, in this order.
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 9] = [
     "purpose",
     "device",
     "phone",
@@ -33,6 +33,7 @@ const FIELDS: [&str; 8] = [
     "resend_at",
     "attempts",
     "verified",
+    "code_length",
 ];
 
 impl Verification {
@@ -43,8 +44,17 @@ impl Verification {
         if fields.iter().all(Option::is_none) {
             return Ok(None);
         }
-        let [purpose, device, phone, expires_at, code_expires_at, resend_at, attempts, verified] =
-            fields.map(Option::unwrap_or_default);
+        let [
+            purpose,
+            device,
+            phone,
+            expires_at,
+            code_expires_at,
+            resend_at,
+            attempts,
+            verified,
+            code_length,
+        ] = fields.map(Option::unwrap_or_default);
         let purpose = Purpose::from_stored(&purpose).ok_or_else(|| unexpected("a purpose"))?;
         Ok(Some(Self {
             purpose,
@@ -53,6 +63,8 @@ impl Verification {
             verified: verified == "1",
             expires_at: time(&expires_at)?,
             progress: Progress {
+                code_length: CodeLength::from_digits(number(&code_length)?)
+                    .ok_or_else(|| unexpected("the length of a code"))?,
                 code_expires_at: time(&code_expires_at)?,
                 resend_at: time(&resend_at)?,
                 attempts_left: MAX_ATTEMPTS.saturating_sub(number(&attempts)?),

@@ -3,13 +3,16 @@
 use domain::ids::VerificationId;
 use domain::phone::PhoneSlot;
 use domain::time::{Timestamp, millis_of};
-use domain::verification::{CODE_TTL, CONFIRMED_TTL, MAX_ATTEMPTS, PhoneLock, RESEND_WAITS};
+use domain::verification::{
+    CODE_TTL, CONFIRMED_TTL, CodeLength, CodeMarks, MAX_ATTEMPTS, RECORD_TTL, RESEND_WAITS,
+};
 
 use crate::limits::check::hash_tag;
 
 /// What a client may know of a running verification.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
+    pub code_length: CodeLength,
     pub code_expires_at: Timestamp,
     pub resend_at: Timestamp,
     pub attempts_left: u32,
@@ -20,25 +23,40 @@ pub(in crate::cache) fn key(id: &VerificationId) -> Option<String> {
     id.phone_slot().map(|slot| format!("verification:{}:{id}", hash_tag(slot)))
 }
 
-/// The keys of the lock of a number.
-pub(super) fn lock_keys(slot: PhoneSlot) -> [String; 2] {
+/// The keys of the code history of a number.
+pub(super) fn history_keys(slot: PhoneSlot) -> [String; 2] {
     let tag = hash_tag(slot);
-    [format!("rate_limit:wrong_codes:{tag}"), format!("rate_limit:wrong_codes_end:{tag}")]
+    [format!("rate_limit:code_history:{tag}"), format!("rate_limit:code_history_end:{tag}")]
 }
 
 /// The parameters of the rules, for the scripts.
 pub(super) fn constants() -> String {
     format!(
-        "local MAX_ATTEMPTS, CODE_TTL, CONFIRMED_TTL = {MAX_ATTEMPTS}, {}, {}\n\
-         local RESEND_WAITS = {{ {}, {} }}\n\
-         local WRONG_PER_HOUR, WRONG_PER_DAY, WRONG_STREAK, WRONG_PER_DAY_IN_STREAK = {}, {}, {}, {}\n",
+        "local MAX_ATTEMPTS, RECORD_TTL, CODE_TTL, CONFIRMED_TTL = {MAX_ATTEMPTS}, {}, {}, {}\n\
+         local RESEND_WAITS = {{ {}, {} }}\n",
+        millis_of(RECORD_TTL),
         millis_of(CODE_TTL),
         millis_of(CONFIRMED_TTL),
         millis_of(RESEND_WAITS[1]),
         millis_of(RESEND_WAITS[2]),
-        PhoneLock::WRONG_PER_HOUR,
-        PhoneLock::WRONG_PER_DAY,
-        PhoneLock::WRONG_STREAK,
-        PhoneLock::WRONG_PER_DAY_IN_STREAK,
+    )
+}
+
+/// The functions of the code history, with [`constants`]. The script's second and third key
+/// are [`history_keys`].
+pub(super) fn history() -> String {
+    format!(
+        "{}local SIX_PER_HOUR, SIX_PER_DAY, MAX_WRONG, WRONG_WINDOW = {}, {}, {}, {}\n\
+         local LEGACY_PER_DAY, LEGACY_STREAK, LEGACY_PER_DAY_IN_STREAK = {}, {}, {}\n\
+         {}",
+        constants(),
+        CodeMarks::SIX_PER_HOUR,
+        CodeMarks::SIX_PER_DAY,
+        CodeMarks::MAX_WRONG,
+        millis_of(CodeMarks::WRONG_WINDOW),
+        CodeMarks::LEGACY_PER_DAY,
+        CodeMarks::LEGACY_STREAK,
+        CodeMarks::LEGACY_PER_DAY_IN_STREAK,
+        include_str!("code_history.lua"),
     )
 }

@@ -1,23 +1,23 @@
 -- Replaces the code of a running verification. Attempts and end of the verification stay.
 -- The record keeps the ids of the calls that replaced its code: a repeated call gets the same
 -- answer and replaces nothing.
--- KEYS: verification:{slot}:{id}; the limits; on a single node the breaker's keys.
--- ARGV: now, how many limits (-1: only look at the record), whether the breaker is asked,
--- device, call id, whether resends wait, the code's digests for register and for login, the
--- minute of the send and whether it is a half-open probe (from take.lua, in a cluster); the
--- arguments of each limit.
+-- KEYS: verification:{slot}:{id}; the limits; on a single node the keys of sms.lua.
+-- ARGV: now, how many limits (-1: only look at the record), whether budgets and breaker are
+-- asked, device, call id, whether resends wait, the digests of codes of 6 digits for register and
+-- for login and of 10 digits for register and for login, how the breaker finds the send (in a
+-- cluster, which has asked it before); the arguments of sms.lua and of each limit.
 local MAX_CALLS = 16
 
 local record = read(KEYS[1], { 'purpose', 'device', 'expires_at', 'attempts', 'verified', 'sends',
   'resend_at', 'tier', 'phone_key', 'phone', 'country', 'block', 'known', 'code_mac',
-  'code_expires_at', 'resend_calls' })
-local limits, has_breaker, call = tonumber(ARGV[2]), ARGV[3] == '1', ARGV[5]
+  'code_expires_at', 'resend_calls', 'code_length', 'sent' })
+local limits, call, sms = tonumber(ARGV[2]), ARGV[5], nil
 local has_waits = ARGV[6] == '1'
 
 local function resent(code_expires_at, resend_at)
   return { 'resent', tripped, record.purpose, record.phone, record.known, record.tier,
     record.country, record.block, code_expires_at, resend_at,
-    MAX_ATTEMPTS - tonumber(record.attempts) }
+    MAX_ATTEMPTS - tonumber(record.attempts), tonumber(record.code_length or 6) }
 end
 
 local calls = record.resend_calls or ''
@@ -31,19 +31,19 @@ local is_other_device = record.device ~= '' and record.device ~= ARGV[4]
 if expires_at <= now or is_other_device or record.verified == '1' then
   return { 'invalid', 0 }
 elseif tonumber(record.attempts) >= MAX_ATTEMPTS then
-  return { 'too_many_attempts', 0, expires_at - now }
+  return { 'too_many_attempts', 0 }
 elseif has_waits and tonumber(record.resend_at) > now then
   return { 'too_early', 0, tonumber(record.resend_at) - now }
 elseif limits < 0 then
   return { 'ready', 0, record.tier, record.phone_key, record.country, record.block }
 end
 
-local breaker, blocks = KEYS[limits + 2], KEYS[limits + 3]
-if has_breaker then
-  local refusal = breaker_refusal(breaker, blocks, record.block)
+if ARGV[3] == '1' then
+  local refusal
+  refusal, sms = sms_check(limits + 2, 12)
   if refusal then return refusal end
 end
-local taken = take_limits(2, limits, 11)
+local taken = take_limits(2, limits, 12 + SMS_ARGS)
 if taken[1] > 0 then return { 'limited', tripped, taken[1], taken[2] } end
 
 local sends = tonumber(record.sends) + 1
@@ -55,16 +55,12 @@ redis.call('HSET', KEYS[1], 'code_expires_at', code_expires_at, 'sends', sends,
 -- The code of a test number never changes.
 if record.tier ~= 'test' then
   -- If the sender fails, withdraw.lua restores what was before.
-  redis.call('HSET', KEYS[1], 'code_mac', record.purpose == 'register' and ARGV[7] or ARGV[8],
+  local mac = (record.code_length == '10' and 9 or 7) + (record.purpose == 'register' and 0 or 1)
+  redis.call('HSET', KEYS[1], 'code_mac', ARGV[mac],
     'previous_code_mac', record.code_mac,
     'previous_code_expires_at', record.code_expires_at,
     'previous_resend_at', record.resend_at)
 end
-local minute, probe = ARGV[9], ARGV[10]
-if has_breaker then
-  minute, probe = breaker_record_send(breaker, blocks, record.block)
-end
-if minute ~= '' then
-  redis.call('HSET', KEYS[1], 'sent_minute', minute, 'half_open_probe', probe)
-end
+redis.call('HSET', KEYS[1], 'sent', sms and sms_take(sms) or ARGV[11],
+  'previous_sent', record.sent or '')
 return resent(code_expires_at, now + wait)

@@ -2,7 +2,7 @@
 
 use domain::ids::{CallId, VerificationId};
 use domain::time::Timestamp;
-use domain::verification::Purpose;
+use domain::verification::{CodeLength, Purpose};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -11,15 +11,13 @@ use super::tier::{RateLimitTier, SmsTarget};
 use crate::cache::error::CacheError;
 use crate::cache::outcome::{status, wait};
 use crate::cache::round_trip::Cache;
-use crate::cache::script::{LIMITS, LuaScript, READ_HASH, Reply};
-use crate::cache::sms_breaker::{self, CountedSend};
-use crate::cache::sms_budgets::Budgets;
+use crate::cache::script::{LuaScript, Reply};
+use crate::cache::sms_budgets::{self, Budgets, SmsSource, Taken, with_budgets};
 use crate::limits::check::LimitArgs;
 use crate::limits::policy::{Limit, LimitsConfig};
 
 static RESEND: LazyLock<LuaScript> = LazyLock::new(|| {
-    let (constants, breaker) = (constants(), sms_breaker::lua());
-    let files = [&constants, LIMITS, READ_HASH, &breaker, include_str!("resend.lua")];
+    let files = [&sms_budgets::lua(), &constants(), include_str!("resend.lua")];
     LuaScript::new("resend_verification", &files)
 });
 
@@ -28,9 +26,10 @@ static RESEND: LazyLock<LuaScript> = LazyLock::new(|| {
 pub struct CodeResend<'a> {
     pub call: CallId,
     pub device: &'a str,
-    /// The digests of the new code for register and for login: only the record knows which
-    /// it is for.
-    pub code_macs: [String; 2],
+    pub source: SmsSource,
+    /// The digests of a new code of each length, in the order of [`CodeLength::ALL`], for
+    /// register and for login: only the record knows which it needs.
+    pub code_macs: [[String; 2]; 2],
 }
 
 /// A new code that is stored and not yet sent.
@@ -48,7 +47,7 @@ pub struct Resent {
 pub enum ResendOutcome {
     Resent(Resent),
     Invalid,
-    TooManyAttempts { wait: Duration },
+    TooManyAttempts,
     TooEarly { wait: Duration },
 }
 
@@ -80,25 +79,26 @@ impl Cache {
             Answer::Ready { target, phone_key } => (target, phone_key),
             Answer::Done(outcome) => return Ok(outcome),
         };
-        let phone = target.tier.phone_limit_args(limits, slot, &phone_key);
-        let budgets = target.budgets(limits);
-        let answer = if self.is_cluster() {
-            let counted = self.take_budgets(&budgets, now).await?;
-            let limits = StepLimits { limits: phone, breaker: None, counted: counted.clone() };
-            let answer = self.resend_step(&step, Some(&limits)).await;
-            let is_refused = matches!(answer, Ok(Answer::Done(ref outcome))
-                    if !matches!(outcome, ResendOutcome::Resent(_)))
-                || matches!(answer, Err(CacheError::Limited { .. }));
-            if is_refused {
-                self.give_back(&budgets, &counted, now).await;
-            }
-            answer?
-        } else {
-            let all = phone.into_iter().chain(budgets.limits().cloned()).collect();
-            let breaker = budgets.has_breaker.then_some(&budgets);
-            let limits = StepLimits { limits: all, breaker, counted: CountedSend::default() };
-            self.resend_step(&step, Some(&limits)).await?
+        let prefix = &resend.source.prefix;
+        let phone = target.tier.phone_limit_args(limits, slot, &phone_key, prefix);
+        let budgets = target.budgets(limits, &phone_key, &resend.source);
+        let before = budgets.as_ref().filter(|_| self.is_cluster());
+        let here = budgets.as_ref().filter(|_| !self.is_cluster());
+        let taken = match before {
+            Some(budgets) => self.take_budgets(budgets, now).await?,
+            None => Taken::default(),
         };
+        let limits = StepLimits { limits: phone, budgets: here, taken: taken.clone() };
+        let answer = self.resend_step(&step, Some(&limits)).await;
+        let is_refused = matches!(answer, Ok(Answer::Done(ref outcome))
+                if !matches!(outcome, ResendOutcome::Resent(_)))
+            || matches!(answer, Err(CacheError::Limited { .. }));
+        if let Some(budgets) = before
+            && is_refused
+        {
+            self.give_back(budgets, &taken.send, now).await;
+        }
+        let answer = answer?;
         match answer {
             Answer::Done(outcome) => Ok(outcome),
             Answer::Ready { .. } => {
@@ -114,26 +114,22 @@ impl Cache {
         step: &Step<'_>,
         limits: Option<&StepLimits<'_>>,
     ) -> Result<Answer, CacheError> {
-        let [register, login] = &step.resend.code_macs;
         let taken = limits.map_or(&[][..], |limits| &limits.limits);
-        let breaker = limits.and_then(|limits| limits.breaker);
+        let budgets = limits.and_then(|limits| limits.budgets);
         let count = limits.map_or(-1, |limits| i64::try_from(limits.limits.len()).unwrap_or(-1));
-        let counted = limits.map(|limits| limits.counted.clone()).unwrap_or_default();
         let call = RESEND
             .call(step.now)
             .keys([step.record.as_str()])
             .keys(taken.iter().map(|limit| limit.key.as_str()))
-            .keys(breaker.into_iter().flat_map(Budgets::breaker_keys))
+            .keys(budgets.into_iter().flat_map(Budgets::keys))
             .arg(count)
-            .arg(breaker.is_some())
+            .arg(budgets.is_some())
             .arg(step.resend.device)
             .arg(step.resend.call.to_string())
             .arg(step.has_waits)
-            .arg(register)
-            .arg(login)
-            .arg(&counted.minute)
-            .arg(&counted.probe)
-            .limits(taken);
+            .arg(step.resend.code_macs.as_flattened())
+            .arg(limits.map_or("", |limits| &limits.taken.send));
+        let call = with_budgets(call, budgets).limits(taken);
         let names: Vec<Limit> = taken.iter().map(|limit| limit.limit).collect();
         let mut reply = self.run(call).await?;
         let status = status(&mut reply, &names, &self.metrics)?;
@@ -152,10 +148,10 @@ struct Step<'a> {
 /// What the second run takes.
 struct StepLimits<'a> {
     limits: Vec<LimitArgs>,
-    /// On a single node, whose breaker decides.
-    breaker: Option<&'a Budgets<'a>>,
-    /// In a cluster, how the breaker counted before.
-    counted: CountedSend,
+    /// On a single node, which takes them with the code.
+    budgets: Option<&'a Budgets<'a>>,
+    /// In a cluster, what was taken before.
+    taken: Taken,
 }
 
 fn answer(status: &str, reply: &mut Reply) -> Result<Answer, CacheError> {
@@ -167,7 +163,7 @@ fn answer(status: &str, reply: &mut Reply) -> Result<Answer, CacheError> {
         }
         "resent" => ResendOutcome::Resent(resent(reply)?),
         "invalid" => ResendOutcome::Invalid,
-        "too_many_attempts" => ResendOutcome::TooManyAttempts { wait: wait(reply)? },
+        "too_many_attempts" => ResendOutcome::TooManyAttempts,
         "too_early" => ResendOutcome::TooEarly { wait: wait(reply)? },
         _ => return Err(reply.unexpected("the outcome of a resend")),
     }))
@@ -189,10 +185,11 @@ fn resent(reply: &mut Reply) -> Result<Resent, CacheError> {
     let known = reply.next("whether the number is known")?;
     let tier = tier(reply)?;
     let target = target(tier, reply)?;
-    let progress = Progress {
-        code_expires_at: Timestamp::from_millis(reply.next("a time")?),
-        resend_at: Timestamp::from_millis(reply.next("a time")?),
-        attempts_left: reply.number("a number of attempts")?,
-    };
+    let code_expires_at = Timestamp::from_millis(reply.next("a time")?);
+    let resend_at = Timestamp::from_millis(reply.next("a time")?);
+    let attempts_left = reply.number("a number of attempts")?;
+    let code_length = CodeLength::from_digits(reply.number("the length of a code")?)
+        .ok_or_else(|| reply.unexpected("the length of a code"))?;
+    let progress = Progress { code_length, code_expires_at, resend_at, attempts_left };
     Ok(Resent { purpose, sealed_phone, known, target, progress })
 }

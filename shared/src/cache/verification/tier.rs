@@ -2,7 +2,7 @@
 
 use domain::phone::PhoneSlot;
 
-use crate::cache::sms_budgets::Budgets;
+use crate::cache::sms_budgets::{Budgets, SmsSource};
 use crate::limits::check::{LimitArgs, hash_tag};
 use crate::limits::policy::{Limit, LimitsConfig};
 
@@ -11,7 +11,7 @@ use crate::limits::policy::{Limit, LimitsConfig};
 pub enum RateLimitTier {
     /// The limits that all callers share.
     Default,
-    /// The limits of callers with a token of the account.
+    /// The limits of callers with a token of the account, apart for each of its devices.
     KnownDevice,
     /// The limits of a test number, to which nothing is sent.
     Test,
@@ -51,32 +51,45 @@ impl RateLimitTier {
         }
     }
 
+    /// What one network may take of them. A known device needs no such limit.
+    fn prefix_limit(self) -> Option<Limit> {
+        (self == Self::Default).then_some(Limit::PhonePerPrefix)
+    }
+
     /// The same with their keys; none if limits are off.
     pub(super) fn phone_limit_args(
         self,
         config: &LimitsConfig,
         slot: PhoneSlot,
         phone_key: &str,
+        prefix: &str,
     ) -> Vec<LimitArgs> {
+        if !config.enabled {
+            return Vec::new();
+        }
         let id = format!("{}:{phone_key}", hash_tag(slot));
-        let limits = self.phone_limits().into_iter().filter(|_| config.enabled);
-        limits.map(|limit| LimitArgs::new(config, limit, &id)).collect()
+        let of_prefix = self
+            .prefix_limit()
+            .map(|limit| LimitArgs::new(config, limit, &format!("{id}:{prefix}")));
+        let of_phone = self.phone_limits().map(|limit| LimitArgs::new(config, limit, &id));
+        of_phone.into_iter().chain(of_prefix).collect()
     }
 }
 
 impl SmsTarget {
-    /// What a code to this target takes of the budgets; nothing if limits are off.
-    pub(super) fn budgets(&self, config: &LimitsConfig) -> Budgets<'_> {
-        // Strangers who use up the budget of a country do not block account owners.
-        let uses_country = config.enabled && self.tier == RateLimitTier::Default;
-        let is_sent = config.enabled && self.tier != RateLimitTier::Test;
-        let budget = |limit, tag: &str| LimitArgs::new(config, limit, &hash_tag(tag));
-        Budgets {
-            country_limit: uses_country.then(|| budget(Limit::SmsPerCountry, &self.country)),
-            global_limit: is_sent.then(|| budget(Limit::SmsGlobal, "all")),
-            has_breaker: uses_country,
-            country: &self.country,
-            block: &self.block,
+    /// What a code to this target takes of the budgets; nothing if it is not sent, or if limits
+    /// are off.
+    pub(super) fn budgets<'a>(
+        &'a self,
+        config: &LimitsConfig,
+        phone_key: &str,
+        source: &'a SmsSource,
+    ) -> Option<Budgets<'a>> {
+        if !config.enabled || self.tier == RateLimitTier::Test {
+            return None;
         }
+        let number = phone_key.split('.').next().unwrap_or_default();
+        let is_known = self.tier == RateLimitTier::KnownDevice;
+        Some(Budgets::new(config, &self.country, &self.block, number, source, is_known))
     }
 }

@@ -67,10 +67,11 @@ codes! {
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large.";
     NotJson = "not_json", UNSUPPORTED_MEDIA_TYPE, "The body must be JSON.";
     KeyInvalid = "key_invalid", UNPROCESSABLE_ENTITY, "A key or a signature is not valid; `errors` names each.";
+    CodeLengthOther = "code_length_other", UNPROCESSABLE_ENTITY, "The code has not the number of digits of this verification (`codeLength`); it was not compared.";
     KyberLastResortRequired = "kyber_last_resort_required", UNPROCESSABLE_ENTITY, "A signalKeyBundle needs a registrationId and a last-resort Kyber key: clients cannot use it without them.";
     IdentityProofRequired = "identity_proof_required", UNPROCESSABLE_ENTITY, "A signalKeyBundle needs an identityProof: a signature by the identity key over this verification and these keys.";
     TooManyAttempts = "too_many_attempts", TOO_MANY_REQUESTS, "Too many wrong codes; start a new verification.";
-    PhoneLocked = "phone_locked", TOO_MANY_REQUESTS, "Too many wrong codes for this number; wait before trying again.";
+    PhoneLocked = "phone_locked", TOO_MANY_REQUESTS, "This number gets no codes of 6 digits for now; send `maxCodeLength: 10` to get one of 10 digits, or wait.";
     SmsPaused = "sms_paused", TOO_MANY_REQUESTS, "Messages to this number are paused; try again later.";
     ResendTooEarly = "resend_too_early", TOO_MANY_REQUESTS, "A code has just been sent; wait before requesting another.";
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests; wait before trying again.";

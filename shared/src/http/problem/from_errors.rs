@@ -17,10 +17,7 @@ impl From<StoreError> for Problem {
 impl From<CacheError> for Problem {
     fn from(error: CacheError) -> Self {
         match &error {
-            CacheError::Limited { limit, wait } => {
-                let code = if limit.is_sms_budget() { Code::SmsPaused } else { Code::RateLimited };
-                Self::retry(code, *wait)
-            }
+            CacheError::Limited { wait, .. } => Self::retry(Code::RateLimited, *wait),
             CacheError::SmsPaused { wait } => Self::retry(Code::SmsPaused, *wait),
             CacheError::UnexpectedData { .. } => Self::internal(error),
             CacheError::Timeout { .. } | CacheError::Redis { .. } => Self::unavailable(error),

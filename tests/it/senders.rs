@@ -232,6 +232,10 @@ async fn each_country_has_its_route_and_its_counters() {
     service.advance(Duration::from_secs(60));
     let _ = resend(&client, &id).await.expect(200);
     assert_eq!(twilio.sent().len(), 5);
+    // Confirmed twice, and counted once.
+    for _ in 0..2 {
+        let _ = client.confirm("register", &id, &code(&twilio)).await.expect(200);
+    }
     let metrics = String::from_utf8(client.get("/metrics").await.expect(200).body).unwrap();
     for (route, sender, count) in
         [("*", "inbox", 2), ("GB", "twilio", 3), ("CA", "twilio", 1), ("CA", "inbox", 1)]
@@ -239,6 +243,9 @@ async fn each_country_has_its_route_and_its_counters() {
         let line = format!(r#"auth_codes_sent_total{{route="{route}",sender="{sender}"}} {count}"#);
         assert!(metrics.contains(&line), "{line} is not in {metrics}");
     }
+    let confirmed: Vec<_> =
+        metrics.lines().filter(|line| line.starts_with("auth_codes_confirmed_total")).collect();
+    assert_eq!(confirmed, [r#"auth_codes_confirmed_total{route="GB"} 1"#]);
 }
 
 #[tokio::test]

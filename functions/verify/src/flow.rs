@@ -177,7 +177,15 @@ pub async fn confirm(
     let (device, code_mac, code_length) = (&*device, &*code_mac, code.length());
     let attempt = CodeAttempt { call, purpose, device, code_mac, code_length };
     match state.core.cache.confirm_verification(&id, &attempt, context.now()).await? {
-        ConfirmOutcome::Confirmed { requires_2fa } => Ok(requires_2fa),
+        ConfirmOutcome::Confirmed { requires_2fa, country } => {
+            if let Some(country) = country {
+                // Beside the codes sent by this route: how many arrive.
+                let route = state.sms.senders.route_name(&country);
+                let series = format!(r#"auth_codes_confirmed_total{{route="{route}"}}"#);
+                state.core.metrics.count(&series);
+            }
+            Ok(requires_2fa)
+        }
         ConfirmOutcome::Incorrect { attempts_left } => Err(Problem::incorrect(attempts_left)),
         ConfirmOutcome::OtherLength => Err(Problem::new(problem::Code::CodeLengthOther)),
         ConfirmOutcome::Expired => Err(Problem::new(problem::Code::CodeExpired)),

@@ -90,6 +90,9 @@ pub struct Senders {
     fallback: Option<Arc<dyn CodeSender>>,
 }
 
+/// The name of the route of all other regions.
+const ALL_OTHERS: &str = "*";
+
 /// The sender of a message, and the name of the choice in metrics.
 struct Route<'a> {
     /// A region that has a route, or `*`.
@@ -118,11 +121,17 @@ impl Senders {
 
     fn route(&self, phone: &PhoneNumber) -> Route<'_> {
         // The region of a number is not looked up where it decides nothing.
-        let region = (!self.routes.is_empty()).then(|| phone.region());
-        match region.and_then(|region| self.routes.get_key_value(&region)) {
+        let region = if self.routes.is_empty() { String::new() } else { phone.region() };
+        match self.routes.get_key_value(&region) {
             Some((name, sender)) => Route { name, sender: &**sender },
-            None => Route { name: "*", sender: &*self.default },
+            None => Route { name: ALL_OTHERS, sender: &*self.default },
         }
+    }
+
+    /// The name in metrics of the route that numbers of this region have.
+    #[must_use]
+    pub fn route_name(&self, region: &str) -> &str {
+        self.routes.get_key_value(region).map_or(ALL_OTHERS, |(name, _)| name)
     }
 
     /// Sends by the sender of the number's route, else once by the fallback, within the time that

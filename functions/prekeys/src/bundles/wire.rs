@@ -79,27 +79,32 @@ pub struct Bundle {
     pub kyber_pre_key: Option<BundleSignedPrekey>,
 }
 
-/// The bundle of one device. The `snake_case` fields repeat it for older clients.
+/// The bundle of one device. For older clients an answer repeats it as `identity_key`,
+/// `signed_prekey` and `one_time_prekeys`, with fields in snake case; new clients ignore these.
 #[derive(Serialize, ToSchema)]
 pub struct DeviceBundle {
     #[serde(flatten)]
     pub bundle: Bundle,
     /// Version of the user's device list.
     pub version: i64,
+    // Not in the description: generated clients could not tell them from those of the bundle.
+    #[schema(ignore)]
     pub identity_key: String,
+    #[schema(ignore)]
     pub signed_prekey: SnakeSignedPrekey,
     /// Holds at most one key.
+    #[schema(ignore)]
     pub one_time_prekeys: Vec<SnakePrekey>,
 }
 
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub struct SnakeSignedPrekey {
     pub key_id: i32,
     pub public_key: String,
     pub signature: String,
 }
 
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub struct SnakePrekey {
     pub key_id: i32,
     pub public_key: String,

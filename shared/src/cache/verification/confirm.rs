@@ -9,7 +9,7 @@ use super::record::{history, history_keys, key};
 use crate::cache::error::CacheError;
 use crate::cache::outcome::status;
 use crate::cache::round_trip::Cache;
-use crate::cache::script::{LuaScript, READ_HASH, Reply};
+use crate::cache::script::{LuaScript, READ_HASH};
 use crate::cache::sms_breaker;
 use crate::telemetry::ErrorChain;
 
@@ -33,6 +33,8 @@ pub struct CodeAttempt<'a> {
 pub enum ConfirmOutcome {
     Confirmed {
         requires_2fa: bool,
+        /// The country of the number, if this attempt is the one that confirmed it.
+        country: Option<String>,
     },
     Incorrect {
         attempts_left: u32,
@@ -70,10 +72,13 @@ impl Cache {
         Ok(match &*status {
             "confirmed" => {
                 let requires_2fa = reply.next("whether a second factor is required")?;
-                if self.is_cluster() {
-                    self.report(&mut reply, now).await?;
+                let country: String = reply.next("a country")?;
+                let send: String = reply.next("how a send is found")?;
+                let is_first = !send.is_empty();
+                if is_first && self.is_cluster() {
+                    self.report(&country, &send, now).await;
                 }
-                ConfirmOutcome::Confirmed { requires_2fa }
+                ConfirmOutcome::Confirmed { requires_2fa, country: is_first.then_some(country) }
             }
             "incorrect" => {
                 ConfirmOutcome::Incorrect { attempts_left: reply.number("a number of attempts")? }
@@ -86,17 +91,11 @@ impl Cache {
         })
     }
 
-    /// Reports a right code to the breaker, if the breaker counted its send. The code is
-    /// confirmed even if this fails.
-    async fn report(&self, reply: &mut Reply, now: Timestamp) -> Result<(), CacheError> {
-        let country: String = reply.next("a country")?;
-        let send: String = reply.next("how a send is found")?;
-        if send.is_empty() {
-            return Ok(());
-        }
-        if let Err(error) = self.report_confirmed(&country, &send, now).await {
+    /// Reports a right code, whose send the breaker counted. The code is confirmed even if this
+    /// fails.
+    async fn report(&self, country: &str, send: &str, now: Timestamp) {
+        if let Err(error) = self.report_confirmed(country, send, now).await {
             tracing::warn!(error = %ErrorChain(&error), "failed to report a right code");
         }
-        Ok(())
     }
 }

@@ -274,6 +274,7 @@ impl Fixture {
             "proofVerificationId" => &self.confirmed[1],
             "preKeys" => return keys.prekeys(11..14).into(),
             "kyberPreKeys" => return keys.kyber_prekeys(11..13).into(),
+            "maxCodeLength" => return json!(10),
             "userIds" => return json!([self.session.user]),
             "devices" => return json!([{ "signalDeviceId": 1, "registrationId": 1 }]),
             "digest" => "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",

@@ -281,8 +281,7 @@ mod tests {
 
     #[test]
     fn what_runs_is_counted_with_its_attempts() {
-        let mut history = CodeHistory::default();
-        history.wrong = vec![NOW; 90];
+        let mut history = CodeHistory { wrong: vec![NOW; 90], ..CodeHistory::default() };
         assert_eq!(length(&mut history, NOW), CodeLength::Six);
         assert_eq!(length(&mut history, NOW), CodeLength::Six);
         let refused = history.start(minutes(1), CodeInput::SixDigits);

@@ -88,7 +88,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// A code that was sent, for both.
 struct Sent {
     id: VerificationId,
-    sent: SentCode,
+    send: SentCode,
     until: Timestamp,
 }
 
@@ -167,7 +167,7 @@ impl Country {
         *self.seen.entry(name).or_default() += 1;
         let sent = self.pure.record_sent(self.now, &request, admission);
         let until = self.now + Duration::from_mins(10);
-        Some((Sent { id, sent, until }, target, source))
+        Some((Sent { id, send: sent, until }, target, source))
     }
 
     async fn confirm(&mut self, sent: &Sent) {
@@ -177,7 +177,7 @@ impl Country {
         let cache = &self.service.state.core.cache;
         let outcome = cache.confirm_verification(&sent.id, &attempt, self.now).await.unwrap();
         assert!(matches!(outcome, ConfirmOutcome::Confirmed { .. }), "{outcome:?}");
-        self.pure.record_confirmed(self.now, sent.sent);
+        self.pure.record_confirmed(self.now, sent.send);
     }
 
     async fn step(&mut self, step: &Step) {
@@ -204,7 +204,7 @@ impl Country {
                     let withdrawn =
                         cache.withdraw_code(&sent.id, "right", from, self.now, limits).await;
                     withdrawn.unwrap();
-                    self.pure.record_unsent(sent.sent);
+                    self.pure.record_unsent(sent.send);
                 }
             }
             Step::ConfirmLate(index) if !self.sent.is_empty() => {

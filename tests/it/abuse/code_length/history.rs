@@ -73,7 +73,7 @@ struct Number {
 }
 
 impl Number {
-    fn slot(&self) -> PhoneSlot {
+    fn slot() -> PhoneSlot {
         PhoneSlot::of_digest([7, 7])
     }
 
@@ -84,12 +84,12 @@ impl Number {
             country: self.key.clone(),
             block: "block".to_owned(),
         };
-        let id = VerificationId::new(self.slot(), Rng.bytes());
+        let id = VerificationId::new(Self::slot(), Rng.bytes());
         let source = source();
         let new = NewVerification {
             source,
             purpose: Purpose::Login,
-            slot: self.slot(),
+            slot: Self::slot(),
             phone_key: self.key.clone(),
             target,
             sealed_phone: "sealed".to_owned(),
@@ -183,7 +183,7 @@ impl Number {
 
     async fn stored(&self) -> CodeHistory {
         let mut redis = self.service.redis().await;
-        let key = "rate_limit:code_history:{".to_owned() + &self.slot().to_string() + "}";
+        let key = "rate_limit:code_history:{".to_owned() + &Self::slot().to_string() + "}";
         let field = format!("phone:{}", self.key);
         let text: Option<String> =
             redis::cmd("HGET").arg(key).arg(field).query_async(&mut redis).await.unwrap();

@@ -227,9 +227,9 @@ async fn each_country_has_its_route_and_its_counters() {
     twilio.set(Mood::Refusing(500));
     let _ = ask(&client, "register", canadian).await.expect(200);
     twilio.set(Mood::Taking);
-    service.advance(Duration::from_secs(60));
+    service.advance(Duration::from_mins(1));
     let id = id_of(&ask(&client, "register", british).await.expect(200));
-    service.advance(Duration::from_secs(60));
+    service.advance(Duration::from_mins(1));
     let _ = resend(&client, &id).await.expect(200);
     assert_eq!(twilio.sent().len(), 5);
     // Confirmed twice, and counted once.

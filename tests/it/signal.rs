@@ -46,7 +46,10 @@ async fn a_sender_learns_which_devices_came_went_or_are_new() {
 /// Plays a scenario against a service of its own.
 async fn play(scenario: &str) {
     if let Some(missing) = ["node", "npm"].into_iter().find(|program| !is_on_path(program)) {
-        assert!(std::env::var_os("CI").is_none(), "{missing} is missing, and CI plays all scenarios");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "{missing} is missing, and CI plays all scenarios"
+        );
         // Not by a macro, whose words the test's harness would keep to itself.
         let _ =
             writeln!(io::stderr(), "SKIPPED: {scenario}.mjs was NOT played, {missing} is missing");

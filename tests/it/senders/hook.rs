@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -155,7 +156,7 @@ async fn free_address() -> String {
 async fn post(place: &str, headers: &HeaderMap, body: &str) -> u16 {
     let mut request = format!("POST / HTTP/1.0\r\ncontent-length: {}\r\n", body.len());
     for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
-        request.push_str(&format!("{name}: {}\r\n", header(headers, name)));
+        let _ = write!(request, "{name}: {}\r\n", header(headers, name));
     }
     let mut stream = TcpStream::connect(place).await.expect("the receiver listens");
     stream.write_all(format!("{request}\r\n{body}").as_bytes()).await.expect("it reads");
@@ -187,9 +188,7 @@ async fn the_documented_receiver_takes_each_message_once_and_no_forged_one() {
     let recorder = Receiver::default();
     let service = service(&recorder.start().await, &[]).await;
     // The receiver compares with its own clock.
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("now");
-    let ahead = now.as_secs() - u64::try_from(service.now().seconds()).expect("after 1970");
-    service.advance(Duration::from_secs(ahead));
+    service.advance(shared::clock::Clock::System.now().since(service.now()));
     let _ = ask(&service.client(), "register", PHONE).await.expect(200);
     let (headers, body) = recorder.got().remove(0);
 

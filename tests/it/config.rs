@@ -169,6 +169,15 @@ async fn a_route_is_a_known_country_and_a_known_sender() {
 }
 
 #[tokio::test]
+async fn a_short_access_token_is_refused_for_apps_that_would_refresh_without_end() {
+    let short = [("ACCESS_TOKEN_TTL", "299"), ("LEGACY_CLIENTS", "true")];
+    assert_eq!(names(read(&with(&short)).await), ["ACCESS_TOKEN_TTL"]);
+    assert_eq!(names(read(&with(&short[..1])).await), Vec::<&str>::new());
+    let long = [("ACCESS_TOKEN_TTL", "300"), ("LEGACY_CLIENTS", "true")];
+    assert_eq!(names(read(&with(&long)).await), Vec::<&str>::new());
+}
+
+#[tokio::test]
 async fn a_brand_leaves_room_for_a_code() {
     let long = "A brand that fills most of a message of one hundred and sixty letters by itself";
     assert_eq!(names(read(&with(&[("SMS_BRAND", long)])).await), ["SMS_BRAND"]);

@@ -111,7 +111,12 @@ pub const VARIABLES: &[Variable] = &[
         "",
         "`whispr`",
     ),
-    variable(&["ACCESS_TOKEN_TTL"], "seconds, 60 to 1200", "", "900"),
+    variable(
+        &["ACCESS_TOKEN_TTL"],
+        "seconds, 60 to 1200; at least 300 with `LEGACY_CLIENTS`",
+        "",
+        "900",
+    ),
     variable(
         &["SMS_SENDER"],
         "`twilio`, `vonage`, `hook` (docs/sms-hook.md) or `inbox`",

@@ -32,5 +32,7 @@ impl TokenConfig {
 
 /// How long an access token is valid.
 pub fn access_token_ttl(env: &mut EnvReader) -> Duration {
-    Duration::from_secs(env.number("ACCESS_TOKEN_TTL", 900, 60, 1200))
+    // A shipped app refreshes 120 seconds before the end: it would do nothing else.
+    let least = if env.flag("LEGACY_CLIENTS", false) { 300 } else { 60 };
+    Duration::from_secs(env.number("ACCESS_TOKEN_TTL", 900, least, 1200))
 }

@@ -82,7 +82,34 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => any::<prop::sample::Index>().prop_map(Step::ConfirmLate),
         6 => wait.prop_map(Step::Wait),
     ];
-    prop::collection::vec(step, 1..40)
+    // Half of them begin with what pauses a country.
+    (any::<bool>(), prop::collection::vec(step, 1..40)).prop_map(|(is_paused, steps)| {
+        let first = if is_paused { pausing() } else { Vec::new() };
+        first.into_iter().chain(steps).collect()
+    })
+}
+
+/// Codes from many networks to many blocks that nobody enters.
+fn pump(count: u32, pass: PausePass) -> Step {
+    Step::Pump(Sends { count, prefixes: 500, blocks: 500, lot: 0, draw: 0, pass })
+}
+
+/// What pauses a country.
+fn pausing() -> Vec<Step> {
+    let none = PausePass::None;
+    let wait = Step::Wait(Duration::from_mins(3));
+    vec![pump(39, none), pump(39, none), wait, pump(1, none)]
+}
+
+/// A pause, those who pass it, the probes after it, and the next one.
+fn scenario() -> Vec<Step> {
+    let mut steps = pausing();
+    steps.extend([pump(3, PausePass::Captcha), pump(3, PausePass::KnownDevice)]);
+    for minutes in [31, 3] {
+        steps.push(Step::Wait(Duration::from_mins(minutes)));
+        steps.push(pump(20, PausePass::None));
+    }
+    steps
 }
 
 /// A code that was sent, for both.
@@ -310,30 +337,33 @@ fn the_scripts_are_the_pure_breaker() {
     // Of all cases: a clock does not go back.
     let clock = std::cell::Cell::new(BEGINNING);
     let seen = std::cell::RefCell::new(HashMap::<&str, u32>::new());
-    runner
-        .run(&steps(), |steps| {
-            let name = uuid::Builder::from_random_bytes(Rng.bytes()).into_uuid().to_string();
-            let mut country = Country {
-                service: service.clone(),
-                name,
-                now: clock.get(),
-                pure: SmsBreaker::default(),
-                sent: Vec::new(),
-                numbers: 0,
-                seen: HashMap::new(),
-            };
-            runtime.block_on(async {
-                for step in &steps {
-                    country.step(step).await;
-                }
-                clock.set(country.now);
-            });
-            for (outcome, times) in country.seen {
-                *seen.borrow_mut().entry(outcome).or_default() += times;
+    let run = |steps: &[Step]| {
+        let name = uuid::Builder::from_random_bytes(Rng.bytes()).into_uuid().to_string();
+        let mut country = Country {
+            service: service.clone(),
+            name,
+            now: clock.get(),
+            pure: SmsBreaker::default(),
+            sent: Vec::new(),
+            numbers: 0,
+            seen: HashMap::new(),
+        };
+        runtime.block_on(async {
+            for step in steps {
+                country.step(step).await;
             }
-            Ok(())
-        })
-        .unwrap();
+            clock.set(country.now);
+        });
+        for (outcome, times) in country.seen {
+            *seen.borrow_mut().entry(outcome).or_default() += times;
+        }
+    };
+    run(&scenario());
+    let random = runner.run(&steps(), |steps| {
+        run(&steps);
+        Ok(())
+    });
+    random.unwrap();
     let seen = seen.into_inner();
     for outcome in ["open", "paused", "passed", "probe", "tripped"] {
         assert!(seen.get(outcome).is_some_and(|times| *times > 0), "no {outcome} in {seen:?}");

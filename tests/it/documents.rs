@@ -11,7 +11,7 @@ fn script(page: &str, heading: &str, url: &str) -> String {
     let (_, page) = page.split_once(heading).expect("the heading");
     let blocks = page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
     let blocks: Vec<&str> = blocks.filter(|block| !block.starts_with("cargo ")).collect();
-    assert!(blocks.len() >= 5, "only {} blocks of commands", blocks.len());
+    assert!(blocks.len() >= 4, "only {} blocks of commands", blocks.len());
     let script = blocks.join("\n");
     assert!(script.contains("http://127.0.0.1:3001"));
     format!("set -euo pipefail\n{}", script.replace("http://127.0.0.1:3001", url))

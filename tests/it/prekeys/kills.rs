@@ -70,7 +70,11 @@ async fn killed_backends_lose_at_most_the_keys_of_their_statements() {
         let ec = json!({ "preKeys": bob.keys.prekeys(first..first + 100) });
         let kyber = json!({ "kyberPreKeys": bob.keys.kyber_prekeys(first..first + 100) });
         for (kind, body) in [("prekeys", &ec), ("kyber-prekeys", &kyber)] {
-            while bob.client.post(&format!("{KEYS}/{kind}"), body.clone()).await.status != 201 {}
+            let mut attempts = 0;
+            while bob.client.post(&format!("{KEYS}/{kind}"), body.clone()).await.status != 201 {
+                attempts += 1;
+                assert!(attempts < 500, "the service never gets the keys");
+            }
         }
     }
     while takes.available_permits() > 0 {

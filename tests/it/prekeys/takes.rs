@@ -7,7 +7,6 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 use tests::Service;
 use tests::race::{alone, together};
 use tests::service::IDLE;
@@ -186,7 +185,7 @@ async fn a_killed_process_loses_at_most_the_key_it_was_taking() {
     takers.iter_mut().for_each(Taker::go);
     // Half-way through, as far as one can tell.
     let used = "SELECT next::int8 FROM auth.prekey_pages WHERE kind = 1 AND count > 0";
-    while service.count(used).await < 300 {}
+    service.until(&used.replace("next::int8", "coalesce(max(next) >= 300, false)")).await;
     let taken = move || -> Vec<_> {
         for taker in &mut takers {
             taker.child.kill().expect("it runs");
@@ -338,7 +337,9 @@ async fn a_key_that_another_gives_back_is_handed_out() {
     holder.batch_execute("BEGIN; SELECT FROM auth.prekey_pages FOR UPDATE").await.unwrap();
     let (client, path) = (alice.client.clone(), bob.path());
     let asking = tokio::spawn(async move { client.get(&path).await });
-    tokio::time::sleep(Duration::from_millis(30)).await;
+    let waits = "SELECT EXISTS (SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock')";
+    service.until(waits).await;
     holder.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(ids(&asking.await.unwrap().expect(200).json()), (Some(1), Some(1)));
 }

@@ -1,6 +1,9 @@
 //! What nobody learns: whether a number has an account, and numbers and codes from Redis.
 
-use super::{OTHER_PHONE, PHONE, address, anonymous, ask, id_of, keys, resend, status, wrong_code};
+use super::{
+    OTHER_PHONE, PHONE, address, anonymous, ask, id_of, keys, resend, status, wrong_code,
+    wrong_codes,
+};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -179,7 +182,9 @@ async fn every_key_in_redis_has_an_end() {
     let id = id_of(&ask(&client, "login", PHONE).await.expect(200));
     service.advance(Duration::from_secs(30));
     let _ = resend(&client, &id).await.expect(200);
-    client.confirm("login", &id, "not it").await.refused(400, "validation_failed");
+    // Wrong, and compared: it reaches Redis, and leaves a trace there.
+    let wrong = wrong_codes(&client.last_code(PHONE).await).next().expect("a code");
+    client.confirm("login", &id, &wrong).await.refused(400, "code_incorrect");
     let mut redis = service.redis().await;
     let keys = keys(&service, "*").await;
     assert!(keys.len() > 6, "{keys:?}");

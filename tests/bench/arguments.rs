@@ -33,6 +33,12 @@ pub enum Child {
     Serve,
     #[command(hide = true)]
     Start { function: String },
+    /// Compares the times of requests for codes to known and to unknown numbers.
+    Enumeration {
+        /// Numbers of each kind.
+        #[arg(long, default_value_t = 500)]
+        samples: usize,
+    },
     /// Measures each operation over a filled database, beside an empty one.
     Scale {
         /// Accounts in the filled database.

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`arguments`] | the command line |
 //! | [`scale`] | millions of accounts beside an empty database: `bench scale` |
+//! | [`enumeration`] | whether the time of an answer tells who has an account: `bench enumeration` |
 //! | [`server`] | the child that serves, and how it is asked what it used |
 //! | [`load`] | the connections that ask |
 //! | [`operations`] | what is asked: an account's way from its first code to its logout |
@@ -25,6 +26,7 @@
 
 mod arguments;
 mod directory;
+mod enumeration;
 mod figures;
 mod floors;
 mod load;
@@ -58,6 +60,7 @@ async fn main() {
         Some(Child::Scale { filled }) => {
             scale::run(*filled, arguments.rounds, arguments.accounts, arguments.write).await;
         }
+        Some(Child::Enumeration { samples }) => enumeration::run(*samples).await,
         None => bench(&arguments).await,
     }
 }

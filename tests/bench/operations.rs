@@ -85,7 +85,7 @@ pub fn phone(n: u32) -> String {
 }
 
 /// The first code, its confirmation, the account.
-fn sign_up(phone: String) -> Errand {
+pub fn sign_up(phone: String) -> Errand {
     let mut code = Value::Null;
     let mut step = 0;
     Box::new(move |answer| {

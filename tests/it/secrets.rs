@@ -27,4 +27,6 @@ fn an_answer_with_a_number_or_a_key_is_found() {
     assert!(secrets::in_answer(r#"{"detail":"+33612345678 is taken"}"#).is_some());
     assert!(secrets::in_answer(&format!(r#"{{"detail":"{key}"}}"#)).is_some());
     assert_eq!(secrets::in_answer(r#"{"detail":"+33***5678 is taken"}"#), None);
+    let by_chance = format!(r#"{{"publicKey":"{}+64420316ck{}"}}"#, "A".repeat(20), "B".repeat(20));
+    assert_eq!(secrets::in_answer(&by_chance), None);
 }

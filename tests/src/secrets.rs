@@ -67,8 +67,8 @@ fn number(text: &str) -> Option<&str> {
 #[must_use]
 pub fn in_answer(text: &str) -> Option<String> {
     // In the base64 of a key, a plus and seven digits are chance: it happens in every millionth.
-    let short = words(text).filter(|word| word.len() < 40);
-    if let Some(number) = short.filter_map(number).next() {
+    let mut short = words(text).filter(|word| word.len() < 40);
+    if let Some(number) = short.find_map(number) {
         return Some(format!("a number: +{number}"));
     }
     let watch = watch();

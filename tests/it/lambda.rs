@@ -391,8 +391,8 @@ async fn take_answer(
     http::StatusCode::ACCEPTED
 }
 
-#[tokio::test]
-async fn a_number_signs_up_through_the_runtimes_own_loop() {
+/// A service, and the variables of a function in a process of its own over the same stores.
+async fn service_and_variables() -> (Service, Vec<(String, String)>) {
     let keys = local::service::new_keys();
     let of_ours: Vec<(&str, &str)> = keys.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let service = Service::with(&of_ours).await;
@@ -402,6 +402,12 @@ async fn a_number_signs_up_through_the_runtimes_own_loop() {
         ("DATABASE_URL".to_owned(), service.stores.database_url.clone()),
         ("REDIS_URL".to_owned(), service.stores.redis_url.clone()),
     ]);
+    (service, variables)
+}
+
+#[tokio::test]
+async fn a_number_signs_up_through_the_runtimes_own_loop() {
+    let (service, variables) = service_and_variables().await;
     let phone = "+33612345678";
 
     let mut verify = Sandbox::start("verify", &variables).await;

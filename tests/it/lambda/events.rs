@@ -356,15 +356,7 @@ async fn several_values_of_a_header_of_ours_are_one_text() {
 /// What is no JSON is refused by the runtime, which goes on.
 #[tokio::test]
 async fn a_sandbox_survives_every_event() {
-    let keys = local::service::new_keys();
-    let of_ours: Vec<(&str, &str)> = keys.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-    let service = Service::with(&of_ours).await;
-    let mut variables: Vec<(String, String)> = keys.clone().into_iter().collect();
-    variables.extend([
-        ("STAGE".to_owned(), "local".to_owned()),
-        ("DATABASE_URL".to_owned(), service.stores.database_url.clone()),
-        ("REDIS_URL".to_owned(), service.stores.redis_url.clone()),
-    ]);
+    let (_service, variables) = super::service_and_variables().await;
     let mut verify = Sandbox::start("verify", &variables).await;
     let event = read_json("events/fetch_verification.json").to_string();
     let broken = [

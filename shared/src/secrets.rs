@@ -29,6 +29,8 @@ pub enum SecretName {
     /// The public keys that verify tokens, as a JWKS.
     JwtPublicKeys,
     Pepper,
+    /// Names Redis keys; never changes.
+    PhoneIndexKey,
     TwilioAuthToken,
     VonageApiSecret,
     CaptchaSecret,
@@ -52,6 +54,7 @@ impl SecretName {
             Self::JwtKeys => "JWT_KEYS",
             Self::JwtPublicKeys => "JWT_PUBLIC_KEYS",
             Self::Pepper => "PEPPER",
+            Self::PhoneIndexKey => "PHONE_INDEX_KEY",
             Self::TwilioAuthToken => "TWILIO_AUTH_TOKEN",
             Self::VonageApiSecret => "VONAGE_API_SECRET",
             Self::CaptchaSecret => "SMS_CHALLENGE_SECRET",

@@ -26,13 +26,14 @@ async fn read(variables: &[(&str, &str)]) -> Result<ServiceState, StartError> {
     ServiceState::read(Arc::new(move |name| all.get(name).cloned()), Clock::System).await
 }
 
-const GOOD: [(&str, &str); 6] = [
+const GOOD: [(&str, &str); 7] = [
     ("STAGE", "local"),
     ("DATABASE_URL", "postgres://auth@127.0.0.1:5432/auth"),
     ("REDIS_URL", "redis://127.0.0.1:6379/0"),
     ("JWT_KEYS", "GOOD KEYS"),
     ("JWT_PUBLIC_KEYS", "GOOD KEYS"),
-    ("PEPPER", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+    ("PEPPER", r#"{"current":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}"#),
+    ("PHONE_INDEX_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
 ];
 
 fn with(more: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str)> {
@@ -60,6 +61,7 @@ async fn every_error_is_reported_at_once_and_no_value() {
         ("STAGE", "local"),
         ("REDIS_URL", "hunter2"),
         ("PEPPER", "c2hvcnQ="),
+        ("PHONE_INDEX_KEY", "c2hvcnQ="),
         ("ACCESS_TOKEN_TTL", "soon"),
         ("DEMO_MODE", "yes"),
         ("SMS_SENDER", "pigeon"),
@@ -79,6 +81,7 @@ async fn every_error_is_reported_at_once_and_no_value() {
         "JWT_PUBLIC_KEYS",
         "ACCESS_TOKEN_TTL",
         "PEPPER",
+        "PHONE_INDEX_KEY",
         "CORS_ORIGINS",
         "SMS_SENDER",
         "DEMO_MODE",
@@ -273,6 +276,7 @@ async fn each_function_is_given_the_variables_and_secrets_that_its_code_reads_an
         assert_eq!(given.contains("JWT_KEYS"), signs, "private keys and {name}");
         let digests = ["verify", "login", "prekeys"].contains(&name);
         assert_eq!(given.contains("PEPPER"), digests, "the pepper and {name}");
+        assert_eq!(given.contains("PHONE_INDEX_KEY"), name == "verify", "the index and {name}");
     }
 }
 

@@ -7,11 +7,15 @@
 //! | [`resend`] | new codes for a running verification |
 //! | [`limits`] | how often one may ask, in which tier |
 //! | [`races`] | all of it at once, over two sandboxes |
+//! | [`pepper`] | a pepper that is replaced while verifications run |
+//! | [`repeats`] | a shipped client that requests again and goes on with its first id |
 //! | [`secrecy`] | what nobody learns: who has an account, numbers and codes in Redis |
 
 mod confirm;
 mod limits;
+mod pepper;
 mod races;
+mod repeats;
 mod request;
 mod resend;
 mod secrecy;

@@ -63,9 +63,11 @@ impl Service {
         ];
         all.extend(defaults.iter().chain(variables).map(|(k, v)| ((*k).into(), (*v).into())));
         crate::secrets::begin();
-        crate::secrets::remember(&all["PEPPER"]);
-        if let Ok(Value::Object(keys)) = serde_json::from_str(&all["JWT_KEYS"]) {
-            keys.values().filter_map(Value::as_str).for_each(crate::secrets::remember);
+        crate::secrets::remember(&all["PHONE_INDEX_KEY"]);
+        for name in ["PEPPER", "JWT_KEYS"] {
+            if let Ok(Value::Object(keys)) = serde_json::from_str(&all[name]) {
+                keys.values().filter_map(Value::as_str).for_each(crate::secrets::remember);
+            }
         }
         if !variables.iter().any(|(name, _)| *name == "JWT_PUBLIC_KEYS")
             && let Some(public) = local::service::public_keys(&all["JWT_KEYS"])

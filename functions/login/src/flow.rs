@@ -11,7 +11,7 @@ use domain::verification::Purpose;
 use secrecy::ExposeSecret as _;
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::cache::verification::Verification;
-use shared::crypto::constant_time_eq;
+use shared::crypto::{PepperKeys, PepperSet, constant_time_eq};
 use shared::http::context::RequestContext;
 use shared::http::problem::{Code, Problem};
 use shared::http::signal_keys::{last_resort_clash, verify_bundle};
@@ -33,12 +33,12 @@ pub async fn complete_login(
 ) -> Result<Tokens, Problem> {
     let found =
         state.core.cache.find_verification(&credentials.verification, context.now()).await?;
-    let verification = usable(state, found, purpose, &credentials)
+    let peppers = state.pepper.load();
+    let (verification, pepper) = usable(&peppers, found, purpose, &credentials)
         .ok_or_else(|| Problem::new(Code::VerificationInvalid))?;
     if let Some(keys) = &credentials.keys {
         verify_bundle(&state.core, state.issuer.issuer(), &credentials.verification, keys)?;
     }
-    let pepper = state.pepper.current();
     let phone = pepper.cipher.decrypt(&verification.sealed_phone, &credentials.verification)?;
     let phone =
         PhoneNumber::from_stored(phone).map_err(|_| Problem::new(Code::VerificationInvalid))?;
@@ -154,22 +154,21 @@ pub async fn logout_all(
     Ok(())
 }
 
-/// The verification, if it is confirmed, for this purpose and this device.
-fn usable(
-    state: &LoginState,
+/// The verification with its pepper, if it is confirmed, for this purpose and this device.
+fn usable<'p>(
+    peppers: &'p PepperSet,
     found: Option<Verification>,
     purpose: Purpose,
     credentials: &Credentials,
-) -> Option<Verification> {
+) -> Option<(Verification, &'p PepperKeys)> {
+    let found = found?;
+    let pepper = peppers.by_id(&found.pepper)?;
     let fingerprint = credentials.device.as_ref().map(Fingerprint::as_str);
-    let pepper = state.pepper.current();
-    let unbound = pepper.digests.device(&credentials.verification, None);
-    let device = pepper.digests.device(&credentials.verification, fingerprint);
-    found.filter(|v| {
-        // A verification that was requested without a device may be used by any device.
-        let right_device = v.device == unbound || constant_time_eq(&v.device, &device);
-        v.verified && v.purpose == purpose && right_device
-    })
+    let unbound = pepper.device(&credentials.verification, None);
+    let device = pepper.device(&credentials.verification, fingerprint);
+    // A verification that was requested without a device may be used by any device.
+    let right_device = found.device == unbound || constant_time_eq(&found.device, &device);
+    (found.verified && found.purpose == purpose && right_device).then_some((found, pepper))
 }
 
 fn new_login(

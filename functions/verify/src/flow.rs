@@ -3,16 +3,18 @@
 use crate::state::VerifyState;
 use domain::device::Fingerprint;
 use domain::ids::{CallId, DeviceId, VerificationId};
-use domain::phone::PhoneNumber;
+use domain::phone::{PhoneNumber, PhoneSlot};
 use domain::time::Timestamp;
 use domain::verification::{Code, CodeInput, CodeLength, Purpose};
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::audit::{AuditEntry, SecurityEvent};
+use shared::cache::CacheError;
 use shared::cache::verification::{
     CodeAttempt, CodeResend, ConfirmOutcome, NewVerification, Progress, RateLimitTier,
-    ResendOutcome, SmsSource, SmsTarget, StartOutcome,
+    ResendOutcome, ShownDigests, SmsSource, SmsTarget, StartOutcome,
 };
 use shared::clock::Rng;
+use shared::crypto::{PepperKeys, PepperSet};
 use shared::http::context::RequestContext;
 use shared::http::problem::{self, Problem};
 use shared::sender::{Delivery, Message, text};
@@ -50,8 +52,9 @@ pub async fn start(
         (None, None) => RateLimitTier::Default,
     };
 
-    let pepper = state.pepper.current();
-    let slot = pepper.digests.phone_slot(&start.phone);
+    let peppers = state.pepper.load();
+    let pepper = peppers.current();
+    let slot = state.phone_index.slot(&start.phone);
     let id = VerificationId::new(slot, state.core.rng.bytes());
     let codes = match test_code {
         Some(code) => Codes([code.clone(), code.clone()]),
@@ -60,16 +63,17 @@ pub async fn start(
     let new = NewVerification {
         purpose,
         slot,
-        phone_key: phone_key(&pepper.digests.phone(&start.phone), tier, known_device),
+        phone_key: phone_key(&state.phone_index.phone(&start.phone), tier, known_device),
         target: SmsTarget {
             tier,
             country: start.phone.region(),
-            block: pepper.digests.block(&start.phone),
+            block: state.phone_index.block(&start.phone),
         },
         source: source(state, context, has_solved_captcha),
+        pepper: pepper.id().to_owned(),
         sealed_phone: pepper.cipher.encrypt(start.phone.as_e164(), &id, state.core.rng)?,
-        device: pepper.digests.device(&id, start.device.as_ref().map(Fingerprint::as_str)),
-        code_macs: codes.0.each_ref().map(|code| pepper.digests.code(&id, purpose, code)),
+        device: pepper.device(&id, start.device.as_ref().map(Fingerprint::as_str)),
+        code_macs: codes.0.each_ref().map(|code| pepper.code(&id, purpose, code)),
         code_input: code_input(state, start.max_code_length),
         known: account.is_some(),
         requires_second_factor: account.is_some_and(|account| account.two_factor_enabled),
@@ -82,16 +86,34 @@ pub async fn start(
     }
     let progress = progress.map_err(|wait| Problem::retry(problem::Code::PhoneLocked, wait))?;
     let code = codes.of(progress.code_length);
+    let client = state.core.config.http.legacy_clients.then(|| {
+        let device = start.device.as_ref().map(Fingerprint::as_str);
+        state.phone_index.client(&start.phone, purpose, device, &context.address())
+    });
 
     if tier != RateLimitTier::Test {
         let outgoing = Outgoing {
             to: start.phone,
             purpose,
             known: new.known,
+            pepper,
             target: &new.target,
             source: &new.source,
         };
         send(state, context, &id, outgoing, code).await?;
+        if let Some(client) = client
+            && let Err(error) = accept_in_earlier(
+                state,
+                context.now(),
+                (&id, slot, purpose),
+                &client,
+                (pepper, code),
+            )
+            .await
+        {
+            // The id of this request accepts it.
+            tracing::warn!(error = %ErrorChain(&error), "failed to accept a code in earlier verifications");
+        }
     }
     Ok(started(state, context.now(), &id, progress, code))
 }
@@ -104,17 +126,17 @@ pub async fn resend(
     resend: Resend,
 ) -> Result<Started, Problem> {
     let codes = Codes::draw(state.core.rng);
-    let pepper = state.pepper.current();
-    let macs = |code: &Code| {
-        [Purpose::Register, Purpose::Login].map(|purpose| pepper.digests.code(&id, purpose, code))
-    };
-    let device = pepper.digests.device(&id, resend.device.as_ref().map(Fingerprint::as_str));
-    let resend = CodeResend {
-        call: CallId::new(state.core.rng.bytes()),
-        device: &device,
-        source: source(state, context, false),
-        code_macs: codes.0.each_ref().map(macs),
-    };
+    let peppers = state.pepper.load();
+    let [six, ten] = &codes.0;
+    let of_each_kind = [
+        (Purpose::Register, six),
+        (Purpose::Login, six),
+        (Purpose::Register, ten),
+        (Purpose::Login, ten),
+    ];
+    let shown = shown(&peppers, &id, resend.device.as_ref(), of_each_kind);
+    let call = CallId::new(state.core.rng.bytes());
+    let resend = CodeResend { call, shown: &shown, source: source(state, context, false) };
     let limits = &state.core.config.limits;
     let outcome = state.core.cache.resend_verification(&id, &resend, context.now(), limits).await?;
     let resent = match outcome {
@@ -125,16 +147,18 @@ pub async fn resend(
             return Err(Problem::retry(problem::Code::ResendTooEarly, wait));
         }
     };
+    let invalid = || Problem::new(problem::Code::VerificationInvalid);
+    let pepper = peppers.by_id(&resent.pepper).ok_or_else(invalid)?;
     let phone = PhoneNumber::from_stored(pepper.cipher.decrypt(&resent.sealed_phone, &id)?)
-        .map_err(|_| Problem::new(problem::Code::VerificationInvalid))?;
+        .map_err(|_| invalid())?;
     let code = codes.of(resent.progress.code_length);
     if resent.target.tier == RateLimitTier::Test {
         let code = state.sms.test_numbers.get(&phone).unwrap_or(code);
         return Ok(started(state, context.now(), &id, resent.progress, code));
     }
     let (purpose, known) = (resent.purpose, resent.known);
-    let outgoing =
-        Outgoing { to: phone, purpose, known, target: &resent.target, source: &resend.source };
+    let (target, source) = (&resent.target, &resend.source);
+    let outgoing = Outgoing { to: phone, purpose, known, pepper, target, source };
     send(state, context, &id, outgoing, code).await?;
     Ok(started(state, context.now(), &id, resent.progress, code))
 }
@@ -170,12 +194,9 @@ pub async fn confirm(
     confirmation: Confirmation,
 ) -> Result<bool, Problem> {
     let Confirmation { id, code, device } = confirmation;
-    let pepper = state.pepper.current();
-    let device = pepper.digests.device(&id, device.as_ref().map(Fingerprint::as_str));
-    let code_mac = pepper.digests.code(&id, purpose, &code);
+    let shown = shown(&state.pepper.load(), &id, device.as_ref(), [(purpose, &code)]);
     let call = CallId::new(state.core.rng.bytes());
-    let (device, code_mac, code_length) = (&*device, &*code_mac, code.length());
-    let attempt = CodeAttempt { call, purpose, device, code_mac, code_length };
+    let attempt = CodeAttempt { call, purpose, shown: &shown, code_length: code.length() };
     match state.core.cache.confirm_verification(&id, &attempt, context.now()).await? {
         ConfirmOutcome::Confirmed { requires_2fa, country } => {
             if let Some(country) = country {
@@ -194,9 +215,44 @@ pub async fn confirm(
     }
 }
 
+/// Lets the earlier verifications of this client accept the code that was just sent.
+async fn accept_in_earlier(
+    state: &VerifyState,
+    now: Timestamp,
+    (id, slot, purpose): (&VerificationId, PhoneSlot, Purpose),
+    client: &str,
+    (pepper, code): (&PepperKeys, &Code),
+) -> Result<(), CacheError> {
+    let earlier = state.core.cache.remember_request(slot, client, id, now).await?;
+    if earlier.is_empty() {
+        return Ok(());
+    }
+    let digests = |id: VerificationId| {
+        let code_mac = pepper.code(&id, purpose, code);
+        (id, code_mac)
+    };
+    let earlier: Vec<_> = earlier.into_iter().map(digests).collect();
+    state.core.cache.accept_later_code(id, pepper.id(), &earlier, now).await
+}
+
 /// Nothing more is compared; a new verification works at once.
 fn too_many_attempts() -> Problem {
     Problem::retry(problem::Code::TooManyAttempts, Duration::ZERO)
+}
+
+/// What a client showed, under each pepper.
+fn shown<const CODES: usize>(
+    peppers: &PepperSet,
+    id: &VerificationId,
+    device: Option<&Fingerprint>,
+    codes: [(Purpose, &Code); CODES],
+) -> Vec<ShownDigests<CODES>> {
+    let under = |keys: &PepperKeys| ShownDigests {
+        pepper: keys.id().to_owned(),
+        device: keys.device(id, device.map(Fingerprint::as_str)),
+        codes: codes.map(|(purpose, code)| keys.code(id, purpose, code)),
+    };
+    peppers.iter().map(under).collect()
 }
 
 /// A code of each length, in the order of [`CodeLength::ALL`]: only the store knows which one
@@ -271,7 +327,7 @@ fn phone_key(digest: &str, tier: RateLimitTier, known_device: Option<DeviceId>) 
 
 fn source(state: &VerifyState, context: &RequestContext, has_solved_captcha: bool) -> SmsSource {
     let prefix = context.prefix();
-    let lot = state.pepper.current().digests.lot(&prefix);
+    let lot = state.phone_index.lot(&prefix);
     SmsSource { prefix, lot, draw: state.core.rng.next_u32(), has_solved_captcha }
 }
 
@@ -280,6 +336,8 @@ struct Outgoing<'a> {
     to: PhoneNumber,
     purpose: Purpose,
     known: bool,
+    /// The pepper of the record.
+    pepper: &'a PepperKeys,
     target: &'a SmsTarget,
     source: &'a SmsSource,
 }
@@ -292,7 +350,7 @@ async fn send(
     outgoing: Outgoing<'_>,
     code: &Code,
 ) -> Result<(), Problem> {
-    let Outgoing { to, purpose, known, target, source } = outgoing;
+    let Outgoing { to, purpose, known, pepper, target, source } = outgoing;
     let body = text::body(&state.sms.message, context.language(), code, purpose, known);
     let message = Message {
         id: uuid::Builder::from_random_bytes(state.core.rng.bytes()).into_uuid(),
@@ -311,8 +369,7 @@ async fn send(
     let (route, sender) = (sent.route, sent.sender);
     state.core.metrics.count(&format!(r#"{counter}{{route="{route}",sender="{sender}"}}"#));
     let Err(error) = sent.result else { return Ok(()) };
-    let pepper = state.pepper.current();
-    let code_mac = pepper.digests.code(id, purpose, code);
+    let code_mac = pepper.code(id, purpose, code);
     let withdrawn = state
         .core
         .cache

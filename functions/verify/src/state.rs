@@ -6,7 +6,7 @@ use domain::verification::{Code, CodeLength};
 use secrecy::ExposeSecret as _;
 use shared::config::{EnvReader, Stage, TokenConfig};
 use shared::core::Core;
-use shared::crypto::Pepper;
+use shared::crypto::{Pepper, PhoneIndex};
 use shared::secrets::SecretName;
 use shared::sender::Senders;
 use shared::sender::text::MessageConfig;
@@ -25,6 +25,7 @@ pub const SECRETS: &[SecretName] = &[
     SecretName::OriginVerifySecret,
     SecretName::JwtPublicKeys,
     SecretName::Pepper,
+    SecretName::PhoneIndexKey,
     SecretName::TwilioAuthToken,
     SecretName::VonageApiSecret,
     SecretName::CaptchaSecret,
@@ -38,6 +39,7 @@ pub struct VerifyState {
     /// Verifies the `previousToken` of a known device.
     pub verifier: TokenVerifier,
     pub pepper: Pepper,
+    pub phone_index: PhoneIndex,
     pub sms: Arc<Sms>,
 }
 
@@ -57,8 +59,15 @@ impl VerifyState {
         let tokens = TokenConfig::read(env);
         let verifier = TokenVerifier::read(env, &tokens);
         let pepper = Pepper::read(env);
+        let phone_index = PhoneIndex::read(env);
         let sms = Sms::read(core, env);
-        Some(Self { core: core.clone(), verifier: verifier?, pepper: pepper?, sms: Arc::new(sms?) })
+        Some(Self {
+            core: core.clone(),
+            verifier: verifier?,
+            pepper: pepper?,
+            phone_index: phone_index?,
+            sms: Arc::new(sms?),
+        })
     }
 }
 

@@ -185,6 +185,12 @@ pub fn rotate_keys() -> Result<(), Error> {
     print(&exports(&rotated))
 }
 
+/// Prints the pepper after the next step of its rotation, as a shell export.
+pub fn rotate_pepper() -> Result<(), Error> {
+    let pepper = service::variable("PEPPER").ok_or(Error::Pepper("is not set"))?;
+    print(&exports(&service::rotated_pepper(&pepper).map_err(Error::Pepper)?))
+}
+
 /// Prints new keys as shell exports.
 pub fn new_keys() -> Result<(), Error> {
     print(&exports(&service::new_keys()))

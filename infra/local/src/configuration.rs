@@ -95,7 +95,13 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         &["PEPPER"],
-        "base64 of at least 32 random bytes. All server-side keys except the signing keys are derived from it",
+        "JSON with `current`, and `next` and `previous` (a list) where there are any, as `cargo local keys` prints it; each is the base64 of at least 32 random bytes. The keys of codes, devices and encryption are derived from it",
+        "kept per instance",
+        "required",
+    ),
+    variable(
+        &["PHONE_INDEX_KEY"],
+        "base64 of at least 32 random bytes, which never change. Digests under it stand in names of Redis keys in place of phone numbers",
         "kept per instance",
         "required",
     ),
@@ -177,7 +183,7 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         &["SMS_BUDGET_PER_COUNTRY"],
-        "SMS an hour to one country (a region of libphonenumber)",
+        "SMS an hour to one country (a region of libphonenumber): a number for each, or by country, as in `FR=2000,*=500`",
         "",
         "15 % of `SMS_BUDGET_GLOBAL`",
     ),

@@ -41,6 +41,8 @@ pub enum Error {
     Json(#[from] serde_json::Error),
     #[error("JWT_KEYS {0}")]
     JwtKeys(&'static str),
+    #[error("PEPPER {0}")]
+    Pepper(&'static str),
     #[error("a task of the start failed: {0}")]
     Task(#[from] tokio::task::JoinError),
 }

@@ -75,10 +75,12 @@ enum Migrate {
 
 #[derive(Subcommand)]
 enum Keys {
-    /// Print new signing keys and a new pepper.
+    /// Print new signing keys, a new pepper and a new key of the phone index.
     New,
     /// Print the signing keys of `JWT_KEYS` after the next step of their rotation.
     Rotate,
+    /// Print `PEPPER` after the next step of its rotation.
+    RotatePepper,
 }
 
 #[tokio::main]
@@ -111,6 +113,7 @@ async fn run(Arguments { command, port, ephemeral }: Arguments) -> Result<ExitCo
         },
         Command::Keys { command: Keys::New } => commands::new_keys()?,
         Command::Keys { command: Keys::Rotate } => commands::rotate_keys()?,
+        Command::Keys { command: Keys::RotatePepper } => commands::rotate_pepper()?,
         Command::Generate => commands::generate().await?,
         Command::Functions => commands::functions()?,
     }

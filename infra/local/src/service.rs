@@ -15,7 +15,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use shared::clock::Clock;
 use shared::config::{EnvReader, Environment, Lookup, MaintenanceConfig};
 use shared::core::{Core, StartError};
-use shared::crypto::new_pepper;
+use shared::crypto::pepper::{new_pepper, rotate_pepper};
+use shared::crypto::phone_index::new_phone_index_key;
 use shared::http::ClientConnection;
 use shared::secrets::SecretName;
 use shared::tokens::{SigningKeys, new_jwt_keys, rotate_jwt_keys};
@@ -237,8 +238,15 @@ pub fn variable(name: &str) -> Option<String> {
 pub fn new_keys() -> Variables {
     let keys = new_jwt_keys();
     let mut variables = with_public_keys(keys.expose_secret()).expect("keys that were just made");
-    variables.insert("PEPPER".to_owned(), new_pepper());
+    variables.insert("PEPPER".to_owned(), new_pepper().expose_secret().to_owned());
+    variables.insert("PHONE_INDEX_KEY".to_owned(), new_phone_index_key());
     variables
+}
+
+/// The next step of the rotation of this `PEPPER`, by the name of the variable.
+pub fn rotated_pepper(pepper: &str) -> Result<Variables, &'static str> {
+    let rotated = rotate_pepper(&SecretString::from(pepper))?;
+    Ok([("PEPPER".to_owned(), rotated.expose_secret().to_owned())].into())
 }
 
 /// The next step of the rotation of these `JWT_KEYS`, by the names of the variables.

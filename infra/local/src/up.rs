@@ -201,11 +201,14 @@ fn keys(instance: &Instance, ephemeral: bool) -> Result<Variables, Error> {
     if ephemeral {
         return Ok(service::new_keys());
     }
-    if let Some(keys) = instance::read_keys(instance.folder())? {
-        return Ok(keys);
+    let kept = instance::read_keys(instance.folder())?.unwrap_or_default();
+    let mut keys = service::new_keys();
+    // A kept instance may be older than a secret.
+    let is_complete = keys.keys().all(|name| kept.contains_key(name));
+    keys.extend(kept);
+    if !is_complete {
+        instance::write_keys(instance.folder(), &keys)?;
     }
-    let keys = service::new_keys();
-    instance::write_keys(instance.folder(), &keys)?;
     Ok(keys)
 }
 

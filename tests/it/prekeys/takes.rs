@@ -101,9 +101,9 @@ async fn a_taker() {
     let Some(path) = variable("TAKER_PATH") else { return };
     let value = |name: &str| variable(name).expect("a taker's variable");
     let stores = Stores { database_url: value("DATABASE_URL"), redis_url: value("REDIS_URL") };
-    let (jwt, pepper) = (value("JWT_KEYS"), value("PEPPER"));
+    let jwt = value("JWT_KEYS");
     let mut variables = UNBOUNDED.to_vec();
-    variables.extend([("JWT_KEYS", jwt.as_str()), ("PEPPER", pepper.as_str())]);
+    variables.push(("JWT_KEYS", jwt.as_str()));
     let service = Service::over(stores, &variables).await;
     let client = service.client().bearer(&value("TAKER_TOKEN"));
     println!("ready");

@@ -94,6 +94,7 @@ over_both! {
     journey &[];
     races &[];
     limits &super::scenarios::BUDGETS;
+    shipped_client &super::scenarios::LEGACY;
     breaker &[];
     drain &[];
     tiers &[];
@@ -105,6 +106,7 @@ async fn a_single_node_behaves_the_same() {
     scenarios::journey(&Service::start().await).await;
     scenarios::races(&Service::start().await).await;
     scenarios::limits(&Service::with(&scenarios::BUDGETS).await).await;
+    scenarios::shipped_client(&Service::with(&scenarios::LEGACY).await).await;
     scenarios::breaker(&Service::start().await).await;
     scenarios::drain(&Service::start().await).await;
     scenarios::tiers(&Service::start().await).await;

@@ -9,7 +9,7 @@ use domain::ids::CallId;
 use domain::ids::VerificationId;
 use domain::verification::Purpose;
 use serde_json::json;
-use shared::cache::verification::{CodeAttempt, ConfirmOutcome};
+use shared::cache::verification::{CodeAttempt, ConfirmOutcome, ShownDigests};
 use shared::limits::Limit;
 use std::time::Duration;
 use tests::proxy::Lost;
@@ -78,6 +78,33 @@ async fn a_repeated_start_sends_one_code_and_counts_the_number_once() {
             let id = reply["verificationId"].as_str().unwrap();
             let code = client.last_code(&phone).await;
             let _ = client.confirm("register", id, &code).await.expect(200);
+        }
+    }
+}
+
+/// A shipped client's second request is also accepted under its first id.
+#[tokio::test]
+async fn a_lost_connection_loses_no_code_of_a_shipped_client() {
+    let (proxy, service) = proxied(&[("LEGACY_CLIENTS", "true")]).await;
+    for _ in 0..2 {
+        // Scripts are known afterwards.
+        let _ = ask(&service.client(), "register", &phone(99)).await.expect(200);
+    }
+    let mut n = 0;
+    // The address, the number, the inbox, and what both requests have in common.
+    for skip in 0..5 {
+        for part in PARTS {
+            service.advance(Duration::from_hours(2));
+            let (client, phone) = (service.client(), phone(n));
+            n += 1;
+            let first = id_of(&ask(&client, "register", &phone).await.expect(200));
+            proxy.lose(skip, part);
+            let second = id_of(&ask(&client, "register", &phone).await.expect(200));
+            assert!(!proxy.has_loss_pending(), "the request has only {skip} exchanges");
+            let code = client.last_code(&phone).await;
+            for id in [&first, &second] {
+                let _ = client.confirm("register", id, &code).await.expect(200);
+            }
         }
     }
 }
@@ -176,13 +203,14 @@ async fn a_known_call_with_another_code_is_compared_and_counted() {
     let (id, code) = client.start("register", "+33612345678").await;
     let parsed = VerificationId::from_uuid(id.parse().unwrap());
     let call = CallId::new(service.state.core.rng.bytes());
-    let pepper = service.state.login.pepper.current();
+    let peppers = service.state.verify.pepper.load();
+    let pepper = peppers.current();
     let confirm = async |code: &str| {
         let code = domain::verification::Code::parse(code).unwrap();
-        let code_mac = pepper.digests.code(&parsed, Purpose::Register, &code);
         let (purpose, code_length) = (Purpose::Register, code.length());
-        let code_mac = &*code_mac;
-        let attempt = CodeAttempt { call, purpose, device: "", code_mac, code_length };
+        let codes = [pepper.code(&parsed, purpose, &code)];
+        let shown = [ShownDigests { pepper: pepper.id().to_owned(), device: String::new(), codes }];
+        let attempt = CodeAttempt { call, purpose, shown: &shown, code_length };
         service.state.core.cache.confirm_verification(&parsed, &attempt, service.now()).await
     };
     let mut wrong = wrong_codes(&code);

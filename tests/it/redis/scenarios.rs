@@ -53,6 +53,20 @@ pub async fn journey(service: &Service) {
     assert_eq!(ready["redis"], "up");
 }
 
+/// For [`shipped_client`].
+pub const LEGACY: [(&str, &str); 1] = [("LEGACY_CLIENTS", "true")];
+
+/// A shipped client goes on with its first id.
+pub async fn shipped_client(service: &Service) {
+    let client = service.client();
+    let first = id_of(&ask(&client, "register", ALICE).await.expect(200));
+    let second = id_of(&ask(&client, "register", ALICE).await.expect(200));
+    let code = client.last_code(ALICE).await;
+    for id in [first, second] {
+        let _ = client.confirm("register", &id, &code).await.expect(200);
+    }
+}
+
 /// What is counted is counted exactly, however many come at once.
 pub async fn races(service: &Service) {
     let client = service.client();

@@ -55,6 +55,9 @@ impl CodeMarks {
     /// Wrong codes in [`Self::WRONG_WINDOW`], with those that running verifications may yet
     /// compare.
     pub const MAX_WRONG: usize = 100;
+    /// The same for a known device. Few people have an earlier token of an account, so that few
+    /// wrong codes are honest; and a thief who has one guesses in both tiers.
+    pub const MAX_WRONG_OF_KNOWN_DEVICE: usize = 20;
     pub const WRONG_WINDOW: Duration = Duration::from_hours(365 * 24);
     /// For clients whose input takes only six digits (`LEGACY_CLIENTS`).
     pub const LEGACY_PER_DAY: usize = 10;
@@ -62,6 +65,27 @@ impl CodeMarks {
     /// applies instead.
     pub const LEGACY_STREAK: u32 = 20;
     pub const LEGACY_PER_DAY_IN_STREAK: usize = 2;
+}
+
+/// Whose verifications a history counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CodeTier {
+    /// Of all callers together.
+    #[default]
+    Default,
+    /// Of one device with an earlier token of the account.
+    KnownDevice,
+}
+
+impl CodeTier {
+    pub const ALL: [Self; 2] = [Self::Default, Self::KnownDevice];
+
+    const fn max_wrong(self) -> usize {
+        match self {
+            Self::Default => CodeMarks::MAX_WRONG,
+            Self::KnownDevice => CodeMarks::MAX_WRONG_OF_KNOWN_DEVICE,
+        }
+    }
 }
 
 /// Which codes the client that starts a verification can enter.
@@ -100,10 +124,11 @@ pub struct SixDigitStart {
 /// What is remembered of the verifications of one number and tier.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CodeHistory {
+    pub tier: CodeTier,
     /// Of the last day, the newest first.
     pub six_digit: Vec<SixDigitStart>,
     /// When wrong codes were entered, the newest first. More than
-    /// [`CodeMarks::MAX_WRONG`] change nothing and are not kept.
+    /// [`CodeMarks::MAX_WRONG`] change nothing in any tier and are not kept.
     pub wrong: Vec<Timestamp>,
     /// Verifications with codes of six digits since the last right code.
     pub unconfirmed: u32,
@@ -121,6 +146,11 @@ pub struct CodeDecision {
 }
 
 impl CodeHistory {
+    #[must_use]
+    pub fn of(tier: CodeTier) -> Self {
+        Self { tier, ..Self::default() }
+    }
+
     /// Decides about a verification that starts now, and remembers it.
     pub fn start(&mut self, now: Timestamp, input: CodeInput) -> CodeDecision {
         self.forget_old(now);
@@ -185,7 +215,7 @@ impl CodeHistory {
         }
         self.wrong.retain(|at| *at + CodeMarks::WRONG_WINDOW > now);
         if self.six_digit.is_empty() && self.wrong.is_empty() {
-            *self = Self::default();
+            *self = Self::of(self.tier);
         }
     }
 
@@ -208,10 +238,11 @@ impl CodeHistory {
         let attempts = MAX_ATTEMPTS as usize;
         let mut running = self.six_digit.iter().filter(|start| start.running);
         let expected = attempts * (running.clone().count() + 1);
-        if self.wrong.len() + expected <= CodeMarks::MAX_WRONG {
+        let max_wrong = self.tier.max_wrong();
+        if self.wrong.len() + expected <= max_wrong {
             return None;
         }
-        let ends = match self.wrong.get(CodeMarks::MAX_WRONG - attempts) {
+        let ends = match self.wrong.get(max_wrong - attempts) {
             Some(oldest) => *oldest + CodeMarks::WRONG_WINDOW,
             // Fewer wrong codes: those that are running stand in the way.
             None => running.next_back()?.at + RECORD_TTL,
@@ -250,6 +281,21 @@ mod tests {
             history.record_wrong(at, at, n == 5);
         }
         length
+    }
+
+    #[test]
+    fn a_known_device_has_fewer_wrong_codes() {
+        for (tier, most) in [(CodeTier::Default, 100), (CodeTier::KnownDevice, 20)] {
+            let mut history = CodeHistory { wrong: vec![NOW; most - 5], ..CodeHistory::of(tier) };
+            assert_eq!(length(&mut history, minutes(1)), CodeLength::Six);
+            // The running one may still bring five.
+            assert_eq!(length(&mut history, minutes(2)), CodeLength::Ten);
+            history.record_right(minutes(3), minutes(1));
+            assert_eq!(length(&mut history, minutes(4)), CodeLength::Six);
+            history.record_wrong(minutes(5), minutes(4), false);
+            history.record_right(minutes(5), minutes(4));
+            assert_eq!(length(&mut history, minutes(6)), CodeLength::Ten);
+        }
     }
 
     #[test]

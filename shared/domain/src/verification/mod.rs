@@ -7,7 +7,9 @@ mod code_length;
 mod record;
 mod sms_breaker;
 
-pub use code_length::{CodeDecision, CodeHistory, CodeInput, CodeLength, CodeMarks, SixDigitStart};
+pub use code_length::{
+    CodeDecision, CodeHistory, CodeInput, CodeLength, CodeMarks, CodeTier, SixDigitStart,
+};
 pub use record::{CODE_TTL, CONFIRMED_TTL, MAX_ATTEMPTS, RECORD_TTL, RESEND_WAITS};
 pub use sms_breaker::{
     Admission, BreakerMarks, CountryPause, Counts, LoggedSend, PausePass, SentCode, SmsBreaker,

@@ -79,8 +79,7 @@ impl<'a> Budgets<'a> {
         source: &'a SmsSource,
         is_known_device: bool,
     ) -> Self {
-        let (of_country, of_all) =
-            (config.rule(Limit::SmsPerCountry), config.rule(Limit::SmsGlobal));
+        let (of_country, of_all) = (config.country_budget(country), config.rule(Limit::SmsGlobal));
         let share =
             |burst, percent| if is_known_device { burst } else { SmsShares::of(burst, percent) };
         let pass = match (source.has_solved_captcha, is_known_device) {

@@ -63,30 +63,32 @@ end
 
 -- How long until the wrong codes, with those that running verifications may yet compare, leave
 -- room for one more verification.
-local function wait_for_wrong(history)
+local function wait_for_wrong(history, field)
+  local is_known_device = string.find(field, 'known_device:', 1, true) == 1
+  local max_wrong = is_known_device and MAX_WRONG_OF_KNOWN_DEVICE or MAX_WRONG
   local running, oldest = 0, nil
   for _, start in ipairs(history.starts) do
     if start.running then running, oldest = running + 1, start.at end
   end
-  if #history.wrong + MAX_ATTEMPTS * (running + 1) <= MAX_WRONG then return 0 end
-  local wrong = history.wrong[MAX_WRONG - MAX_ATTEMPTS + 1]
+  if #history.wrong + MAX_ATTEMPTS * (running + 1) <= max_wrong then return 0 end
+  local wrong = history.wrong[max_wrong - MAX_ATTEMPTS + 1]
   return (wrong and wrong + WRONG_WINDOW or oldest + RECORD_TTL) - now
 end
 
 -- How long until a verification may have codes of six digits.
-local function six_digit_wait(history, input)
+local function six_digit_wait(history, field, input)
   if input == 'legacy' then
     local in_streak = history.unconfirmed >= LEGACY_STREAK
     return wait_for(history, in_streak and LEGACY_PER_DAY_IN_STREAK or LEGACY_PER_DAY, DAY)
   end
   return math.max(wait_for(history, SIX_PER_HOUR, HOUR), wait_for(history, SIX_PER_DAY, DAY),
-    wait_for_wrong(history))
+    wait_for_wrong(history, field))
 end
 
 -- Returns the length (nil: it is refused), the wait for six digits, and whether this
 -- verification is the first to pass the marks. The history is changed and not yet written.
-local function history_start(history, input)
-  local wait = six_digit_wait(history, input)
+local function history_start(history, field, input)
+  local wait = six_digit_wait(history, field, input)
   local passes_marks = wait > 0 and not history.past_marks
   history.past_marks = wait > 0
   if wait > 0 then return input == 'any' and 10 or nil, wait, passes_marks end

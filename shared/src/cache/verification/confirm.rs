@@ -5,7 +5,7 @@ use domain::time::Timestamp;
 use domain::verification::{CodeLength, Purpose};
 use std::sync::LazyLock;
 
-use super::record::{history, history_keys, key};
+use super::record::{DIGESTS, ShownDigests, history, history_keys, key, with_digests};
 use crate::cache::error::CacheError;
 use crate::cache::outcome::status;
 use crate::cache::round_trip::Cache;
@@ -14,7 +14,8 @@ use crate::cache::sms_breaker;
 use crate::telemetry::ErrorChain;
 
 static CONFIRM: LazyLock<LuaScript> = LazyLock::new(|| {
-    let files = [READ_HASH, &history(), &sms_breaker::count(), include_str!("confirm.lua")];
+    let files =
+        [READ_HASH, DIGESTS, &history(), &sms_breaker::count(), include_str!("confirm.lua")];
     LuaScript::new("confirm_verification", &files)
 });
 
@@ -23,8 +24,8 @@ static CONFIRM: LazyLock<LuaScript> = LazyLock::new(|| {
 pub struct CodeAttempt<'a> {
     pub call: CallId,
     pub purpose: Purpose,
-    pub device: &'a str,
-    pub code_mac: &'a str,
+    /// The device and the code, under each pepper.
+    pub shown: &'a [ShownDigests<1>],
     pub code_length: CodeLength,
 }
 
@@ -62,11 +63,10 @@ impl Cache {
             .keys([record])
             .keys(history_keys(slot))
             .arg(attempt.purpose.as_str())
-            .arg(attempt.device)
-            .arg(attempt.code_mac)
             .arg(attempt.code_length.digits())
             .arg(attempt.call.to_string())
             .arg(!self.is_cluster());
+        let call = with_digests(call, attempt.shown);
         let mut reply = self.run(call).await?;
         let status = status(&mut reply, &[], &self.metrics)?;
         Ok(match &*status {

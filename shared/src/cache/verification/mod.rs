@@ -7,6 +7,8 @@
 //! | read | `read.rs` |
 //! | resend | `resend.rs`, `resend.lua` |
 //! | confirm | `confirm.rs`, `confirm.lua`, with the history of a number in `code_history.lua` |
+//! | find the digests under the pepper of a record, in resend and confirm | `digests.lua` |
+//! | accept the code of a repeated request | `repeat.rs`, `remember_request.lua`, `accept_code.lua` |
 //! | withdraw a code that was not sent | `withdraw.rs`, `withdraw.lua` |
 //!
 //! Phone number, code and device are stored as keyed digests or encrypted. The id names the
@@ -15,6 +17,7 @@
 mod confirm;
 mod read;
 pub(super) mod record;
+mod repeat;
 mod resend;
 mod start;
 mod tier;
@@ -23,7 +26,7 @@ mod withdraw;
 pub use super::sms_budgets::SmsSource;
 pub use confirm::{CodeAttempt, ConfirmOutcome};
 pub use read::Verification;
-pub use record::Progress;
+pub use record::{Progress, ShownDigests};
 pub use resend::{CodeResend, ResendOutcome, Resent};
 pub use start::{NewVerification, StartOutcome};
 pub use tier::{RateLimitTier, SmsTarget};

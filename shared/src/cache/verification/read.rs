@@ -16,6 +16,8 @@ const OPERATION: &str = "find_verification";
 #[derive(Debug)]
 pub struct Verification {
     pub purpose: Purpose,
+    /// The id of the pepper of `device` and `sealed_phone`.
+    pub pepper: String,
     pub device: String,
     pub sealed_phone: String,
     pub verified: bool,
@@ -24,8 +26,9 @@ pub struct Verification {
 }
 
 /// The fields that are read, in this order.
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 10] = [
     "purpose",
+    "pepper",
     "device",
     "phone",
     "expires_at",
@@ -46,6 +49,7 @@ impl Verification {
         }
         let [
             purpose,
+            pepper,
             device,
             phone,
             expires_at,
@@ -58,6 +62,7 @@ impl Verification {
         let purpose = Purpose::from_stored(&purpose).ok_or_else(|| unexpected("a purpose"))?;
         Ok(Some(Self {
             purpose,
+            pepper,
             device,
             sealed_phone: phone,
             verified: verified == "1",

@@ -7,7 +7,30 @@ use domain::verification::{
     CODE_TTL, CONFIRMED_TTL, CodeLength, CodeMarks, MAX_ATTEMPTS, RECORD_TTL, RESEND_WAITS,
 };
 
+use crate::cache::script::ScriptCall;
 use crate::limits::check::hash_tag;
+
+/// What a client showed, as digests under one pepper. Only the record knows which pepper is its
+/// own, so a script gets those under each (`digests.lua`).
+#[derive(Debug)]
+pub struct ShownDigests<const CODES: usize> {
+    pub pepper: String,
+    /// Empty if the client named no device.
+    pub device: String,
+    pub codes: [String; CODES],
+}
+
+/// The function that finds the digests under the pepper of the record.
+pub(super) const DIGESTS: &str = include_str!("digests.lua");
+
+pub(super) fn with_digests<'s, const CODES: usize>(
+    call: ScriptCall<'s>,
+    shown: &[ShownDigests<CODES>],
+) -> ScriptCall<'s> {
+    shown.iter().fold(call.arg(shown.len()), |call, shown| {
+        call.arg(&shown.pepper).arg(&shown.device).arg(&shown.codes[..])
+    })
+}
 
 /// What a client may know of a running verification.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +70,7 @@ pub(super) fn constants() -> String {
 pub(super) fn history() -> String {
     format!(
         "{}local SIX_PER_HOUR, SIX_PER_DAY, MAX_WRONG, WRONG_WINDOW = {}, {}, {}, {}\n\
+         local MAX_WRONG_OF_KNOWN_DEVICE = {}\n\
          local LEGACY_PER_DAY, LEGACY_STREAK, LEGACY_PER_DAY_IN_STREAK = {}, {}, {}\n\
          {}",
         constants(),
@@ -54,6 +78,7 @@ pub(super) fn history() -> String {
         CodeMarks::SIX_PER_DAY,
         CodeMarks::MAX_WRONG,
         millis_of(CodeMarks::WRONG_WINDOW),
+        CodeMarks::MAX_WRONG_OF_KNOWN_DEVICE,
         CodeMarks::LEGACY_PER_DAY,
         CodeMarks::LEGACY_STREAK,
         CodeMarks::LEGACY_PER_DAY_IN_STREAK,

@@ -3,20 +3,24 @@
 -- answer and replaces nothing.
 -- KEYS: verification:{slot}:{id}; the limits; on a single node the keys of sms.lua.
 -- ARGV: now, how many limits (-1: only look at the record), whether budgets and breaker are
--- asked, device, call id, whether resends wait, the digests of codes of 6 digits for register and
--- for login and of 10 digits for register and for login, how the breaker finds the send (in a
--- cluster, which has asked it before); the arguments of sms.lua and of each limit.
+-- asked, call id, whether resends wait, how the breaker finds the send (in a cluster, which has
+-- asked it before); the arguments of sms.lua and of each limit; for digests.lua: the digests of
+-- the device, of codes of 6 digits for register and for login, and of 10 digits for both.
 local MAX_CALLS = 16
 
-local record = read(KEYS[1], { 'purpose', 'device', 'expires_at', 'attempts', 'verified', 'sends',
+local record = read(KEYS[1], { 'pepper', 'purpose', 'device', 'expires_at', 'attempts', 'verified', 'sends',
   'resend_at', 'tier', 'phone_key', 'phone', 'country', 'block', 'known', 'code_mac',
   'code_expires_at', 'resend_calls', 'code_length', 'sent' })
-local limits, call, sms = tonumber(ARGV[2]), ARGV[5], nil
-local has_waits = ARGV[6] == '1'
+local limits, call, sms = tonumber(ARGV[2]), ARGV[4], nil
+local has_waits = ARGV[5] == '1'
+local first_limit = 7 + SMS_ARGS
+-- Without a record there is no pepper.
+local at = digests_under(record.pepper, first_limit + 3 * math.max(limits, 0), 5)
+if not at then return { 'invalid', 0 } end
 
 local function resent(code_expires_at, resend_at)
-  return { 'resent', tripped, record.purpose, record.phone, record.known, record.tier,
-    record.country, record.block, code_expires_at, resend_at,
+  return { 'resent', tripped, record.purpose, record.pepper, record.phone, record.known,
+    record.tier, record.country, record.block, code_expires_at, resend_at,
     MAX_ATTEMPTS - tonumber(record.attempts), tonumber(record.code_length or 6) }
 end
 
@@ -27,7 +31,7 @@ end
 
 local expires_at = tonumber(record.expires_at or 0)
 -- A verification that was requested without a device is bound to no device.
-local is_other_device = record.device ~= '' and record.device ~= ARGV[4]
+local is_other_device = record.device ~= '' and record.device ~= ARGV[at]
 if expires_at <= now or is_other_device or record.verified == '1' then
   return { 'invalid', 0 }
 elseif tonumber(record.attempts) >= MAX_ATTEMPTS then
@@ -40,10 +44,10 @@ end
 
 if ARGV[3] == '1' then
   local refusal
-  refusal, sms = sms_check(limits + 2, 12)
+  refusal, sms = sms_check(limits + 2, 7)
   if refusal then return refusal end
 end
-local taken = take_limits(2, limits, 12 + SMS_ARGS)
+local taken = take_limits(2, limits, first_limit)
 if taken[1] > 0 then return { 'limited', tripped, taken[1], taken[2] } end
 
 local sends = tonumber(record.sends) + 1
@@ -55,12 +59,12 @@ redis.call('HSET', KEYS[1], 'code_expires_at', code_expires_at, 'sends', sends,
 -- The code of a test number never changes.
 if record.tier ~= 'test' then
   -- If the sender fails, withdraw.lua restores what was before.
-  local mac = (record.code_length == '10' and 9 or 7) + (record.purpose == 'register' and 0 or 1)
-  redis.call('HSET', KEYS[1], 'code_mac', ARGV[mac],
+  local mac = (record.code_length == '10' and 3 or 1) + (record.purpose == 'register' and 0 or 1)
+  redis.call('HSET', KEYS[1], 'code_mac', ARGV[at + mac],
     'previous_code_mac', record.code_mac,
     'previous_code_expires_at', record.code_expires_at,
     'previous_resend_at', record.resend_at)
 end
-redis.call('HSET', KEYS[1], 'sent', sms and sms_take(sms) or ARGV[11],
+redis.call('HSET', KEYS[1], 'sent', sms and sms_take(sms) or ARGV[6],
   'previous_sent', record.sent or '')
 return resent(code_expires_at, now + wait)

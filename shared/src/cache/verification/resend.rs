@@ -6,7 +6,7 @@ use domain::verification::{CodeLength, Purpose};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::record::{Progress, constants, key};
+use super::record::{DIGESTS, Progress, ShownDigests, constants, key, with_digests};
 use super::tier::{RateLimitTier, SmsTarget};
 use crate::cache::error::CacheError;
 use crate::cache::outcome::{status, wait};
@@ -17,7 +17,7 @@ use crate::limits::check::LimitArgs;
 use crate::limits::policy::{Limit, LimitsConfig};
 
 static RESEND: LazyLock<LuaScript> = LazyLock::new(|| {
-    let files = [&sms_budgets::lua(), &constants(), include_str!("resend.lua")];
+    let files = [&sms_budgets::lua(), DIGESTS, &constants(), include_str!("resend.lua")];
     LuaScript::new("resend_verification", &files)
 });
 
@@ -25,17 +25,18 @@ static RESEND: LazyLock<LuaScript> = LazyLock::new(|| {
 #[derive(Debug)]
 pub struct CodeResend<'a> {
     pub call: CallId,
-    pub device: &'a str,
+    /// The device and a new code of each length, in the order of [`CodeLength::ALL`], each for
+    /// register and for login, under each pepper: only the record knows which it needs.
+    pub shown: &'a [ShownDigests<4>],
     pub source: SmsSource,
-    /// The digests of a new code of each length, in the order of [`CodeLength::ALL`], for
-    /// register and for login: only the record knows which it needs.
-    pub code_macs: [[String; 2]; 2],
 }
 
 /// A new code that is stored and not yet sent.
 #[derive(Debug)]
 pub struct Resent {
     pub purpose: Purpose,
+    /// The id of the pepper of the record.
+    pub pepper: String,
     pub sealed_phone: String,
     /// Whether the number has an account: it decides the text of the message.
     pub known: bool,
@@ -124,12 +125,10 @@ impl Cache {
             .keys(budgets.into_iter().flat_map(Budgets::keys))
             .arg(count)
             .arg(budgets.is_some())
-            .arg(step.resend.device)
             .arg(step.resend.call.to_string())
             .arg(step.has_waits)
-            .arg(step.resend.code_macs.as_flattened())
             .arg(limits.map_or("", |limits| &limits.taken.send));
-        let call = with_budgets(call, budgets).limits(taken);
+        let call = with_digests(with_budgets(call, budgets).limits(taken), step.resend.shown);
         let names: Vec<Limit> = taken.iter().map(|limit| limit.limit).collect();
         let mut reply = self.run(call).await?;
         let status = status(&mut reply, &names, &self.metrics)?;
@@ -181,6 +180,7 @@ fn target(tier: RateLimitTier, reply: &mut Reply) -> Result<SmsTarget, CacheErro
 fn resent(reply: &mut Reply) -> Result<Resent, CacheError> {
     let purpose: String = reply.next("a purpose")?;
     let purpose = Purpose::from_stored(&purpose).ok_or_else(|| reply.unexpected("a purpose"))?;
+    let pepper = reply.next("the id of a pepper")?;
     let sealed_phone = reply.next("an encrypted number")?;
     let known = reply.next("whether the number is known")?;
     let tier = tier(reply)?;
@@ -191,5 +191,5 @@ fn resent(reply: &mut Reply) -> Result<Resent, CacheError> {
     let code_length = CodeLength::from_digits(reply.number("the length of a code")?)
         .ok_or_else(|| reply.unexpected("the length of a code"))?;
     let progress = Progress { code_length, code_expires_at, resend_at, attempts_left };
-    Ok(Resent { purpose, sealed_phone, known, target, progress })
+    Ok(Resent { purpose, pepper, sealed_phone, known, target, progress })
 }

@@ -20,7 +20,7 @@ local input, field, history, wait, passes_marks = ARGV[5], ARGV[6], nil, 0, fals
 length = 6
 if input ~= '' then
   history = read_history(field)
-  length, wait, passes_marks = history_start(history, input)
+  length, wait, passes_marks = history_start(history, field, input)
   if not length then
     -- It may be the first that passes the marks.
     if passes_marks then write_history(field, history) end

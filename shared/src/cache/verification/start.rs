@@ -34,6 +34,8 @@ pub struct NewVerification {
     pub phone_key: String,
     pub target: SmsTarget,
     pub source: SmsSource,
+    /// The id of the pepper of the digests, and of the key that encrypted the number.
+    pub pepper: String,
     pub sealed_phone: String,
     pub device: String,
     /// The digests of a code of each length, in the order of [`CodeLength::ALL`]: the script
@@ -83,6 +85,7 @@ impl NewVerification {
             ("phone_key", &self.phone_key),
             ("country", &self.target.country),
             ("block", &self.target.block),
+            ("pepper", &self.pepper),
             ("phone", &self.sealed_phone),
             ("device", &self.device),
         ];

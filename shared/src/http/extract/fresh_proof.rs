@@ -20,7 +20,7 @@ use super::json::{Validate, ValidationErrors};
 use super::path::uuid;
 use crate::cache::verification::Verification;
 use crate::core::Core;
-use crate::crypto::{Pepper, PepperSet, constant_time_eq};
+use crate::crypto::{Pepper, PepperKeys, constant_time_eq};
 use crate::http::context::RequestContext;
 use crate::http::problem::{Code, Problem};
 use crate::store::fresh_proof::{FreshProof, ProofRefusal};
@@ -99,9 +99,13 @@ impl FreshCaller {
         let Self(principal) = self;
         let Some(id) = fields.verification else { return Ok(FreshProof::new(principal, None)) };
         let found = core.cache.find_verification(&id, context.now()).await?;
-        let pepper = pepper.current();
-        let proven = match found.filter(|found| found.verified && found.purpose == Purpose::Login) {
-            Some(found) if is_of_device(core, &pepper, &id, &found, principal.device).await? => {
+        let peppers = pepper.load();
+        let found = found.filter(|found| found.verified && found.purpose == Purpose::Login);
+        let found = found.and_then(|found| Some((peppers.by_id(&found.pepper)?, found)));
+        let proven = match found {
+            Some((pepper, found))
+                if is_of_device(core, pepper, &id, &found, principal.device).await? =>
+            {
                 let phone = pepper.cipher.decrypt(&found.sealed_phone, &id).ok();
                 phone.and_then(|phone| PhoneNumber::from_stored(phone).ok())
             }
@@ -114,19 +118,20 @@ impl FreshCaller {
 /// Whether a verification is bound to no device, or to this one.
 async fn is_of_device(
     core: &Core,
-    pepper: &PepperSet,
+    pepper: &PepperKeys,
     id: &VerificationId,
     found: &Verification,
     device: DeviceId,
 ) -> Result<bool, Problem> {
-    if found.device == pepper.digests.device(id, None) {
+    if found.device == pepper.device(id, None) {
         return Ok(true);
     }
     let fingerprint = core.store.find_fingerprint(device).await?;
     let names = [fingerprint, Some(device.to_string())];
-    Ok(names.iter().flatten().any(|name| {
-        constant_time_eq(&found.device, &pepper.digests.device(id, Some(name.as_str())))
-    }))
+    Ok(names
+        .iter()
+        .flatten()
+        .any(|name| constant_time_eq(&found.device, &pepper.device(id, Some(name.as_str())))))
 }
 
 /// Removes a verification that was consumed. Its row keeps it from being used again.

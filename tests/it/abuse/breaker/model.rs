@@ -18,6 +18,7 @@ use shared::clock::Rng;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use tests::Service;
+use tests::fraud::shown;
 use tokio::runtime::Runtime;
 
 const BEGINNING: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -161,6 +162,7 @@ impl Country {
             phone_key: format!("{}{}", self.name, self.numbers),
             target: target.clone(),
             source: source.clone(),
+            pepper: String::new(),
             sealed_phone: "sealed".to_owned(),
             device: String::new(),
             code_macs: ["right".to_owned(), "right".to_owned()],
@@ -200,7 +202,8 @@ impl Country {
     async fn confirm(&mut self, sent: &Sent) {
         let (call, purpose) = (CallId::new(Rng.bytes()), Purpose::Login);
         let code_length = CodeLength::Six;
-        let attempt = CodeAttempt { call, purpose, device: "", code_mac: "right", code_length };
+        let shown = [shown("right")];
+        let attempt = CodeAttempt { call, purpose, shown: &shown, code_length };
         let cache = &self.service.state.core.cache;
         let outcome = cache.confirm_verification(&sent.id, &attempt, self.now).await.unwrap();
         assert!(matches!(outcome, ConfirmOutcome::Confirmed { .. }), "{outcome:?}");

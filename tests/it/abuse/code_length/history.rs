@@ -4,7 +4,7 @@
 use domain::ids::{CallId, VerificationId};
 use domain::phone::PhoneSlot;
 use domain::time::Timestamp;
-use domain::verification::{CodeHistory, CodeInput, CodeLength, Purpose, SixDigitStart};
+use domain::verification::{CodeHistory, CodeInput, CodeLength, CodeTier, Purpose, SixDigitStart};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use shared::cache::verification::{
@@ -13,6 +13,7 @@ use shared::cache::verification::{
 use shared::clock::Rng;
 use std::time::Duration;
 use tests::Service;
+use tests::fraud::shown;
 use tokio::runtime::Runtime;
 
 const BEGINNING: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -79,7 +80,10 @@ impl Number {
 
     async fn start(&mut self, input: CodeInput) -> bool {
         let target = SmsTarget {
-            tier: RateLimitTier::Default,
+            tier: match self.history.tier {
+                CodeTier::Default => RateLimitTier::Default,
+                CodeTier::KnownDevice => RateLimitTier::KnownDevice,
+            },
             // The breaker of each number is its own.
             country: self.key.clone(),
             block: "block".to_owned(),
@@ -92,6 +96,7 @@ impl Number {
             slot: Self::slot(),
             phone_key: self.key.clone(),
             target,
+            pepper: String::new(),
             sealed_phone: "sealed".to_owned(),
             device: String::new(),
             code_macs: ["six".to_owned(), "ten".to_owned()],
@@ -125,8 +130,7 @@ impl Number {
         let attempt = CodeAttempt {
             call: CallId::new(Rng.bytes()),
             purpose: Purpose::Login,
-            device: "",
-            code_mac,
+            shown: &[shown(code_mac)],
             code_length: started.length,
         };
         let cache = &self.service.state.core.cache;
@@ -184,7 +188,11 @@ impl Number {
     async fn stored(&self) -> CodeHistory {
         let mut redis = self.service.redis().await;
         let key = "rate_limit:code_history:{".to_owned() + &Self::slot().to_string() + "}";
-        let field = format!("phone:{}", self.key);
+        let tier = match self.history.tier {
+            CodeTier::Default => "phone",
+            CodeTier::KnownDevice => "known_device",
+        };
+        let field = format!("{tier}:{}", self.key);
         let text: Option<String> =
             redis::cmd("HGET").arg(key).arg(field).query_async(&mut redis).await.unwrap();
         let text = text.unwrap_or_else(|| "0 0||".to_owned());
@@ -197,6 +205,7 @@ impl Number {
             running: !text.ends_with('!'),
         };
         let history = CodeHistory {
+            tier: self.history.tier,
             six_digit: starts.split_whitespace().map(start).collect(),
             wrong: wrong.split_whitespace().map(time).collect(),
             unconfirmed: unconfirmed.parse().unwrap(),
@@ -225,9 +234,10 @@ fn the_scripts_keep_the_pure_history() {
     let mut runner = TestRunner::new(ProptestConfig::with_cases(60));
     // Of all cases: a clock does not go back.
     let clock = std::cell::Cell::new(BEGINNING);
-    let result = runner.run(&steps(), |steps| {
+    let cases = (steps(), proptest::sample::select(&CodeTier::ALL[..]));
+    let result = runner.run(&cases, |(steps, tier)| {
         let key = uuid::Builder::from_random_bytes(Rng.bytes()).into_uuid().to_string();
-        let (now, history, started) = (clock.get(), CodeHistory::default(), Vec::new());
+        let (now, history, started) = (clock.get(), CodeHistory::of(tier), Vec::new());
         let mut number = Number { service: service.clone(), key, now, history, started };
         runtime.block_on(async {
             for step in &steps {

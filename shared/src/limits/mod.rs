@@ -1,6 +1,7 @@
 //! Rate limits: which exist ([`policy`]) and how a request is counted ([`check`]).
 
 pub mod check;
+mod country_budgets;
 pub mod policy;
 
 pub use check::{RateLimitCheck, RateLimitStatus};

@@ -5,11 +5,10 @@
 //! `period`. The budgets of SMS are sliding windows: at most `burst` in any `period`. One script call checks and takes all limits of a request
 //! (`cache/rate_limits/limits.lua`). If one refuses, none is taken.
 
-use domain::phone::PhoneNumber;
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use super::country_budgets::CountryBudgets;
 use crate::config::env::EnvReader;
 use crate::config::stage::Stage;
 
@@ -247,8 +246,7 @@ pub struct LimitsConfig {
     /// False turns all limits off, for load tests. Quotas of one-time keys stay on.
     pub enabled: bool,
     rules: [Rule; Limit::ALL.len()],
-    /// Of countries that have a budget of their own, by region.
-    country_budgets: BTreeMap<String, u32>,
+    country_budgets: CountryBudgets,
 }
 
 impl Default for LimitsConfig {
@@ -256,7 +254,7 @@ impl Default for LimitsConfig {
         Self {
             enabled: true,
             rules: Limit::ALL.map(Limit::default_rule),
-            country_budgets: BTreeMap::new(),
+            country_budgets: CountryBudgets::default(),
         }
     }
 }
@@ -279,7 +277,10 @@ impl LimitsConfig {
         config.read_burst(env, "SMS_BUDGET_GLOBAL", budget_max, &[Limit::SmsGlobal]);
         let of_all = config.rule(Limit::SmsGlobal).burst;
         config.rule_mut(Limit::SmsPerCountry).burst = SmsShares::of(of_all, SmsShares::ONE_COUNTRY);
-        config.read_country_budgets(env);
+        config.country_budgets = CountryBudgets::read(env);
+        if let Some(budget) = config.country_budgets.of_all_others() {
+            config.rule_mut(Limit::SmsPerCountry).burst = budget;
+        }
         let one_time_keys = [Limit::OneTimeKeysPerDevice, Limit::OneTimeKeysPerUser];
         config.read_burst(env, "ONE_TIME_KEYS_BURST", Self::MAX_BURST, &one_time_keys);
         for limit in one_time_keys {
@@ -302,30 +303,7 @@ impl LimitsConfig {
     #[must_use]
     pub fn country_budget(&self, region: &str) -> Rule {
         let all = self.rule(Limit::SmsPerCountry);
-        self.country_budgets.get(region).map_or(all, |burst| Rule { burst: *burst, ..all })
-    }
-
-    /// Reads `SMS_BUDGET_PER_COUNTRY`: a number for every country, or one for each that is named.
-    fn read_country_budgets(&mut self, env: &mut EnvReader<'_>) {
-        const NAME: &str = "SMS_BUDGET_PER_COUNTRY";
-        let Some(list) = env.optional(NAME) else { return };
-        let mut budgets = BTreeMap::new();
-        for pair in list.split(',').map(str::trim) {
-            let (region, budget) = pair.split_once('=').unwrap_or(("*", pair));
-            let (region, budget) = (region.trim(), budget.trim().parse().ok());
-            let is_known = region == "*" || PhoneNumber::is_region(region);
-            match budget.filter(|budget| is_known && (1..=Self::MAX_BURST).contains(budget)) {
-                Some(budget) if budgets.insert(region.to_owned(), budget).is_none() => {}
-                _ => env.error(
-                    NAME,
-                    "must be a number from 1 to 1000000, or pairs as in FR=2000,*=500, each country once",
-                ),
-            }
-        }
-        if let Some(budget) = budgets.remove("*") {
-            self.rule_mut(Limit::SmsPerCountry).burst = budget;
-        }
-        self.country_budgets = budgets;
+        Rule { burst: self.country_budgets.of(region).unwrap_or(all.burst), ..all }
     }
 
     fn rule_mut(&mut self, limit: Limit) -> &mut Rule {
@@ -489,20 +467,6 @@ mod tests {
         assert_eq!(budget(&[("SMS_BUDGET_GLOBAL", "101")]), 16);
         assert_eq!(budget(&[("SMS_BUDGET_GLOBAL", "9"), ("SMS_BUDGET_PER_COUNTRY", "9")]), 9);
         assert_eq!(budget(&[("SMS_BUDGET_GLOBAL", "9"), ("RATE_LIMIT_SMS_COUNTRY", "8/60")]), 8);
-    }
-
-    #[test]
-    fn a_country_may_have_a_budget_of_its_own() {
-        let (config, errors) = read(&[("SMS_BUDGET_PER_COUNTRY", "FR=2000, IN=100,*=500")]);
-        assert!(errors.is_empty());
-        let budget = |region: &str| config.country_budget(region).burst;
-        assert_eq!([budget("FR"), budget("IN"), budget("GB")], [2000, 100, 500]);
-        let (config, _) = read(&[("SMS_BUDGET_PER_COUNTRY", "FR=2000")]);
-        assert_eq!(config.country_budget("GB").burst, 750);
-        for bad in ["FR", "FR=0", "XX=5", "FR=1,FR=2", "5,6", "FR=1000001", "FR=2000,", "=5"] {
-            let (_, errors) = read(&[("SMS_BUDGET_PER_COUNTRY", bad)]);
-            assert_eq!(errors, ["SMS_BUDGET_PER_COUNTRY"], "{bad}");
-        }
     }
 
     #[test]

@@ -29,6 +29,17 @@ async fn strangers_spend_four_fifths_of_the_budget_of_a_country_exactly_and_alon
 }
 
 #[tokio::test]
+async fn a_country_with_a_budget_of_its_own_does_not_have_that_of_the_others() {
+    let service = Service::with(&[("SMS_BUDGET_PER_COUNTRY", "FR=5,*=1")]).await;
+    for n in 0..4 {
+        let _ = request(&service, n, &french(n, 0)).await.expect(200);
+    }
+    request(&service, 4, &french(4, 0)).await.refused(429, "sms_paused");
+    let _ = request(&service, 5, BRITISH).await.expect(200);
+    request(&service, 6, "+447400123457").await.refused(429, "sms_paused");
+}
+
+#[tokio::test]
 async fn a_budget_slides_no_hour_has_more() {
     let service = Service::with(&[("SMS_BUDGET_PER_COUNTRY", "5")]).await;
     let mut sent = Vec::new();

@@ -6,7 +6,7 @@ use tests::{Client, Reply, Service};
 
 /// The next deployment, after one step of `cargo local keys rotate-pepper`.
 async fn rotated(service: &Service, pepper: &mut String) -> Service {
-    *pepper = local::service::rotated_pepper(pepper).expect("a pepper")["PEPPER"].clone();
+    pepper.clone_from(&local::service::rotated_pepper(pepper).expect("a pepper")["PEPPER"]);
     service.with_more(&[("PEPPER", pepper)]).await
 }
 

@@ -245,13 +245,11 @@ impl Reader {
             client = client.bearer(&session.access);
         }
         let path = self.path_of(operation).await;
-        match body {
-            Some(body) => client.send(operation.method.clone(), &path, body).await,
-            None => {
-                let request = Request::builder().method(&operation.method).uri(&path);
-                client.send_request(request.body(Body::empty()).unwrap()).await
-            }
+        if let Some(body) = body {
+            return client.send(operation.method.clone(), &path, body).await;
         }
+        let request = Request::builder().method(&operation.method).uri(&path);
+        client.send_request(request.body(Body::empty()).unwrap()).await
     }
 
     /// Keeps what later requests need.

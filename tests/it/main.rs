@@ -11,6 +11,7 @@ mod costs;
 mod counted;
 mod documents;
 mod edge;
+mod examples;
 mod house;
 mod journey;
 mod kills;

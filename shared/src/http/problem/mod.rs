@@ -15,9 +15,11 @@ use std::time::Duration;
 use utoipa::ToSchema;
 
 mod codes;
+mod example;
 mod from_errors;
 
 pub use codes::{Code, code_table};
+pub use example::example_of;
 
 /// How long a client is asked to wait for a store to come back.
 const OUTAGE_WAIT: Duration = Duration::from_secs(2);

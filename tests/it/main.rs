@@ -21,6 +21,7 @@ mod login;
 mod maintenance;
 mod metrics;
 mod migrations;
+mod mutations;
 mod platform;
 mod postgres;
 mod prekeys;

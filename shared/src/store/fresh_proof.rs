@@ -106,7 +106,7 @@ pub(super) fn consume_proof(condition: &str) -> String {
             WHERE NOT logged_in AND NOT two_factor_enabled AND phone_number = :proven_phone
               AND {condition}
            ON CONFLICT (verification_id) DO UPDATE SET used_by = excluded.used_by
-            WHERE false
+            WHERE v.used_by = excluded.used_by
            RETURNING verification_id),
          proven AS (
            SELECT FROM session

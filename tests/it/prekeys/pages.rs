@@ -160,11 +160,14 @@ async fn an_upload_that_waits_for_another_identity_stores_nothing() {
         let (client, path) = (bob.client.clone(), format!("{KEYS}/{kind}"));
         let upload = tokio::spawn(async move { client.post(&path, body).await });
         waiting(&service, 1).await;
-        let another = "UPDATE auth.identity_keys SET identity = '\\x05' || sha256(identity)";
+        let of_bob = format!("WHERE device_id = '{}'", bob.session.device);
+        let another = format!(
+            "UPDATE auth.identity_keys SET identity = '\\x05' || sha256(identity) {of_bob}"
+        );
         holder.batch_execute(&format!("{another}; COMMIT")).await.unwrap();
         upload.await.unwrap().refused(409, "identity_key_missing");
         let again = format!(
-            "UPDATE auth.identity_keys SET identity = decode('{}', 'base64')",
+            "UPDATE auth.identity_keys SET identity = decode('{}', 'base64') {of_bob}",
             bob.keys.identity()
         );
         service.sql(&again).await;

@@ -223,8 +223,9 @@ fn the_statement_and_the_pure_function_say_the_same() {
 #[tokio::test]
 async fn the_statement_refuses_every_token_of_an_expired_session() {
     let row = Row::new().await;
-    let at =
-        |days, millis| BEGINNING + Duration::from_hours(24 * days) - Duration::from_millis(millis);
+    let at = |days: u64, millis| {
+        BEGINNING + Duration::from_hours(24 * days) - Duration::from_millis(millis)
+    };
     // Thirty days after the newest token; ninety after the log-in, whatever was issued since.
     for (issued, ends) in [(0, 30), (70, 90)] {
         let first = Rotation { issued_at: at(issued, 0), ..Rotation::first(BEGINNING) };

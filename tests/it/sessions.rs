@@ -163,6 +163,27 @@ async fn logout_everywhere_ends_every_session_of_the_account_alone() {
 
 /// Written where no key is, gone after a minute, never prolonged; the end overwrites it.
 #[tokio::test]
+async fn what_has_ended_does_not_end_again() {
+    let (service, _, [first, second, _]) = three_devices().await;
+    let client = service.client();
+    let _ = logout(&client, &first, json!({})).await.expect(204);
+    let other = json!({ "deviceId": first.device });
+    let _ = logout(&client, &second, other).await.expect(204);
+    let _ = logout_all(&client, &second).await.expect(204);
+    let reasons = "SELECT revoked_for, count(*) FROM auth.sessions
+                    WHERE revoked_at IS NOT NULL GROUP BY 1 ORDER BY 1";
+    let expected = [("logout", 1), ("logout_all", 2)];
+    let expected = expected.map(|(why, n)| json!({ "revoked_for": why, "count": n }));
+    assert_eq!(service.rows(reasons).await, expected);
+    let told = "SELECT count(*) FROM auth.outbox WHERE topic = 'session.ended'";
+    assert_eq!(service.count(told).await, 3);
+    // Nor is it replaced when its device comes back.
+    let _ = client.log_in(PHONE, "phone-2").await;
+    assert_eq!(service.rows(reasons).await, expected);
+    assert_eq!(service.count(told).await, 3);
+}
+
+#[tokio::test]
 async fn the_hot_copy_lives_a_minute_and_its_tombstone_twenty() {
     let service = Service::start().await;
     let client = service.client();

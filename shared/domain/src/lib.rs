@@ -10,10 +10,12 @@
 //! | [`phone`] | which strings are phone numbers |
 //! | [`verification`] | codes, purposes, lives and waits |
 //! | [`session`] | which refresh token may be exchanged |
+//! | [`access`] | what a device in a given state may do to an account in a given state |
 //! | [`principal`] | who a verified token speaks for |
 //! | [`device`] | what a client says of its device |
 //! | [`prekey`] | Signal's keys: which are taken, whose signatures hold, how long they serve |
 
+pub mod access;
 pub mod device;
 pub mod ids;
 pub mod phone;

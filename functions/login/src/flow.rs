@@ -67,6 +67,12 @@ pub async fn complete_login(
         (LoginOutcome::SecondFactorRequired, _) => {
             return Err(Problem::new(Code::TwoFactorRequired));
         }
+        (LoginOutcome::SecondFactorSpent, _) => {
+            return Err(Problem::new(Code::TwoFactorInvalid));
+        }
+        (LoginOutcome::RegistrationLocked { lapses_in }, _) => {
+            return Err(Problem::registration_locked(lapses_in));
+        }
         (LoginOutcome::IdentityKeyInUse, _) => {
             return Err(Problem::new(Code::IdentityKeyInUse));
         }
@@ -201,6 +207,7 @@ fn new_login(
         history: EntryId::new(now, &rng.bytes()),
         named_device,
         previous_session: previous.map(|principal| principal.session),
+        second_factor: None,
         details: DeviceDetails {
             fingerprint,
             name: credentials.device_name,

@@ -6,7 +6,8 @@
 //! consumes the verification.
 
 use axum::extract::{FromRef, FromRequestParts};
-use domain::ids::{DeviceId, VerificationId};
+use domain::access::AccessRefusal;
+use domain::ids::{CallId, DeviceId, VerificationId};
 use domain::phone::PhoneNumber;
 use domain::principal::Principal;
 use domain::verification::Purpose;
@@ -23,7 +24,7 @@ use crate::core::Core;
 use crate::crypto::{Pepper, PepperKeys, constant_time_eq};
 use crate::http::context::RequestContext;
 use crate::http::problem::{Code, Problem};
-use crate::store::fresh_proof::{FreshProof, ProofRefusal};
+use crate::store::access::{AccessDenied, FreshProof};
 use crate::telemetry::ErrorChain;
 use crate::tokens::TokenVerifier;
 
@@ -97,7 +98,15 @@ impl FreshCaller {
         fields: ProofFields,
     ) -> Result<FreshProof, Problem> {
         let Self(principal) = self;
-        let Some(id) = fields.verification else { return Ok(FreshProof::new(principal, None)) };
+        let mut proof = FreshProof {
+            principal,
+            call: CallId::new(core.rng.bytes()),
+            young_token: true,
+            proven: None,
+            second_factor: None,
+            serves_shipped_clients: core.config.http.legacy_clients,
+        };
+        let Some(id) = fields.verification else { return Ok(proof) };
         let found = core.cache.find_verification(&id, context.now()).await?;
         let peppers = pepper.load();
         let found = found.filter(|found| found.verified && found.purpose == Purpose::Login);
@@ -111,7 +120,8 @@ impl FreshCaller {
             }
             _ => None,
         };
-        Ok(FreshProof::new(principal, proven.map(|phone| (id, phone))))
+        proof.proven = proven.map(|phone| (id, phone));
+        Ok(proof)
     }
 }
 
@@ -142,12 +152,20 @@ pub async fn forget_verification(core: &Core, proof: &FreshProof) {
     }
 }
 
-impl From<ProofRefusal> for Problem {
-    fn from(refusal: ProofRefusal) -> Self {
-        Self::new(match refusal {
-            ProofRefusal::SessionEnded => Code::SessionEnded,
-            ProofRefusal::SecondFactorRequired => Code::TwoFactorRequired,
-            ProofRefusal::Unproven => Code::FreshProofRequired,
-        })
+impl From<AccessDenied> for Problem {
+    fn from(denied: AccessDenied) -> Self {
+        match denied {
+            AccessDenied::SessionEnded => Self::new(Code::SessionEnded),
+            AccessDenied::SecondFactorSpent => Self::new(Code::TwoFactorInvalid),
+            AccessDenied::Refused(AccessRefusal::FreshProofRequired) => {
+                Self::new(Code::FreshProofRequired)
+            }
+            AccessDenied::Refused(AccessRefusal::SecondFactorRequired) => {
+                Self::new(Code::TwoFactorRequired)
+            }
+            AccessDenied::Refused(AccessRefusal::TooNew { allowed_at }) => {
+                Self::too_new(allowed_at)
+            }
+        }
     }
 }

@@ -48,6 +48,9 @@ codes! {
     ChallengeRefused = "challenge_refused", FORBIDDEN, "The captcha is not solved; show another one.";
     DeviceForeign = "device_foreign", FORBIDDEN, "The device belongs to another user.";
     TwoFactorRequired = "two_factor_required", FORBIDDEN, "This account requires a second factor.";
+    TwoFactorInvalid = "two_factor_invalid", UNAUTHORIZED, "The code of the second factor is wrong or was used; wait for the next one.";
+    RegistrationLocked = "registration_locked", FORBIDDEN, "This account has a registration lock. Log in with its recovery code, or wait until the lock lapses.";
+    DeviceTooNew = "device_too_new", FORBIDDEN, "This device joined by SMS alone while another device was active; `allowedAt` tells when it may do this. Use the other device, or wait.";
     FreshProofRequired = "fresh_proof_required", FORBIDDEN, "Refresh the access token, which may be 2 minutes old. If the log-in is older than 10 minutes, also confirm a log-in code for the number of this account and send its id as proofVerificationId.";
     NotFound = "not_found", NOT_FOUND, "There is no such route.";
     VerificationNotFound = "verification_not_found", NOT_FOUND, "The verification is unknown or has expired.";

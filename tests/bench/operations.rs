@@ -86,18 +86,27 @@ pub fn phone(n: u32) -> String {
 
 /// The first code, its confirmation, the account.
 pub fn sign_up(phone: String) -> Errand {
+    first_steps(phone, 3)
+}
+
+/// The same without the account.
+pub fn verify_only(phone: String) -> Errand {
+    first_steps(phone, 2)
+}
+
+fn first_steps(phone: String, steps: u32) -> Errand {
     let mut code = Value::Null;
     let mut step = 0;
     Box::new(move |answer| {
         step += 1;
         match step {
+            _ if step > steps => None,
             1 => Some(request("register", &phone, &phone)),
             2 => {
                 code = answer.clone();
                 Some(confirm("register", &phone, &code))
             }
-            3 => Some(begin("register", &phone, &code)),
-            _ => None,
+            _ => Some(begin("register", &phone, &code)),
         }
     })
 }

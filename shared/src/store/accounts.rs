@@ -17,17 +17,19 @@ static FIND_ACCOUNT: LazyStatement = LazyStatement::new(|| {
     // `logout_all` and `refresh_reused` say that someone else may hold the tokens.
     Statement::new(
         "find_account",
-        "SELECT u.id, u.two_factor_enabled, s.device_id AS known_device
-           FROM auth.users_auth u
+        // A row for every number: what is done with it takes as long for an unknown one.
+        "SELECT u.id, coalesce(u.two_factor_enabled, false) AS two_factor_enabled,
+                s.device_id AS known_device
+           FROM (SELECT :phone AS phone_number) asked
+           LEFT JOIN auth.users_auth u ON u.phone_number = asked.phone_number
            LEFT JOIN auth.sessions s ON s.id = :session AND s.user_id = u.id
-                AND (s.revoked_for IS NULL OR s.revoked_for IN ('logout', 'replaced'))
-          WHERE u.phone_number = :phone",
+                AND (s.revoked_for IS NULL OR s.revoked_for IN ('logout', 'replaced'))",
         [("phone", Type::TEXT), ("session", Type::UUID)],
     )
 });
 
 row_struct! {
-    struct AccountRow { id: Uuid, two_factor_enabled: bool, known_device: Option<Uuid> }
+    struct AccountRow { id: Option<Uuid>, two_factor_enabled: bool, known_device: Option<Uuid> }
 }
 
 static RECORD_EVENT: LazyStatement = LazyStatement::new(|| {
@@ -61,11 +63,11 @@ impl Store {
     ) -> Result<Option<Account>, StoreError> {
         let session = shown.map(|session| *session.as_uuid());
         let parameters: &[Parameter<'_>] = &[("phone", &phone.as_e164()), ("session", &session)];
-        let row: Option<AccountRow> = self.fetch_optional(&FIND_ACCOUNT, parameters).await?;
-        Ok(row.map(|AccountRow { id, two_factor_enabled, known_device }| Account {
+        let row: AccountRow = self.fetch_one(&FIND_ACCOUNT, parameters).await?;
+        Ok(row.id.map(|id| Account {
             id: UserId::from_uuid(id),
-            two_factor_enabled,
-            known_device: known_device.map(DeviceId::from_uuid),
+            two_factor_enabled: row.two_factor_enabled,
+            known_device: row.known_device.map(DeviceId::from_uuid),
         }))
     }
 

@@ -4,8 +4,9 @@
 -- returns id uuid
 -- returns two_factor_enabled bool
 -- returns known_device uuid
-SELECT u.id, u.two_factor_enabled, s.device_id AS known_device
-           FROM auth.users_auth u
+SELECT u.id, coalesce(u.two_factor_enabled, false) AS two_factor_enabled,
+                s.device_id AS known_device
+           FROM (SELECT $1 AS phone_number) asked
+           LEFT JOIN auth.users_auth u ON u.phone_number = asked.phone_number
            LEFT JOIN auth.sessions s ON s.id = $2 AND s.user_id = u.id
                 AND (s.revoked_for IS NULL OR s.revoked_for IN ('logout', 'replaced'))
-          WHERE u.phone_number = $1

@@ -20,7 +20,7 @@ use crate::wire::{Credentials, LoginRequest, Logout, LogoutRequest, Tokens};
 problems!(RegisterProblems: BODY, ANY, [VerificationInvalid, AccountExists, IdentityKeyInUse,
     KeyInvalid, KyberLastResortRequired, IdentityProofRequired]);
 problems!(LoginProblems: BODY, ANY, [VerificationInvalid, AccountNotFound, TwoFactorRequired,
-    IdentityKeyInUse, DeviceIdsExhausted, KeyInvalid, KyberLastResortRequired,
+    TwoFactorInvalid, TwoFactorLocked, IdentityKeyInUse, DeviceIdsExhausted, KeyInvalid, KyberLastResortRequired,
     IdentityProofRequired]);
 problems!(LogoutProblems: BODY, BEARER, ANY, [DeviceForeign]);
 problems!(LogoutAllProblems: BEARER, ANY, []);
@@ -50,7 +50,9 @@ async fn register_user(
 
 /// Log in to an existing account.
 ///
-/// A log-in with the same `deviceId` belongs to the same device, whose earlier session ends.
+/// A log-in with the same `deviceId` belongs to the same device, whose earlier session ends. An
+/// account with a second factor needs `twoFactorToken`. Without it, or with a wrong one, the
+/// verification can still be used.
 #[utoipa::path(post, path = "/auth/v1/login", tag = "login",
     request_body = LoginRequest,
     responses((status = 200, body = Tokens), LoginProblems))]

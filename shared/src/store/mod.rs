@@ -16,6 +16,7 @@
 //! | [`maintenance`] | deletions of what nobody needs any more |
 //! | [`keys`] | the key directory: identity, signed, one-time and last-resort keys |
 //! | [`access`] | who may change an account: what a caller shows, the decision, what is consumed |
+//! | [`second_factor`] | TOTP secrets and backup codes |
 //! | `outbox` | `outbox`, `audit_heads`: SQL fragments that other statements end with |
 //!
 //! Every statement is prepared once per connection, with a generic plan. Where a proxy pins
@@ -30,6 +31,7 @@ pub mod login;
 pub mod maintenance;
 mod outbox;
 mod pool;
+pub mod second_factor;
 pub mod sessions;
 mod statement;
 mod tls;
@@ -63,6 +65,12 @@ pub fn statements() -> Vec<&'static Statement> {
         login::register::STATEMENTS,
         maintenance::by_age::STATEMENTS,
         maintenance::sessions::STATEMENTS,
+        second_factor::backup_codes::STATEMENTS,
+        second_factor::disable::STATEMENTS,
+        second_factor::enable::STATEMENTS,
+        second_factor::find::STATEMENTS,
+        second_factor::set_up::STATEMENTS,
+        second_factor::step_up::STATEMENTS,
         sessions::end::STATEMENTS,
         sessions::find::STATEMENTS,
         sessions::refresh::STATEMENTS,

@@ -47,3 +47,6 @@ CREATE TABLE auth.backup_codes (
   created_at timestamptz NOT NULL,
   UNIQUE (user_id, selector)
 );
+
+INSERT INTO auth.maintenance_positions (task, after)
+VALUES ('renew_secrets', '00000000-0000-0000-0000-000000000000');

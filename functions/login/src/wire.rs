@@ -55,7 +55,7 @@ pub struct LoginRequest {
     previous_token: Option<String>,
     /// At log-in to an account with a second factor: 6 digits of the authenticator app, or a backup
     /// code `XXXX-XXXX`. A code is good once.
-    #[schema(min_length = 6, max_length = 9)]
+    #[schema(pattern = "^([0-9]{6}|[A-Za-z2-9]{4}-?[A-Za-z2-9]{4})$")]
     two_factor_token: Option<String>,
     /// The device's public keys. They replace its earlier keys. One-time keys that were given
     /// out before are left out.

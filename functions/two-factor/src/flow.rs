@@ -6,7 +6,7 @@ use domain::second_factor::{SECRET_LENGTH, SecondFactorToken, is_pending};
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::http::context::RequestContext;
 use shared::http::extract::FreshCaller;
-use shared::http::extract::fresh_proof::{ProofFields, ProofWithCode, forget_verification};
+use shared::http::extract::fresh_proof::{ProofFields, ProofWithCode};
 use shared::http::problem::{Code, Problem};
 use shared::second_factor::totp::provisioning;
 use shared::store::access::AccessDenied;
@@ -36,7 +36,6 @@ pub async fn set_up(
         SetUpOutcome::Pending(stored) => stored,
         SetUpOutcome::AlreadyEnabled => return Err(Problem::new(Code::TwoFactorEnabled)),
     };
-    forget_verification(core, &proof).await;
     let secret = keys.decrypt(found.user, &stored).map_err(Problem::internal)?;
     let account = found.phone.map(|phone| phone.masked()).unwrap_or_default();
     let given = provisioning(&secret, brand, &account).map_err(Problem::internal)?;
@@ -76,7 +75,6 @@ pub async fn enable(
         EnableOutcome::Enabled(ended) => core.write_tombstones(found.user, &ended).await,
         EnableOutcome::Changed => return Err(Problem::new(Code::TwoFactorNotSetUp)),
     }
-    forget_verification(core, &proof).await;
     Ok(BackupCodes { backup_codes: codes.shown })
 }
 

@@ -37,7 +37,8 @@ impl Validate for Enable {
 #[schema(as = SecondFactorToken)]
 pub struct TokenRequest {
     /// 6 digits of the app, or a backup code `XXXX-XXXX`. Its dash may be left out.
-    #[schema(required, value_type = String, min_length = 6, max_length = 9)]
+    #[schema(required, value_type = String,
+        pattern = "^([0-9]{6}|[A-Za-z2-9]{4}-?[A-Za-z2-9]{4})$")]
     token: Option<String>,
 }
 
@@ -56,7 +57,7 @@ impl Validate for Token {
 #[schema(as = BackupCodeToken)]
 pub struct BackupCodeRequest {
     /// A backup code `XXXX-XXXX`. Its dash may be left out.
-    #[schema(required, value_type = String, min_length = 8, max_length = 9)]
+    #[schema(required, value_type = String, pattern = "^[A-Za-z2-9]{4}-?[A-Za-z2-9]{4}$")]
     token: Option<String>,
 }
 

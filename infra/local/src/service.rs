@@ -15,6 +15,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use shared::clock::Clock;
 use shared::config::{EnvReader, Environment, Lookup, MaintenanceConfig};
 use shared::core::{Core, StartError};
+use shared::crypto::DataKeys;
 use shared::crypto::data_keys::{new_data_keys, rotate_data_keys};
 use shared::crypto::pepper::{new_pepper, rotate_pepper};
 use shared::crypto::phone_index::new_phone_index_key;
@@ -201,10 +202,13 @@ async fn variables_read_by<S>(
 }
 
 /// Runs the scheduled maintenance, until it is dropped.
-pub async fn run_maintenance(core: Core, config: MaintenanceConfig) {
+pub async fn run_maintenance(core: Core, config: MaintenanceConfig, keys: DataKeys) {
     const EVERY: Duration = Duration::from_mins(1);
     loop {
         shared::maintenance::run(&core, config, core.clock.now()).await;
+        if let Err(error) = shared::maintenance::renew_secrets(&core, &keys).await {
+            tracing::warn!(%error, "failed to renew secrets");
+        }
         tokio::time::sleep(EVERY).await;
     }
 }

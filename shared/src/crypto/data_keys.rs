@@ -59,10 +59,16 @@ impl DataKeySet {
         Ok(SecretSlice::from(plain))
     }
 
+    /// The id that stands in front of what is under the current key.
+    #[must_use]
+    pub fn current_id(&self) -> &str {
+        &self.current().id
+    }
+
     /// Whether a stored value is under the current key.
     #[must_use]
     pub fn is_current(&self, stored: &[u8]) -> bool {
-        stored.starts_with(self.current().id.as_bytes())
+        stored.starts_with(self.current_id().as_bytes())
     }
 }
 

@@ -43,6 +43,7 @@ impl StoredKeys {
 pub struct KeySet<K> {
     current: K,
     others: Vec<K>,
+    has_previous: bool,
 }
 
 impl<K: FromSecret> KeySet<K> {
@@ -54,13 +55,23 @@ impl<K: FromSecret> KeySet<K> {
             K::from_secret(&bytes).map_err(|_| MALFORMED)
         };
         let others = stored.next.iter().chain(&stored.previous).map(keys);
-        Ok(Self { current: keys(&stored.current)?, others: others.collect::<Result<_, _>>()? })
+        Ok(Self {
+            current: keys(&stored.current)?,
+            others: others.collect::<Result<_, _>>()?,
+            has_previous: !stored.previous.is_empty(),
+        })
     }
 
     /// What is stored now is stored under this one.
     #[must_use]
     pub fn current(&self) -> &K {
         &self.current
+    }
+
+    /// Whether something may be stored under an earlier key.
+    #[must_use]
+    pub fn has_previous(&self) -> bool {
+        self.has_previous
     }
 
     /// The key under which something was stored.

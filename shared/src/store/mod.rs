@@ -64,6 +64,7 @@ pub fn statements() -> Vec<&'static Statement> {
         login::new_login::STATEMENTS,
         login::register::STATEMENTS,
         maintenance::by_age::STATEMENTS,
+        maintenance::secrets::STATEMENTS,
         maintenance::sessions::STATEMENTS,
         second_factor::backup_codes::STATEMENTS,
         second_factor::disable::STATEMENTS,

@@ -34,4 +34,5 @@ mod signal;
 mod sources;
 mod statements;
 mod tokens;
+mod two_factor;
 mod verify;

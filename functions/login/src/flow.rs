@@ -6,6 +6,7 @@ use domain::ids::{CallId, DeviceId, EntryId, SessionId, UserId};
 use domain::phone::PhoneNumber;
 use domain::prekey::SignalDeviceId;
 use domain::principal::Principal;
+use domain::second_factor::SecondFactorToken;
 use domain::session::{Rotation, refresh_expires_in};
 use domain::verification::Purpose;
 use secrecy::ExposeSecret as _;
@@ -15,6 +16,8 @@ use shared::crypto::{PepperKeys, PepperSet, constant_time_eq};
 use shared::http::context::RequestContext;
 use shared::http::problem::{Code, Problem};
 use shared::http::signal_keys::{last_resort_clash, verify_bundle};
+use shared::second_factor::RightCode;
+use shared::store::access::AccessDenied;
 use shared::store::keys::NewKeys;
 use shared::store::login::{DeviceDetails, LoginCompleted, LoginOutcome, NewLogin};
 use shared::telemetry::ErrorChain;
@@ -43,17 +46,15 @@ pub async fn complete_login(
     let phone =
         PhoneNumber::from_stored(phone).map_err(|_| Problem::new(Code::VerificationInvalid))?;
 
-    let login = new_login(state, context, purpose, phone, credentials);
-    let mut outcome = store_login(state, purpose, &login).await?;
-    for _ in 0..MAX_UNPROVEN_CLAIMS {
-        if !matches!(outcome, LoginOutcome::IdentityKeyInUse)
-            || !end_unproven_claim(state, &login).await?
-        {
-            break;
-        }
-        outcome = store_login(state, purpose, &login).await?;
+    let token = credentials.second_factor.clone();
+    let mut login = new_login(state, context, purpose, phone, credentials);
+    let code = check_second_factor(state, &login, purpose, token.as_ref()).await?;
+    login.second_factor = code.as_ref().map(|code| code.code.clone());
+    let outcome = store_with_claims(state, purpose, &login).await;
+    if let Some(code) = &code {
+        conclude(state, &login, code, &outcome).await;
     }
-    let completed = match (outcome, purpose) {
+    let completed = match (outcome?, purpose) {
         (LoginOutcome::Completed(completed), _) => completed,
         (LoginOutcome::VerificationUsed, _) => {
             return Err(Problem::new(Code::VerificationInvalid));
@@ -66,6 +67,12 @@ pub async fn complete_login(
         }
         (LoginOutcome::SecondFactorRequired, _) => {
             return Err(Problem::new(Code::TwoFactorRequired));
+        }
+        (LoginOutcome::SecondFactorSpent, _) => {
+            return Err(Problem::new(Code::TwoFactorInvalid));
+        }
+        (LoginOutcome::RegistrationLocked { lapses_in }, _) => {
+            return Err(Problem::registration_locked(lapses_in));
         }
         (LoginOutcome::IdentityKeyInUse, _) => {
             return Err(Problem::new(Code::IdentityKeyInUse));
@@ -91,6 +98,54 @@ pub async fn complete_login(
         Purpose::Login => "auth_logins_total",
     });
     tokens(state, &login, completed)
+}
+
+/// Checks the code of a log-in to an account with a second factor. A wrong one is 401, and the
+/// verification can still be used.
+async fn check_second_factor(
+    state: &LoginState,
+    login: &NewLogin,
+    purpose: Purpose,
+    token: Option<&SecondFactorToken>,
+) -> Result<Option<RightCode>, Problem> {
+    let Some(token) = token.filter(|_| purpose == Purpose::Login) else { return Ok(None) };
+    let core = &state.core;
+    let found = core.store.find_second_factor_by_phone(&login.phone).await?;
+    let Some(found) = found.filter(|found| found.enabled) else { return Ok(None) };
+    let code = state.second_factor.check(core, &found, None, token, login.now).await?;
+    code.map(Some).ok_or_else(|| Problem::new(Code::TwoFactorInvalid))
+}
+
+async fn conclude(
+    state: &LoginState,
+    login: &NewLogin,
+    code: &RightCode,
+    outcome: &Result<LoginOutcome, Problem>,
+) {
+    let result = match outcome {
+        Ok(LoginOutcome::SecondFactorSpent) => Ok(Err(AccessDenied::SecondFactorSpent)),
+        Ok(_) => Ok(Ok(())),
+        Err(_) => Err(()),
+    };
+    code.conclude(&state.core, &result, login.now).await;
+}
+
+/// Stores a log-in, and makes way for it where another user holds its identity key in vain.
+async fn store_with_claims(
+    state: &LoginState,
+    purpose: Purpose,
+    login: &NewLogin,
+) -> Result<LoginOutcome, Problem> {
+    let mut outcome = store_login(state, purpose, login).await?;
+    for _ in 0..MAX_UNPROVEN_CLAIMS {
+        if !matches!(outcome, LoginOutcome::IdentityKeyInUse)
+            || !end_unproven_claim(state, login).await?
+        {
+            break;
+        }
+        outcome = store_login(state, purpose, login).await?;
+    }
+    Ok(outcome)
 }
 
 async fn store_login(
@@ -136,7 +191,7 @@ pub async fn logout(
         }
     };
     let ended = ended.ok_or_else(|| Problem::new(Code::DeviceForeign))?;
-    write_tombstones(state, principal.user, &ended).await;
+    state.core.write_tombstones(principal.user, &ended).await;
     Ok(())
 }
 
@@ -150,7 +205,7 @@ pub async fn logout_all(
     let call = CallId::new(state.core.rng.bytes());
     let ended =
         state.core.store.end_all_sessions(principal.user, call, context.now(), &audit).await?;
-    write_tombstones(state, principal.user, &ended).await;
+    state.core.write_tombstones(principal.user, &ended).await;
     Ok(())
 }
 
@@ -201,6 +256,7 @@ fn new_login(
         history: EntryId::new(now, &rng.bytes()),
         named_device,
         previous_session: previous.map(|principal| principal.session),
+        second_factor: None,
         details: DeviceDetails {
             fingerprint,
             name: credentials.device_name,
@@ -250,12 +306,4 @@ fn entry(
     session: SessionId,
 ) -> AuditEntry {
     AuditEntry::new(event, Some(session), &context.address(), context.now(), state.core.rng)
-}
-
-/// Overwrites the cache entries of ended sessions, so that the very next request is refused.
-/// If Redis does not answer, the entries expire within a minute.
-async fn write_tombstones(state: &LoginState, user: UserId, ended: &[SessionId]) {
-    if let Err(error) = state.core.cache.write_tombstones(user, ended).await {
-        tracing::error!(error = %ErrorChain(&error), "failed to write tombstones");
-    }
 }

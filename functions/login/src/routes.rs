@@ -22,7 +22,7 @@ use crate::wire::{
 problems!(RegisterProblems: BODY, ANY, [VerificationInvalid, AccountExists, IdentityKeyInUse,
     KeyInvalid, KyberLastResortRequired, IdentityProofRequired]);
 problems!(LoginProblems: BODY, ANY, [VerificationInvalid, AccountNotFound, TwoFactorRequired,
-    IdentityKeyInUse, DeviceIdsExhausted, KeyInvalid, KyberLastResortRequired,
+    TwoFactorInvalid, TwoFactorLocked, IdentityKeyInUse, DeviceIdsExhausted, KeyInvalid, KyberLastResortRequired,
     IdentityProofRequired]);
 problems!(LogoutProblems: BODY, BEARER, ANY, [DeviceForeign]);
 problems!(LogoutAllProblems: BEARER, ANY, []);
@@ -58,7 +58,9 @@ async fn register_user(
 
 /// Log in to an existing account.
 ///
-/// A log-in with the same `deviceId` belongs to the same device, whose earlier session ends.
+/// A log-in with the same `deviceId` belongs to the same device, whose earlier session ends. An
+/// account with a second factor needs `twoFactorToken`. Without it, or with a wrong one, the
+/// verification can still be used.
 #[utoipa::path(post, path = "/auth/v1/login", tag = "login",
     request_body(content = LoginRequest, examples(
         ("LoginRequest" = (summary = "Without keys", value = json!(request_example(false)))),

@@ -4,12 +4,14 @@ use domain::device::{
     DeviceType, Fingerprint, MAX_APP_VERSION, MAX_MODEL, MAX_NAME, MAX_OS_VERSION, MAX_PUSH_TOKEN,
 };
 use domain::ids::{DeviceId, VerificationId};
+use domain::second_factor::SecondFactorToken;
 use domain::text::bounded;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::http::examples;
 use shared::http::extract::JsonObject;
+use shared::http::extract::fresh_proof::second_factor_token;
 use shared::http::extract::json::{KEYS_BODY_LIMIT, Validate, ValidationErrors};
 use shared::http::extract::path::uuid;
 use shared::http::signal_keys::SignalKeyBundleWire;
@@ -53,6 +55,10 @@ pub struct LoginRequest {
     /// Without it, a device that comes back is not verified any more.
     #[schema(max_length = 4096)]
     previous_token: Option<String>,
+    /// At log-in to an account with a second factor: 6 digits of the authenticator app, or a backup
+    /// code `XXXX-XXXX`. A code is good once.
+    #[schema(pattern = "^([0-9]{6}|[A-Za-z2-9]{4}-?[A-Za-z2-9]{4})$")]
+    two_factor_token: Option<String>,
     /// The device's public keys. They replace its earlier keys. One-time keys that were given
     /// out before are left out.
     #[schema(value_type = Option<SignalKeyBundleWire>)]
@@ -81,6 +87,7 @@ pub struct Credentials {
     pub fcm_token: Option<String>,
     pub apns_token: Option<String>,
     pub previous_token: Option<SecretString>,
+    pub second_factor: Option<SecondFactorToken>,
     pub keys: Option<DeviceKeys>,
 }
 
@@ -104,6 +111,7 @@ impl Validate for Credentials {
         let device_type =
             errors.optional("deviceType", wire.device_type, |t| DeviceType::parse(&t));
         let verification = errors.required("verificationId", wire.verification_id, |id| uuid(&id));
+        let second_factor = second_factor_token("twoFactorToken", wire.two_factor_token, errors);
         let keys = match wire.signal_key_bundle {
             Some(JsonObject(bundle)) => Some(bundle.validate("signalKeyBundle", errors)?),
             None => None,
@@ -119,6 +127,7 @@ impl Validate for Credentials {
             fcm_token,
             apns_token,
             previous_token: previous_token.map(SecretString::from),
+            second_factor,
             keys,
         })
     }

@@ -19,11 +19,11 @@ WITH own_device AS (SELECT id FROM auth.devices WHERE id = $6 AND user_id = $1),
            SELECT id FROM ended UNION
            SELECT id FROM auth.sessions
             WHERE user_id = $1 AND device_id IN (SELECT id FROM own_device) AND revoked_at > $3 - interval '120 seconds'),
-         cause AS (SELECT DISTINCT user_id FROM ended),
          ended_event AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)
            SELECT user_id, 'session.ended', jsonb_build_object('sessionId', id), $3
              FROM ended),
+         cause AS (SELECT DISTINCT user_id FROM ended),
          audit_head AS (
            INSERT INTO auth.audit_heads AS h (user_id, seq, head)
            SELECT user_id, 1, sha256(decode(repeat('00', 32), 'hex') || int8send(1)

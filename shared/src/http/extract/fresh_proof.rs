@@ -6,9 +6,11 @@
 //! consumes the verification.
 
 use axum::extract::{FromRef, FromRequestParts};
-use domain::ids::{DeviceId, VerificationId};
+use domain::access::AccessRefusal;
+use domain::ids::{CallId, DeviceId, VerificationId};
 use domain::phone::PhoneNumber;
 use domain::principal::Principal;
+use domain::second_factor::SecondFactorToken;
 use domain::verification::Purpose;
 use http::request::Parts;
 use serde::Deserialize;
@@ -23,7 +25,9 @@ use crate::core::Core;
 use crate::crypto::{Pepper, PepperKeys, constant_time_eq};
 use crate::http::context::RequestContext;
 use crate::http::problem::{Code, Problem};
-use crate::store::fresh_proof::{FreshProof, ProofRefusal};
+use crate::second_factor::{RightCode, SecondFactor};
+use crate::store::access::{AccessDenied, FreshProof};
+use crate::store::second_factor::SecondFactorState;
 use crate::telemetry::ErrorChain;
 use crate::tokens::TokenVerifier;
 
@@ -47,6 +51,7 @@ pub struct ProofRequest {
 }
 
 /// The verification that a caller shows, if any.
+#[derive(Default)]
 pub struct ProofFields {
     verification: Option<VerificationId>,
 }
@@ -55,9 +60,31 @@ impl Validate for ProofFields {
     type Wire = ProofRequest;
 
     fn validate(wire: ProofRequest, errors: &mut ValidationErrors) -> Option<Self> {
-        let id = errors.optional("proofVerificationId", wire.proof_verification_id, |id| uuid(&id));
-        Some(Self { verification: id.map(VerificationId::from_uuid) })
+        Some(Self::parse(wire.proof_verification_id, errors))
     }
+}
+
+impl ProofFields {
+    /// The field `proofVerificationId` of a body with other fields.
+    pub fn parse(id: Option<String>, errors: &mut ValidationErrors) -> Self {
+        let id = errors.optional("proofVerificationId", id, |id| uuid(&id));
+        Self { verification: id.map(VerificationId::from_uuid) }
+    }
+}
+
+/// A code of the second factor in a body, by the name of its field.
+pub fn second_factor_token(
+    field: &str,
+    token: Option<String>,
+    errors: &mut ValidationErrors,
+) -> Option<SecondFactorToken> {
+    errors.optional(field, token, |token| SecondFactorToken::parse(&token))
+}
+
+/// A proof that shows a right code of the second factor.
+pub struct ProofWithCode {
+    pub proof: FreshProof,
+    pub code: RightCode,
 }
 
 impl<S> FromRequestParts<S> for FreshCaller
@@ -97,7 +124,15 @@ impl FreshCaller {
         fields: ProofFields,
     ) -> Result<FreshProof, Problem> {
         let Self(principal) = self;
-        let Some(id) = fields.verification else { return Ok(FreshProof::new(principal, None)) };
+        let mut proof = FreshProof {
+            principal,
+            call: CallId::new(core.rng.bytes()),
+            young_token: true,
+            proven: None,
+            second_factor: None,
+            serves_shipped_clients: core.config.http.legacy_clients,
+        };
+        let Some(id) = fields.verification else { return Ok(proof) };
         let found = core.cache.find_verification(&id, context.now()).await?;
         let peppers = pepper.load();
         let found = found.filter(|found| found.verified && found.purpose == Purpose::Login);
@@ -111,7 +146,32 @@ impl FreshCaller {
             }
             _ => None,
         };
-        Ok(FreshProof::new(principal, proven.map(|phone| (id, phone))))
+        proof.proven = proven.map(|phone| (id, phone));
+        Ok(proof)
+    }
+}
+
+impl FreshCaller {
+    #[must_use]
+    pub const fn principal(&self) -> Principal {
+        self.0
+    }
+
+    /// Adds what the body shows, with a code of the second factor, which is enabled. A wrong code
+    /// is 401. A right one is spent by the change; the caller then concludes it.
+    pub async fn with_second_factor(
+        self,
+        core: &Core,
+        second_factor: &SecondFactor,
+        context: &RequestContext,
+        fields: ProofFields,
+        (state, token): (&SecondFactorState, &SecondFactorToken),
+    ) -> Result<ProofWithCode, Problem> {
+        let (session, now) = (Some(self.0.session), context.now());
+        let code = second_factor.check(core, state, session, token, now).await?;
+        let code = code.ok_or_else(|| Problem::new(Code::TwoFactorInvalid))?;
+        let proof = self.with(core, &second_factor.pepper, context, fields).await?;
+        Ok(ProofWithCode { proof: proof.with_second_factor(code.code.clone()), code })
     }
 }
 
@@ -142,12 +202,20 @@ pub async fn forget_verification(core: &Core, proof: &FreshProof) {
     }
 }
 
-impl From<ProofRefusal> for Problem {
-    fn from(refusal: ProofRefusal) -> Self {
-        Self::new(match refusal {
-            ProofRefusal::SessionEnded => Code::SessionEnded,
-            ProofRefusal::SecondFactorRequired => Code::TwoFactorRequired,
-            ProofRefusal::Unproven => Code::FreshProofRequired,
-        })
+impl From<AccessDenied> for Problem {
+    fn from(denied: AccessDenied) -> Self {
+        match denied {
+            AccessDenied::SessionEnded => Self::new(Code::SessionEnded),
+            AccessDenied::SecondFactorSpent => Self::new(Code::TwoFactorInvalid),
+            AccessDenied::Refused(AccessRefusal::FreshProofRequired) => {
+                Self::new(Code::FreshProofRequired)
+            }
+            AccessDenied::Refused(AccessRefusal::SecondFactorRequired) => {
+                Self::new(Code::TwoFactorRequired)
+            }
+            AccessDenied::Refused(AccessRefusal::TooNew { allowed_at }) => {
+                Self::too_new(allowed_at)
+            }
+        }
     }
 }

@@ -7,11 +7,12 @@ use domain::phone::PhoneNumber;
 use domain::prekey::SignalDeviceId;
 use domain::session::{Rotation, expires_at};
 use domain::time::Timestamp;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::audit::AuditEntry;
+use crate::store::access::SecondFactorClaim;
 use crate::store::error::{StoreError, map_constraint};
 use crate::store::keys::publish::{NewKeys, publish_keys};
 use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL};
@@ -47,6 +48,8 @@ pub struct NewLogin {
     pub named_device: Option<DeviceId>,
     /// The session of an earlier token that the client showed.
     pub previous_session: Option<SessionId>,
+    /// A right code of the second factor, not spent yet.
+    pub second_factor: Option<SecondFactorClaim>,
     pub details: DeviceDetails,
     pub keys: Option<NewKeys>,
     pub address: String,
@@ -78,6 +81,12 @@ pub enum LoginOutcome {
     VerificationUsed,
     /// The account requires a second factor, which was not presented.
     SecondFactorRequired,
+    /// Another request spent the code of the second factor first.
+    SecondFactorSpent,
+    /// The registration lock stands in the way of what was shown.
+    RegistrationLocked {
+        lapses_in: Duration,
+    },
     /// The device needs a Signal device id to publish keys, and none is free.
     DeviceIdsExhausted,
     /// The identity key belongs to another user.
@@ -114,7 +123,7 @@ pub(super) const TYPES: [(&str, Type); 22] = [
 
 pub(super) const DEVICE_COLUMNS: &str = "id, user_id, device_fingerprint, device_name, \
      device_type, model, os_version, app_version, fcm_token, apns_token, is_verified, \
-     last_active, created_at, updated_at, signal_device_id";
+     last_active, created_at, updated_at, signal_device_id, joined, joined_at";
 pub(super) const SESSION_COLUMNS: &str =
     "id, user_id, device_id, auth_time, issued_at, rotated_at, expires_at, created_at";
 

@@ -19,8 +19,9 @@ use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 const RECENTLY_ENDED: Duration = Duration::from_mins(2);
 
 /// Ends the sessions that the condition finds, in the order of their ids: two such
-/// statements never deadlock.
-fn end_sessions(reason: &str, condition: &str) -> String {
+/// statements never deadlock. Gives the CTEs `ended` and `tombstones`. Parameters: `user`, `call`,
+/// `now`.
+pub(in crate::store) fn ended_sessions(reason: &str, condition: &str) -> String {
     format!(
         "ended AS (
            UPDATE auth.sessions AS s
@@ -33,11 +34,19 @@ fn end_sessions(reason: &str, condition: &str) -> String {
            SELECT id FROM ended UNION
            SELECT id FROM auth.sessions
             WHERE user_id = :user AND {condition} AND revoked_at > :now - interval '{recent} seconds'),
-         cause AS (SELECT DISTINCT user_id FROM ended),
-         {ended_event},
-         {audit}",
+         {ended_event}",
         recent = RECENTLY_ENDED.as_secs(),
         ended_event = session_ended("ended"),
+    )
+}
+
+/// The same with an audit entry, if any session ended.
+fn end_sessions(reason: &str, condition: &str) -> String {
+    format!(
+        "{ended},
+         cause AS (SELECT DISTINCT user_id FROM ended),
+         {audit}",
+        ended = ended_sessions(reason, condition),
         audit = audit("cause"),
     )
 }
@@ -63,8 +72,17 @@ static END_ALL_SESSIONS: LazyStatement = LazyStatement::new(|| {
     Statement::new("end_all_sessions", &sql, TYPES)
 });
 
+/// What an earlier try of this call ended.
+pub(in crate::store) static ENDED_BY_CALL: LazyStatement = LazyStatement::new(|| {
+    Statement::new(
+        "find_sessions_ended_by_call",
+        "SELECT array(SELECT id FROM auth.sessions WHERE user_id = :user AND ended_by = :call) AS ended",
+        [("user", Type::UUID), ("call", Type::UUID)],
+    )
+});
+
 row_struct! {
-    struct EndedRow { ended: Vec<Uuid> }
+    pub(in crate::store) struct EndedRow { ended: Vec<Uuid> }
 }
 
 static END_DEVICE_SESSIONS: LazyStatement = LazyStatement::new(|| {
@@ -83,7 +101,7 @@ row_struct! {
 }
 
 pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
-    &[&END_SESSION, &END_ALL_SESSIONS, &END_DEVICE_SESSIONS];
+    &[&END_SESSION, &END_ALL_SESSIONS, &END_DEVICE_SESSIONS, &ENDED_BY_CALL];
 
 impl Store {
     /// Ends one session of a user. Gives the sessions that need a tombstone.
@@ -147,6 +165,6 @@ fn parameters<'a>(
     ]
 }
 
-fn session_ids(ids: Vec<Uuid>) -> Vec<SessionId> {
+pub(in crate::store) fn session_ids(ids: Vec<Uuid>) -> Vec<SessionId> {
     ids.into_iter().map(SessionId::from_uuid).collect()
 }

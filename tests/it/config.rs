@@ -274,7 +274,7 @@ async fn each_function_is_given_the_variables_and_secrets_that_its_code_reads_an
         }
         let signs = ["login", "tokens"].contains(&name);
         assert_eq!(given.contains("JWT_KEYS"), signs, "private keys and {name}");
-        let digests = ["verify", "login", "prekeys"].contains(&name);
+        let digests = ["verify", "login", "devices", "prekeys"].contains(&name);
         assert_eq!(given.contains("PEPPER"), digests, "the pepper and {name}");
         assert_eq!(given.contains("PHONE_INDEX_KEY"), name == "verify", "the index and {name}");
     }

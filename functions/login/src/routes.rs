@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use shared::http::context::RequestContext;
 use shared::http::extract::ValidatedJson;
 use shared::http::extract::rate_limit::PublicRequests;
-use shared::http::extract::{Caller, RateLimited};
+use shared::http::extract::{ChangeCaller, RateLimited};
 use shared::http::openapi::Head;
 use shared::http::problem::Problem;
 use shared::{endpoints, problems};
@@ -20,9 +20,9 @@ use crate::wire::{Credentials, LoginRequest, Logout, LogoutRequest, Tokens};
 problems!(RegisterProblems: BODY, ANY, [VerificationInvalid, AccountExists, IdentityKeyInUse,
     KeyInvalid, KyberLastResortRequired, IdentityProofRequired]);
 problems!(LoginProblems: BODY, ANY, [VerificationInvalid, AccountNotFound, TwoFactorRequired,
-    IdentityKeyInUse, DeviceIdsExhausted, KeyInvalid, KyberLastResortRequired,
+    DeviceLimit, IdentityKeyInUse, DeviceIdsExhausted, KeyInvalid, KyberLastResortRequired,
     IdentityProofRequired]);
-problems!(LogoutProblems: BODY, BEARER, ANY, [DeviceForeign]);
+problems!(LogoutProblems: BODY, BEARER, ANY, [DeviceForeign, DeviceTooNew]);
 problems!(LogoutAllProblems: BEARER, ANY, []);
 
 endpoints!(LoginState, Head::Refused; register_user, login_user, logout_session, logout_all_sessions);
@@ -50,7 +50,10 @@ async fn register_user(
 
 /// Log in to an existing account.
 ///
-/// A log-in with the same `deviceId` belongs to the same device, whose earlier session ends.
+/// A log-in with the same `deviceId` belongs to the same device, whose earlier session ends. An
+/// account has at most 10 devices. A log-in of one more is refused (409 `device_limit`) with the list
+/// of devices, and replaces one of them if it is repeated with `replaceDeviceId`. If the log-in shows
+/// nothing but the number, that device must be unverified, or inactive for 30 days.
 #[utoipa::path(post, path = "/auth/v1/login", tag = "login",
     request_body = LoginRequest,
     responses((status = 200, body = Tokens), LoginProblems))]
@@ -65,30 +68,32 @@ async fn login_user(
 
 /// Log out this device, or another device of the account.
 ///
-/// Its refresh token and access tokens are worth nothing from then on; its keys stay.
+/// Its refresh token and access tokens are worth nothing from then on; its keys stay. For 7 days, a
+/// device that joined by SMS alone beside another device in use cannot log out older devices.
 #[utoipa::path(post, path = "/auth/v1/logout", tag = "login", security(("bearer" = [])),
     request_body = LogoutRequest,
     responses((status = 204, description = "The very next request of the session is refused."), LogoutProblems))]
 async fn logout_session(
     State(state): State<LoginState>,
     context: RequestContext,
-    Caller(principal): Caller,
+    caller: ChangeCaller,
     ValidatedJson(logout): ValidatedJson<Logout>,
 ) -> Result<StatusCode, Problem> {
-    flow::logout(&state, &context, principal, logout.device).await?;
+    flow::logout(&state, &context, caller, logout.device).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Log out all devices of the account, this one included.
 ///
-/// Every session of the account ends in one transaction.
+/// Every session of the account ends in one transaction. For 7 days, a device that joined by SMS
+/// alone beside another device in use ends its own session and those of younger devices.
 #[utoipa::path(post, path = "/auth/v1/logout/all", tag = "login", security(("bearer" = [])),
     responses((status = 204, description = "The very next request of the session is refused."), LogoutAllProblems))]
 async fn logout_all_sessions(
     State(state): State<LoginState>,
     context: RequestContext,
-    Caller(principal): Caller,
+    caller: ChangeCaller,
 ) -> Result<StatusCode, Problem> {
-    flow::logout_all(&state, &context, principal).await?;
+    flow::logout_all(&state, &context, caller).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,6 +7,7 @@ use domain::ids::{DeviceId, VerificationId};
 use domain::text::bounded;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use shared::http::account_devices::DeviceTypeBody;
 use shared::http::extract::JsonObject;
 use shared::http::extract::json::{KEYS_BODY_LIMIT, Validate, ValidationErrors};
 use shared::http::extract::path::uuid;
@@ -35,7 +36,7 @@ pub struct LoginRequest {
     #[schema(max_length = 100)]
     device_name: Option<String>,
     /// `ios`, `android`, `web` or `desktop`; derived from the User-Agent if absent.
-    #[schema(value_type = Option<WireDeviceType>)]
+    #[schema(value_type = Option<DeviceTypeBody>)]
     device_type: Option<String>,
     #[schema(max_length = 100)]
     model: Option<String>,
@@ -51,21 +52,14 @@ pub struct LoginRequest {
     /// Without it, a device that comes back is not verified any more.
     #[schema(max_length = 4096)]
     previous_token: Option<String>,
+    /// At log-in: the device that this one replaces if the account has 10 already
+    /// (`device_limit`). It is removed. Ignored if the account has fewer.
+    #[schema(value_type = Option<Uuid>)]
+    replace_device_id: Option<String>,
     /// The device's public keys. They replace its earlier keys. One-time keys that were given
     /// out before are left out.
     #[schema(value_type = Option<SignalKeyBundleWire>)]
     signal_key_bundle: Option<JsonObject<SignalKeyBundleWire>>,
-}
-
-#[derive(ToSchema)]
-#[schema(as = DeviceType)]
-#[serde(rename_all = "lowercase")]
-#[expect(dead_code, reason = "names the values in the OpenAPI document")]
-pub enum WireDeviceType {
-    Ios,
-    Android,
-    Web,
-    Desktop,
 }
 
 pub struct Credentials {
@@ -79,6 +73,7 @@ pub struct Credentials {
     pub fcm_token: Option<String>,
     pub apns_token: Option<String>,
     pub previous_token: Option<SecretString>,
+    pub replace_device: Option<DeviceId>,
     pub keys: Option<DeviceKeys>,
 }
 
@@ -101,6 +96,8 @@ impl Validate for Credentials {
             errors.optional("installationId", wire.installation_id, Fingerprint::parse);
         let device_type =
             errors.optional("deviceType", wire.device_type, |t| DeviceType::parse(&t));
+        let replace_device =
+            errors.optional("replaceDeviceId", wire.replace_device_id, |id| uuid(&id));
         let verification = errors.required("verificationId", wire.verification_id, |id| uuid(&id));
         let keys = match wire.signal_key_bundle {
             Some(JsonObject(bundle)) => Some(bundle.validate("signalKeyBundle", errors)?),
@@ -117,6 +114,7 @@ impl Validate for Credentials {
             fcm_token,
             apns_token,
             previous_token: previous_token.map(SecretString::from),
+            replace_device: replace_device.map(DeviceId::from_uuid),
             keys,
         })
     }

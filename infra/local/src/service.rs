@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
+use devices::DevicesState;
 use login::LoginState;
 use platform::PlatformState;
 use prekeys::PrekeysState;
@@ -40,7 +41,7 @@ pub struct Function {
 }
 
 /// Every function, and the only list of them.
-pub const FUNCTIONS: [Function; 5] = [
+pub const FUNCTIONS: [Function; 6] = [
     Function {
         name: "verify",
         secrets: verify::SECRETS,
@@ -58,6 +59,12 @@ pub const FUNCTIONS: [Function; 5] = [
         secrets: tokens::SECRETS,
         document: tokens::document,
         routes: |state| tokens::router().with_state(state.tokens),
+    },
+    Function {
+        name: "devices",
+        secrets: devices::SECRETS,
+        document: devices::document,
+        routes: |state| devices::router().with_state(state.devices),
     },
     Function {
         name: "prekeys",
@@ -80,6 +87,7 @@ pub struct ServiceState {
     pub verify: VerifyState,
     pub login: LoginState,
     pub tokens: TokensState,
+    pub devices: DevicesState,
     pub prekeys: PrekeysState,
     pub platform: PlatformState,
     pub maintenance: MaintenanceConfig,
@@ -108,6 +116,7 @@ impl ServiceState {
         let verify = VerifyState::read(&core, env);
         let login = LoginState::read(&core, env);
         let tokens = TokensState::read(&core, env);
+        let devices = DevicesState::read(&core, env);
         let prekeys = PrekeysState::read(&core, env);
         let platform = PlatformState::read(&core, env);
         let maintenance = MaintenanceConfig::read(env);
@@ -115,6 +124,7 @@ impl ServiceState {
             verify: verify?,
             login: login?,
             tokens: tokens?,
+            devices: devices?,
             prekeys: prekeys?,
             platform: platform?,
             maintenance,
@@ -124,7 +134,7 @@ impl ServiceState {
 }
 
 /// The routes of each function, as its `main.rs` serves them.
-pub fn functions(state: &ServiceState) -> [(&'static str, Router); 5] {
+pub fn functions(state: &ServiceState) -> [(&'static str, Router); 6] {
     FUNCTIONS.map(|function| (function.name, (function.routes)(state.clone())))
 }
 
@@ -144,6 +154,7 @@ pub async fn variables_read() -> Result<BTreeMap<&'static str, BTreeSet<String>>
         ("verify", variables_read_by(verify::SECRETS, VerifyState::read).await?),
         ("login", variables_read_by(login::SECRETS, LoginState::read).await?),
         ("tokens", variables_read_by(tokens::SECRETS, TokensState::read).await?),
+        ("devices", variables_read_by(devices::SECRETS, DevicesState::read).await?),
         ("prekeys", variables_read_by(prekeys::SECRETS, PrekeysState::read).await?),
         ("platform", variables_read_by(platform::SECRETS, PlatformState::read).await?),
         // The maintenance, which no function runs yet.

@@ -242,14 +242,7 @@ fn new_login(
         address: context.address(),
         now,
         audit: entry(state, context, event, session),
-        replaced_audit: AuditEntry::about(
-            SecurityEvent::DeviceRemoved,
-            Some(session),
-            credentials.replace_device,
-            &context.address(),
-            now,
-            rng,
-        ),
+        rng,
     }
 }
 

@@ -2,8 +2,8 @@
 //! told of them, and replaces one that it may replace.
 
 use super::{
-    DEVICES, OTHER_PHONE, PHONE, UNKNOWN, devices, ids, is_alive, legacy, list, log_in, of,
-    refreshed, remove, security_events, unlimited,
+    DEVICES, OTHER_PHONE, PHONE, UNKNOWN, devices, ids, is_alive, list, log_in, of, refreshed,
+    remove, security_events, unlimited,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -11,6 +11,12 @@ use tests::race::{counts, tally, together};
 use tests::{Keys, Service, Session};
 
 const USED: &str = "SELECT count(*) FROM auth.used_verifications";
+
+/// The same service as shipped clients use it. They get few codes of six digits a day, so tests log
+/// in there with verifications of the other.
+async fn with_legacy_clients(service: &Service) -> Service {
+    service.with_more(&[("LEGACY_CLIENTS", "true")]).await
+}
 
 async fn full(service: &Service) -> Vec<Session> {
     devices(service, 10).await
@@ -125,19 +131,24 @@ async fn a_verified_device_is_replaced_when_inactive_or_by_who_shows_more() {
 /// Shipped clients cannot choose.
 #[tokio::test]
 async fn with_legacy_clients_the_device_inactive_for_longest_makes_room() {
-    let service = legacy().await;
+    let service = unlimited().await;
+    let shipped = with_legacy_clients(&service).await;
+    let log_in = async |mut body: Value| {
+        body["verificationId"] = service.client().verified("login", PHONE).await.into();
+        shipped.client().post("/auth/v1/login", body).await
+    };
     let sessions = full(&service).await;
     // The second device becomes active again; the first is verified, and never replaced so.
     service.advance(Duration::from_mins(1));
     let second = refreshed(&service, &sessions[1]).await;
-    let _ = log_in(&service, json!({ "deviceId": "new-1" })).await.expect(200);
+    let _ = log_in(json!({ "deviceId": "new-1" })).await.expect(200);
     assert!(!is_alive(&service, &sessions[2]).await);
     service.advance(Duration::from_mins(1));
-    let _ = log_in(&service, json!({ "deviceId": "new-2" })).await.expect(200);
+    let _ = log_in(json!({ "deviceId": "new-2" })).await.expect(200);
     assert!(!is_alive(&service, &sessions[3]).await);
     // Who can choose, may.
     let body = json!({ "deviceId": "new-3", "replaceDeviceId": sessions[9].device });
-    let _ = log_in(&service, body).await.expect(200);
+    let _ = log_in(body).await.expect(200);
     assert!(!is_alive(&service, &sessions[9]).await);
     for alive in [&sessions[0], &second, &sessions[4]] {
         assert!(is_alive(&service, alive).await);
@@ -145,19 +156,19 @@ async fn with_legacy_clients_the_device_inactive_for_longest_makes_room() {
     assert_eq!(service.count(DEVICES).await, 10);
     // A number alone never drives out the last verified ones in use.
     service.sql("UPDATE auth.devices SET is_verified = true").await;
-    log_in(&service, json!({ "deviceId": "new-4" })).await.refused(409, "device_limit");
+    log_in(json!({ "deviceId": "new-4" })).await.refused(409, "device_limit");
     // After a month without use the oldest goes.
     service.advance(Duration::from_hours(31 * 24));
-    let _ = log_in(&service, json!({ "deviceId": "new-4" })).await.expect(200);
+    let _ = log_in(json!({ "deviceId": "new-4" })).await.expect(200);
     assert!(!is_alive(&service, &sessions[0]).await);
     assert_eq!(service.count(DEVICES).await, 10);
 }
 
-/// Thirty log-ins of new devices, over four sandboxes, each with a verification of its own.
-async fn thirty(service: &Service, body: &Value) -> Vec<tests::Reply> {
-    let mut sandboxes = vec![service.clone()];
+/// Thirty log-ins of new devices, over four sandboxes of a service, each with a verification of its own.
+async fn thirty(service: &Service, of: &Service, body: &Value) -> Vec<tests::Reply> {
+    let mut sandboxes = vec![of.clone()];
     for _ in 0..3 {
-        sandboxes.push(service.sandbox().await);
+        sandboxes.push(of.sandbox().await);
     }
     let mut bodies = Vec::new();
     for n in 0..30 {
@@ -178,7 +189,7 @@ async fn of_thirty_log_ins_at_once_as_many_come_in_as_there_are_places() {
     for (before, places) in [(3, 7), (9, 1), (10, 0)] {
         let service = unlimited().await;
         let first = devices(&service, before).await.remove(0);
-        let replies = thirty(&service, &json!({})).await;
+        let replies = thirty(&service, &service, &json!({})).await;
         let mut expected = counts([("409 device_limit", 30 - places)]);
         if places > 0 {
             expected.insert("200".to_owned(), places);
@@ -198,7 +209,7 @@ async fn a_device_makes_room_for_one_log_in() {
     let service = unlimited().await;
     let sessions = full(&service).await;
     let body = json!({ "replaceDeviceId": sessions[5].device });
-    let replies = thirty(&service, &body).await;
+    let replies = thirty(&service, &service, &body).await;
     assert_eq!(tally(&replies), counts([("200", 1), ("409 device_limit", 29)]));
     assert_eq!(service.count(DEVICES).await, 10);
     assert!(!is_alive(&service, &sessions[5]).await);
@@ -208,9 +219,10 @@ async fn a_device_makes_room_for_one_log_in() {
 /// Shipped clients come in one after the other; there are never eleven rows.
 #[tokio::test(flavor = "multi_thread")]
 async fn with_legacy_clients_thirty_log_ins_at_once_leave_ten_devices() {
-    let service = legacy().await;
+    let service = unlimited().await;
+    let shipped = with_legacy_clients(&service).await;
     let sessions = full(&service).await;
-    let replies = thirty(&service, &json!({})).await;
+    let replies = thirty(&service, &shipped, &json!({})).await;
     assert_eq!(tally(&replies), counts([("200", 30)]));
     assert_eq!(service.count(DEVICES).await, 10);
     let live = "SELECT count(*) FROM auth.sessions WHERE revoked_at IS NULL";

@@ -146,6 +146,7 @@ async fn a_device_that_comes_back_keeps_the_name_that_its_user_gave() {
     let session = service.client().log_in(PHONE, "phone-1").await;
     let body = json!({ "deviceName": "Kitchen" });
     let _ = patch(&service, &session, &session.device, body).await.expect(200);
+    service.advance(Duration::from_mins(1));
     let again = log_in(&service, json!({ "deviceId": "phone-1" })).await.expect(200);
     let again = Session::from_reply(&again);
     assert_eq!(again.device, session.device);

@@ -100,7 +100,7 @@ async fn a_newcomer_that_logs_out_all_ends_itself_and_younger_devices() {
 async fn an_older_device_reaches_all_younger_ones() {
     let service = unlimited().await;
     let [first, newcomer, younger] = three(&service).await;
-    service.advance(Duration::from_mins(14));
+    service.advance(Duration::from_mins(12));
     let _ = log_out(&service, &first, &newcomer.device).await.expect(204);
     assert!(!is_alive(&service, &newcomer).await);
     let body = json!({ "deviceName": "Renamed" });

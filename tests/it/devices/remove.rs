@@ -77,7 +77,7 @@ async fn its_keys_leave_the_directory_and_neither_they_nor_its_number_come_back(
     assert!(taken["preKey"].is_object() && taken["kyberPreKey"].is_object());
 
     let _ = remove(&service, &first, &second.device, json!({})).await.expect(204);
-    client.get(&path).await.refused(404, "device_not_found");
+    client.get(&path).await.refused(404, "keys_not_found");
     let after = client.get(&format!("{KEYS}/{}/devices", first.user)).await.expect(200).json();
     assert_eq!(after["deviceIds"], json!([first.device]));
     let version = |list: &Value| list["version"].as_i64().unwrap();

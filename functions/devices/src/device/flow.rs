@@ -68,11 +68,13 @@ pub async fn remove(
         core.rng,
     );
     let removed = core.store.remove_device(&proof, device, now, &audit).await?;
-    let ended = removed.map_err(|denied| refused(&proof, denied))?;
+    let removed = removed.map_err(|denied| refused(&proof, denied))?;
     // If Redis does not answer, the entries expire within a minute.
-    if let Err(error) = core.cache.write_tombstones(principal.user, &ended).await {
+    if let Err(error) = core.cache.write_tombstones(principal.user, &removed.ended).await {
         tracing::error!(error = %ErrorChain(&error), "failed to write tombstones");
     }
-    forget_verification(core, &proof).await;
+    if removed.used_verification {
+        forget_verification(core, &proof).await;
+    }
     Ok(())
 }

@@ -35,6 +35,14 @@ pub enum Authorized {
     Before,
 }
 
+/// What a caller may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowed {
+    pub action: Action,
+    /// Whether it needed the verification, which is used by that.
+    pub used_verification: bool,
+}
+
 /// What a caller wants to change.
 #[derive(Clone, Copy, Debug)]
 pub enum Change<'a> {
@@ -127,14 +135,14 @@ pub(in crate::store) async fn authorize(
     Ok(authorized.map(|allowed| allowed.map_or(Authorized::Before, |_| Authorized::Now)))
 }
 
-/// The same for a change that depends on what else is true of the account. Gives the action that is
-/// allowed; none if an earlier try of this very call made the change.
+/// The same for a change that depends on what else is true of the account. Gives none if an earlier
+/// try of this very call made the change.
 pub(in crate::store) async fn authorize_change(
     transaction: &Transaction<'_>,
     proof: &FreshProof,
     change: Change<'_>,
     now: Timestamp,
-) -> Result<Result<Option<Action>, AccessDenied>, StoreError> {
+) -> Result<Result<Option<Allowed>, AccessDenied>, StoreError> {
     let Principal { user, session, device: own } = proof.principal;
     let target = match &change {
         Change::Account(_) => None,
@@ -208,7 +216,7 @@ pub(in crate::store) async fn authorize_change(
     ];
     let consumed: Option<()> = transaction.fetch_optional(&CONSUME, parameters).await?;
     Ok(match consumed {
-        Some(()) => Ok(Some(action)),
+        Some(()) => Ok(Some(Allowed { action, used_verification: verification.is_some() })),
         // Another call used the verification: it proves nothing any more.
         None => Err(without.err().unwrap_or(AccessDenied::SessionEnded)),
     })

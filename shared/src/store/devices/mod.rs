@@ -14,4 +14,5 @@ pub(super) mod update;
 
 pub use history::{LogIn, LogInPosition, SecurityEntry};
 pub use list::AccountDevice;
+pub use remove::RemovedDevice;
 pub use update::DeviceUpdate;

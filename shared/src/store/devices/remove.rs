@@ -86,37 +86,48 @@ row_struct! {
 
 pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&REMOVE_DEVICE];
 
+/// A device was removed.
+#[derive(Clone, Debug)]
+pub struct RemovedDevice {
+    /// The sessions that need a tombstone.
+    pub ended: Vec<SessionId>,
+    /// Whether the verification that the caller showed was needed, and is used.
+    pub used_verification: bool,
+}
+
 impl Store {
-    /// Removes a device of the user. Gives the sessions that need a tombstone.
+    /// Removes a device of the user.
     pub async fn remove_device(
         &self,
         proof: &FreshProof,
         device: DeviceId,
         now: Timestamp,
         audit: &AuditEntry,
-    ) -> Result<Result<Vec<SessionId>, AccessDenied>, StoreError> {
+    ) -> Result<Result<RemovedDevice, AccessDenied>, StoreError> {
+        let removed = |ended, used_verification| RemovedDevice { ended, used_verification };
         let user = proof.principal().user;
         let (change, earlier) =
             (Change::Device(device, Action::RemoveDevice), EndedByCall::default());
         self.transaction("remove_device", async |transaction| {
-            match authorize_change(&transaction, proof, change, now).await? {
-                Ok(Some(_)) => {}
+            let allowed = match authorize_change(&transaction, proof, change, now).await? {
+                Ok(Some(allowed)) => allowed,
                 Ok(None) => {
                     let ended = earlier.get().unwrap_or_default();
-                    return transaction.rollback(Ok(ended)).await;
+                    return transaction.rollback(Ok(removed(ended, true))).await;
                 }
                 Err(AccessDenied::DeviceNotFound) => {
                     // An earlier try may have removed it, and another change come after it.
-                    let outcome = earlier.get().ok_or(AccessDenied::DeviceNotFound);
+                    let ended = earlier.get().map(|ended| removed(ended, true));
+                    let outcome = ended.ok_or(AccessDenied::DeviceNotFound);
                     return transaction.rollback(outcome).await;
                 }
                 Err(denied) => return transaction.rollback(Err(denied)).await,
-            }
+            };
             let Some(ended) = remove_device(&transaction, user, device, now, audit).await? else {
                 return transaction.rollback(Err(AccessDenied::DeviceNotFound)).await;
             };
             earlier.set(&ended);
-            transaction.commit(Ok(ended)).await
+            transaction.commit(Ok(removed(ended, allowed.used_verification))).await
         })
         .await
     }

@@ -4,6 +4,7 @@ use domain::access::{Admission, Candidate, choose_replaced};
 use domain::ids::{SessionId, UserId};
 
 use super::new_login::{NewLogin, ReplaceableDevice};
+use crate::audit::{AuditEntry, SecurityEvent};
 use crate::store::devices::AccountDevice;
 use crate::store::devices::list::list_devices;
 use crate::store::devices::remove::remove_device;
@@ -30,7 +31,10 @@ pub(super) async fn make_room(
     let chosen = choose_replaced(admission, &candidates, login.makes_room, now);
     let ended = match chosen {
         Some(device) => {
-            remove_device(transaction, user, device, now, &login.replaced_audit).await?
+            let (event, session) = (SecurityEvent::DeviceRemoved, Some(login.session));
+            let (address, rng) = (&login.address, login.rng);
+            let audit = AuditEntry::about(event, session, Some(device), address, now, rng);
+            remove_device(transaction, user, device, now, &audit).await?
         }
         None => None,
     };

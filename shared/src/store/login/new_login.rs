@@ -13,6 +13,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::audit::AuditEntry;
+use crate::clock::Rng;
 use crate::store::access::SecondFactorClaim;
 use crate::store::devices::AccountDevice;
 use crate::store::error::{StoreError, map_constraint};
@@ -59,8 +60,8 @@ pub struct NewLogin {
     pub address: String,
     pub now: Timestamp,
     pub audit: AuditEntry,
-    /// Recorded if a device makes room.
-    pub replaced_audit: AuditEntry,
+    /// For the audit entry of a device that makes room.
+    pub rng: Rng,
 }
 
 /// A session that was created.

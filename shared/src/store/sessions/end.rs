@@ -13,7 +13,6 @@ use crate::audit::AuditEntry;
 use crate::store::access::authorize::{Change, authorize_change};
 use crate::store::access::{AccessDenied, FreshProof};
 use crate::store::connection::Store;
-use crate::store::ended_by_call::EndedByCall;
 use crate::store::error::StoreError;
 use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit};
 use crate::store::outbox::session_ended::session_ended;
@@ -90,8 +89,28 @@ row_struct! {
     struct EndedRow { ended: Vec<Uuid> }
 }
 
-pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
-    &[&END_SESSION, &END_ALL_SESSIONS, &END_YOUNGER_SESSIONS, &END_DEVICE_SESSIONS];
+/// Of a session that ended with others: by an earlier try of this call, or by an earlier call whose
+/// answer may be lost.
+static FIND_LOGGED_OUT_SESSIONS: LazyStatement = LazyStatement::new(|| {
+    let sql = format!(
+        "WITH ended AS (
+           SELECT id FROM auth.sessions
+            WHERE user_id = :user AND revoked_for = 'logout_all'
+              AND revoked_at > :now - interval '{recent} seconds')
+         SELECT array(SELECT id FROM ended) AS ended FROM ended WHERE id = :session",
+        recent = RECENTLY_ENDED.as_secs(),
+    );
+    let types = [("user", Type::UUID), ("session", Type::UUID), ("now", Type::TIMESTAMPTZ)];
+    Statement::new("find_logged_out_sessions", &sql, types)
+});
+
+pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[
+    &END_SESSION,
+    &END_ALL_SESSIONS,
+    &END_YOUNGER_SESSIONS,
+    &END_DEVICE_SESSIONS,
+    &FIND_LOGGED_OUT_SESSIONS,
+];
 
 impl Store {
     /// Ends one session of a user. Gives the sessions that need a tombstone.
@@ -141,24 +160,31 @@ impl Store {
         const OLDER: Action = Action::EndSession(Seniority::Older);
         const YOUNGER: Action = Action::EndSession(Seniority::Younger);
         let principal = proof.principal();
-        let (at, call, earlier) = (now.into(), proof.call(), EndedByCall::default());
+        let (at, call) = (now.into(), proof.call());
         let all = &parameters(&principal.user, &call, &at, audit);
+        let of_session: &[Parameter<'_>] = &[
+            ("user", principal.user.as_uuid()),
+            ("session", principal.session.as_uuid()),
+            ("now", &at),
+        ];
         let younger = &[&all[..], &[("device", principal.device.as_uuid())]].concat();
         self.transaction("end_all_sessions", async |transaction| {
             let change = Change::Account(&[OLDER, YOUNGER]);
-            let row: EndedRow = match authorize_change(&transaction, proof, change, now).await? {
+            let allowed = authorize_change(&transaction, proof, change, now).await?;
+            let row: EndedRow = match allowed.map(|allowed| allowed.map(|one| one.action)) {
                 Ok(Some(OLDER)) => transaction.fetch_one(&END_ALL_SESSIONS, all).await?,
                 Ok(Some(_)) => transaction.fetch_one(&END_YOUNGER_SESSIONS, younger).await?,
-                // An earlier try ended them, this session among them.
-                Ok(None) | Err(AccessDenied::SessionEnded) if let Some(ended) = earlier.get() => {
-                    return transaction.rollback(Ok(ended)).await;
+                Ok(None) | Err(AccessDenied::SessionEnded) => {
+                    let ended =
+                        transaction.rollback_with(&FIND_LOGGED_OUT_SESSIONS, of_session).await?;
+                    return Ok(ended.map(|rows: Vec<EndedRow>| {
+                        let ended = rows.into_iter().next().map(|row| session_ids(row.ended));
+                        ended.ok_or(AccessDenied::SessionEnded)
+                    }));
                 }
-                Ok(None) => return transaction.rollback(Ok(Vec::new())).await,
                 Err(denied) => return transaction.rollback(Err(denied)).await,
             };
-            let ended = session_ids(row.ended);
-            earlier.set(&ended);
-            transaction.commit(Ok(ended)).await
+            transaction.commit(Ok(session_ids(row.ended))).await
         })
         .await
     }

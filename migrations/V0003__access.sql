@@ -50,3 +50,25 @@ CREATE TABLE auth.backup_codes (
 
 INSERT INTO auth.maintenance_positions (task, after)
 VALUES ('renew_secrets', '00000000-0000-0000-0000-000000000000');
+-- The security events that a user may read: what the outbox tells the sink of them. They outlive
+-- the account, without what is personal: the hash covers commitments to it.
+CREATE TABLE auth.security_events (
+  -- No reference: see above.
+  user_id    uuid NOT NULL,
+  -- The place in the user's chain, and the head of the chain then (auth.audit_heads).
+  seq        bigint NOT NULL,
+  hash       bytea NOT NULL CHECK (octet_length(hash) = 32),
+  -- The bytes that the hash covers: a JSON object.
+  entry      text NOT NULL,
+  -- The personal values with their salts. Erased with the account.
+  personal   jsonb,
+  created_at timestamptz NOT NULL,
+  PRIMARY KEY (user_id, seq)
+);
+CREATE FUNCTION auth.erase_security_events() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    UPDATE auth.security_events SET personal = NULL WHERE user_id = OLD.id;
+    RETURN NULL;
+  END $$;
+CREATE TRIGGER erase_security_events AFTER DELETE ON auth.users_auth
+  FOR EACH ROW EXECUTE FUNCTION auth.erase_security_events();

@@ -9,6 +9,7 @@ mod contract;
 mod correlation;
 mod costs;
 mod counted;
+mod devices;
 mod documents;
 mod edge;
 mod examples;

@@ -1,6 +1,7 @@
 //! The use cases of logging in and out: load, decide, store.
 
 use crate::state::LoginState;
+use domain::access::Choice;
 use domain::device::{Fingerprint, from_user_agent};
 use domain::ids::{CallId, DeviceId, EntryId, SessionId, UserId};
 use domain::phone::PhoneNumber;
@@ -14,6 +15,7 @@ use shared::audit::{AuditEntry, SecurityEvent};
 use shared::cache::verification::Verification;
 use shared::crypto::{PepperKeys, PepperSet, constant_time_eq};
 use shared::http::context::RequestContext;
+use shared::http::extract::ChangeCaller;
 use shared::http::problem::{Code, Problem};
 use shared::http::signal_keys::{last_resort_clash, verify_bundle};
 use shared::second_factor::RightCode;
@@ -74,6 +76,7 @@ pub async fn complete_login(
         (LoginOutcome::RegistrationLocked { lapses_in }, _) => {
             return Err(Problem::registration_locked(lapses_in));
         }
+        (LoginOutcome::DeviceLimit(devices), _) => return Err(Problem::device_limit(devices)),
         (LoginOutcome::IdentityKeyInUse, _) => {
             return Err(Problem::new(Code::IdentityKeyInUse));
         }
@@ -175,37 +178,41 @@ async fn end_unproven_claim(state: &LoginState, login: &NewLogin) -> Result<bool
 pub async fn logout(
     state: &LoginState,
     context: &RequestContext,
-    principal: Principal,
+    caller: ChangeCaller,
     device: Option<DeviceId>,
 ) -> Result<(), Problem> {
+    let (principal, store) = (caller.principal(), &state.core.store);
     let audit = entry(state, context, SecurityEvent::SessionEnded, principal.session);
-    let call = CallId::new(state.core.rng.bytes());
-    let ended = match device {
-        None => Some(state.core.store.end_session(principal, call, context.now(), &audit).await?),
+    let now = context.now();
+    let ended = match device.filter(|device| *device != principal.device) {
+        None => {
+            let call = CallId::new(state.core.rng.bytes());
+            store.end_session(principal, call, now, &audit).await?
+        }
         Some(device) => {
-            state
-                .core
-                .store
-                .end_device_sessions(principal.user, device, call, context.now(), &audit)
-                .await?
+            let proof = caller.without_proof(&state.core);
+            let ended = store.end_device_sessions(&proof, device, now, &audit).await?;
+            ended.map_err(|denied| match denied {
+                AccessDenied::DeviceNotFound => Problem::new(Code::DeviceForeign),
+                denied => denied.into(),
+            })?
         }
     };
-    let ended = ended.ok_or_else(|| Problem::new(Code::DeviceForeign))?;
     state.core.write_tombstones(principal.user, &ended).await;
     Ok(())
 }
 
-/// Ends every session of the user.
+/// Ends every session of the user; those of older devices stay if the caller is a newcomer.
 pub async fn logout_all(
     state: &LoginState,
     context: &RequestContext,
-    principal: Principal,
+    caller: ChangeCaller,
 ) -> Result<(), Problem> {
+    let principal = caller.principal();
     let audit = entry(state, context, SecurityEvent::AllSessionsEnded, principal.session);
-    let call = CallId::new(state.core.rng.bytes());
-    let ended =
-        state.core.store.end_all_sessions(principal.user, call, context.now(), &audit).await?;
-    state.core.write_tombstones(principal.user, &ended).await;
+    let proof = caller.without_proof(&state.core);
+    let ended = state.core.store.end_all_sessions(&proof, context.now(), &audit).await?;
+    state.core.write_tombstones(principal.user, &ended?).await;
     Ok(())
 }
 
@@ -273,9 +280,17 @@ fn new_login(
             rng,
             audit: entry(state, context, SecurityEvent::IdentityKeyChanged, session),
         }),
+        // Shipped clients cannot ask their user.
+        makes_room: if state.core.config.http.legacy_clients && credentials.replace_device.is_none()
+        {
+            Choice::LongestInactive
+        } else {
+            Choice::User(credentials.replace_device)
+        },
         address: context.address(),
         now,
         audit: entry(state, context, event, session),
+        rng,
     }
 }
 

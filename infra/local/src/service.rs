@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
+use devices::DevicesState;
 use login::LoginState;
 use platform::PlatformState;
 use prekeys::PrekeysState;
@@ -69,6 +70,12 @@ pub const FUNCTIONS: [Function; 6] = [
         routes: |state| two_factor::router().with_state(state.two_factor),
     },
     Function {
+        name: "devices",
+        secrets: devices::SECRETS,
+        document: devices::document,
+        routes: |state| devices::router().with_state(state.devices),
+    },
+    Function {
         name: "prekeys",
         secrets: prekeys::SECRETS,
         document: prekeys::document,
@@ -90,6 +97,7 @@ pub struct ServiceState {
     pub login: LoginState,
     pub tokens: TokensState,
     pub two_factor: TwoFactorState,
+    pub devices: DevicesState,
     pub prekeys: PrekeysState,
     pub platform: PlatformState,
     pub maintenance: MaintenanceConfig,
@@ -119,6 +127,7 @@ impl ServiceState {
         let login = LoginState::read(&core, env);
         let tokens = TokensState::read(&core, env);
         let two_factor = TwoFactorState::read(&core, env);
+        let devices = DevicesState::read(&core, env);
         let prekeys = PrekeysState::read(&core, env);
         let platform = PlatformState::read(&core, env);
         let maintenance = MaintenanceConfig::read(env);
@@ -127,6 +136,7 @@ impl ServiceState {
             login: login?,
             tokens: tokens?,
             two_factor: two_factor?,
+            devices: devices?,
             prekeys: prekeys?,
             platform: platform?,
             maintenance,
@@ -157,6 +167,7 @@ pub async fn variables_read() -> Result<BTreeMap<&'static str, BTreeSet<String>>
         ("login", variables_read_by(login::SECRETS, LoginState::read).await?),
         ("tokens", variables_read_by(tokens::SECRETS, TokensState::read).await?),
         ("two-factor", variables_read_by(two_factor::SECRETS, TwoFactorState::read).await?),
+        ("devices", variables_read_by(devices::SECRETS, DevicesState::read).await?),
         ("prekeys", variables_read_by(prekeys::SECRETS, PrekeysState::read).await?),
         ("platform", variables_read_by(platform::SECRETS, PlatformState::read).await?),
         // The maintenance, which no function runs yet.

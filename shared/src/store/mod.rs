@@ -13,11 +13,13 @@
 //! | `accounts` | `users_auth` |
 //! | [`login`] | register and log in: the two transactions that create a session |
 //! | [`sessions`] | `sessions`: refresh, liveness, ends |
+//! | [`devices`] | `devices`: list, changes, removal; the history of log-ins and security events |
 //! | [`maintenance`] | deletions of what nobody needs any more |
 //! | [`keys`] | the key directory: identity, signed, one-time and last-resort keys |
 //! | [`access`] | who may change an account: what a caller shows, the decision, what is consumed |
 //! | [`second_factor`] | TOTP secrets and backup codes |
-//! | `outbox` | `outbox`, `audit_heads`: SQL fragments that other statements end with |
+//! | `ended_by_call` | the sessions that a call ended, for its repeats |
+//! | `outbox` | `outbox`, `audit_heads`, `security_events`: SQL fragments that other statements end with |
 //!
 //! Every statement is prepared once per connection, with a generic plan. Where a proxy pins
 //! sessions with prepared statements, `DATABASE_STATEMENTS=unnamed` sends each with its types.
@@ -25,6 +27,8 @@
 pub mod access;
 pub mod accounts;
 mod connection;
+pub mod devices;
+mod ended_by_call;
 mod error;
 pub mod keys;
 pub mod login;
@@ -51,6 +55,10 @@ pub fn statements() -> Vec<&'static Statement> {
         access::authorize::STATEMENTS,
         access::proof::STATEMENTS,
         access::second_factor::STATEMENTS,
+        devices::history::STATEMENTS,
+        devices::list::STATEMENTS,
+        devices::remove::STATEMENTS,
+        devices::update::STATEMENTS,
         keys::bundles::STATEMENTS,
         keys::delete::STATEMENTS,
         keys::directory::STATEMENTS,

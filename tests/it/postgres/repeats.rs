@@ -64,7 +64,8 @@ async fn a_logout_that_was_given_up_and_is_retried_writes_its_tombstone() {
     ] {
         let caller = client.clone().bearer(&session.access);
         proxy.swallow_new(true);
-        proxy.lose(0, Lost::Reply);
+        // The lock, the mark of the call, the statement, COMMIT.
+        proxy.lose(3, Lost::Reply);
         caller.post(path, body.clone()).await.refused(503, "unavailable");
         proxy.swallow_new(false);
         let _ = client.ws_token(&ended.access).await.expect(200);

@@ -1,7 +1,9 @@
 //! What the bearer of a token may change, and what it has to show for it.
 
 use super::Standing;
+use crate::ids::DeviceId;
 use crate::time::Timestamp;
+use std::cmp::Ordering;
 
 /// Whether one device joined the account before or after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,12 +16,24 @@ pub enum Seniority {
 
 impl Seniority {
     pub const ALL: [Self; 3] = [Self::Own, Self::Younger, Self::Older];
+
+    /// What another device is to one's own. Each is told by when it joined, and its id.
+    #[must_use]
+    pub fn of(own: (Timestamp, DeviceId), other: (Timestamp, DeviceId)) -> Self {
+        if own.1 == other.1 {
+            return Self::Own;
+        }
+        match other.cmp(&own) {
+            Ordering::Less => Self::Older,
+            Ordering::Equal | Ordering::Greater => Self::Younger,
+        }
+    }
 }
 
 /// What a bearer wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// To end the session of a device.
+    /// To end the session of a device, or to change what the account says of it.
     EndSession(Seniority),
     /// To remove a device with its keys.
     RemoveDevice(Seniority),
@@ -153,6 +167,18 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
     const HOUR: Duration = Duration::from_hours(1);
+
+    #[test]
+    fn of_two_devices_one_is_older() {
+        let id = |n| DeviceId::from_uuid(uuid::Uuid::from_bytes([n; 16]));
+        let of = |own, other| Seniority::of(own, other);
+        assert_eq!(of((NOW, id(1)), (NOW - HOUR, id(2))), Seniority::Older);
+        assert_eq!(of((NOW - HOUR, id(2)), (NOW, id(1))), Seniority::Younger);
+        // They joined at the same moment: exactly one is older.
+        assert_eq!(of((NOW, id(2)), (NOW, id(1))), Seniority::Older);
+        assert_eq!(of((NOW, id(1)), (NOW, id(2))), Seniority::Younger);
+        assert_eq!(of((NOW, id(1)), (NOW - HOUR, id(1))), Seniority::Own);
+    }
     const ALL: Shown = Shown { young_token: true, number: true, second_factor: true };
 
     fn actor(joined: Joined) -> Actor {

@@ -3,7 +3,8 @@
 //!
 //! A handler takes a [`FreshCaller`], then a body with [`ProofFields`]. Only both together make the
 //! [`FreshProof`] that the store asks for; the statement that makes the change checks the rest and
-//! consumes the verification.
+//! consumes the verification. Where it depends on the change whether an old token will do, the
+//! handler takes a [`ChangeCaller`].
 
 use axum::extract::{FromRef, FromRequestParts};
 use domain::access::AccessRefusal;
@@ -36,7 +37,14 @@ const MAX_TOKEN_AGE: Duration = Duration::from_mins(2);
 
 /// A caller with an access token of the last two minutes.
 #[derive(Clone, Copy, Debug)]
-pub struct FreshCaller(Principal);
+pub struct FreshCaller(ChangeCaller);
+
+/// A caller who changes its account. The store decides whether the age of the token matters.
+#[derive(Clone, Copy, Debug)]
+pub struct ChangeCaller {
+    principal: Principal,
+    young_token: bool,
+}
 
 /// The fields of a body that prove the number of the account.
 #[derive(Deserialize, ToSchema)]
@@ -87,7 +95,7 @@ pub struct ProofWithCode {
     pub code: RightCode,
 }
 
-impl<S> FromRequestParts<S> for FreshCaller
+impl<S> FromRequestParts<S> for ChangeCaller
 where
     S: Sync,
     Core: FromRef<S>,
@@ -102,16 +110,31 @@ where
         let issued_at = token.issued_at();
         let (principal, _) = token.authorize(&core, &context, &[], &[]).await?;
         // Both to the second, as tokens tell it.
-        if context.now().since(issued_at).as_secs() <= MAX_TOKEN_AGE.as_secs() {
-            return Ok(Self(principal));
-        }
-        // A shipped client knows one way to a younger token: it refreshes after a 401.
-        Err(Problem::new(if core.config.http.legacy_clients {
-            Code::TokenExpired
-        } else {
-            Code::FreshProofRequired
-        }))
+        let young_token = context.now().since(issued_at).as_secs() <= MAX_TOKEN_AGE.as_secs();
+        Ok(Self { principal, young_token })
     }
+}
+
+impl<S> FromRequestParts<S> for FreshCaller
+where
+    S: Sync,
+    Core: FromRef<S>,
+    TokenVerifier: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = ChangeCaller::from_request_parts(parts, state).await?;
+        if caller.young_token {
+            return Ok(Self(caller));
+        }
+        Err(Problem::new(token_too_old(Core::from_ref(state).config.http.legacy_clients)))
+    }
+}
+
+/// A shipped client knows one way to a younger token: it refreshes after a 401.
+const fn token_too_old(serves_shipped_clients: bool) -> Code {
+    if serves_shipped_clients { Code::TokenExpired } else { Code::FreshProofRequired }
 }
 
 impl FreshCaller {
@@ -123,15 +146,38 @@ impl FreshCaller {
         context: &RequestContext,
         fields: ProofFields,
     ) -> Result<FreshProof, Problem> {
-        let Self(principal) = self;
-        let mut proof = FreshProof {
-            principal,
+        self.0.with(core, pepper, context, fields).await
+    }
+}
+
+impl ChangeCaller {
+    #[must_use]
+    pub const fn principal(self) -> Principal {
+        self.principal
+    }
+
+    /// Of a change that no proof beside the token is asked for.
+    #[must_use]
+    pub fn without_proof(self, core: &Core) -> FreshProof {
+        FreshProof {
+            principal: self.principal,
             call: CallId::new(core.rng.bytes()),
-            young_token: true,
+            young_token: self.young_token,
             proven: None,
             second_factor: None,
             serves_shipped_clients: core.config.http.legacy_clients,
-        };
+        }
+    }
+
+    /// Adds what the body shows. A verification that proves nothing counts as none.
+    pub async fn with(
+        self,
+        core: &Core,
+        pepper: &Pepper,
+        context: &RequestContext,
+        fields: ProofFields,
+    ) -> Result<FreshProof, Problem> {
+        let proof = self.without_proof(core);
         let Some(id) = fields.verification else { return Ok(proof) };
         let found = core.cache.find_verification(&id, context.now()).await?;
         let peppers = pepper.load();
@@ -139,15 +185,14 @@ impl FreshCaller {
         let found = found.and_then(|found| Some((peppers.by_id(&found.pepper)?, found)));
         let proven = match found {
             Some((pepper, found))
-                if is_of_device(core, pepper, &id, &found, principal.device).await? =>
+                if is_of_device(core, pepper, &id, &found, self.principal.device).await? =>
             {
                 let phone = pepper.cipher.decrypt(&found.sealed_phone, &id).ok();
                 phone.and_then(|phone| PhoneNumber::from_stored(phone).ok())
             }
             _ => None,
         };
-        proof.proven = proven.map(|phone| (id, phone));
-        Ok(proof)
+        Ok(FreshProof { proven: proven.map(|phone| (id, phone)), ..proof })
     }
 }
 
@@ -202,10 +247,22 @@ pub async fn forget_verification(core: &Core, proof: &FreshProof) {
     }
 }
 
+/// The refusal of a change whose caller was a [`ChangeCaller`].
+#[must_use]
+pub fn refused(proof: &FreshProof, denied: AccessDenied) -> Problem {
+    match denied {
+        AccessDenied::Refused(AccessRefusal::FreshProofRequired) if !proof.young_token => {
+            Problem::new(token_too_old(proof.serves_shipped_clients))
+        }
+        denied => denied.into(),
+    }
+}
+
 impl From<AccessDenied> for Problem {
     fn from(denied: AccessDenied) -> Self {
         match denied {
             AccessDenied::SessionEnded => Self::new(Code::SessionEnded),
+            AccessDenied::DeviceNotFound => Self::new(Code::DeviceNotFound),
             AccessDenied::SecondFactorSpent => Self::new(Code::TwoFactorInvalid),
             AccessDenied::Refused(AccessRefusal::FreshProofRequired) => {
                 Self::new(Code::FreshProofRequired)

@@ -65,6 +65,7 @@ codes! {
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "This route does not offer this method; see `Allow`.";
     AccountUnknown = "account_unknown", BAD_REQUEST, "This number has no account; register it.";
     AccountExists = "account_exists", CONFLICT, "This number has an account already; log in.";
+    DeviceLimit = "device_limit", CONFLICT, "This account has 10 devices, and may have no more. Let the user choose one of `devices` that is `replaceable`, and log in again with the same verification and its id as replaceDeviceId.";
     IdentityKeyInUse = "identity_key_in_use", CONFLICT, "The identity key belongs to another user.";
     IdentityKeyMissing = "identity_key_missing", CONFLICT, "This device has published no identity key; log in with a signalKeyBundle first.";
     SignedPrekeyMissing = "signed_prekey_missing", CONFLICT, "This device has no signed prekey to compare; upload one.";

@@ -15,7 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use utoipa::ToSchema;
 
+use super::account_devices::ReplaceableDeviceBody;
 use crate::clock::date_time;
+use crate::store::login::ReplaceableDevice;
 
 mod codes;
 mod example;
@@ -93,6 +95,8 @@ pub struct ProblemBody {
     allowed_at: Option<String>,
     /// On `registration_locked`: when the lock lapses, unless a device is used.
     lapses_in_seconds: Option<u64>,
+    /// On `device_limit`: the devices of the account, the newest activity first.
+    devices: Option<Vec<ReplaceableDeviceBody>>,
     /// On 429 and 503, as the `Retry-After` header: seconds to wait.
     retry_after_seconds: Option<u64>,
 }
@@ -145,6 +149,13 @@ impl Problem {
         let seconds = lapses_in.as_millis().div_ceil(1000);
         let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
         Self::new(Code::RegistrationLocked).with_extension("lapsesInSeconds", json!(seconds))
+    }
+
+    /// The account has as many devices as it may have: these.
+    #[must_use]
+    pub fn device_limit(devices: Vec<ReplaceableDevice>) -> Self {
+        let devices: Vec<_> = devices.into_iter().map(ReplaceableDeviceBody::from).collect();
+        Self::new(Code::DeviceLimit).with_extension("devices", json!(devices))
     }
 
     /// A refusal that ends by itself, after one second or more.

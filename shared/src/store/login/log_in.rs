@@ -1,7 +1,7 @@
 //! Log in: a session of an existing account, on a new device or one that comes back.
 
 use domain::access::{
-    EarlierToken, LogInAccount, LogInDecision, LogInPolicy, LogInShown, decide_log_in,
+    EarlierToken, LogInAccount, LogInDecision, LogInPolicy, LogInShown, MAX_DEVICES, decide_log_in,
 };
 use domain::device::{MAX_SIGNAL_DEVICE_ID, SIGNAL_DEVICE_ID_REUSE_DELAY};
 use domain::ids::{DeviceId, SessionId, UserId};
@@ -11,12 +11,14 @@ use std::time::{Duration, SystemTime};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use super::device_limit::{Room, make_room};
 use super::new_login::{
     DEVICE_COLUMNS, LoginCompleted, LoginOutcome, NewLogin, SESSION_COLUMNS, TYPES, find_own_login,
     map_login_constraint,
 };
 use crate::store::access::second_factor::spend;
 use crate::store::connection::Store;
+use crate::store::ended_by_call::EndedByCall;
 use crate::store::error::StoreError;
 use crate::store::keys::publish::IS_DEVICE;
 use crate::store::outbox::audit::audit;
@@ -51,6 +53,9 @@ static READ_LOG_IN_STATE: LazyStatement = LazyStatement::new(|| {
                 (SELECT max(greatest(d.last_active,
                           (SELECT max(rotated_at) FROM auth.sessions WHERE device_id = d.id)))
                    FROM auth.devices d WHERE d.user_id = u.id) AS last_active,
+                (SELECT count(*) FROM auth.devices d WHERE d.user_id = u.id) AS devices,
+                EXISTS (SELECT FROM auth.devices d WHERE d.user_id = u.id AND {device})
+                  AS has_device,
                 s.id IS NOT NULL AS has_earlier_token,
                 coalesce((SELECT d.id = s.device_id FROM auth.devices d
                   WHERE d.user_id = u.id AND {device}), false) AS is_of_this_device
@@ -75,6 +80,8 @@ row_struct! {
         has_registration_lock: bool,
         log_ins_stopped_since: Option<SystemTime>,
         last_active: Option<SystemTime>,
+        devices: i64,
+        has_device: bool,
         has_earlier_token: bool,
         is_of_this_device: bool,
     }
@@ -197,6 +204,11 @@ row_struct! {
 const POLICY: LogInPolicy = LogInPolicy { idle_after: Duration::MAX, serves_shipped_clients: true };
 
 impl LogInStateRow {
+    /// Whether the log-in would add a device to an account that has as many as it may have.
+    fn is_full(&self) -> bool {
+        !self.has_device && usize::try_from(self.devices).is_ok_and(|count| count >= MAX_DEVICES)
+    }
+
     fn decide(&self, login: &NewLogin) -> LogInDecision {
         let account = LogInAccount {
             has_second_factor: self.two_factor_enabled,
@@ -224,9 +236,10 @@ pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
 
 impl Store {
     /// Creates a session of an existing account: two statements, two more for keys, one
-    /// commit. Three round trips.
+    /// commit. Three round trips; two more where a device makes room.
     pub async fn log_in(&self, login: &NewLogin) -> Result<LoginOutcome, StoreError> {
-        let result = self.transaction("log_in", |transaction| log_in(transaction, login));
+        let earlier = EndedByCall::default();
+        let result = self.transaction("log_in", |transaction| log_in(transaction, login, &earlier));
         map_login_constraint(result.await)
     }
 }
@@ -234,6 +247,7 @@ impl Store {
 async fn log_in(
     transaction: Transaction<'_>,
     login: &NewLogin,
+    earlier: &EndedByCall,
 ) -> Result<Ended<LoginOutcome>, StoreError> {
     let derived = login.derived();
     let phone = login.phone.as_e164();
@@ -271,6 +285,19 @@ async fn log_in(
     {
         return transaction.rollback(LoginOutcome::SecondFactorSpent).await;
     }
+    let mut replaced = Vec::new();
+    if state.is_full() {
+        // On the heap: few log-ins meet the limit, and the others need not carry its state.
+        match Box::pin(make_room(&transaction, login, user, admission)).await? {
+            Room::Made(ended) => {
+                earlier.set(&ended);
+                replaced = ended;
+            }
+            Room::Full(devices) => {
+                return transaction.rollback(LoginOutcome::DeviceLimit(devices)).await;
+            }
+        }
+    }
     let registration = login.keys.as_ref().and_then(|new| new.keys.registration);
     let registration = registration.map(RegistrationId::get);
     let mut parameters = login.parameters(&user, &derived);
@@ -290,7 +317,13 @@ async fn log_in(
     let inserted: Option<InsertedLoginRow> = inserted?;
     let Some(inserted) = inserted else {
         let used = find_own_login(transaction, login).await?;
-        return Ok(used.map(|used| used.unwrap_or(LoginOutcome::VerificationUsed)));
+        return Ok(used.map(|used| match used {
+            Some(LoginOutcome::Completed(mut own)) => {
+                own.ended.extend(earlier.get().unwrap_or_default());
+                LoginOutcome::Completed(own)
+            }
+            used => used.unwrap_or(LoginOutcome::VerificationUsed),
+        }));
     };
     // Without keys no peer addresses the device, and it takes none of the 127 ids.
     if login.keys.is_some() && inserted.signal_device_id.is_none() {
@@ -299,12 +332,13 @@ async fn log_in(
     if !published? {
         return transaction.rollback(LoginOutcome::LastResortClash).await;
     }
-    let completed = LoginCompleted::new(
+    let mut completed = LoginCompleted::new(
         inserted.user_id,
         inserted.device_id,
         inserted.installation,
         inserted.signal_device_id,
         inserted.ended,
     );
+    completed.ended.extend(replaced);
     transaction.commit(LoginOutcome::Completed(completed)).await
 }

@@ -1,6 +1,7 @@
 //! What register and log in share: their input, their outcomes, and the parameters and
 //! columns of their statements.
 
+use domain::access::Choice;
 use domain::device::DeviceType;
 use domain::ids::{DeviceId, EntryId, SessionId, UserId, VerificationId};
 use domain::phone::PhoneNumber;
@@ -12,7 +13,9 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::audit::AuditEntry;
+use crate::clock::Rng;
 use crate::store::access::SecondFactorClaim;
+use crate::store::devices::AccountDevice;
 use crate::store::error::{StoreError, map_constraint};
 use crate::store::keys::publish::{NewKeys, publish_keys};
 use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL};
@@ -52,9 +55,13 @@ pub struct NewLogin {
     pub second_factor: Option<SecondFactorClaim>,
     pub details: DeviceDetails,
     pub keys: Option<NewKeys>,
+    /// Which device makes room if the account has as many as it may have.
+    pub makes_room: Choice,
     pub address: String,
     pub now: Timestamp,
     pub audit: AuditEntry,
+    /// For the audit entry of a device that makes room.
+    pub rng: Rng,
 }
 
 /// A session that was created.
@@ -66,8 +73,16 @@ pub struct LoginCompleted {
     pub installation: String,
     /// None if the device has no keys.
     pub signal_device_id: Option<SignalDeviceId>,
-    /// Earlier sessions of the same device, ended by this one.
+    /// Earlier sessions of the same device, ended by this one, and those of a device that made room.
     pub ended: Vec<SessionId>,
+}
+
+/// A device of a full account.
+#[derive(Debug)]
+pub struct ReplaceableDevice {
+    pub device: AccountDevice,
+    /// Whether this log-in may replace it.
+    pub is_replaceable: bool,
 }
 
 #[derive(Debug)]
@@ -87,6 +102,8 @@ pub enum LoginOutcome {
     RegistrationLocked {
         lapses_in: Duration,
     },
+    /// The account has as many devices as it may have, and none was chosen to make room.
+    DeviceLimit(Vec<ReplaceableDevice>),
     /// The device needs a Signal device id to publish keys, and none is free.
     DeviceIdsExhausted,
     /// The identity key belongs to another user.

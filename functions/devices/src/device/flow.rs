@@ -1,0 +1,80 @@
+//! The use cases: load, decide, store, answer.
+
+use domain::ids::DeviceId;
+use domain::principal::Principal;
+use shared::audit::{AuditEntry, SecurityEvent};
+use shared::http::context::RequestContext;
+use shared::http::extract::fresh_proof::{ChangeCaller, ProofFields, forget_verification, refused};
+use shared::http::problem::{Code, Problem};
+use shared::store::devices::DeviceUpdate;
+use shared::telemetry::ErrorChain;
+
+use super::wire::OwnDevice;
+use crate::state::DevicesState;
+
+/// The devices of the caller.
+pub async fn list(
+    state: &DevicesState,
+    context: &RequestContext,
+    principal: Principal,
+) -> Result<Vec<OwnDevice>, Problem> {
+    let devices = state.core.store.list_devices(principal.user, context.now()).await?;
+    Ok(devices.into_iter().map(|device| OwnDevice::new(device, principal.device)).collect())
+}
+
+/// One of them.
+pub async fn find(
+    state: &DevicesState,
+    context: &RequestContext,
+    principal: Principal,
+    device: DeviceId,
+) -> Result<OwnDevice, Problem> {
+    let found = state.core.store.find_device(principal.user, device, context.now()).await?;
+    let found = found.ok_or_else(|| Problem::new(Code::DeviceNotFound))?;
+    Ok(OwnDevice::new(found, principal.device))
+}
+
+/// Changes its name or push tokens.
+pub async fn update(
+    state: &DevicesState,
+    context: &RequestContext,
+    caller: ChangeCaller,
+    device: DeviceId,
+    update: &DeviceUpdate,
+) -> Result<OwnDevice, Problem> {
+    let proof = caller.without_proof(&state.core);
+    let updated = state.core.store.update_device(&proof, device, update, context.now()).await?;
+    let updated = updated.map_err(|denied| refused(&proof, denied))?;
+    Ok(OwnDevice::new(updated, caller.principal().device))
+}
+
+/// Removes it. Its sessions have ended when this answers: their tombstones follow the commit.
+pub async fn remove(
+    state: &DevicesState,
+    context: &RequestContext,
+    caller: ChangeCaller,
+    device: DeviceId,
+    fields: ProofFields,
+) -> Result<(), Problem> {
+    let DevicesState { core, pepper, .. } = state;
+    let proof = caller.with(core, pepper, context, fields).await?;
+    let (now, principal) = (context.now(), caller.principal());
+    let audit = AuditEntry::about(
+        SecurityEvent::DeviceRemoved,
+        Some(principal.session),
+        Some(device),
+        &context.address(),
+        now,
+        core.rng,
+    );
+    let removed = core.store.remove_device(&proof, device, now, &audit).await?;
+    let removed = removed.map_err(|denied| refused(&proof, denied))?;
+    // If Redis does not answer, the entries expire within a minute.
+    if let Err(error) = core.cache.write_tombstones(principal.user, &removed.ended).await {
+        tracing::error!(error = %ErrorChain(&error), "failed to write tombstones");
+    }
+    if removed.used_verification {
+        forget_verification(core, &proof).await;
+    }
+    Ok(())
+}

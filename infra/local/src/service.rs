@@ -44,7 +44,7 @@ pub struct Function {
 }
 
 /// Every function, and the only list of them.
-pub const FUNCTIONS: [Function; 6] = [
+pub const FUNCTIONS: [Function; 7] = [
     Function {
         name: "verify",
         secrets: verify::SECRETS,
@@ -146,7 +146,7 @@ impl ServiceState {
 }
 
 /// The routes of each function, as its `main.rs` serves them.
-pub fn functions(state: &ServiceState) -> [(&'static str, Router); 6] {
+pub fn functions(state: &ServiceState) -> [(&'static str, Router); 7] {
     FUNCTIONS.map(|function| (function.name, (function.routes)(state.clone())))
 }
 

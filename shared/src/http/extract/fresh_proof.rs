@@ -199,7 +199,7 @@ impl ChangeCaller {
 impl FreshCaller {
     #[must_use]
     pub const fn principal(&self) -> Principal {
-        self.0
+        self.0.principal
     }
 
     /// Adds what the body shows, with a code of the second factor, which is enabled. A wrong code
@@ -212,7 +212,7 @@ impl FreshCaller {
         fields: ProofFields,
         (state, token): (&SecondFactorState, &SecondFactorToken),
     ) -> Result<ProofWithCode, Problem> {
-        let (session, now) = (Some(self.0.session), context.now());
+        let (session, now) = (Some(self.0.principal.session), context.now());
         let code = second_factor.check(core, state, session, token, now).await?;
         let code = code.ok_or_else(|| Problem::new(Code::TwoFactorInvalid))?;
         let proof = self.with(core, &second_factor.pepper, context, fields).await?;

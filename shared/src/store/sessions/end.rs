@@ -88,6 +88,7 @@ pub(in crate::store) static ENDED_BY_CALL: LazyStatement = LazyStatement::new(||
 row_struct! {
     pub(in crate::store) struct EndedRow { ended: Vec<Uuid> }
 }
+
 /// Of the device that asks, and of those that joined after it.
 static END_YOUNGER_SESSIONS: LazyStatement = LazyStatement::new(|| {
     let younger = "device_id IN (
@@ -105,10 +106,6 @@ static END_DEVICE_SESSIONS: LazyStatement = LazyStatement::new(|| {
     let sql = format!("WITH {ended} SELECT array(SELECT id FROM tombstones) AS ended");
     Statement::new("end_device_sessions", &sql, [&TYPES[..], &[("device", Type::UUID)]].concat())
 });
-
-row_struct! {
-    struct EndedRow { ended: Vec<Uuid> }
-}
 
 /// Of a session that ended with others: by an earlier try of this call, or by an earlier call whose
 /// answer may be lost.

@@ -20,6 +20,9 @@
 //! | [`telemetry`] | logs and metrics |
 //! | [`maintenance`] | clean-up on a schedule |
 
+/// The rules of `domain::access` as tables, for the documentation.
+pub use domain::access::table as access_table;
+
 pub mod audit;
 pub mod cache;
 pub mod clock;

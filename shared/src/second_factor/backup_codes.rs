@@ -11,12 +11,20 @@ use tokio::task::{JoinError, spawn_blocking};
 use uuid::Builder;
 
 use crate::clock::Rng;
+use crate::config::Stage;
 use crate::crypto::PepperSet;
 use crate::store::second_factor::{NewBackupCode, StoredBackupCode};
 
-/// 2^10 rounds. The pepper keeps a stolen database from being searched; this makes a search slow
-/// for whoever has both.
-const COST: u32 = 10;
+/// How many rounds a hash takes: 2^10. The pepper keeps a stolen database from being searched; this
+/// makes a search slow for whoever has both. On a laptop, where nothing is worth it, and in tests,
+/// the fewest that bcrypt has.
+#[must_use]
+pub const fn cost(stage: Stage) -> u32 {
+    match stage {
+        Stage::Local => 4,
+        Stage::Dev | Stage::Staging | Stage::Prod => 10,
+    }
+}
 
 #[derive(Debug, Error)]
 pub enum BackupCodeError {
@@ -36,6 +44,7 @@ pub struct BackupCodeSet {
 pub async fn draw(
     user: UserId,
     peppers: &PepperSet,
+    cost: u32,
     rng: Rng,
 ) -> Result<BackupCodeSet, BackupCodeError> {
     let pepper = peppers.current();
@@ -51,7 +60,7 @@ pub async fn draw(
     spawn_blocking(move || {
         let (mut shown, mut stored) = (Vec::new(), Vec::new());
         for (digest, selector, code) in codes {
-            let hash = bcrypt::hash_with_salt(digest, COST, rng.bytes())?.to_string();
+            let hash = bcrypt::hash_with_salt(digest, cost, rng.bytes())?.to_string();
             let id = Builder::from_random_bytes(rng.bytes()).into_uuid();
             stored.push(NewBackupCode { id, selector, hash, pepper: pepper.clone() });
             shown.push(code);
@@ -67,6 +76,7 @@ pub async fn find<'s>(
     code: &BackupCode,
     stored: &'s [StoredBackupCode],
     peppers: &PepperSet,
+    cost: u32,
 ) -> Result<Option<&'s StoredBackupCode>, BackupCodeError> {
     let found = stored.iter().find_map(|stored| {
         let pepper = peppers.by_id(&stored.pepper)?;
@@ -76,7 +86,7 @@ pub async fn find<'s>(
     let compared = found.as_ref().map(|(stored, digest)| (digest.clone(), stored.hash.clone()));
     let is_right = spawn_blocking(move || match compared {
         Some((digest, hash)) => bcrypt::verify(digest, &hash),
-        None => bcrypt::hash_with_salt("", COST, [0; 16]).map(|_| false),
+        None => bcrypt::hash_with_salt("", cost, [0; 16]).map(|_| false),
     });
     let is_right = is_right.await??;
     Ok(found.map(|(stored, _)| stored).filter(|_| is_right))
@@ -97,7 +107,7 @@ mod tests {
         let text = new_pepper();
         let peppers = PepperSet::parse(&text).unwrap();
         let user = UserId::from_uuid(uuid::Uuid::from_u128(1));
-        let set = draw(user, &peppers, Rng).await.unwrap();
+        let set = draw(user, &peppers, cost(Stage::Prod), Rng).await.unwrap();
         assert_eq!((set.shown.len(), set.stored.len()), (10, 10));
         let selectors: BTreeSet<i16> = set.stored.iter().map(|code| code.selector).collect();
         assert_eq!(selectors.len(), 10);
@@ -108,18 +118,18 @@ mod tests {
         for (shown, new) in set.shown.iter().zip(&set.stored).take(2) {
             let code = BackupCode::parse(shown).unwrap();
             for peppers in [&peppers, &rotated] {
-                let found = find(user, &code, &stored, peppers).await.unwrap();
+                let found = find(user, &code, &stored, peppers, 4).await.unwrap();
                 assert_eq!(found.map(|code| code.id), Some(new.id));
             }
             let other = UserId::from_uuid(uuid::Uuid::from_u128(2));
-            assert!(find(other, &code, &stored, &peppers).await.unwrap().is_none());
+            assert!(find(other, &code, &stored, &peppers, 4).await.unwrap().is_none());
             let others = PepperSet::parse(&new_pepper()).unwrap();
-            assert!(find(user, &code, &stored, &others).await.unwrap().is_none());
+            assert!(find(user, &code, &stored, &others, 4).await.unwrap().is_none());
         }
         // The selector alone is no proof.
         let code = BackupCode::parse(&set.shown[0]).unwrap();
         let mut swapped = stored.clone();
         swapped[0].hash.clone_from(&stored[1].hash);
-        assert!(find(user, &code, &swapped, &peppers).await.unwrap().is_none());
+        assert!(find(user, &code, &swapped, &peppers, 4).await.unwrap().is_none());
     }
 }

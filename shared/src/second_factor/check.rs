@@ -63,7 +63,8 @@ impl SecondFactor {
             SecondFactorToken::Totp(code) => self.compare_totp(core, state, code, now),
             SecondFactorToken::BackupCode(code) => {
                 let (codes, peppers) = (&state.backup_codes, self.pepper.load());
-                let found = backup_codes::find(state.user, code, codes, &peppers).await;
+                let cost = backup_codes::cost(core.config.stage);
+                let found = backup_codes::find(state.user, code, codes, &peppers, cost).await;
                 Ok(match found.map_err(Problem::internal)? {
                     Some(code) if code.used => Compared::Spent,
                     Some(code) => Compared::Right(SecondFactorClaim::BackupCode(code.id)),
@@ -102,7 +103,8 @@ impl SecondFactor {
         core: &Core,
         user: UserId,
     ) -> Result<BackupCodeSet, Problem> {
-        let drawn = backup_codes::draw(user, &self.pepper.load(), core.rng).await;
+        let cost = backup_codes::cost(core.config.stage);
+        let drawn = backup_codes::draw(user, &self.pepper.load(), cost, core.rng).await;
         drawn.map_err(Problem::internal)
     }
 

@@ -111,7 +111,7 @@ async fn every_fresh_proof_needs_the_second_factor_and_a_step_up_serves_for_ten_
 #[tokio::test]
 async fn a_step_up_is_of_one_session_and_of_one_second_factor() {
     let service = unlimited().await;
-    let owner = Owner::new(&service).await;
+    let mut owner = Owner::new(&service).await;
     let other = log_in(&service.client(), "phone-2", Some(&owner.code())).await.expect(200);
     let other = service.client().bearer(&Session::from_reply(&other).access);
     service.advance(STEP);
@@ -122,6 +122,7 @@ async fn a_step_up_is_of_one_session_and_of_one_second_factor() {
     service.advance(STEP);
     let _ = owner.post("disable", &owner.code()).await.expect(200);
     service.advance(STEP);
+    owner.refresh().await;
     let owner = Owner::of(&service, owner.session.clone()).await;
     let reply = delete_keys(&owner.client(), None, json!({})).await;
     reply.refused(403, "two_factor_required");

@@ -7,6 +7,7 @@
 //! | [`log_in`] | whether a proven number opens the account: [`decide_log_in`] |
 //! | [`action`] | what the bearer of a token may change: [`decide`] |
 //! | [`device_limit`] | which device makes room for one more: [`choose_replaced`] |
+//! | [`table`] | the rules as tables in Markdown |
 //!
 //! Handlers only ask. The store reads the states under the lock of the account and asks in the
 //! transaction that makes the change. docs/security.md has a table of all cells, which is written
@@ -15,6 +16,7 @@
 mod action;
 mod device_limit;
 mod log_in;
+pub mod table;
 
 pub use action::{AccessRefusal, Action, Actor, Seniority, Shown, decide};
 pub use device_limit::{Candidate, Choice, choose_replaced};

@@ -23,7 +23,7 @@ static STEP_UP: LazyStatement = LazyStatement::new(|| {
         "step_up_session",
         "UPDATE auth.sessions SET stepped_up_at = :now
           WHERE id = :session AND user_id = :user AND revoked_at IS NULL
-         RETURNING 1",
+         RETURNING id",
         [("user", Type::UUID), ("session", Type::UUID), ("now", Type::TIMESTAMPTZ)],
     )
 });

@@ -25,6 +25,7 @@
 pub mod app;
 pub mod client;
 pub mod contract;
+pub mod dpop;
 pub mod fraud;
 pub mod invariants;
 pub mod keys;

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use shared::http::context::RequestContext;
 use shared::http::extract::ValidatedJson;
 use shared::http::extract::rate_limit::PublicRequests;
-use shared::http::extract::{Caller, RateLimited};
+use shared::http::extract::{Binding, Caller, RateLimited};
 use shared::http::openapi::Head;
 use shared::http::problem::Problem;
 use shared::{endpoints, problems};
@@ -18,10 +18,10 @@ use crate::flow;
 use crate::wire::{Credentials, LoginRequest, Logout, LogoutRequest, Tokens};
 
 problems!(RegisterProblems: BODY, ANY, [VerificationInvalid, AccountExists, IdentityKeyInUse,
-    KeyInvalid, KyberLastResortRequired, IdentityProofRequired]);
+    KeyInvalid, KyberLastResortRequired, IdentityProofRequired, DpopProofInvalid]);
 problems!(LoginProblems: BODY, ANY, [VerificationInvalid, AccountNotFound, TwoFactorRequired,
     IdentityKeyInUse, DeviceIdsExhausted, KeyInvalid, KyberLastResortRequired,
-    IdentityProofRequired]);
+    IdentityProofRequired, DpopProofInvalid]);
 problems!(LogoutProblems: BODY, BEARER, ANY, [DeviceForeign]);
 problems!(LogoutAllProblems: BEARER, ANY, []);
 
@@ -42,9 +42,11 @@ async fn register_user(
     State(state): State<LoginState>,
     context: RequestContext,
     _: RateLimited<PublicRequests>,
+    binding: Binding,
     ValidatedJson(credentials): ValidatedJson<Credentials>,
 ) -> Result<(StatusCode, Json<Tokens>), Problem> {
-    let tokens = flow::complete_login(&state, &context, Purpose::Register, credentials).await?;
+    let tokens =
+        flow::complete_login(&state, &context, Purpose::Register, binding, credentials).await?;
     Ok((StatusCode::CREATED, Json(tokens)))
 }
 
@@ -58,9 +60,10 @@ async fn login_user(
     State(state): State<LoginState>,
     context: RequestContext,
     _: RateLimited<PublicRequests>,
+    binding: Binding,
     ValidatedJson(credentials): ValidatedJson<Credentials>,
 ) -> Result<Json<Tokens>, Problem> {
-    flow::complete_login(&state, &context, Purpose::Login, credentials).await.map(Json)
+    flow::complete_login(&state, &context, Purpose::Login, binding, credentials).await.map(Json)
 }
 
 /// Log out this device, or another device of the account.

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`auth`] | `Caller`, `KeyUploadCaller`: a valid access token of a live session |
 //! | [`fresh_proof`] | `FreshCaller`: a young token; with a proof of the number, a `FreshProof` |
+//! | [`dpop`] | `Binding`: the key that new tokens are bound to |
 //! | [`directory`] | `DirectoryCaller`: a caller of the key directory, with quotas of one-time keys |
 //! | [`rate_limit`] | `RateLimited`: a public request, counted by its address |
 //! | [`refresh`] | `VerifiedRefresh`: a valid refresh token, counted by its session |
@@ -18,6 +19,7 @@
 
 pub mod auth;
 pub mod directory;
+pub mod dpop;
 pub mod fresh_proof;
 pub mod json;
 mod json_object;
@@ -27,6 +29,7 @@ pub mod refresh;
 
 pub use auth::{Caller, KeyUploadCaller};
 pub use directory::DirectoryCaller;
+pub use dpop::Binding;
 pub use fresh_proof::FreshCaller;
 pub use json::ValidatedJson;
 pub use json_object::JsonObject;

@@ -39,6 +39,7 @@ codes! {
     CodeExpired = "code_expired", BAD_REQUEST, "The code has expired; request a resend.";
     VerificationInvalid = "verification_invalid", BAD_REQUEST, "The verification is unknown, expired, used, or of another purpose or device; start a new one.";
     TokenMissing = "token_missing", UNAUTHORIZED, "Send an access token as bearer.";
+    DpopProofInvalid = "dpop_proof_invalid", UNAUTHORIZED, "The token is bound to a key, and the DPoP header holds no proof of it for this request; send a new proof for each request.";
     TokenInvalid = "token_invalid", UNAUTHORIZED, "The token is not valid.";
     TokenExpired = "token_expired", UNAUTHORIZED, "The token has expired; refresh it, or log in again.";
     SessionEnded = "session_ended", UNAUTHORIZED, "The session has ended; log in again.";

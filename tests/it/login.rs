@@ -165,6 +165,25 @@ async fn a_used_verification_is_refused_even_where_its_record_survived() {
     }
 }
 
+/// The number is free again, and Redis has missed that its verification was used.
+#[tokio::test]
+async fn a_used_verification_makes_no_second_account_where_the_first_is_gone() {
+    let service = unlimited().await;
+    let client = service.client();
+    let mut redis = service.redis().await;
+    let id = client.verified("register", PHONE).await;
+    let key = crate::verify::record_key(&id);
+    let record: Vec<u8> = redis::cmd("DUMP").arg(&key).query_async(&mut redis).await.unwrap();
+    let body = json!({ "verificationId": id, "deviceId": "phone-1" });
+    let _ = register(&client, body.clone()).await.expect(201);
+    service.sql("DELETE FROM auth.users_auth").await;
+    let before = written(&service).await;
+    let restore = redis::cmd("RESTORE").arg(&key).arg(60_000).arg(record).to_owned();
+    let () = restore.query_async(&mut redis).await.unwrap();
+    register(&client, body).await.refused(400, "verification_invalid");
+    assert_eq!(written(&service).await, before);
+}
+
 #[tokio::test]
 async fn a_verification_asked_for_by_a_device_serves_that_device_alone() {
     let service = unlimited().await;

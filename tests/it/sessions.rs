@@ -3,6 +3,7 @@
 
 mod outages;
 
+use domain::ids::{SessionId, UserId, VerificationId};
 use redis::AsyncCommands as _;
 use serde_json::{Value, json};
 use shared::cache::session::CachedSessionState;
@@ -11,6 +12,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 use tests::token::claims;
 use tests::{Client, Reply, Service, Session};
+use uuid::Uuid;
 
 const PHONE: &str = "+33612345678";
 const OTHER_PHONE: &str = "+33687654321";
@@ -30,6 +32,12 @@ async fn logout(client: &Client, session: &Session, body: Value) -> Reply {
 
 async fn logout_all(client: &Client, session: &Session) -> Reply {
     client.clone().bearer(&session.access).post("/auth/v1/logout/all", json!({})).await
+}
+
+/// The ids of the session and of its user.
+fn ids(session: &Session) -> (UserId, SessionId) {
+    let id = |text: &str| text.parse().expect("an id");
+    (UserId::from_uuid(id(&session.user)), SessionId::from_uuid(id(&sid(session))))
 }
 
 /// Both of its tokens are taken, here and on another sandbox.
@@ -155,6 +163,27 @@ async fn logout_everywhere_ends_every_session_of_the_account_alone() {
 
 /// Written where no key is, gone after a minute, never prolonged; the end overwrites it.
 #[tokio::test]
+async fn what_has_ended_does_not_end_again() {
+    let (service, _, [first, second, _]) = three_devices().await;
+    let client = service.client();
+    let _ = logout(&client, &first, json!({})).await.expect(204);
+    let other = json!({ "deviceId": first.device });
+    let _ = logout(&client, &second, other).await.expect(204);
+    let _ = logout_all(&client, &second).await.expect(204);
+    let reasons = "SELECT revoked_for, count(*) FROM auth.sessions
+                    WHERE revoked_at IS NOT NULL GROUP BY 1 ORDER BY 1";
+    let expected = [("logout", 1), ("logout_all", 2)];
+    let expected = expected.map(|(why, n)| json!({ "revoked_for": why, "count": n }));
+    assert_eq!(service.rows(reasons).await, expected);
+    let told = "SELECT count(*) FROM auth.outbox WHERE topic = 'session.ended'";
+    assert_eq!(service.count(told).await, 3);
+    // Nor is it replaced when its device comes back.
+    let _ = client.log_in(PHONE, "phone-2").await;
+    assert_eq!(service.rows(reasons).await, expected);
+    assert_eq!(service.count(told).await, 3);
+}
+
+#[tokio::test]
 async fn the_hot_copy_lives_a_minute_and_its_tombstone_twenty() {
     let service = Service::start().await;
     let client = service.client();
@@ -186,13 +215,25 @@ async fn the_hot_copy_lives_a_minute_and_its_tombstone_twenty() {
     assert!((1_150_000..=1_200_000).contains(&left), "{left}");
 
     // An access check that had found the row alive a moment before comes too late.
-    let user = domain::ids::UserId::from_uuid(session.user.parse().unwrap());
-    let id = domain::ids::SessionId::from_uuid(sid(&session).parse().unwrap());
+    let (user, id) = ids(&session);
     let (limits, status) = (LimitsConfig::default(), OnceLock::new());
     let check = RateLimitCheck::new(&limits, service.now(), &[], &status);
     let access = service.state.core.cache.check_live_access(user, id, &check).await.unwrap();
     assert_eq!(access.session, CachedSessionState::Ended);
     assert_eq!(life(&mut redis).await.0.as_deref(), Some("ended"));
+    client.ws_token(&session.access).await.refused(401, "session_ended");
+}
+
+/// Another device ended all sessions before the log-in of this one was cached.
+#[tokio::test]
+async fn a_log_in_that_is_cached_late_replaces_no_tombstone() {
+    let service = Service::start().await;
+    let client = service.client();
+    let session = client.sign_up(PHONE).await;
+    let _ = logout_all(&client, &session).await.expect(204);
+    let (user, id) = ids(&session);
+    let used = VerificationId::from_uuid(Uuid::nil());
+    service.state.core.cache.cache_login(user, id, &[], &used).await.unwrap();
     client.ws_token(&session.access).await.refused(401, "session_ended");
 }
 

@@ -26,15 +26,21 @@ fn path(name: &str) -> String {
     format!("{SNAPSHOTS}/{name}.sql")
 }
 
+async fn prepare(
+    statement: &Statement,
+    client: &tokio_postgres::Client,
+) -> tokio_postgres::Statement {
+    let types: Vec<Type> = statement.types().iter().map(|(_, of)| of.clone()).collect();
+    let prepared = client.prepare_typed(statement.sql(), &types).await;
+    prepared.unwrap_or_else(|error| {
+        panic!("{} is not accepted: {:?}", statement.name(), error.as_db_error())
+    })
+}
+
 /// The statement with its parameters and, as the database has them, its result columns.
 async fn snapshot(statement: &Statement, client: &tokio_postgres::Client) -> String {
-    let name = statement.name();
-    let types: Vec<Type> = statement.types().iter().map(|(_, of)| of.clone()).collect();
-    let prepared = client
-        .prepare_typed(statement.sql(), &types)
-        .await
-        .unwrap_or_else(|error| panic!("{name} is not accepted: {:?}", error.as_db_error()));
-    let mut snapshot = format!("-- {name}\n");
+    let prepared = prepare(statement, client).await;
+    let mut snapshot = format!("-- {}\n", statement.name());
     for (index, (parameter, of)) in statement.types().iter().enumerate() {
         let _ = writeln!(snapshot, "-- ${} {parameter} {of}", index + 1);
     }
@@ -44,8 +50,17 @@ async fn snapshot(statement: &Statement, client: &tokio_postgres::Client) -> Str
     snapshot + statement.sql() + "\n"
 }
 
+/// By itself, for `.ci/mutations`: a changed statement is not its snapshot, and still accepted.
 #[tokio::test]
-async fn every_statement_is_accepted_and_equals_its_snapshot() {
+async fn every_statement_is_accepted() {
+    let client = connect(&Stores::fresh().await.database_url).await;
+    for statement in statements() {
+        let _ = prepare(statement, &client).await;
+    }
+}
+
+#[tokio::test]
+async fn every_statement_equals_its_snapshot() {
     let client = connect(&Stores::fresh().await.database_url).await;
     let update = std::env::var_os("UPDATE_SNAPSHOTS").is_some();
     let mut faults = Vec::new();

@@ -1,12 +1,18 @@
 """The identity key of the recorded events, which signs what `events/*.json` hold, and the proof that
 a client has it.
 
+`signal_keys.py VERIFICATION_ID` prints the example of a registration or log-in with keys, proven for
+this verification.
+
 Standard library only: Ed25519 (RFC 8032) by its formulas, slow and not in constant time. An XEdDSA
 signature is one whose last bit is the sign of the key; the key itself is sent in Montgomery form.
 """
 
 import base64
 import hashlib
+import json
+import pathlib
+import sys
 import uuid
 
 # No secret: it only signs the keys of recorded requests.
@@ -90,3 +96,15 @@ def proven(bundle, verification_id):
         keys_digest(bundle),
     )
     return {**bundle, "identityProof": base64.b64encode(sign(b"".join(parts))).decode()}
+
+
+def main():
+    document = pathlib.Path(__file__).resolve().parents[2] / "infra/openapi.json"
+    examples = json.loads(document.read_text())["components"]["examples"]
+    body = examples["LoginRequestWithKeys"]["value"] | {"verificationId": sys.argv[1]}
+    body["signalKeyBundle"] = proven(body["signalKeyBundle"], body["verificationId"])
+    print(json.dumps(body))
+
+
+if __name__ == "__main__":
+    main()

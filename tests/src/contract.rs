@@ -100,4 +100,18 @@ fn check_problem(place: &str, id: &str, reply: &Reply) {
     assert_eq!(body["message"], body["detail"], "{place}");
     assert_eq!(body.get("error").is_none(), matches!(status, 413 | 429), "{place}");
     assert_eq!(wait, body["retryAfterSeconds"].as_u64(), "{place}");
+    check_against_example(place, &body);
+}
+
+/// A refusal looks as the document shows it. Those of the router belong to no operation.
+fn check_against_example(place: &str, body: &Value) {
+    let code = body["code"].as_str().unwrap_or_default();
+    let example = &DOCUMENT["components"]["examples"][code]["value"];
+    let (Some(example), Some(body)) = (example.as_object(), body.as_object()) else { return };
+    let varying = ["requestId", "errors", "attemptsLeft", "retryAfterSeconds"];
+    for name in example.keys().chain(body.keys()) {
+        let (shown, given) = (example.get(name), body.get(name));
+        let alike = shown == given || varying.contains(&name.as_str());
+        assert!(alike && shown.is_some() == given.is_some(), "not as its example, {name}: {place}");
+    }
 }

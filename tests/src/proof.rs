@@ -2,7 +2,7 @@
 //! sends its bundle. The bundles of a test are proven by the client that sends them; one that has an
 //! `identityProof`, if only `null`, is sent as it is.
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Digest, SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use serde_json::Value;
@@ -32,15 +32,7 @@ pub fn prove(issuer: &str, body: &mut Value) {
 /// What the identity key of a bundle signs, if the bundle holds keys.
 #[must_use]
 pub fn message(issuer: &str, verification: &Uuid, bundle: &Value) -> Option<Vec<u8>> {
-    let mut keys = curve_bytes(&bundle["identityKey"])?;
-    keys.extend(id_bytes(&bundle["signedPreKey"]["keyId"])?);
-    keys.extend(curve_bytes(&bundle["signedPreKey"]["publicKey"])?);
-    let last_resort = &bundle["kyberLastResortPreKey"];
-    if !last_resort.is_null() {
-        keys.extend(id_bytes(&last_resort["keyId"])?);
-        keys.extend(decode(&last_resort["publicKey"])?);
-    }
-    let (issuer, keys) = (digest(&SHA256, issuer.as_bytes()), digest(&SHA256, &keys));
+    let (issuer, keys) = (digest(&SHA256, issuer.as_bytes()), keys_digest(bundle)?);
     let parts = [
         b"\0whispr identity v1".as_slice(),
         issuer.as_ref(),
@@ -49,6 +41,20 @@ pub fn message(issuer: &str, verification: &Uuid, bundle: &Value) -> Option<Vec<
         keys.as_ref(),
     ];
     Some(parts.concat())
+}
+
+/// What `/signal/keys/check` compares of a bundle, if it holds keys.
+#[must_use]
+pub fn keys_digest(bundle: &Value) -> Option<Digest> {
+    let mut keys = curve_bytes(&bundle["identityKey"])?;
+    keys.extend(id_bytes(&bundle["signedPreKey"]["keyId"])?);
+    keys.extend(curve_bytes(&bundle["signedPreKey"]["publicKey"])?);
+    let last_resort = &bundle["kyberLastResortPreKey"];
+    if !last_resort.is_null() {
+        keys.extend(id_bytes(&last_resort["keyId"])?);
+        keys.extend(decode(&last_resort["publicKey"])?);
+    }
+    Some(digest(&SHA256, &keys))
 }
 
 fn id_bytes(id: &Value) -> Option<[u8; 8]> {

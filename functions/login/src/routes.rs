@@ -15,7 +15,9 @@ use shared::{endpoints, problems};
 use domain::verification::Purpose;
 
 use crate::flow;
-use crate::wire::{Credentials, LoginRequest, Logout, LogoutRequest, Tokens};
+use crate::wire::{
+    Credentials, LoginRequest, Logout, LogoutRequest, Tokens, answer_example, request_example,
+};
 
 problems!(RegisterProblems: BODY, ANY, [VerificationInvalid, AccountExists, IdentityKeyInUse,
     KeyInvalid, KyberLastResortRequired, IdentityProofRequired, DpopProofInvalid]);
@@ -36,8 +38,14 @@ pub fn router() -> axum::Router<LoginState> {
 /// Uses up the verification, and creates user, device, session and keys in one transaction. A
 /// refusal changes nothing, and the verification can still be used.
 #[utoipa::path(post, path = "/auth/v1/register", tag = "login",
-    request_body = LoginRequest,
-    responses((status = 201, body = Tokens), RegisterProblems))]
+    request_body(content = LoginRequest, examples(
+        ("LoginRequest" = (summary = "Without keys", value = json!(request_example(false)))),
+        ("LoginRequestWithKeys" = (summary = "With keys, proven for this verification",
+            value = json!(request_example(true)))))),
+    responses((status = 201, body = Tokens, examples(
+        ("LoginTokens" = (summary = "Without keys", value = json!(answer_example(false)))),
+        ("LoginTokensWithKeys" = (summary = "With keys", value = json!(answer_example(true)))))),
+        RegisterProblems))]
 async fn register_user(
     State(state): State<LoginState>,
     context: RequestContext,
@@ -54,8 +62,14 @@ async fn register_user(
 ///
 /// A log-in with the same `deviceId` belongs to the same device, whose earlier session ends.
 #[utoipa::path(post, path = "/auth/v1/login", tag = "login",
-    request_body = LoginRequest,
-    responses((status = 200, body = Tokens), LoginProblems))]
+    request_body(content = LoginRequest, examples(
+        ("LoginRequest" = (summary = "Without keys", value = json!(request_example(false)))),
+        ("LoginRequestWithKeys" = (summary = "With keys, proven for this verification",
+            value = json!(request_example(true)))))),
+    responses((status = 200, body = Tokens, examples(
+        ("LoginTokens" = (summary = "Without keys", value = json!(answer_example(false)))),
+        ("LoginTokensWithKeys" = (summary = "With keys", value = json!(answer_example(true)))))),
+        LoginProblems))]
 async fn login_user(
     State(state): State<LoginState>,
     context: RequestContext,

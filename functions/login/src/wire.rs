@@ -7,6 +7,8 @@ use domain::ids::{DeviceId, VerificationId};
 use domain::text::bounded;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use shared::http::examples;
 use shared::http::extract::JsonObject;
 use shared::http::extract::json::{KEYS_BODY_LIMIT, Validate, ValidationErrors};
 use shared::http::extract::path::uuid;
@@ -20,7 +22,7 @@ const MAX_TOKEN: usize = 4096;
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LoginRequest {
-    /// A confirmed verification.
+    /// A confirmed verification: the id that the request for its code answered.
     #[schema(required, value_type = Uuid)]
     verification_id: Option<String>,
     /// The client's stable id of its device; the server makes one if absent. The `deviceId` of an
@@ -124,8 +126,9 @@ impl Validate for Credentials {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({}))]
 pub struct LogoutRequest {
-    /// Another device of the same user; this one if absent.
+    /// Another device of the same user, as its log-in answered it; this one if absent.
     #[schema(value_type = Option<Uuid>)]
     device_id: Option<String>,
 }
@@ -167,4 +170,34 @@ pub struct Tokens {
     #[schema(minimum = 1, maximum = 127)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal_device_id: Option<i16>,
+}
+
+/// A request, without keys or with those of the device.
+pub fn request_example(with_keys: bool) -> Value {
+    let mut example = json!({
+        "verificationId": examples::VERIFICATION_ID,
+        "deviceName": "Camille's iPhone",
+        "deviceType": "ios",
+        "model": "iPhone17,1",
+        "osVersion": "18.3",
+        "appVersion": "2.4.1",
+    });
+    if with_keys {
+        example["signalKeyBundle"] = examples::keys("signalKeyBundle");
+    }
+    example
+}
+
+/// The answer to it.
+pub fn answer_example(with_keys: bool) -> Tokens {
+    Tokens {
+        access_token: examples::access_token(),
+        refresh_token: examples::refresh_token(),
+        expires_in: 900,
+        refresh_expires_in: 2_592_000,
+        user_id: examples::USER_ID,
+        device_id: examples::DEVICE_ID,
+        installation_id: examples::INSTALLATION_ID.to_string(),
+        signal_device_id: with_keys.then_some(1),
+    }
 }

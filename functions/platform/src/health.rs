@@ -25,7 +25,11 @@ const PROBE_DEADLINE: Duration = Duration::from_millis(1800);
 ///
 /// For load balancers: the status code says all.
 #[utoipa::path(get, path = "/auth/v1/health", tag = "platform",
-    responses((status = 200, body = Health), (status = 503, body = Health, headers(("Retry-After" = String, description = "Whole seconds to wait."))), HealthProblems))]
+    responses((status = 200, body = Health, example = json!({ "status": "ok" })),
+        (status = 503, body = Health,
+            headers(("Retry-After" = String, description = "Whole seconds to wait.")),
+            example = json!({ "status": "error" })),
+        HealthProblems))]
 async fn check_health(State(state): State<PlatformState>) -> Response {
     let (database, redis) = probe(&state).await;
     match (database, redis) {
@@ -38,7 +42,7 @@ async fn check_health(State(state): State<PlatformState>) -> Response {
 ///
 /// Answers without asking a store.
 #[utoipa::path(get, path = "/auth/v1/health/live", tag = "platform",
-    responses((status = 200, body = Health), HealthProblems))]
+    responses((status = 200, body = Health, example = json!({ "status": "alive" })), HealthProblems))]
 async fn check_liveness() -> Json<Health> {
     Json(Health { status: "alive" })
 }
@@ -47,7 +51,12 @@ async fn check_liveness() -> Json<Health> {
 ///
 /// Answers within 2 seconds which store is down.
 #[utoipa::path(get, path = "/auth/v1/health/ready", tag = "platform",
-    responses((status = 200, body = Readiness), (status = 503, body = Readiness, headers(("Retry-After" = String, description = "Whole seconds to wait."))), HealthProblems))]
+    responses((status = 200, body = Readiness,
+            example = json!(Readiness::example("ready", Up::Up))),
+        (status = 503, body = Readiness,
+            headers(("Retry-After" = String, description = "Whole seconds to wait.")),
+            example = json!(Readiness::example("not ready", Up::Down))),
+        HealthProblems))]
 async fn check_readiness(State(state): State<PlatformState>) -> Response {
     let (database, redis) = probe(&state).await;
     let answer = |status| Readiness { status, database, redis, sms: "unchecked" };
@@ -106,4 +115,10 @@ struct Readiness {
     /// `up`, `down` or `unchecked`. It never causes a 503.
     #[schema(pattern = "^(up|down|unchecked)$")]
     sms: &'static str,
+}
+
+impl Readiness {
+    fn example(status: &'static str, redis: Up) -> Self {
+        Self { status, database: Up::Up, redis, sms: "unchecked" }
+    }
 }

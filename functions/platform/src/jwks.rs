@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::response::Response;
+use shared::http::examples;
 use shared::http::extract::RateLimited;
 use shared::http::extract::rate_limit::PublicRequests;
 use shared::http::openapi::Head;
@@ -37,6 +38,7 @@ async fn fetch_jwks(
 }
 
 #[derive(ToSchema)]
+#[schema(example = json!({ "keys": [examples::jwk()] }))]
 #[expect(dead_code, reason = "documents the key set, which is written once at start")]
 struct Jwks {
     keys: Vec<Jwk>,

@@ -19,11 +19,16 @@ problems!(MetricsProblems: ANY, [MetricsForbidden, NotFound]);
 
 endpoints!(PlatformState, Head::Answered; fetch_metrics);
 
+const EXAMPLE: &str = "\
+# TYPE auth_prekeys_unused gauge
+auth_prekeys_unused 2
+";
+
 /// Counters and latency histograms of all functions in the Prometheus text format.
 ///
 /// Requires the metrics token as bearer, except on a local stage.
 #[utoipa::path(get, path = "/metrics", tag = "platform", security((), ("metrics" = [])),
-    responses((status = 200, body = String, content_type = "text/plain"), MetricsProblems))]
+    responses((status = 200, body = String, content_type = "text/plain", example = json!(EXAMPLE)), MetricsProblems))]
 async fn fetch_metrics(
     State(state): State<PlatformState>,
     _: RateLimited<PublicRequests>,

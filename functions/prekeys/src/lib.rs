@@ -45,7 +45,7 @@ pub fn router() -> Router<PrekeysState> {
 #[must_use]
 pub fn document() -> OpenApi {
     let mut document = uploads::document();
-    for resource in [bundles::document(), devices::document(), supply::document()] {
+    for resource in [devices::document(), bundles::document(), supply::document()] {
         document.merge(resource);
     }
     document

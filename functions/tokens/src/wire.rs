@@ -2,6 +2,7 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+use shared::http::examples;
 use shared::http::extract::json::{Validate, ValidationErrors};
 use shared::http::extract::refresh::RefreshBody;
 use utoipa::ToSchema;
@@ -9,7 +10,9 @@ use uuid::Uuid;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "refreshToken": examples::refresh_token() }))]
 pub struct RefreshRequest {
+    /// As register, login or the last refresh answered it.
     #[schema(required, value_type = String, max_length = 4096)]
     refresh_token: Option<String>,
 }
@@ -38,7 +41,14 @@ impl Validate for Refresh {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = RefreshedTokens)]
+#[schema(as = RefreshedTokens, example = json!({
+    "accessToken": examples::access_token(),
+    "refreshToken": examples::refresh_token(),
+    "expiresIn": 900,
+    "refreshExpiresIn": 2_592_000,
+    "userId": examples::USER_ID,
+    "deviceId": examples::DEVICE_ID,
+}))]
 pub struct Tokens {
     /// ES256 JWT, `typ: at+jwt`, for 15 minutes.
     pub access_token: String,
@@ -56,6 +66,7 @@ pub struct Tokens {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "wsToken": examples::web_socket_token(), "expiresIn": 60 }))]
 pub struct WsToken {
     pub ws_token: String,
     /// Seconds until it expires.

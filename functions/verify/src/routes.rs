@@ -4,6 +4,7 @@ use crate::state::VerifyState;
 use axum::Json;
 use axum::extract::State;
 use shared::http::context::RequestContext;
+use shared::http::examples;
 use shared::http::extract::Binding;
 use shared::http::extract::PathIds;
 use shared::http::extract::RateLimited;
@@ -36,10 +37,10 @@ problems!(FetchProblems: ANY, [IdMalformed, VerificationNotFound]);
 endpoints!(
     VerifyState, Head::Refused;
     start_registration_verification,
-    start_login_verification,
     resend_verification,
     fetch_verification,
     confirm_registration_verification,
+    start_login_verification,
     confirm_login_verification,
 );
 
@@ -90,9 +91,10 @@ async fn start_login_verification(
 /// The id stays the same, the earlier code becomes invalid, and wrong attempts stay counted.
 /// Possible after 30 seconds, then after 60, then after 120 (`resendIn`).
 #[utoipa::path(post, path = "/auth/v1/verify/{verificationId}/resend", tag = "verify",
-    params(("verificationId" = uuid::Uuid, Path, description = "As the request answered it.")),
+    params(("verificationId" = uuid::Uuid, Path, description = "As the request answered it.",
+        example = json!(examples::VERIFICATION_ID))),
     request_body = ResendRequest,
-    responses((status = 200, body = Started), ResendProblems))]
+    responses((status = 200, body = Started, example = json!(Started::example(60))), ResendProblems))]
 async fn resend_verification(
     State(state): State<VerifyState>,
     context: RequestContext,
@@ -107,7 +109,8 @@ async fn resend_verification(
 ///
 /// For a screen that was closed: how long the code lives, and when another may be sent.
 #[utoipa::path(get, path = "/auth/v1/verify/{verificationId}", tag = "verify",
-    params(("verificationId" = uuid::Uuid, Path, description = "As the request answered it.")),
+    params(("verificationId" = uuid::Uuid, Path, description = "As the request answered it.",
+        example = json!(examples::VERIFICATION_ID))),
     responses((status = 200, body = VerificationState), FetchProblems))]
 async fn fetch_verification(
     State(state): State<VerifyState>,

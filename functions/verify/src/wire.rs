@@ -7,6 +7,7 @@ use domain::text::bounded;
 use domain::verification::{Code, CodeLength};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use shared::http::examples;
 use shared::http::extract::json::{Validate, ValidationErrors};
 use shared::http::extract::path::uuid;
 use utoipa::ToSchema;
@@ -18,9 +19,10 @@ const MAX_CODE_LENGTH: usize = 32;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "phoneNumber": examples::PHONE_NUMBER, "maxCodeLength": 10 }))]
 pub struct StartRequest {
     /// International form; spaces, parentheses, hyphens and dots are taken.
-    #[schema(required, value_type = String, example = "+33612345678")]
+    #[schema(required, value_type = String, example = json!(examples::PHONE_NUMBER))]
     phone_number: Option<String>,
     /// The client's stable id of its device. Sent here, it must be repeated at confirm,
     /// resend, register and login.
@@ -80,6 +82,7 @@ fn max_code_length(digits: usize) -> Result<CodeLength, &'static str> {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({}))]
 pub struct ResendRequest {
     /// As at the request.
     #[schema(max_length = 128)]
@@ -104,11 +107,20 @@ impl Validate for Resend {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "verificationId": examples::VERIFICATION_ID,
+    "code": examples::CODE,
+}))]
 pub struct ConfirmRequest {
+    /// As the request answered it.
     #[schema(required, value_type = Uuid)]
     verification_id: Option<String>,
-    /// The digits of the message, as many as `codeLength` says.
-    #[schema(required, value_type = String, pattern = "^([0-9]{6}|[0-9]{10})$", example = "012345")]
+    /// The digits of the newest message, as many as `codeLength` says. A service on a laptop
+    /// shows its messages at `/dev/inbox`.
+    #[schema(
+        required, value_type = String, pattern = "^([0-9]{6}|[0-9]{10})$",
+        example = json!(examples::CODE),
+    )]
     code: Option<String>,
     /// As at the request.
     #[schema(max_length = 128)]
@@ -148,6 +160,7 @@ fn device(
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!(Started::example(30)))]
 pub struct Started {
     pub verification_id: Uuid,
     /// How many digits the codes of this verification have: 6 or 10.
@@ -167,6 +180,20 @@ pub struct Started {
     pub code: Option<String>,
 }
 
+impl Started {
+    /// An answer whose next code may be requested after these seconds.
+    pub fn example(resend_in: u64) -> Self {
+        Self {
+            verification_id: examples::VERIFICATION_ID,
+            code_length: 6,
+            expires_in: 600,
+            resend_in,
+            attempts_left: 5,
+            code: None,
+        }
+    }
+}
+
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WirePurpose {
@@ -176,6 +203,14 @@ pub enum WirePurpose {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "purpose": "register",
+    "verified": false,
+    "codeLength": 6,
+    "expiresIn": 600,
+    "resendIn": 60,
+    "attemptsLeft": 5,
+}))]
 pub struct VerificationState {
     pub purpose: WirePurpose,
     pub verified: bool,
@@ -195,11 +230,13 @@ pub struct VerificationState {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({ "verified": true }))]
 pub struct RegistrationConfirmed {
     pub verified: bool,
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({ "verified": true, "requires2FA": false }))]
 pub struct LoginConfirmed {
     pub verified: bool,
     /// Whether the account requires a second factor.

@@ -134,6 +134,8 @@ mod tests {
                 (DeviceType::Web, "Safari"),
             ),
             ("Messenger/12 CFNetwork/1568 Darwin/24.0.0", (DeviceType::Ios, "Apple device")),
+            ("Messenger/12 CFNetwork/1568", (DeviceType::Ios, "Apple device")),
+            ("Messenger/12 Darwin/24.0.0", (DeviceType::Ios, "Apple device")),
             ("Messenger/3.1 (iPhone; iOS 18.5)", (DeviceType::Ios, "iPhone")),
             ("okhttp/4.12.0", (DeviceType::Android, "Android device")),
             (
@@ -182,6 +184,16 @@ mod tests {
         ] {
             assert_eq!(from_user_agent(agent), expected, "{agent}");
         }
+    }
+
+    #[test]
+    fn the_number_of_a_device_rests_for_ninety_days() {
+        assert_eq!(SIGNAL_DEVICE_ID_REUSE_DELAY.as_secs(), 7_776_000);
+    }
+
+    #[test]
+    fn a_fingerprint_is_the_text_of_the_client() {
+        assert_eq!(Fingerprint::parse("Phone 1".to_owned()).unwrap().as_str(), "Phone 1");
     }
 
     #[test]

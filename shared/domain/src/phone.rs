@@ -168,6 +168,20 @@ mod tests {
     }
 
     #[test]
+    fn a_spelling_has_at_most_forty_characters() {
+        for (length, is_taken) in [(39, true), (40, true), (41, false), (42, false)] {
+            let phone = PhoneNumber::parse(&format!("{:<length$}", "+33612345678"));
+            assert_eq!(phone.is_ok(), is_taken, "{length}");
+        }
+    }
+
+    #[test]
+    fn regions_are_known_by_their_names() {
+        assert!(PhoneNumber::is_region("FR") && PhoneNumber::is_region("JM"));
+        assert!(!PhoneNumber::is_region("XX") && !PhoneNumber::is_region("fr"));
+    }
+
+    #[test]
     fn what_is_no_international_number_is_refused() {
         use PhoneError::{Characters, Invalid, NotInternational};
         for (input, error) in [
@@ -197,7 +211,10 @@ mod tests {
     #[test]
     fn a_number_prints_masked() {
         let phone = PhoneNumber::parse("+33612345678").unwrap();
-        assert_eq!(format!("{phone:?}"), "+33***5678");
+        assert_eq!(
+            (format!("{phone:?}").as_str(), phone.as_e164()),
+            ("+33***5678", "+33612345678")
+        );
         let phone = PhoneNumber::parse("+12015550123").unwrap();
         assert_eq!(phone.masked(), "+1***0123");
         assert_eq!((&*phone.region(), phone.number_block()), ("US", "+1201555"));

@@ -153,6 +153,7 @@ mod tests {
     fn a_repeat_within_the_window_gets_the_same_token() {
         let row = issued(rotate(Rotation::first(T0), position(0, 0), at(5)));
         assert_eq!(rotate(row, position(0, 0), at(14)), RotationOutcome::Issued(row));
+        assert_eq!(issued(rotate(row, position(0, 0), at(15))).newest(), position(1, 1));
     }
 
     #[test]
@@ -213,6 +214,11 @@ mod tests {
         ] {
             assert_eq!(rotate(row, bad, at(1)), RotationOutcome::Reused, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn an_earlier_token_tells_a_device_for_four_hundred_days() {
+        assert_eq!(EARLIER_TOKEN_TTL.as_secs(), 34_560_000);
     }
 
     #[test]

@@ -91,6 +91,13 @@ mod tests {
     }
 
     #[test]
+    fn seconds_are_whole_and_rounded_down() {
+        for (millis, seconds) in [(-1, -1), (0, 0), (999, 0), (1000, 1), (5999, 5)] {
+            assert_eq!(Timestamp::from_millis(millis).seconds(), seconds, "{millis}");
+        }
+    }
+
+    #[test]
     fn system_time_round_trips() {
         for millis in [-1, 0, 1, 1_790_000_000_123] {
             let at = Timestamp::from_millis(millis);

@@ -9,8 +9,10 @@
 //! | [`signal_keys`] | Signal keys in a body |
 //! | [`problem`] | every refusal, and the one mapping from errors to answers |
 //! | [`openapi`] | routes and their description in the OpenAPI document |
+//! | [`examples`] | the values of its examples |
 
 pub mod context;
+pub mod examples;
 pub mod extract;
 pub mod layers;
 pub mod openapi;

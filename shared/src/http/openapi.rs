@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::{Ref, RefOr, Response, ResponseBuilder};
 
 use axum::Router;
 use axum::extract::Request;
@@ -19,7 +21,7 @@ use http::Method;
 #[doc(hidden)]
 pub use utoipa_axum;
 
-use super::problem::{Code, Problem};
+use super::problem::{Code, Problem, example_of};
 
 /// What any route may answer.
 pub const ANY: &[Code] =
@@ -42,12 +44,12 @@ pub const CODES: &str = "x-codes";
 /// The responses of an operation that refuses with these codes.
 #[must_use]
 pub fn responses(codes: &[&[Code]]) -> BTreeMap<String, RefOr<Response>> {
-    let mut by_status: BTreeMap<u16, (String, Vec<&str>)> = BTreeMap::new();
+    let mut by_status: BTreeMap<u16, (String, Vec<Code>)> = BTreeMap::new();
     for code in codes.iter().copied().flatten() {
         let (text, codes) = by_status.entry(code.status().as_u16()).or_default();
         let separator = if text.is_empty() { "" } else { "\n" };
         let _ = write!(text, "{separator}`{}`: {}", code.as_str(), code.detail());
-        codes.push(code.as_str());
+        codes.push(*code);
     }
     let header = |text: &str| {
         HeaderBuilder::new()
@@ -58,13 +60,18 @@ pub fn responses(codes: &[&[Code]]) -> BTreeMap<String, RefOr<Response>> {
     by_status
         .into_iter()
         .map(|(status, (description, codes))| {
+            let examples = codes.iter().map(|code| {
+                let example = ExampleBuilder::new().value(Some(example_of(*code)));
+                (code.as_str(), example)
+            });
+            let content = ContentBuilder::new()
+                .schema(Some(Ref::from_schema_name("Problem")))
+                .examples_from_iter(examples);
+            let codes: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
             let codes: Extensions = [(CODES, codes)].into_iter().collect();
             let mut response = ResponseBuilder::new()
                 .description(description)
-                .content(
-                    "application/problem+json",
-                    Content::new(Some(RefOr::Ref(Ref::from_schema_name("Problem")))),
-                )
+                .content("application/problem+json", content.build())
                 .extensions(Some(codes));
             if matches!(status, 429 | 503) {
                 response = response.header("Retry-After", header("Whole seconds to wait."));

@@ -14,6 +14,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use utoipa::ToSchema;
 
+use super::examples;
 use super::extract::JsonObject;
 use super::extract::json::ValidationErrors;
 use super::problem::{Code, FieldError, Problem};
@@ -35,7 +36,7 @@ pub struct PrekeyWire {
 /// A Curve25519 public key with its id, signed by the identity key.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = SignedPrekey)]
+#[schema(as = SignedPrekey, example = json!(examples::keys("signedPreKey")))]
 pub struct SignedPrekeyWire {
     #[schema(required, value_type = i64, minimum = 0, maximum = 2_147_483_647)]
     key_id: Option<i64>,
@@ -51,7 +52,7 @@ pub struct SignedPrekeyWire {
 /// A Kyber-1024 public key with its id, signed by the identity key.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = KyberPrekey)]
+#[schema(as = KyberPrekey, example = json!(examples::keys("kyberLastResortPreKey")))]
 pub struct KyberPrekeyWire {
     #[schema(required, value_type = i64, minimum = 0, maximum = 2_147_483_647)]
     key_id: Option<i64>,

@@ -262,6 +262,16 @@ async fn a_device_that_comes_back_is_verified_only_by_an_earlier_token() {
     let _ = client.clone().bearer(&late.access).post("/auth/v1/logout/all", json!({})).await;
     let _ = come_back(Some(&late.refresh)).await;
     assert!(!verified().await);
+    // Nor if it ended because a spent token of it was used again.
+    service.sql("UPDATE auth.devices SET is_verified = true").await;
+    let robbed = come_back(Some(&third.refresh)).await;
+    let next = Session::from_reply(&client.refresh(&robbed.refresh).await.expect(200));
+    let _ = client.refresh(&next.refresh).await.expect(200);
+    service.advance(Duration::from_mins(1));
+    client.refresh(&robbed.refresh).await.refused(401, "refresh_reused");
+    assert!(verified().await);
+    let _ = come_back(Some(&robbed.refresh)).await;
+    assert!(!verified().await);
     service.sql("UPDATE auth.devices SET is_verified = true").await;
     let old = come_back(Some(&third.refresh)).await;
     assert!(verified().await);

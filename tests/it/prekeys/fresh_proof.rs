@@ -181,6 +181,18 @@ impl Person {
 }
 
 #[tokio::test]
+async fn a_session_that_ended_meanwhile_deletes_nothing() {
+    let service = unlimited().await;
+    let bob = Person::new(&service, BOB, 3, 3).await;
+    // Redis still believes it alive.
+    let _ = bob.status().await;
+    service.sql("UPDATE auth.sessions SET revoked_at = now(), revoked_for = 'logout'").await;
+    bob.delete(json!({})).await.refused(401, "session_ended");
+    bob.client.send(Method::DELETE, KEYS, &json!({})).await.refused(401, "session_ended");
+    assert!(has_keys(&service, &bob).await);
+}
+
+#[tokio::test]
 async fn an_account_with_a_second_factor_is_not_asked_for_less() {
     let service = unlimited().await;
     let bob = Person::new(&service, BOB, 3, 3).await;

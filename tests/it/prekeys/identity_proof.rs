@@ -200,6 +200,21 @@ async fn a_proven_claim_ends_an_unproven_one() {
     assert_eq!(service.count("SELECT count(*) FROM auth.identity_keys WHERE proven").await, 2);
 }
 
+/// What a device showed of one key says nothing of its next.
+#[tokio::test]
+async fn the_next_identity_key_of_a_device_is_not_proven_by_the_last_one() {
+    let service = Service::with(&LEGACY).await;
+    let _ = service.client().sign_up(BOB).await;
+    let _ = service.client().log_in_with(BOB, "phone-2", Keys::new().bundle(1..3, 1..3)).await;
+    let next = Keys::new().bundle(1..3, 1..3);
+    let _ = service.client().log_in_with(BOB, "phone-2", unproven(next.clone())).await;
+    let proven = "SELECT count(*) FROM auth.identity_keys WHERE proven";
+    assert_eq!(service.count(proven).await, 0);
+    // So whoever shows it has it.
+    let _ = register(&service, ALICE, &next).await.expect(201);
+    assert_eq!(service.count(proven).await, 1);
+}
+
 #[tokio::test]
 async fn with_legacy_clients_a_proof_that_is_sent_is_checked() {
     let service = Service::with(&LEGACY).await;

@@ -211,6 +211,8 @@ async fn a_millisecond_decides_over_rotation_and_service() {
     assert_eq!(aged(6 * DAY_MILLIS + 1).await, (true, 200));
     assert_eq!(aged(37 * DAY_MILLIS - 1).await, (true, 200));
     assert_eq!(aged(37 * DAY_MILLIS).await, (true, 404));
+    // Who is given no bundle is given no key of it either.
+    assert_eq!(bob.status().await["availablePreKeys"], 2);
 }
 
 #[tokio::test]

@@ -145,6 +145,38 @@ async fn a_take_that_waits_for_another_identity_is_repeated_for_that_device() {
     assert_eq!(phone.status().await["availablePreKeys"], 4);
 }
 
+/// A log-in with another identity key comes between the check of signatures and their storage.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_waits_for_another_identity_stores_nothing() {
+    let service = unlimited().await;
+    let bob = Person::new(&service, BOB, 2, 2).await;
+    let alice = Person::new(&service, ALICE, 0, 0).await;
+    for (kind, body) in [
+        ("signed-prekey", bob.keys.signed_prekey(9)),
+        ("kyber-last-resort", bob.keys.kyber_prekey(99)),
+        ("kyber-prekeys", json!({ "kyberPreKeys": bob.keys.kyber_prekeys(9..12) })),
+    ] {
+        let holder = holder(&service, "SELECT FROM auth.users_auth FOR NO KEY UPDATE").await;
+        let (client, path) = (bob.client.clone(), format!("{KEYS}/{kind}"));
+        let upload = tokio::spawn(async move { client.post(&path, body).await });
+        waiting(&service, 1).await;
+        let of_bob = format!("WHERE device_id = '{}'", bob.session.device);
+        let another = format!(
+            "UPDATE auth.identity_keys SET identity = '\\x05' || sha256(identity) {of_bob}"
+        );
+        holder.batch_execute(&format!("{another}; COMMIT")).await.unwrap();
+        upload.await.unwrap().refused(409, "identity_key_missing");
+        let again = format!(
+            "UPDATE auth.identity_keys SET identity = decode('{}', 'base64') {of_bob}",
+            bob.keys.identity()
+        );
+        service.sql(&again).await;
+    }
+    let bundle = alice.fetch(&bob).await.expect(200).json();
+    assert_eq!(bundle["signedPreKey"], bob.keys.signed_prekey(1));
+    assert_eq!(ids(&bundle), (Some(1), Some(1)));
+}
+
 /// A repeated or slow upload that arrived before the one that is stored.
 #[tokio::test]
 async fn an_upload_that_arrived_earlier_replaces_nothing() {

@@ -219,6 +219,32 @@ fn the_statement_and_the_pure_function_say_the_same() {
     });
 }
 
+/// The token of an expired session has expired too, so only the store can be asked.
+#[tokio::test]
+async fn the_statement_refuses_every_token_of_an_expired_session() {
+    let row = Row::new().await;
+    let at = |days: u64, millis| {
+        BEGINNING + Duration::from_hours(24 * days) - Duration::from_millis(millis)
+    };
+    // Thirty days after the newest token; ninety after the log-in, whatever was issued since.
+    for (issued, ends) in [(0, 30), (70, 90)] {
+        let first = Rotation { issued_at: at(issued, 0), ..Rotation::first(BEGINNING) };
+        for generation in [0, 1] {
+            let row_then = match generation {
+                0 => first,
+                _ => Rotation { generation, used_fork: Some(0), ..first },
+            };
+            // The newest token, and the one that was exchanged for it.
+            let token = TokenPosition { generation: 0, fork: 0 };
+            row.reset(row_then, BEGINNING).await;
+            assert_eq!(row.rotate(token, at(ends, 0)).await, None, "{generation}, day {ends}");
+            assert_eq!(row.seen().await.rotation, row_then);
+            let before = row.rotate(token, at(ends, 1)).await;
+            assert!(matches!(before, Some(RotationOutcome::Issued(_))), "{generation}, day {ends}");
+        }
+    }
+}
+
 /// The statement as the model's server.
 struct Statement<'a> {
     runtime: &'a Handle,

@@ -9,6 +9,7 @@ use utoipa::openapi::{
     Required, Schema, Server, Tag,
 };
 
+use super::examples::name_examples;
 use super::schemas::{self, operations};
 
 /// The document of all functions, written by `cargo local generate`.
@@ -44,6 +45,12 @@ requests that go past it.
 `registrationId` and Kyber prekeys are optional, and a signed prekey is accepted even if its \
 signature is invalid.
 
+**Examples**: groups and operations stand in the order of use. Each example is accepted as it stands, \
+once the ids, tokens and codes in it are replaced by those of earlier answers, which the fields name. \
+A service on a laptop shows the messages with the codes at `/dev/inbox`. The keys of the examples are \
+real. Their `identityProof` is for the `verificationId` beside it; a client signs a new one for each \
+verification.
+
 **Every response** has `X-Request-Id`: the value of the request if it has 1 to 64 letters, digits \
 and hyphens, else a new UUID.";
 
@@ -71,7 +78,10 @@ pub fn openapi(mut document: OpenApi) -> OpenApi {
     let common = ComponentsBuilder::new()
         .schema_from::<ProblemBody>()
         .schema_from::<FieldError>()
-        .security_scheme("bearer", scheme("An access token."))
+        .security_scheme(
+            "bearer",
+            scheme("The `accessToken` that register, login or a refresh answered."),
+        )
         .security_scheme("metrics", scheme("The metrics token."))
         .build();
     let mut components = document.components.take().unwrap_or_default();
@@ -84,6 +94,7 @@ pub fn openapi(mut document: OpenApi) -> OpenApi {
     describe_successes(&mut document);
     free_empty_bodies(&mut document);
     mark_public_operations(&mut document);
+    name_examples(&mut document);
     schemas::name_problems(&mut document);
     schemas::forbid_null(&mut document);
     document

@@ -1,6 +1,7 @@
 //! The documentation of the API.
 
 mod document;
+mod examples;
 mod routes;
 mod schemas;
 

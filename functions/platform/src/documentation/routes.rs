@@ -40,7 +40,7 @@ const SWAGGER_POLICY: HeaderValue = HeaderValue::from_static(
 ///
 /// A page to read, and to try each operation from.
 #[utoipa::path(get, path = "/auth/swagger", tag = "platform",
-    responses((status = 200, body = String, content_type = "text/html"), DocumentationProblems))]
+    responses((status = 200, body = String, content_type = "text/html", example = "<!doctype html>"), DocumentationProblems))]
 async fn show_swagger(
     _: RateLimited<PublicRequests>,
     State(state): State<PlatformState>,
@@ -94,7 +94,8 @@ fn swagger_response((content_type, bytes): (String, Vec<u8>)) -> Response {
 ///
 /// Client generators read it.
 #[utoipa::path(get, path = "/auth/swagger-json", tag = "platform",
-    responses((status = 200, body = serde_json::Value), DocumentationProblems))]
+    responses((status = 200, body = serde_json::Value, example = json!({ "openapi": "3.1.0" })),
+        DocumentationProblems))]
 async fn fetch_openapi(
     _: RateLimited<PublicRequests>,
     State(state): State<PlatformState>,

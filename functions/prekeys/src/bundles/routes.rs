@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use shared::http::context::RequestContext;
+use shared::http::examples;
 use shared::http::extract::DirectoryCaller;
 use shared::http::openapi::Head;
 use shared::http::problem::Problem;
@@ -12,6 +13,7 @@ use super::flow;
 use super::target::{BundleOf, BundlesOf, BundlesOfOne};
 use super::wire::{BundlesRequest, DeviceBundle, SeveralBundles, UserBundles};
 use crate::state::PrekeysState;
+use crate::target::{DEVICE, USER};
 
 problems!(FetchProblems: BEARER, ANY, [IdMalformed, KeysNotFound, KeysExpired]);
 
@@ -26,7 +28,7 @@ endpoints!(PrekeysState, Head::Refused; fetch_prekey_bundle, fetch_user_bundles,
 /// limit, and when none is left, the bundle contains no EC one-time prekey and the last-resort
 /// Kyber prekey. A session can be started with it.
 #[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/devices/{deviceId}", tag = "prekeys",
-    security(("bearer" = [])), params(("userId" = Uuid, Path), ("deviceId" = Uuid, Path)),
+    security(("bearer" = [])), params(("userId" = Uuid, Path, description = USER, example = json!(examples::USER_ID)), ("deviceId" = Uuid, Path, description = DEVICE, example = json!(examples::DEVICE_ID))),
     responses((status = 200, body = DeviceBundle), FetchProblems))]
 async fn fetch_prekey_bundle(
     State(state): State<PrekeysState>,
@@ -42,7 +44,7 @@ async fn fetch_prekey_bundle(
 /// answer holds the other devices, because messages are also sent to them; an empty list if
 /// there is none.
 #[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/bundles", tag = "prekeys",
-    security(("bearer" = [])), params(("userId" = Uuid, Path)),
+    security(("bearer" = [])), params(("userId" = Uuid, Path, description = USER, example = json!(examples::USER_ID))),
     responses((status = 200, body = UserBundles), FetchProblems))]
 async fn fetch_user_bundles(
     State(state): State<PrekeysState>,

@@ -2,6 +2,8 @@
 
 use domain::ids::UserId;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use shared::http::examples;
 use shared::http::extract::json::{Validate, ValidationErrors};
 use shared::http::extract::path::uuid;
 use utoipa::ToSchema;
@@ -12,8 +14,10 @@ const MAX_USERS: usize = 50;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "userIds": [examples::USER_ID] }))]
 pub struct BundlesRequest {
-    /// The users whose bundles to fetch. Duplicates count once.
+    /// The users whose bundles to fetch, by the `userId` of their registration. Duplicates count
+    /// once.
     #[schema(required, value_type = Vec<Uuid>, min_items = 1, max_items = 50)]
     user_ids: Option<Vec<String>>,
 }
@@ -82,6 +86,7 @@ pub struct Bundle {
 /// The bundle of one device. For older clients an answer repeats it as `identity_key`,
 /// `signed_prekey` and `one_time_prekeys`, with fields in snake case; new clients ignore these.
 #[derive(Serialize, ToSchema)]
+#[schema(example = device_bundle_example)]
 pub struct DeviceBundle {
     #[serde(flatten)]
     pub bundle: Bundle,
@@ -112,6 +117,7 @@ pub struct SnakePrekey {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = user_bundles_example)]
 pub struct UserBundles {
     pub user_id: Uuid,
     /// Version of the user's device list.
@@ -122,6 +128,7 @@ pub struct UserBundles {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({ "users": [user_bundles_example()], "remaining": [] }))]
 pub struct SeveralBundles {
     /// In the order of the request, without users that have no keys. The caller's own user is
     /// always there.
@@ -129,4 +136,14 @@ pub struct SeveralBundles {
     /// Users that this answer has no room for, in the order of the request: ask for them again. No
     /// key of theirs was taken.
     pub remaining: Vec<Uuid>,
+}
+
+fn device_bundle_example() -> Value {
+    let mut example = examples::bundle();
+    example["version"] = json!(2);
+    example
+}
+
+fn user_bundles_example() -> Value {
+    json!({ "userId": examples::USER_ID, "version": 2, "devices": [examples::bundle()] })
 }

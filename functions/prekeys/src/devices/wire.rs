@@ -4,6 +4,7 @@ use domain::ids::UserId;
 use domain::prekey::devices::DirectoryDevice;
 use domain::prekey::{RegistrationId, SignalDeviceId};
 use serde::{Deserialize, Serialize};
+use shared::http::examples;
 use shared::http::extract::JsonObject;
 use shared::http::extract::json::{Validate, ValidationErrors};
 use shared::http::extract::path::uuid;
@@ -16,7 +17,15 @@ const MAX_DEVICES: usize = 127;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "userId": examples::USER_ID,
+    "devices": [
+        { "signalDeviceId": 1, "registrationId": examples::registration_id() },
+        { "signalDeviceId": 2, "registrationId": 4102 },
+    ],
+}))]
 pub struct DevicesCheckRequest {
+    /// The `userId` that the registration of the user answered.
     #[schema(required, value_type = Uuid)]
     user_id: Option<String>,
     /// The devices for which the sender encrypts.
@@ -70,6 +79,16 @@ impl Validate for KnownDevices {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "userId": examples::USER_ID,
+    "deviceIds": [examples::DEVICE_ID],
+    "devices": [{
+        "deviceId": examples::DEVICE_ID,
+        "signalDeviceId": 1,
+        "registrationId": examples::registration_id(),
+    }],
+    "version": 2,
+}))]
 pub struct KeyDevices {
     pub user_id: Uuid,
     pub device_ids: Vec<Uuid>,
@@ -92,6 +111,7 @@ pub struct KeyDevice {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({ "missing": [], "extra": [2], "stale": [] }))]
 pub struct DeviceDifferences {
     /// Signal device ids that the sender does not have: fetch their bundles. Devices whose signed
     /// prekey is past its grace period are not listed.

@@ -2,12 +2,14 @@
 
 use domain::prekey::decode_base64;
 use serde::{Deserialize, Serialize};
+use shared::http::examples;
 use shared::http::extract::json::{Validate, ValidationErrors};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "digest": examples::keys("digest") }))]
 pub struct KeysCheckRequest {
     /// Base64 of SHA-256 over: identity key (33 bytes), id of the signed prekey (8 bytes,
     /// big-endian), signed prekey (33 bytes), and, if published, id (8 bytes) and key (1569 bytes)
@@ -32,12 +34,22 @@ impl Validate for KeysDigest {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({ "match": true }))]
 pub struct KeysMatch {
     pub r#match: bool,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "userId": examples::USER_ID,
+    "availablePreKeys": 2,
+    "availableKyberPreKeys": 0,
+    "isLow": true,
+    "hasActiveSignedPreKey": true,
+    "totalPreKeys": 5,
+    "recommendedUpload": 100,
+}))]
 pub struct KeyStatusBody {
     pub user_id: Uuid,
     pub available_pre_keys: u32,
@@ -56,6 +68,13 @@ pub struct KeyStatusBody {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "needsPreKeyReplenishment": true,
+    "needsSignedPreKeyRotation": false,
+    "availablePreKeys": 2,
+    "recommendedPreKeyUpload": 100,
+    "signedPreKeyExpiresAt": examples::SIGNED_PREKEY_EXPIRES_AT,
+}))]
 pub struct Recommendations {
     /// Fewer than 20 one-time EC keys are unused, or fewer than 20 one-time Kyber keys of a device
     /// that uploads some. The status of the device has both numbers.
@@ -71,6 +90,13 @@ pub struct Recommendations {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "status": "degraded",
+    "timestamp": examples::TIMESTAMP,
+    "needs_replenishment": true,
+    "prekeys_remaining": 2,
+    "signed_prekey_age_days": 0,
+}))]
 pub struct KeyHealth {
     /// `degraded` if keys should be uploaded, else `healthy`.
     #[schema(pattern = "^(healthy|degraded)$")]

@@ -28,7 +28,8 @@ endpoints!(PrekeysState, Head::Refused; upload_signed_prekey, upload_prekeys, up
 /// still in transit.
 #[utoipa::path(post, path = "/auth/v1/signal/keys/signed-prekey", tag = "prekeys",
     security(("bearer" = [])), request_body = SignedPrekeyWire,
-    responses((status = 201, body = Uploaded), UploadProblems))]
+    responses((status = 201, body = Uploaded, example = json!({ "message": "The signed prekey is stored." })),
+        UploadProblems))]
 async fn upload_signed_prekey(
     State(state): State<PrekeysState>,
     context: RequestContext,
@@ -44,7 +45,8 @@ async fn upload_signed_prekey(
 /// A key that was handed out before is skipped and is never handed out again.
 #[utoipa::path(post, path = "/auth/v1/signal/keys/prekeys", tag = "prekeys",
     security(("bearer" = [])), request_body = PrekeysRequest,
-    responses((status = 201, body = Uploaded), UploadProblems))]
+    responses((status = 201, body = Uploaded, example = json!({ "message": "The prekeys are stored.", "uploaded": 5 })),
+        UploadProblems))]
 async fn upload_prekeys(
     State(state): State<PrekeysState>,
     context: RequestContext,
@@ -60,7 +62,8 @@ async fn upload_prekeys(
 /// its id.
 #[utoipa::path(post, path = "/auth/v1/signal/keys/kyber-prekeys", tag = "prekeys",
     security(("bearer" = [])), request_body = KyberPrekeysRequest,
-    responses((status = 201, body = Uploaded), UploadProblems))]
+    responses((status = 201, body = Uploaded, example = json!({ "message": "The Kyber prekeys are stored.", "uploaded": 1 })),
+        UploadProblems))]
 async fn upload_kyber_prekeys(
     State(state): State<PrekeysState>,
     context: RequestContext,
@@ -75,7 +78,8 @@ async fn upload_kyber_prekeys(
 /// It is returned to senders when no one-time Kyber prekey is left, and can be used many times.
 #[utoipa::path(post, path = "/auth/v1/signal/keys/kyber-last-resort", tag = "prekeys",
     security(("bearer" = [])), request_body = KyberPrekeyWire,
-    responses((status = 201, body = Uploaded), UploadProblems))]
+    responses((status = 201, body = Uploaded, example = json!({ "message": "The last-resort prekey is stored." })),
+        UploadProblems))]
 async fn upload_kyber_last_resort(
     State(state): State<PrekeysState>,
     context: RequestContext,

@@ -2,6 +2,7 @@
 
 use domain::prekey::{KyberPrekey, Prekey, SignedPrekey};
 use serde::{Deserialize, Serialize};
+use shared::http::examples;
 use shared::http::extract::JsonObject;
 use shared::http::extract::json::{KEYS_BODY_LIMIT, Validate, ValidationErrors};
 use shared::http::signal_keys::{
@@ -33,6 +34,7 @@ impl Validate for LastResortUpload {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "preKeys": examples::keys("preKeys") }))]
 pub struct PrekeysRequest {
     /// Handed out in this order. They replace the unused keys. An empty list changes nothing.
     #[schema(required, value_type = Vec<PrekeyWire>, max_items = 200)]
@@ -56,6 +58,7 @@ impl Validate for Prekeys {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "kyberPreKeys": examples::keys("kyberPreKeys") }))]
 pub struct KyberPrekeysRequest {
     /// Handed out in this order. They replace the unused keys. An empty list changes nothing.
     #[schema(required, value_type = Vec<KyberPrekeyWire>, max_items = 200)]

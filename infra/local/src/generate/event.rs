@@ -1,5 +1,5 @@
-//! The skeleton of a recorded event: API Gateway's payload 2.0 for one operation, with a body
-//! made from its schema. Whoever adds the operation replaces the values by plausible ones.
+//! The skeleton of a recorded event: API Gateway's payload 2.0 for one operation, whose body
+//! is an example of the operation. Whoever adds the operation replaces the values by plausible ones.
 
 use std::collections::BTreeMap;
 
@@ -64,8 +64,8 @@ pub fn event(operation: &Operation, components: &Value) -> String {
     let Operation { method, path, spec, .. } = operation;
     let route_key = format!("{method} {path}");
     let (raw_path, path_parameters) = example_path(path);
-    let schema = &spec["requestBody"]["content"]["application/json"]["schema"];
-    let body = schema.is_object().then(|| sample(schema, components, 0).to_string());
+    let content = &spec["requestBody"]["content"]["application/json"];
+    let body = content.is_object().then(|| body(content, components).to_string());
 
     let mut headers: BTreeMap<&'static str, String> = [
         ("accept", "application/json"),
@@ -132,6 +132,19 @@ fn example_path(template: &str) -> (String, Map<String, Value>) {
     (path, parameters)
 }
 
+/// The first example of a body, else a value of its schema.
+fn body(content: &Value, components: &Value) -> Value {
+    let examples = content["examples"].as_object().into_iter().flatten();
+    let mut names = examples.filter_map(|(_, example)| name_of(example));
+    let example = names.next().and_then(|name| components["examples"][name].get("value"));
+    example.cloned().unwrap_or_else(|| sample(&content["schema"], components, 0))
+}
+
+/// What a reference leads to.
+fn name_of(reference: &Value) -> Option<&str> {
+    reference["$ref"].as_str()?.rsplit('/').next()
+}
+
 /// A value of a schema: its example, else its required fields.
 fn sample(schema: &Value, components: &Value, depth: usize) -> Value {
     if let Some(example) = schema.get("example") {
@@ -140,7 +153,7 @@ fn sample(schema: &Value, components: &Value, depth: usize) -> Value {
     if depth > MAX_DEPTH {
         return Value::Null;
     }
-    if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+    if let Some(name) = name_of(schema) {
         return sample(&components["schemas"][name], components, depth + 1);
     }
     let mut choices = ["allOf", "oneOf", "anyOf"].into_iter();

@@ -41,7 +41,7 @@ impl<const WIDTH: usize> FixedBase<WIDTH> {
             let bits = usize::from(u16::from_le_bytes([bytes[byte], next])) >> shift;
             let digit = (bits & (Self::RADIX - 1)) + carry;
             carry = usize::from(digit > Self::HALF);
-            if carry == 0 && digit > 0 {
+            if carry == 0 && digit != 0 {
                 sum += multiples[digit - 1];
             } else if carry == 1 && digit < Self::RADIX {
                 sum -= multiples[Self::RADIX - digit - 1];

@@ -44,7 +44,7 @@ impl Spelling {
     const PADDED: u8 = 2;
 
     fn of(text: &str, raw: bool) -> Self {
-        Self((u8::from(raw) * Self::RAW) | (u8::from(text.ends_with('=')) * Self::PADDED))
+        Self((Self::RAW * u8::from(raw)) | (Self::PADDED * u8::from(text.ends_with('='))))
     }
 
     /// As [`Self::get`] gave it.

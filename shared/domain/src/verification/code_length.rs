@@ -342,6 +342,34 @@ mod tests {
     }
 
     #[test]
+    fn the_verification_that_ends_is_the_one_that_is_named() {
+        let mut history = CodeHistory::default();
+        for n in 0..3 {
+            let _ = length(&mut history, minutes(n));
+        }
+        history.record_right(minutes(3), minutes(1));
+        let running: Vec<bool> = history.six_digit.iter().map(|start| start.running).collect();
+        assert_eq!(running, [true, false, true]);
+        history.record_unsent(minutes(3), minutes(0));
+        // It has ended: its code was sent.
+        history.record_unsent(minutes(3), minutes(1));
+        let left: Vec<Timestamp> = history.six_digit.iter().map(|start| start.at).collect();
+        assert_eq!(left, [minutes(2), minutes(1)]);
+    }
+
+    #[test]
+    fn the_scripts_know_an_input_by_its_name() {
+        assert_eq!(CodeInput::ALL.map(CodeInput::as_str), ["any", "six_digits", "legacy"]);
+    }
+
+    #[test]
+    fn a_client_of_six_digits_waits_until_wrong_codes_are_a_year_old() {
+        let mut history = CodeHistory { wrong: vec![NOW; 100], ..CodeHistory::default() };
+        let refused = history.start(minutes(1), CodeInput::SixDigits);
+        assert_eq!(refused.length, Err(Duration::from_mins(365 * 24 * 60 - 1)));
+    }
+
+    #[test]
     fn a_client_of_six_digits_waits() {
         let mut history = CodeHistory::default();
         for _ in 0..6 {
@@ -377,6 +405,11 @@ mod tests {
 
     #[test]
     fn what_is_over_is_forgotten() {
+        let mut history = CodeHistory::default();
+        for day in [0, 1] {
+            let _ = length(&mut history, minutes(day * 24 * 60));
+            assert_eq!((history.six_digit.len(), history.unconfirmed), (1, 1), "day {day}");
+        }
         let mut history = CodeHistory::default();
         guess(&mut history, NOW);
         history.is_past_marks = true;

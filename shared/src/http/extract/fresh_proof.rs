@@ -39,7 +39,7 @@ pub struct FreshCaller(Principal);
 /// The fields of a body that prove the number of the account.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = FreshProof)]
+#[schema(as = FreshProof, example = json!({}))]
 pub struct ProofRequest {
     /// A log-in verification of the account's number, confirmed and not used. Needed if the
     /// log-in of this session is older than 10 minutes, and used up then. If its request named a

@@ -18,9 +18,11 @@ use utoipa::ToSchema;
 use crate::clock::date_time;
 
 mod codes;
+mod example;
 mod from_errors;
 
 pub use codes::{Code, code_table};
+pub use example::example_of;
 
 /// How long a client is asked to wait for a store to come back.
 const OUTAGE_WAIT: Duration = Duration::from_secs(2);

@@ -1,0 +1,406 @@
+//! The examples of the OpenAPI document: requests that the service accepts as they stand, but for what
+//! only its earlier answers give, and the answers that it gives then.
+//!
+//! `UPDATE_SNAPSHOTS=1 cargo test -p tests --test it examples` writes the keys of the examples anew.
+
+use axum::body::Body;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::Request;
+use serde_json::{Value, json};
+use shared::http::examples::{PHONE_NUMBER, VERIFICATION_ID};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+use tests::contract::DOCUMENT;
+use tests::proof::{ISSUER, keys_digest, message};
+use tests::{Client, Keys, Reply, Service, Session, token};
+use uuid::Uuid;
+
+use crate::sources::{Operation, operations, read};
+
+const KEYS: &str = "shared/src/http/examples/keys.json";
+
+/// Operations that come last, whatever their group: they end the sessions of the others.
+const LAST: [&str; 2] = ["logout_session", "logout_all_sessions"];
+
+/// Operations of a sender, the other device of the account: a device is not told its own keys.
+const OF_A_SENDER: [&str; 5] = [
+    "list_key_devices",
+    "check_key_devices",
+    "fetch_prekey_bundle",
+    "fetch_user_bundles",
+    "fetch_bundles",
+];
+
+/// Fields of answers that differ each time, and one-time keys, of which each call takes the next: the
+/// example has their form alone.
+const VARYING: [&str; 15] = [
+    "verificationId",
+    "accessToken",
+    "refreshToken",
+    "wsToken",
+    "userId",
+    "deviceId",
+    "deviceIds",
+    "installationId",
+    "timestamp",
+    "signedPreKeyExpiresAt",
+    "version",
+    "preKey",
+    "kyberPreKey",
+    "keys", // of the key set
+    "sms",
+];
+
+/// Operations whose answers hold more than the description says: fields for older clients, and the
+/// description itself.
+const WITH_MORE: [&str; 2] = ["fetch_prekey_bundle", "fetch_openapi"];
+
+#[test]
+fn the_example_keys_are_those_of_the_recorded_identity() {
+    let keys = Keys::recorded();
+    let mut bundle = keys.bundle(1..4, 1..2);
+    let proof = keys.sign(&message(ISSUER, &VERIFICATION_ID, &bundle).expect("keys"));
+    bundle["identityProof"] = json!(proof);
+    let mut uploads = json!({
+        "signedPreKey": keys.signed_prekey(2),
+        "preKeys": keys.prekeys(4..9),
+        "kyberPreKeys": keys.kyber_prekeys(2..3),
+        "kyberLastResortPreKey": keys.kyber_prekey(1_000_001),
+        "identityKey": keys.identity(),
+    });
+    let digest = keys_digest(&uploads).expect("keys");
+    uploads.as_object_mut().unwrap().remove("identityKey");
+    uploads["digest"] = json!(BASE64.encode(digest));
+    uploads["signalKeyBundle"] = bundle;
+
+    let made = serde_json::to_string_pretty(&uploads).unwrap() + "\n";
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        fs::write(local::paths::workspace().join(KEYS), &made).unwrap();
+    }
+    assert_eq!(read(KEYS), made, "{KEYS} is stale: UPDATE_SNAPSHOTS=1 writes it anew");
+}
+
+/// The examples of a body by their names, as the document orders them.
+fn examples(content: &Value) -> Vec<(String, Value)> {
+    if let Some(example) = content.get("example") {
+        return vec![("example".to_owned(), example.clone())];
+    }
+    let named = content["examples"].as_object().into_iter().flatten();
+    let resolved = named.map(|(name, example)| {
+        let pointer = example["$ref"].as_str().and_then(|path| path.strip_prefix('#'));
+        let example = pointer.and_then(|pointer| DOCUMENT.pointer(pointer)).expect(name);
+        (name.clone(), example["value"].clone())
+    });
+    resolved.collect()
+}
+
+#[test]
+fn every_body_has_an_example_and_each_example_is_some_bodys() {
+    let mut used = BTreeSet::new();
+    for Operation { id, spec, .. } in operations() {
+        let request = spec["requestBody"]["content"].as_object().into_iter().flatten();
+        let mut contents: Vec<(&str, &Value)> =
+            request.map(|(_, content)| ("body", content)).collect();
+        for (status, response) in spec["responses"].as_object().unwrap() {
+            let of_status = response["content"].as_object().into_iter().flatten();
+            contents.extend(of_status.map(|(_, content)| (status.as_str(), content)));
+        }
+        for (place, content) in contents {
+            let examples = examples(content);
+            assert!(!examples.is_empty(), "{id} {place}: no example");
+            used.extend(examples.into_iter().map(|(name, _)| name));
+        }
+        for parameter in spec["parameters"].as_array().into_iter().flatten() {
+            assert!(
+                parameter.get("example").is_some(),
+                "{id}: no example of {}",
+                parameter["name"]
+            );
+            assert!(
+                parameter["description"].is_string(),
+                "{id}: where {} is from",
+                parameter["name"]
+            );
+        }
+    }
+    used.remove("example");
+    let named: BTreeSet<String> =
+        DOCUMENT["components"]["examples"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(named, used);
+}
+
+/// Each status names its codes, and shows what a client receives for each. That refusals look so is
+/// checked on every answer of every test.
+#[test]
+fn every_code_of_an_operation_has_its_example() {
+    for Operation { id, spec, .. } in operations() {
+        for (status, response) in spec["responses"].as_object().unwrap() {
+            let Some(content) = response["content"].get("application/problem+json") else {
+                continue;
+            };
+            let lines = response["description"].as_str().unwrap().lines();
+            let codes: BTreeSet<&str> = lines.filter_map(|line| line.split('`').nth(1)).collect();
+            let examples: BTreeMap<String, Value> = examples(content).into_iter().collect();
+            let shown: BTreeSet<&str> = examples.keys().map(String::as_str).collect();
+            assert_eq!(shown, codes, "{id} {status}");
+            for (code, example) in examples {
+                assert_eq!(example["code"], code, "{id} {status}");
+                assert_eq!(example["status"].to_string(), *status, "{id} {status}: {code}");
+            }
+        }
+    }
+}
+
+/// The operations as a reader meets them: in the order of the tags, and within one as the document has
+/// them.
+fn in_order() -> Vec<Operation> {
+    let document = local::openapi();
+    let tags: Vec<String> = document.tags.iter().flatten().map(|tag| tag.name.clone()).collect();
+    let place = |path: &String| document.paths.paths.get_index_of(path);
+    let mut all = operations();
+    all.sort_by_key(|one| {
+        let tag = tags.iter().position(|tag| tag == one.function);
+        (tag.expect("a tag"), place(&one.path))
+    });
+    let (last, mut all): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|one| LAST.contains(&one.id.as_str()));
+    assert_eq!(last.len(), LAST.len(), "an operation of the list is gone");
+    all.extend(last);
+    all
+}
+
+/// A reader of the document, who tries one operation after the other.
+struct Reader {
+    client: Client,
+    /// The ids of verifications, by what they are for.
+    verifications: BTreeMap<&'static str, String>,
+    with_keys: Session,
+    without_keys: Session,
+}
+
+impl Reader {
+    async fn new() -> Self {
+        let client = Service::start().await.client();
+        let (with_keys, without_keys) = Default::default();
+        Self { client, verifications: BTreeMap::new(), with_keys, without_keys }
+    }
+
+    /// What an earlier answer gave for a field of this name.
+    async fn given(&self, path: &str, field: &str) -> Option<Value> {
+        let session = &self.with_keys;
+        Some(match field {
+            "verificationId" => json!(self.verifications[purpose(path)]),
+            "code" => {
+                let inbox = self.client.get("/dev/inbox").await.expect(200).json();
+                inbox[0]["code"].clone()
+            }
+            "refreshToken" => json!(session.refresh),
+            "userId" => json!(session.user),
+            "userIds" => json!([session.user]),
+            "deviceId" => json!(session.device),
+            _ => return None,
+        })
+    }
+
+    /// An example with what only earlier answers give.
+    async fn filled(&self, path: &str, example: &Value) -> Value {
+        let mut body = example.clone();
+        for (field, value) in body.as_object_mut().expect("a JSON object") {
+            if let Some(given) = self.given(path, field).await {
+                assert_form(&format!("{path} {field}"), value, &given);
+                *value = given;
+            }
+        }
+        // The proof is for one verification: an app signs it anew.
+        if body.get("signalKeyBundle").is_some() {
+            let id = body["verificationId"].as_str().and_then(|id| Uuid::try_parse(id).ok());
+            let message = message(ISSUER, &id.expect("an id"), &body["signalKeyBundle"]);
+            body["signalKeyBundle"]["identityProof"] =
+                json!(Keys::recorded().sign(&message.expect("keys")));
+        }
+        body
+    }
+
+    /// The path with the ids of earlier answers.
+    async fn path_of(&self, operation: &Operation) -> String {
+        let mut path = operation.path.clone();
+        for parameter in operation.spec["parameters"].as_array().into_iter().flatten() {
+            let name = parameter["name"].as_str().unwrap();
+            let given = self.given(&operation.path, name).await.expect(name);
+            assert_form(&format!("{path} {name}"), &parameter["example"], &given);
+            path = path.replace(&format!("{{{name}}}"), given.as_str().unwrap());
+        }
+        path
+    }
+
+    async fn send(&self, operation: &Operation, body: Option<&Value>) -> Reply {
+        let mut client = self.client.clone();
+        if operation.needs_bearer() {
+            let others = [OF_A_SENDER.as_slice(), &LAST[1..]].concat();
+            let other = others.contains(&operation.id.as_str());
+            let session = if other { &self.without_keys } else { &self.with_keys };
+            client = client.bearer(&session.access);
+        }
+        let path = self.path_of(operation).await;
+        if let Some(body) = body {
+            return client.send(operation.method.clone(), &path, body).await;
+        }
+        let request = Request::builder().method(&operation.method).uri(&path);
+        client.send_request(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Keeps what later requests need.
+    fn read(&mut self, path: &str, with_keys: bool, answer: &Value) {
+        if let Some(id) = answer["verificationId"].as_str() {
+            self.verifications.insert(purpose(path), id.to_owned());
+        }
+        if let Some(access) = answer["accessToken"].as_str() {
+            let text = |name: &str| answer[name].as_str().unwrap().to_owned();
+            let session = Session {
+                access: access.to_owned(),
+                refresh: text("refreshToken"),
+                user: text("userId"),
+                device: text("deviceId"),
+            };
+            *(if with_keys { &mut self.with_keys } else { &mut self.without_keys }) = session;
+        }
+    }
+}
+
+/// What a verification is for, by the path that it is sent to.
+fn purpose(path: &str) -> &'static str {
+    if path.contains("login") { "login" } else { "register" }
+}
+
+/// Tries every operation, of several examples the one of this number, and at the next such operation
+/// the next.
+async fn try_all(mut number: usize) {
+    let mut reader = Reader::new().await;
+    for operation in &in_order() {
+        let Operation { id, path, spec, .. } = operation;
+        if id == "resend_verification" {
+            // As `resendIn` said.
+            reader.client.service.advance(Duration::from_secs(30));
+        }
+        let bodies = examples(&spec["requestBody"]["content"]["application/json"]);
+        let chosen = number % bodies.len().max(1);
+        number += usize::from(bodies.len() > 1);
+        let body = match bodies.get(chosen) {
+            Some((_, example)) => Some(reader.filled(path, example).await),
+            None => None,
+        };
+        let reply = reader.send(operation, body.as_ref()).await;
+
+        let mut successes = spec["responses"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(status, _)| status.starts_with('2'));
+        let (status, response) = successes.next().expect("a success");
+        assert!(successes.next().is_none(), "{id}: several successes");
+        assert_eq!(reply.status.as_str(), status, "{id}: {}", reply.json());
+        let Some(contents) = response["content"].as_object() else {
+            assert!(reply.body.is_empty(), "{id}: a body that is not described");
+            continue;
+        };
+        let (kind, content) = contents.iter().next().expect("a content type");
+        assert!(reply.header("content-type").unwrap().starts_with(kind), "{id}: not {kind}");
+        if kind == "application/json" {
+            let answers = examples(content);
+            let (_, example) = answers.get(chosen).unwrap_or(&answers[0]);
+            assert_alike(id, example, &reply.json());
+        }
+        let with_keys = body.as_ref().is_none_or(|body| {
+            body.get("signalKeyBundle").is_some() || body.get("refreshToken").is_some()
+        });
+        reader.read(path, with_keys, &reply.json());
+    }
+}
+
+#[tokio::test]
+async fn every_example_is_accepted_and_answered_as_the_document_shows() {
+    for number in 0..2 {
+        try_all(number).await;
+    }
+}
+
+/// For a reader with a page and no key.
+#[tokio::test]
+async fn the_script_proves_the_keys_of_the_examples_for_a_verification() {
+    let client = Service::start().await.client();
+    let id = client.verified("register", PHONE_NUMBER).await;
+    let script = local::paths::workspace().join("tests/scripts/signal_keys.py");
+    let output = Command::new("python3").arg(script).arg(&id).output().expect("python3");
+    let error = String::from_utf8_lossy(&output.stderr);
+    let body = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{error}"));
+    let reply = client.post("/auth/v1/register", body).await.expect(201);
+    assert_eq!(reply.json()["signalDeviceId"], 1);
+}
+
+/// An answer is its example, but for what varies.
+#[track_caller]
+fn assert_alike(place: &str, example: &Value, answer: &Value) {
+    match (example, answer) {
+        (Value::Object(example), Value::Object(answer)) => {
+            let names: BTreeSet<&String> = answer.keys().collect();
+            let is_whole = !WITH_MORE.contains(&place);
+            assert!(!is_whole || names == example.keys().collect(), "{place}: {answer:?}");
+            for (name, example) in example {
+                let inner = format!("{place}.{name}");
+                let answer = answer.get(name).unwrap_or_else(|| panic!("{inner} is missing"));
+                if VARYING.contains(&name.as_str()) {
+                    assert_form(&inner, example, answer);
+                } else {
+                    assert_alike(&inner, example, answer);
+                }
+            }
+        }
+        (Value::Array(example), Value::Array(answer)) => {
+            assert_eq!(example.len(), answer.len(), "{place}: {answer:?}");
+            for (example, answer) in example.iter().zip(answer) {
+                assert_alike(place, example, answer);
+            }
+        }
+        _ => assert_eq!(example, answer, "{place}"),
+    }
+}
+
+/// A value has the form of its example: the same fields, ids of the same version, tokens with the same
+/// claims, other texts of the same length.
+#[track_caller]
+fn assert_form(place: &str, example: &Value, value: &Value) {
+    match (example, value) {
+        (Value::Object(example), Value::Object(value)) => {
+            assert_eq!(names(&json!(example)), names(&json!(value)), "{place}");
+            for (name, example) in example {
+                assert_form(&format!("{place}.{name}"), example, &value[name]);
+            }
+        }
+        (Value::Array(example), Value::Array(value)) => {
+            for value in value {
+                assert_form(place, &example[0], value);
+            }
+        }
+        (Value::String(example), Value::String(value)) => {
+            let version = |text: &str| Uuid::try_parse(text).ok().map(|id| id.get_version_num());
+            assert_eq!(version(example), version(value), "{place}: {example} and {value}");
+            if example.starts_with("eyJ") {
+                for part in [token::header, token::claims] {
+                    assert_eq!(names(&part(example)), names(&part(value)), "{place}");
+                }
+                assert_eq!(token::header(example)["typ"], token::header(value)["typ"], "{place}");
+            } else {
+                assert_eq!(example.len(), value.len(), "{place}: {example} and {value}");
+            }
+        }
+        (Value::Number(_), Value::Number(_)) => {}
+        _ => panic!("{place}: {example} and {value}"),
+    }
+}
+
+fn names(value: &Value) -> BTreeSet<String> {
+    value.as_object().expect("an object").keys().cloned().collect()
+}

@@ -27,6 +27,7 @@ pub mod app;
 pub mod authenticator;
 pub mod client;
 pub mod contract;
+pub mod dpop;
 pub mod fraud;
 pub mod invariants;
 pub mod keys;

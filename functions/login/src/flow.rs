@@ -15,7 +15,7 @@ use shared::audit::{AuditEntry, SecurityEvent};
 use shared::cache::verification::Verification;
 use shared::crypto::{PepperKeys, PepperSet, constant_time_eq};
 use shared::http::context::RequestContext;
-use shared::http::extract::ChangeCaller;
+use shared::http::extract::{Binding, ChangeCaller};
 use shared::http::problem::{Code, Problem};
 use shared::http::signal_keys::{last_resort_clash, verify_bundle};
 use shared::second_factor::RightCode;
@@ -34,6 +34,7 @@ pub async fn complete_login(
     state: &LoginState,
     context: &RequestContext,
     purpose: Purpose,
+    binding: Binding,
     credentials: Credentials,
 ) -> Result<Tokens, Problem> {
     let found =
@@ -49,7 +50,7 @@ pub async fn complete_login(
         PhoneNumber::from_stored(phone).map_err(|_| Problem::new(Code::VerificationInvalid))?;
 
     let token = credentials.second_factor.clone();
-    let mut login = new_login(state, context, purpose, phone, credentials);
+    let mut login = new_login(state, &binding, context, purpose, phone, credentials);
     let code = check_second_factor(state, &login, purpose, token.as_ref()).await?;
     login.second_factor = code.as_ref().map(|code| code.code.clone());
     let outcome = store_with_claims(state, purpose, &login).await;
@@ -100,7 +101,7 @@ pub async fn complete_login(
         Purpose::Register => "auth_registrations_total",
         Purpose::Login => "auth_logins_total",
     });
-    tokens(state, &login, completed)
+    tokens(state, &login, &binding, completed)
 }
 
 /// Checks the code of a log-in to an account with a second factor. A wrong one is 401, and the
@@ -235,6 +236,7 @@ fn usable<'p>(
 
 fn new_login(
     state: &LoginState,
+    binding: &Binding,
     context: &RequestContext,
     purpose: Purpose,
     phone: PhoneNumber,
@@ -244,8 +246,9 @@ fn new_login(
     let session = SessionId::new(now, &rng.bytes());
     let named_device = credentials.device.as_ref().and_then(Fingerprint::as_device_id);
     let previous = credentials.previous_token.as_ref();
-    let previous =
-        previous.and_then(|token| state.verifier.previous_session(token.expose_secret(), now));
+    let previous = previous.and_then(|token| {
+        state.verifier.previous_session(token.expose_secret(), binding.0.as_ref(), now)
+    });
     let fingerprint = credentials.device.map_or_else(
         || uuid::Builder::from_random_bytes(rng.bytes()).into_uuid().to_string(),
         |device| device.as_str().to_owned(),
@@ -297,14 +300,20 @@ fn new_login(
 fn tokens(
     state: &LoginState,
     login: &NewLogin,
+    Binding(binding): &Binding,
     completed: LoginCompleted,
 ) -> Result<Tokens, Problem> {
     let principal =
         Principal { user: completed.user, session: login.session, device: completed.device };
     let rotation = Rotation::first(login.now);
     Ok(Tokens {
-        access_token: state.issuer.access(principal, login.now, state.core.rng)?,
-        refresh_token: state.issuer.refresh(principal, &rotation, login.now)?,
+        access_token: state.issuer.access(
+            principal,
+            binding.as_ref(),
+            login.now,
+            state.core.rng,
+        )?,
+        refresh_token: state.issuer.refresh(principal, binding.as_ref(), &rotation, login.now)?,
         expires_in: state.issuer.access_ttl().as_secs(),
         refresh_expires_in: refresh_expires_in(rotation.issued_at, login.now, login.now),
         user_id: *completed.user.as_uuid(),

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use shared::http::context::RequestContext;
 use shared::http::extract::ValidatedJson;
 use shared::http::extract::rate_limit::PublicRequests;
-use shared::http::extract::{ChangeCaller, RateLimited};
+use shared::http::extract::{Binding, ChangeCaller, RateLimited};
 use shared::http::openapi::Head;
 use shared::http::problem::Problem;
 use shared::{endpoints, problems};
@@ -20,10 +20,10 @@ use crate::wire::{
 };
 
 problems!(RegisterProblems: BODY, ANY, [VerificationInvalid, AccountExists, IdentityKeyInUse,
-    KeyInvalid, KyberLastResortRequired, IdentityProofRequired]);
+    KeyInvalid, KyberLastResortRequired, IdentityProofRequired, DpopProofInvalid]);
 problems!(LoginProblems: BODY, ANY, [VerificationInvalid, AccountNotFound, TwoFactorRequired,
     TwoFactorInvalid, TwoFactorLocked, DeviceLimit, IdentityKeyInUse, DeviceIdsExhausted, KeyInvalid, KyberLastResortRequired,
-    IdentityProofRequired]);
+    IdentityProofRequired, DpopProofInvalid]);
 problems!(LogoutProblems: BODY, BEARER, ANY, [DeviceForeign, DeviceTooNew]);
 problems!(LogoutAllProblems: BEARER, ANY, []);
 
@@ -50,9 +50,11 @@ async fn register_user(
     State(state): State<LoginState>,
     context: RequestContext,
     _: RateLimited<PublicRequests>,
+    binding: Binding,
     ValidatedJson(credentials): ValidatedJson<Credentials>,
 ) -> Result<(StatusCode, Json<Tokens>), Problem> {
-    let tokens = flow::complete_login(&state, &context, Purpose::Register, credentials).await?;
+    let tokens =
+        flow::complete_login(&state, &context, Purpose::Register, binding, credentials).await?;
     Ok((StatusCode::CREATED, Json(tokens)))
 }
 
@@ -78,9 +80,10 @@ async fn login_user(
     State(state): State<LoginState>,
     context: RequestContext,
     _: RateLimited<PublicRequests>,
+    binding: Binding,
     ValidatedJson(credentials): ValidatedJson<Credentials>,
 ) -> Result<Json<Tokens>, Problem> {
-    flow::complete_login(&state, &context, Purpose::Login, credentials).await.map(Json)
+    flow::complete_login(&state, &context, Purpose::Login, binding, credentials).await.map(Json)
 }
 
 /// Log out this device, or another device of the account.

@@ -238,6 +238,12 @@ pub const VARIABLES: &[Variable] = &[
         "none",
     ),
     variable(
+        &["PUBLIC_ORIGINS"],
+        "origins of this service as clients reach it, separated by commas: what DPoP proofs name. Without it, no proof holds",
+        "http://localhost:PORT and http://127.0.0.1:PORT",
+        "none",
+    ),
+    variable(
         &["ORIGIN_VERIFY_SECRET"],
         "what CloudFront sends as `X-Origin-Verify`, 32 characters or more; two values, separated by a comma, during a rotation. With it, requests without the header are refused (403), and the address of a client is that of `CloudFront-Viewer-Address`",
         "",

@@ -114,6 +114,8 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
         [("STAGE", "local"), ("SMS_SENDER", "inbox"), ("METRICS_ENABLED", "true")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
+    let origins = format!("http://localhost:{0},http://127.0.0.1:{0}", instance.port);
+    defaults.insert("PUBLIC_ORIGINS".to_owned(), origins);
     defaults.extend(keys(instance, ephemeral)?);
     // The public keys follow from the private keys, also if the environment names those.
     let jwt_keys = service::variable("JWT_KEYS").or_else(|| defaults.get("JWT_KEYS").cloned());

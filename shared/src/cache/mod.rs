@@ -29,6 +29,7 @@
 //! Files below this one import each other by path, not through the names re-exported here.
 
 mod connection;
+mod dpop;
 mod endpoint;
 mod error;
 mod eviction;

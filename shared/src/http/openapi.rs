@@ -30,8 +30,13 @@ pub const ANY: &[Code] =
 pub const BODY: &[Code] =
     &[Code::BodyMalformed, Code::ValidationFailed, Code::BodyTooLarge, Code::NotJson];
 /// What a route with a caller may answer.
-pub const BEARER: &[Code] =
-    &[Code::TokenMissing, Code::TokenInvalid, Code::TokenExpired, Code::SessionEnded];
+pub const BEARER: &[Code] = &[
+    Code::TokenMissing,
+    Code::TokenInvalid,
+    Code::TokenExpired,
+    Code::SessionEnded,
+    Code::DpopProofInvalid,
+];
 
 /// The extension of a response that holds its codes, until the document is complete.
 pub const CODES: &str = "x-codes";

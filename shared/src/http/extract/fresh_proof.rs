@@ -19,6 +19,7 @@ use std::time::Duration;
 use utoipa::ToSchema;
 
 use super::auth::VerifiedToken;
+use super::dpop::ProvenRequest;
 use super::json::{Validate, ValidationErrors};
 use super::path::uuid;
 use crate::cache::verification::Verification;
@@ -106,7 +107,8 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let (core, verifier) = (Core::from_ref(state), TokenVerifier::from_ref(state));
         let context = RequestContext::of(&parts.extensions)?;
-        let token = VerifiedToken::verify(&core, &verifier, &context, &parts.headers).await?;
+        let token =
+            VerifiedToken::verify(&core, &verifier, &context, ProvenRequest::of(parts)).await?;
         let issued_at = token.issued_at();
         let (principal, _) = token.authorize(&core, &context, &[], &[]).await?;
         // Both to the second, as tokens tell it.

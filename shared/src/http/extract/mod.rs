@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`auth`] | `Caller`, `KeyUploadCaller`: a valid access token of a live session |
 //! | [`cursor`] | `Cursor`: where a page of a list begins |
+//! | [`dpop`] | `Binding`: the key that new tokens are bound to |
 //! | [`fresh_proof`] | `FreshCaller`: a young token; with a proof of the number, a `FreshProof`. `ChangeCaller`: the same where the store decides whether the token must be young |
 //! | [`directory`] | `DirectoryCaller`: a caller of the key directory, with quotas of one-time keys |
 //! | [`rate_limit`] | `RateLimited`: a public request, counted by its address |
@@ -20,6 +21,7 @@
 pub mod auth;
 pub mod cursor;
 pub mod directory;
+pub mod dpop;
 pub mod fresh_proof;
 pub mod json;
 mod json_object;
@@ -30,6 +32,7 @@ pub mod refresh;
 pub use auth::{Caller, KeyUploadCaller};
 pub use cursor::Cursor;
 pub use directory::DirectoryCaller;
+pub use dpop::Binding;
 pub use fresh_proof::{ChangeCaller, FreshCaller};
 pub use json::ValidatedJson;
 pub use json_object::JsonObject;

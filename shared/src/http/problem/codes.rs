@@ -42,6 +42,7 @@ codes! {
     TwoFactorDisabled = "two_factor_disabled", BAD_REQUEST, "This account has no second factor; set one up first.";
     TwoFactorNotSetUp = "two_factor_not_set_up", BAD_REQUEST, "This session has no secret to enable, or was shown it more than 15 minutes ago; set one up again.";
     TokenMissing = "token_missing", UNAUTHORIZED, "Send an access token as bearer.";
+    DpopProofInvalid = "dpop_proof_invalid", UNAUTHORIZED, "The token is bound to a key, and the DPoP header holds no proof of it for this request; send a new proof for each request.";
     TokenInvalid = "token_invalid", UNAUTHORIZED, "The token is not valid.";
     TokenExpired = "token_expired", UNAUTHORIZED, "The token has expired; refresh it, or log in again.";
     SessionEnded = "session_ended", UNAUTHORIZED, "The session has ended; log in again.";

@@ -224,7 +224,7 @@ impl Success {
                 let path = path.replace("{deviceId}", &alice.device);
                 (path, none(), Some(alice.access.clone()))
             }
-            "delete_device_keys" => {
+            "delete_device_keys" | "fetch_device" | "update_device" | "remove_device" => {
                 let path = operation.path.replace("{deviceId}", &alice.device);
                 (path, none(), Some(alice.access.clone()))
             }

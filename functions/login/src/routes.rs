@@ -20,6 +20,7 @@ use crate::wire::{Credentials, LoginRequest, Logout, LogoutRequest, Tokens};
 problems!(RegisterProblems: BODY, ANY, [VerificationInvalid, AccountExists, IdentityKeyInUse,
     KeyInvalid, KyberLastResortRequired, IdentityProofRequired]);
 problems!(LoginProblems: BODY, ANY, [VerificationInvalid, AccountNotFound, TwoFactorRequired,
+    TwoFactorInvalid, RegistrationLocked,
     DeviceLimit, IdentityKeyInUse, DeviceIdsExhausted, KeyInvalid, KyberLastResortRequired,
     IdentityProofRequired]);
 problems!(LogoutProblems: BODY, BEARER, ANY, [DeviceForeign, DeviceTooNew]);

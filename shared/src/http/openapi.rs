@@ -165,7 +165,9 @@ pub fn routes<S: Clone + Send + Sync + 'static>(
     }
     by_path.into_iter().fold(Router::new(), |router, (path, (methods, route))| {
         let answers_head = head == Head::Answered && methods.contains(&Method::GET);
-        let methods = methods.iter().map(Method::as_str);
+        let mut methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
+        methods.sort_unstable();
+        let methods = methods.into_iter();
         let allow: Vec<&str> = methods.chain(answers_head.then_some("HEAD")).collect();
         let allow = allow.join(",");
         let for_head = allow.clone();

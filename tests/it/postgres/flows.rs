@@ -80,6 +80,8 @@ impl Prepared {
                            "signalKeyBundle": keys.bundle(1..31, 1..31) });
         let first = client.post("/auth/v1/register", body).await.expect(201);
         let first = Session::from_reply(&first);
+        // The other one is younger.
+        service.advance(std::time::Duration::from_secs(1));
         let bundle = other_keys.bundle(1..31, 1..31);
         let other = client.log_in_with(PHONE, "phone-2", bundle).await;
         let spent = first.refresh.clone();

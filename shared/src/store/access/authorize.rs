@@ -111,7 +111,7 @@ static CONSUME: LazyStatement = LazyStatement::new(|| {
            RETURNING verification_id)
          UPDATE auth.users_auth SET last_change_call = :call, updated_at = :now
           WHERE id = :user AND (:verification IS NULL OR EXISTS (SELECT FROM consumed))
-         RETURNING 1",
+         RETURNING 1 AS consumed",
         [
             ("user", Type::UUID),
             ("verification", Type::UUID),

@@ -27,7 +27,7 @@ static SPEND_TOTP_STEP: LazyStatement = LazyStatement::new(|| {
           WHERE id = :user AND two_factor_enabled AND two_factor_secret = :secret
             AND (two_factor_last_step < :step
                  OR two_factor_last_step = :step AND two_factor_last_call = :call)
-         RETURNING 1",
+         RETURNING 1 AS spent",
         [("user", Type::UUID), ("step", Type::INT8), ("secret", Type::BYTEA), ("call", Type::UUID)],
     )
 });
@@ -37,7 +37,7 @@ static SPEND_BACKUP_CODE: LazyStatement = LazyStatement::new(|| {
         "spend_backup_code",
         "UPDATE auth.backup_codes SET used = true, used_by = :call
           WHERE id = :code AND user_id = :user AND (NOT used OR used_by = :call)
-         RETURNING 1",
+         RETURNING 1 AS spent",
         [("user", Type::UUID), ("code", Type::UUID), ("call", Type::UUID)],
     )
 });

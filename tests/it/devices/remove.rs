@@ -62,6 +62,25 @@ async fn the_very_next_request_of_a_removed_device_is_refused_everywhere() {
     assert_eq!(service.count(&format!("{history} WHERE device_id IS NULL")).await, 2);
 }
 
+/// The bound where Redis could not be told: an entry that says `alive` is as old as the last look
+/// into the store, and no request prolongs it.
+#[tokio::test]
+async fn what_redis_was_not_told_is_believed_for_a_minute_at_most() {
+    let service = unlimited().await;
+    let session = devices(&service, 1).await.remove(0);
+    assert!(is_alive(&service, &session).await);
+    service.sql("DELETE FROM auth.devices").await;
+    assert!(is_alive(&service, &session).await);
+    let mut redis = service.redis().await;
+    let keys: Vec<String> =
+        redis::cmd("KEYS").arg("session:*").query_async(&mut redis).await.unwrap();
+    assert_eq!(keys.len(), 1);
+    let left: i64 = redis::cmd("PTTL").arg(&keys).query_async(&mut redis).await.unwrap();
+    assert!((1..=60_000).contains(&left), "{left}");
+    let () = redis::cmd("DEL").arg(&keys).query_async(&mut redis).await.unwrap();
+    assert!(!is_alive(&service, &session).await);
+}
+
 #[tokio::test]
 async fn its_keys_leave_the_directory_and_neither_they_nor_its_number_come_back() {
     let service = unlimited().await;

@@ -1,8 +1,10 @@
 -- Back to accounts without a second factor. What is lost: backup codes, recovery codes, how devices
--- joined, the security events that users read. Sessions that ended for a reason that is not known any more count as logged out by all.
+-- joined, the security events that users read. Sessions that ended for a reason that is not known any
+-- more count as logged out by all.
 DROP TRIGGER erase_security_events ON auth.users_auth;
 DROP FUNCTION auth.erase_security_events();
 DROP TABLE auth.security_events;
+DELETE FROM auth.maintenance_positions WHERE task = 'renew_secrets';
 DROP TABLE auth.backup_codes;
 UPDATE auth.sessions SET revoked_for = 'logout_all'
  WHERE revoked_for IN ('device_removed', 'second_factor_changed', 'phone_changed', 'number_released');

@@ -70,3 +70,5 @@ CREATE FUNCTION auth.erase_security_events() RETURNS trigger LANGUAGE plpgsql AS
   END $$;
 CREATE TRIGGER erase_security_events AFTER DELETE ON auth.users_auth
   FOR EACH ROW EXECUTE FUNCTION auth.erase_security_events();
+INSERT INTO auth.maintenance_positions (task, after)
+VALUES ('renew_secrets', '00000000-0000-0000-0000-000000000000');

@@ -29,6 +29,9 @@ pub enum SecurityEvent {
     PhoneLocked,
     IdentityKeyChanged,
     KeysDeleted,
+    SecondFactorEnabled,
+    SecondFactorDisabled,
+    BackupCodesReplaced,
     /// Another account showed that the identity key is its own; this one never had.
     IdentityKeyLost,
 }
@@ -47,6 +50,9 @@ impl SecurityEvent {
             Self::PhoneLocked => "phone_locked",
             Self::IdentityKeyChanged => "identity_key_changed",
             Self::KeysDeleted => "keys_deleted",
+            Self::SecondFactorEnabled => "second_factor_enabled",
+            Self::SecondFactorDisabled => "second_factor_disabled",
+            Self::BackupCodesReplaced => "backup_codes_replaced",
             Self::IdentityKeyLost => "identity_key_lost",
         }
     }

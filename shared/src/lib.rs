@@ -11,6 +11,7 @@
 //! | [`tokens`] | JWTs: signing in `issue`, verification in `verify` |
 //! | [`limits`] | every rate limit, one line each |
 //! | [`audit`] | every security event that is recorded |
+//! | [`second_factor`] | checks codes of the second factor |
 //! | [`sender`] | how a code reaches a phone, and the text of the message |
 //! | [`store`] | Postgres: one file for each table family |
 //! | [`cache`] | Redis: one Lua script for each operation |
@@ -29,6 +30,7 @@ pub mod http;
 pub mod lambda;
 pub mod limits;
 pub mod maintenance;
+pub mod second_factor;
 pub mod secrets;
 pub mod sender;
 pub mod store;

@@ -33,4 +33,5 @@ mod signal;
 mod sources;
 mod statements;
 mod tokens;
+mod two_factor;
 mod verify;

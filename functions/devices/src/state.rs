@@ -4,6 +4,7 @@ use axum::extract::FromRef;
 use shared::config::{EnvReader, TokenConfig};
 use shared::core::Core;
 use shared::crypto::Pepper;
+use shared::second_factor::SecondFactor;
 use shared::secrets::SecretName;
 use shared::tokens::TokenVerifier;
 
@@ -17,14 +18,15 @@ pub const SECRETS: &[SecretName] = &[
     SecretName::OriginVerifySecret,
     SecretName::JwtPublicKeys,
     SecretName::Pepper,
+    SecretName::DataKeys,
 ];
 
 #[derive(Clone, FromRef)]
 pub struct DevicesState {
     pub core: Core,
     pub verifier: TokenVerifier,
-    /// Reads the number that a verification proves.
-    pub pepper: Pepper,
+    /// Checks what removes an older device.
+    pub second_factor: SecondFactor,
 }
 
 impl DevicesState {
@@ -32,6 +34,7 @@ impl DevicesState {
         let tokens = TokenConfig::read(env);
         let verifier = TokenVerifier::read(env, &tokens);
         let pepper = Pepper::read(env);
-        Some(Self { core: core.clone(), verifier: verifier?, pepper: pepper? })
+        let second_factor = SecondFactor::read(env, pepper.as_ref());
+        Some(Self { core: core.clone(), verifier: verifier?, second_factor: second_factor? })
     }
 }

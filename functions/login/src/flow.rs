@@ -7,6 +7,7 @@ use domain::ids::{CallId, DeviceId, EntryId, SessionId, UserId};
 use domain::phone::PhoneNumber;
 use domain::prekey::SignalDeviceId;
 use domain::principal::Principal;
+use domain::second_factor::SecondFactorToken;
 use domain::session::{Rotation, refresh_expires_in};
 use domain::verification::Purpose;
 use secrecy::ExposeSecret as _;
@@ -17,6 +18,7 @@ use shared::http::context::RequestContext;
 use shared::http::extract::ChangeCaller;
 use shared::http::problem::{Code, Problem};
 use shared::http::signal_keys::{last_resort_clash, verify_bundle};
+use shared::second_factor::RightCode;
 use shared::store::access::AccessDenied;
 use shared::store::keys::NewKeys;
 use shared::store::login::{DeviceDetails, LoginCompleted, LoginOutcome, NewLogin};
@@ -46,17 +48,15 @@ pub async fn complete_login(
     let phone =
         PhoneNumber::from_stored(phone).map_err(|_| Problem::new(Code::VerificationInvalid))?;
 
-    let login = new_login(state, context, purpose, phone, credentials);
-    let mut outcome = store_login(state, purpose, &login).await?;
-    for _ in 0..MAX_UNPROVEN_CLAIMS {
-        if !matches!(outcome, LoginOutcome::IdentityKeyInUse)
-            || !end_unproven_claim(state, &login).await?
-        {
-            break;
-        }
-        outcome = store_login(state, purpose, &login).await?;
+    let token = credentials.second_factor.clone();
+    let mut login = new_login(state, context, purpose, phone, credentials);
+    let code = check_second_factor(state, &login, purpose, token.as_ref()).await?;
+    login.second_factor = code.as_ref().map(|code| code.code.clone());
+    let outcome = store_with_claims(state, purpose, &login).await;
+    if let Some(code) = &code {
+        conclude(state, &login, code, &outcome).await;
     }
-    let completed = match (outcome, purpose) {
+    let completed = match (outcome?, purpose) {
         (LoginOutcome::Completed(completed), _) => completed,
         (LoginOutcome::VerificationUsed, _) => {
             return Err(Problem::new(Code::VerificationInvalid));
@@ -101,6 +101,54 @@ pub async fn complete_login(
         Purpose::Login => "auth_logins_total",
     });
     tokens(state, &login, completed)
+}
+
+/// Checks the code of a log-in to an account with a second factor. A wrong one is 401, and the
+/// verification can still be used.
+async fn check_second_factor(
+    state: &LoginState,
+    login: &NewLogin,
+    purpose: Purpose,
+    token: Option<&SecondFactorToken>,
+) -> Result<Option<RightCode>, Problem> {
+    let Some(token) = token.filter(|_| purpose == Purpose::Login) else { return Ok(None) };
+    let core = &state.core;
+    let found = core.store.find_second_factor_by_phone(&login.phone).await?;
+    let Some(found) = found.filter(|found| found.enabled) else { return Ok(None) };
+    let code = state.second_factor.check(core, &found, None, token, login.now).await?;
+    code.map(Some).ok_or_else(|| Problem::new(Code::TwoFactorInvalid))
+}
+
+async fn conclude(
+    state: &LoginState,
+    login: &NewLogin,
+    code: &RightCode,
+    outcome: &Result<LoginOutcome, Problem>,
+) {
+    let result = match outcome {
+        Ok(LoginOutcome::SecondFactorSpent) => Ok(Err(AccessDenied::SecondFactorSpent)),
+        Ok(_) => Ok(Ok(())),
+        Err(_) => Err(()),
+    };
+    code.conclude(&state.core, &result, login.now).await;
+}
+
+/// Stores a log-in, and makes way for it where another user holds its identity key in vain.
+async fn store_with_claims(
+    state: &LoginState,
+    purpose: Purpose,
+    login: &NewLogin,
+) -> Result<LoginOutcome, Problem> {
+    let mut outcome = store_login(state, purpose, login).await?;
+    for _ in 0..MAX_UNPROVEN_CLAIMS {
+        if !matches!(outcome, LoginOutcome::IdentityKeyInUse)
+            || !end_unproven_claim(state, login).await?
+        {
+            break;
+        }
+        outcome = store_login(state, purpose, login).await?;
+    }
+    Ok(outcome)
 }
 
 async fn store_login(
@@ -150,7 +198,7 @@ pub async fn logout(
             })?
         }
     };
-    write_tombstones(state, principal.user, &ended).await;
+    state.core.write_tombstones(principal.user, &ended).await;
     Ok(())
 }
 
@@ -164,7 +212,7 @@ pub async fn logout_all(
     let audit = entry(state, context, SecurityEvent::AllSessionsEnded, principal.session);
     let proof = caller.without_proof(&state.core);
     let ended = state.core.store.end_all_sessions(&proof, context.now(), &audit).await?;
-    write_tombstones(state, principal.user, &ended?).await;
+    state.core.write_tombstones(principal.user, &ended?).await;
     Ok(())
 }
 
@@ -273,12 +321,4 @@ fn entry(
     session: SessionId,
 ) -> AuditEntry {
     AuditEntry::new(event, Some(session), &context.address(), context.now(), state.core.rng)
-}
-
-/// Overwrites the cache entries of ended sessions, so that the very next request is refused.
-/// If Redis does not answer, the entries expire within a minute.
-async fn write_tombstones(state: &LoginState, user: UserId, ended: &[SessionId]) {
-    if let Err(error) = state.core.cache.write_tombstones(user, ended).await {
-        tracing::error!(error = %ErrorChain(&error), "failed to write tombstones");
-    }
 }

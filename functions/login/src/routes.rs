@@ -20,8 +20,8 @@ use crate::wire::{Credentials, LoginRequest, Logout, LogoutRequest, Tokens};
 problems!(RegisterProblems: BODY, ANY, [VerificationInvalid, AccountExists, IdentityKeyInUse,
     KeyInvalid, KyberLastResortRequired, IdentityProofRequired]);
 problems!(LoginProblems: BODY, ANY, [VerificationInvalid, AccountNotFound, TwoFactorRequired,
-    TwoFactorInvalid, RegistrationLocked,
-    DeviceLimit, IdentityKeyInUse, DeviceIdsExhausted, KeyInvalid, KyberLastResortRequired,
+    TwoFactorInvalid, TwoFactorLocked, RegistrationLocked, DeviceLimit, IdentityKeyInUse,
+    DeviceIdsExhausted, KeyInvalid, KyberLastResortRequired,
     IdentityProofRequired]);
 problems!(LogoutProblems: BODY, BEARER, ANY, [DeviceForeign, DeviceTooNew]);
 problems!(LogoutAllProblems: BEARER, ANY, []);
@@ -52,9 +52,11 @@ async fn register_user(
 /// Log in to an existing account.
 ///
 /// A log-in with the same `deviceId` belongs to the same device, whose earlier session ends. An
-/// account has at most 10 devices. A log-in of one more is refused (409 `device_limit`) with the list
-/// of devices, and replaces one of them if it is repeated with `replaceDeviceId`. If the log-in shows
-/// nothing but the number, that device must be unverified, or inactive for 30 days.
+/// account with a second factor needs `twoFactorToken`. Without it, or with a wrong one, the
+/// verification can still be used. An account has at most 10 devices. A log-in of one more is refused
+/// (409 `device_limit`) with the list of devices, and replaces one of them if it is repeated with
+/// `replaceDeviceId`. If the log-in shows nothing but the number, that device must be unverified, or
+/// inactive for 30 days.
 #[utoipa::path(post, path = "/auth/v1/login", tag = "login",
     request_body = LoginRequest,
     responses((status = 200, body = Tokens), LoginProblems))]

@@ -4,11 +4,13 @@ use domain::device::{
     DeviceType, Fingerprint, MAX_APP_VERSION, MAX_MODEL, MAX_NAME, MAX_OS_VERSION, MAX_PUSH_TOKEN,
 };
 use domain::ids::{DeviceId, VerificationId};
+use domain::second_factor::SecondFactorToken;
 use domain::text::bounded;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use shared::http::account_devices::DeviceTypeBody;
 use shared::http::extract::JsonObject;
+use shared::http::extract::fresh_proof::second_factor_token;
 use shared::http::extract::json::{KEYS_BODY_LIMIT, Validate, ValidationErrors};
 use shared::http::extract::path::uuid;
 use shared::http::signal_keys::SignalKeyBundleWire;
@@ -56,6 +58,10 @@ pub struct LoginRequest {
     /// (`device_limit`). It is removed. Ignored if the account has fewer.
     #[schema(value_type = Option<Uuid>)]
     replace_device_id: Option<String>,
+    /// At log-in to an account with a second factor: 6 digits of the authenticator app, or a backup
+    /// code `XXXX-XXXX`. A code is good once.
+    #[schema(pattern = "^([0-9]{6}|[A-Za-z2-9]{4}-?[A-Za-z2-9]{4})$")]
+    two_factor_token: Option<String>,
     /// The device's public keys. They replace its earlier keys. One-time keys that were given
     /// out before are left out.
     #[schema(value_type = Option<SignalKeyBundleWire>)]
@@ -74,6 +80,7 @@ pub struct Credentials {
     pub apns_token: Option<String>,
     pub previous_token: Option<SecretString>,
     pub replace_device: Option<DeviceId>,
+    pub second_factor: Option<SecondFactorToken>,
     pub keys: Option<DeviceKeys>,
 }
 
@@ -99,6 +106,7 @@ impl Validate for Credentials {
         let replace_device =
             errors.optional("replaceDeviceId", wire.replace_device_id, |id| uuid(&id));
         let verification = errors.required("verificationId", wire.verification_id, |id| uuid(&id));
+        let second_factor = second_factor_token("twoFactorToken", wire.two_factor_token, errors);
         let keys = match wire.signal_key_bundle {
             Some(JsonObject(bundle)) => Some(bundle.validate("signalKeyBundle", errors)?),
             None => None,
@@ -115,6 +123,7 @@ impl Validate for Credentials {
             apns_token,
             previous_token: previous_token.map(SecretString::from),
             replace_device: replace_device.map(DeviceId::from_uuid),
+            second_factor,
             keys,
         })
     }

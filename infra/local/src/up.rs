@@ -50,8 +50,11 @@ pub async fn up(port: u16, ephemeral: bool) -> Result<(), Error> {
     };
     let Started { service, folder, stores, state } = started;
     let is_local = service.core.config.stage.is_local();
-    let maintenance =
-        tokio::spawn(service::run_maintenance(service.core.clone(), service.maintenance));
+    let maintenance = tokio::spawn(service::run_maintenance(
+        service.core.clone(),
+        service.maintenance,
+        service.login.second_factor.data_keys.clone(),
+    ));
     let router = service::router(service);
     instance.write_state(&state)?;
     print_urls(&state, is_local);

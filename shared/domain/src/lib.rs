@@ -9,6 +9,7 @@
 //! | [`text`] | lengths and characters of free text |
 //! | [`phone`] | which strings are phone numbers |
 //! | [`verification`] | codes, purposes, lives and waits |
+//! | [`second_factor`] | TOTP steps, backup codes, when wrong codes lock |
 //! | [`session`] | which refresh token may be exchanged |
 //! | [`access`] | what a device in a given state may do to an account in a given state |
 //! | [`principal`] | who a verified token speaks for |
@@ -21,6 +22,7 @@ pub mod ids;
 pub mod phone;
 pub mod prekey;
 pub mod principal;
+pub mod second_factor;
 pub mod session;
 pub mod text;
 pub mod time;

@@ -17,6 +17,7 @@
 //! | [`maintenance`] | deletions of what nobody needs any more |
 //! | [`keys`] | the key directory: identity, signed, one-time and last-resort keys |
 //! | [`access`] | who may change an account: what a caller shows, the decision, what is consumed |
+//! | [`second_factor`] | TOTP secrets and backup codes |
 //! | `ended_by_call` | the sessions that a call ended, for its repeats |
 //! | `outbox` | `outbox`, `audit_heads`, `security_events`: SQL fragments that other statements end with |
 //!
@@ -34,6 +35,7 @@ pub mod login;
 pub mod maintenance;
 mod outbox;
 mod pool;
+pub mod second_factor;
 pub mod sessions;
 mod statement;
 mod tls;
@@ -70,7 +72,14 @@ pub fn statements() -> Vec<&'static Statement> {
         login::new_login::STATEMENTS,
         login::register::STATEMENTS,
         maintenance::by_age::STATEMENTS,
+        maintenance::secrets::STATEMENTS,
         maintenance::sessions::STATEMENTS,
+        second_factor::backup_codes::STATEMENTS,
+        second_factor::disable::STATEMENTS,
+        second_factor::enable::STATEMENTS,
+        second_factor::find::STATEMENTS,
+        second_factor::set_up::STATEMENTS,
+        second_factor::step_up::STATEMENTS,
         sessions::end::STATEMENTS,
         sessions::find::STATEMENTS,
         sessions::refresh::STATEMENTS,

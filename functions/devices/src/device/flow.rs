@@ -4,12 +4,15 @@ use domain::ids::DeviceId;
 use domain::principal::Principal;
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::http::context::RequestContext;
-use shared::http::extract::fresh_proof::{ChangeCaller, ProofFields, forget_verification, refused};
+use shared::http::extract::fresh_proof::{
+    ChangeCaller, ProofFields, ProofWithCode, forget_verification, refused,
+};
 use shared::http::problem::{Code, Problem};
+use shared::second_factor::RightCode;
+use shared::store::access::FreshProof;
 use shared::store::devices::DeviceUpdate;
-use shared::telemetry::ErrorChain;
 
-use super::wire::OwnDevice;
+use super::wire::{OwnDevice, RemovalProof};
 use crate::state::DevicesState;
 
 /// The devices of the caller.
@@ -54,10 +57,10 @@ pub async fn remove(
     context: &RequestContext,
     caller: ChangeCaller,
     device: DeviceId,
-    fields: ProofFields,
+    shown: RemovalProof,
 ) -> Result<(), Problem> {
-    let DevicesState { core, pepper, .. } = state;
-    let proof = caller.with(core, pepper, context, fields).await?;
+    let core = &state.core;
+    let (proof, code) = prove(state, context, caller, shown).await?;
     let (now, principal) = (context.now(), caller.principal());
     let audit = AuditEntry::about(
         SecurityEvent::DeviceRemoved,
@@ -67,14 +70,35 @@ pub async fn remove(
         now,
         core.rng,
     );
-    let removed = core.store.remove_device(&proof, device, now, &audit).await?;
-    let removed = removed.map_err(|denied| refused(&proof, denied))?;
-    // If Redis does not answer, the entries expire within a minute.
-    if let Err(error) = core.cache.write_tombstones(principal.user, &removed.ended).await {
-        tracing::error!(error = %ErrorChain(&error), "failed to write tombstones");
+    let removed = core.store.remove_device(&proof, device, now, &audit).await;
+    if let Some(code) = &code {
+        code.conclude(core, &removed, now).await;
     }
+    let removed = removed?.map_err(|denied| refused(&proof, denied))?;
+    core.write_tombstones(principal.user, &removed.ended).await;
     if removed.used_verification {
         forget_verification(core, &proof).await;
     }
     Ok(())
+}
+
+/// What the caller shows: a code of the second factor only if there is one.
+async fn prove(
+    state: &DevicesState,
+    context: &RequestContext,
+    caller: ChangeCaller,
+    RemovalProof { fields, token }: RemovalProof,
+) -> Result<(FreshProof, Option<RightCode>), Problem> {
+    let DevicesState { core, second_factor, .. } = state;
+    if let Some(token) = &token {
+        let found = core.store.find_second_factor(caller.principal().user).await?;
+        if let Some(found) = found.filter(|found| found.enabled) {
+            let shown = (&found, token);
+            let ProofWithCode { proof, code } =
+                caller.with_second_factor(core, second_factor, context, fields, shown).await?;
+            return Ok((proof, Some(code)));
+        }
+    }
+    let proof = caller.with(core, &second_factor.pepper, context, fields).await?;
+    Ok((proof, None))
 }

@@ -5,14 +5,15 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::ids::DeviceId;
 use shared::http::context::RequestContext;
-use shared::http::extract::fresh_proof::{ProofFields, ProofRequest};
 use shared::http::extract::{Caller, ChangeCaller, PathIds, ValidatedJson};
 use shared::http::openapi::Head;
 use shared::http::problem::Problem;
 use shared::{endpoints, problems};
 
 use super::flow;
-use super::wire::{DeviceUpdateRequest, OwnDevice, ValidUpdate};
+use super::wire::{
+    DeviceRemovalRequest, DeviceUpdateRequest, OwnDevice, RemovalProof, ValidUpdate,
+};
 use crate::state::DevicesState;
 
 problems!(ListProblems: BEARER, ANY, []);
@@ -22,7 +23,7 @@ problems!(FetchProblems: BEARER, ANY, [IdMalformed, DeviceNotFound]);
 problems!(UpdateProblems: BODY, BEARER, ANY, [IdMalformed, DeviceNotFound, DeviceTooNew]);
 
 problems!(RemoveProblems: BODY, BEARER, ANY, [IdMalformed, DeviceNotFound, DeviceTooNew,
-    FreshProofRequired, TwoFactorRequired, TwoFactorInvalid]);
+    FreshProofRequired, TwoFactorRequired, TwoFactorInvalid, TwoFactorLocked]);
 
 endpoints!(DevicesState, Head::Refused; list_devices, fetch_device, update_device, remove_device);
 
@@ -75,18 +76,19 @@ async fn update_device(
 ///
 /// Its sessions end, its keys are deleted, and senders no longer find it. This device and devices
 /// that joined after it need no proof. An older device needs a fresh one: an access token of the last
-/// 2 minutes, and a log-in of the last 10 minutes or `proofVerificationId`. For 7 days, a device that
+/// 2 minutes, and a log-in of the last 10 minutes or `proofVerificationId`; with a second factor,
+/// `twoFactorToken` or a step-up of the last 10 minutes instead. For 7 days, a device that
 /// joined by SMS alone beside another device in use cannot remove older devices.
 #[utoipa::path(delete, path = "/auth/v1/device/{deviceId}", tag = "devices",
-    security(("bearer" = [])), params(("deviceId" = Uuid, Path)), request_body = ProofRequest,
+    security(("bearer" = [])), params(("deviceId" = Uuid, Path)), request_body = DeviceRemovalRequest,
     responses((status = 204, description = "The device is removed. The very next request of its session is refused."), RemoveProblems))]
 async fn remove_device(
     State(state): State<DevicesState>,
     context: RequestContext,
     caller: ChangeCaller,
     PathIds([device]): PathIds<1>,
-    ValidatedJson(fields): ValidatedJson<ProofFields>,
+    ValidatedJson(shown): ValidatedJson<RemovalProof>,
 ) -> Result<StatusCode, Problem> {
-    flow::remove(&state, &context, caller, DeviceId::from_uuid(device), fields).await?;
+    flow::remove(&state, &context, caller, DeviceId::from_uuid(device), shown).await?;
     Ok(StatusCode::NO_CONTENT)
 }

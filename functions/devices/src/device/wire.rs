@@ -2,10 +2,12 @@
 
 use domain::device::{MAX_NAME, MAX_PUSH_TOKEN};
 use domain::ids::DeviceId;
+use domain::second_factor::SecondFactorToken;
 use domain::text::bounded;
 use serde::{Deserialize, Serialize};
 use shared::clock::date_time;
 use shared::http::account_devices::DeviceTypeBody;
+use shared::http::extract::fresh_proof::{ProofFields, second_factor_token};
 use shared::http::extract::json::{Validate, ValidationErrors};
 use shared::store::devices::{AccountDevice, DeviceUpdate};
 use utoipa::ToSchema;
@@ -95,5 +97,35 @@ impl Validate for ValidUpdate {
             fcm_token: text("fcmToken", wire.fcm_token, MAX_PUSH_TOKEN),
             apns_token: text("apnsToken", wire.apns_token, MAX_PUSH_TOKEN),
         }))
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeviceRemovalRequest {
+    /// For an older device: a log-in verification of the account's number, confirmed and not used.
+    /// Needed if the log-in of this session is older than 10 minutes and the account has no second
+    /// factor, and used up then.
+    #[schema(value_type = Option<Uuid>)]
+    proof_verification_id: Option<String>,
+    /// For an older device, if the account has a second factor and this session has not shown it in
+    /// the last 10 minutes. A code is good once.
+    #[schema(pattern = "^([0-9]{6}|[A-Za-z2-9]{4}-?[A-Za-z2-9]{4})$")]
+    two_factor_token: Option<String>,
+}
+
+/// What removes an older device.
+pub struct RemovalProof {
+    pub fields: ProofFields,
+    pub token: Option<SecondFactorToken>,
+}
+
+impl Validate for RemovalProof {
+    type Wire = DeviceRemovalRequest;
+
+    fn validate(wire: DeviceRemovalRequest, errors: &mut ValidationErrors) -> Option<Self> {
+        let fields = ProofFields::parse(wire.proof_verification_id, errors);
+        let token = second_factor_token("twoFactorToken", wire.two_factor_token, errors);
+        Some(Self { fields, token })
     }
 }

@@ -11,6 +11,7 @@ use domain::access::AccessRefusal;
 use domain::ids::{CallId, DeviceId, VerificationId};
 use domain::phone::PhoneNumber;
 use domain::principal::Principal;
+use domain::second_factor::SecondFactorToken;
 use domain::verification::Purpose;
 use http::request::Parts;
 use serde::Deserialize;
@@ -25,7 +26,9 @@ use crate::core::Core;
 use crate::crypto::{Pepper, PepperKeys, constant_time_eq};
 use crate::http::context::RequestContext;
 use crate::http::problem::{Code, Problem};
+use crate::second_factor::{RightCode, SecondFactor};
 use crate::store::access::{AccessDenied, FreshProof};
+use crate::store::second_factor::SecondFactorState;
 use crate::telemetry::ErrorChain;
 use crate::tokens::TokenVerifier;
 
@@ -56,6 +59,7 @@ pub struct ProofRequest {
 }
 
 /// The verification that a caller shows, if any.
+#[derive(Default)]
 pub struct ProofFields {
     verification: Option<VerificationId>,
 }
@@ -64,9 +68,31 @@ impl Validate for ProofFields {
     type Wire = ProofRequest;
 
     fn validate(wire: ProofRequest, errors: &mut ValidationErrors) -> Option<Self> {
-        let id = errors.optional("proofVerificationId", wire.proof_verification_id, |id| uuid(&id));
-        Some(Self { verification: id.map(VerificationId::from_uuid) })
+        Some(Self::parse(wire.proof_verification_id, errors))
     }
+}
+
+impl ProofFields {
+    /// The field `proofVerificationId` of a body with other fields.
+    pub fn parse(id: Option<String>, errors: &mut ValidationErrors) -> Self {
+        let id = errors.optional("proofVerificationId", id, |id| uuid(&id));
+        Self { verification: id.map(VerificationId::from_uuid) }
+    }
+}
+
+/// A code of the second factor in a body, by the name of its field.
+pub fn second_factor_token(
+    field: &str,
+    token: Option<String>,
+    errors: &mut ValidationErrors,
+) -> Option<SecondFactorToken> {
+    errors.optional(field, token, |token| SecondFactorToken::parse(&token))
+}
+
+/// A proof that shows a right code of the second factor.
+pub struct ProofWithCode {
+    pub proof: FreshProof,
+    pub code: RightCode,
 }
 
 impl<S> FromRequestParts<S> for ChangeCaller
@@ -122,6 +148,23 @@ impl FreshCaller {
     ) -> Result<FreshProof, Problem> {
         self.0.with(core, pepper, context, fields).await
     }
+
+    #[must_use]
+    pub const fn principal(&self) -> Principal {
+        self.0.principal
+    }
+
+    /// The same with a code of the second factor, as [`ChangeCaller::with_second_factor`].
+    pub async fn with_second_factor(
+        self,
+        core: &Core,
+        second_factor: &SecondFactor,
+        context: &RequestContext,
+        fields: ProofFields,
+        shown: (&SecondFactorState, &SecondFactorToken),
+    ) -> Result<ProofWithCode, Problem> {
+        self.0.with_second_factor(core, second_factor, context, fields, shown).await
+    }
 }
 
 impl ChangeCaller {
@@ -167,6 +210,23 @@ impl ChangeCaller {
             _ => None,
         };
         Ok(FreshProof { proven: proven.map(|phone| (id, phone)), ..proof })
+    }
+
+    /// Adds what the body shows, with a code of the second factor, which is enabled. A wrong code
+    /// is 401. A right one is spent by the change; the caller then concludes it.
+    pub async fn with_second_factor(
+        self,
+        core: &Core,
+        second_factor: &SecondFactor,
+        context: &RequestContext,
+        fields: ProofFields,
+        (state, token): (&SecondFactorState, &SecondFactorToken),
+    ) -> Result<ProofWithCode, Problem> {
+        let (session, now) = (Some(self.principal.session), context.now());
+        let code = second_factor.check(core, state, session, token, now).await?;
+        let code = code.ok_or_else(|| Problem::new(Code::TwoFactorInvalid))?;
+        let proof = self.with(core, &second_factor.pepper, context, fields).await?;
+        Ok(ProofWithCode { proof: proof.with_second_factor(code.code.clone()), code })
     }
 }
 

@@ -48,8 +48,19 @@ impl FreshProof {
         self.proven.as_ref().map(|(id, _)| id)
     }
 
+    /// The number that the verification proves.
+    pub(in crate::store) fn proven_phone(&self) -> Option<&str> {
+        self.proven.as_ref().map(|(_, phone)| phone.as_e164())
+    }
+
+    /// The same proof with a right code of the second factor.
+    #[must_use]
+    pub fn with_second_factor(self, claim: SecondFactorClaim) -> Self {
+        Self { second_factor: Some(claim), ..self }
+    }
+
     pub(super) fn proves(&self, phone: &str) -> bool {
-        self.proven.as_ref().is_some_and(|(_, proven)| proven.as_e164() == phone)
+        self.proven_phone() == Some(phone)
     }
 }
 

@@ -15,6 +15,8 @@ pub enum SecondFactorClaim {
     Totp {
         step: i64,
         secret: Vec<u8>,
+        /// The same secret under the current data key: it replaces the other.
+        renewed: Vec<u8>,
     },
     BackupCode(Uuid),
 }
@@ -23,12 +25,19 @@ static SPEND_TOTP_STEP: LazyStatement = LazyStatement::new(|| {
     Statement::new(
         "spend_totp_step",
         "UPDATE auth.users_auth
-            SET two_factor_last_step = :step, two_factor_last_call = :call
-          WHERE id = :user AND two_factor_enabled AND two_factor_secret = :secret
+            SET two_factor_last_step = :step, two_factor_last_call = :call,
+                two_factor_secret = :renewed
+          WHERE id = :user AND two_factor_enabled AND two_factor_secret IN (:secret, :renewed)
             AND (two_factor_last_step < :step
                  OR two_factor_last_step = :step AND two_factor_last_call = :call)
          RETURNING 1 AS spent",
-        [("user", Type::UUID), ("step", Type::INT8), ("secret", Type::BYTEA), ("call", Type::UUID)],
+        [
+            ("user", Type::UUID),
+            ("step", Type::INT8),
+            ("secret", Type::BYTEA),
+            ("renewed", Type::BYTEA),
+            ("call", Type::UUID),
+        ],
     )
 });
 
@@ -53,9 +62,9 @@ pub(in crate::store) async fn spend(
 ) -> Result<bool, StoreError> {
     let of_user: [Parameter<'_>; 2] = [("user", user.as_uuid()), ("call", call)];
     let spent: Option<()> = match claim {
-        SecondFactorClaim::Totp { step, secret } => {
+        SecondFactorClaim::Totp { step, secret, renewed } => {
             let [user, call] = of_user;
-            let parameters = [user, call, ("step", step), ("secret", secret)];
+            let parameters = [user, call, ("step", step), ("secret", secret), ("renewed", renewed)];
             transaction.fetch_optional(&SPEND_TOTP_STEP, &parameters).await?
         }
         SecondFactorClaim::BackupCode(code) => {

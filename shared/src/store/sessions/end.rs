@@ -23,8 +23,9 @@ use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 pub(in crate::store) const RECENTLY_ENDED: Duration = Duration::from_mins(2);
 
 /// Ends the sessions that the condition finds, in the order of their ids: two such
-/// statements never deadlock.
-fn end_sessions(reason: &str, condition: &str) -> String {
+/// statements never deadlock. Gives the CTEs `ended` and `tombstones`. Parameters: `user`, `call`,
+/// `now`.
+pub(in crate::store) fn ended_sessions(reason: &str, condition: &str) -> String {
     format!(
         "ended AS (
            UPDATE auth.sessions AS s
@@ -37,11 +38,19 @@ fn end_sessions(reason: &str, condition: &str) -> String {
            SELECT id FROM ended UNION
            SELECT id FROM auth.sessions
             WHERE user_id = :user AND {condition} AND revoked_at > :now - interval '{recent} seconds'),
-         cause AS (SELECT DISTINCT user_id FROM ended),
-         {ended_event},
-         {audit}",
+         {ended_event}",
         recent = RECENTLY_ENDED.as_secs(),
         ended_event = session_ended("ended"),
+    )
+}
+
+/// The same with an audit entry, if any session ended.
+fn end_sessions(reason: &str, condition: &str) -> String {
+    format!(
+        "{ended},
+         cause AS (SELECT DISTINCT user_id FROM ended),
+         {audit}",
+        ended = ended_sessions(reason, condition),
         audit = audit("cause"),
     )
 }
@@ -79,15 +88,24 @@ static END_YOUNGER_SESSIONS: LazyStatement = LazyStatement::new(|| {
     Statement::new("end_younger_sessions", &sql, [&TYPES[..], &[("device", Type::UUID)]].concat())
 });
 
+/// What an earlier try of this call ended.
+pub(in crate::store) static ENDED_BY_CALL: LazyStatement = LazyStatement::new(|| {
+    Statement::new(
+        "find_sessions_ended_by_call",
+        "SELECT array(SELECT id FROM auth.sessions WHERE user_id = :user AND ended_by = :call) AS ended",
+        [("user", Type::UUID), ("call", Type::UUID)],
+    )
+});
+
+row_struct! {
+    pub(in crate::store) struct EndedRow { ended: Vec<Uuid> }
+}
+
 static END_DEVICE_SESSIONS: LazyStatement = LazyStatement::new(|| {
     let ended = end_sessions("logout", "device_id = :device");
     let sql = format!("WITH {ended} SELECT array(SELECT id FROM tombstones) AS ended");
     Statement::new("end_device_sessions", &sql, [&TYPES[..], &[("device", Type::UUID)]].concat())
 });
-
-row_struct! {
-    struct EndedRow { ended: Vec<Uuid> }
-}
 
 /// Of a session that ended with others: by an earlier try of this call, or by an earlier call whose
 /// answer may be lost.
@@ -110,6 +128,7 @@ pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[
     &END_YOUNGER_SESSIONS,
     &END_DEVICE_SESSIONS,
     &FIND_LOGGED_OUT_SESSIONS,
+    &ENDED_BY_CALL,
 ];
 
 impl Store {
@@ -205,6 +224,6 @@ fn parameters<'a>(
     ]
 }
 
-fn session_ids(ids: Vec<Uuid>) -> Vec<SessionId> {
+pub(in crate::store) fn session_ids(ids: Vec<Uuid>) -> Vec<SessionId> {
     ids.into_iter().map(SessionId::from_uuid).collect()
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use serde_json::{Value, json};
 use std::time::Duration;
-use tests::{Keys, Service, Session};
+use tests::{Authenticator, Keys, Service, Session};
 
 const KEYS: &str = "/auth/v1/signal/keys";
 
@@ -195,6 +195,46 @@ async fn the_second_factor_guards_older_devices_alone() {
         ))
         .await;
     let _ = remove(&service, &tablet, &phone.device, json!({})).await.expect(204);
+}
+
+#[tokio::test]
+async fn a_code_of_the_second_factor_removes_an_older_device_once() {
+    let service = unlimited().await;
+    let phone = service.client().sign_up(PHONE).await;
+    let client = of(&service, &phone);
+    let set_up = client.post("/auth/v1/2fa/setup", json!({})).await.expect(201).json();
+    let app = Authenticator::from_base32(set_up["secret"].as_str().unwrap());
+    let code = |service: &Service| app.at(service.now());
+    let body = json!({ "token": code(&service) });
+    let _ = client.post("/auth/v1/2fa/enable", body).await.expect(200);
+    let mut tablets = Vec::new();
+    for n in 0..2 {
+        service.advance(Duration::from_secs(30));
+        let body = json!({ "deviceId": format!("tablet-{n}"), "twoFactorToken": code(&service) });
+        tablets.push(Session::from_reply(&log_in(&service, body).await.expect(200)));
+    }
+    service.advance(Duration::from_secs(30));
+    let by_tablet = async |older: &Session, body: Value| {
+        remove(&service, &tablets[1], &older.device, body).await
+    };
+    by_tablet(&phone, json!({})).await.refused(403, "two_factor_required");
+    let number = service.client().verified("login", PHONE).await;
+    let body = json!({ "proofVerificationId": number });
+    by_tablet(&phone, body).await.refused(403, "two_factor_required");
+    let wrong = if code(&service) == "000000" { "000001" } else { "000000" };
+    let body = json!({ "twoFactorToken": wrong });
+    by_tablet(&phone, body).await.refused(401, "two_factor_invalid");
+    let body = json!({ "twoFactorToken": "x" });
+    by_tablet(&phone, body).await.refused(400, "validation_failed");
+    assert!(is_alive(&service, &phone).await);
+    let body = json!({ "twoFactorToken": code(&service) });
+    let _ = by_tablet(&tablets[0], body.clone()).await.expect(204);
+    assert!(!is_alive(&service, &tablets[0]).await);
+    by_tablet(&phone, body).await.refused(401, "two_factor_invalid");
+    service.advance(Duration::from_secs(30));
+    let body = json!({ "twoFactorToken": code(&service) });
+    let _ = by_tablet(&phone, body).await.expect(204);
+    assert!(!is_alive(&service, &phone).await);
 }
 
 /// The shipped app refreshes after a 401, and after nothing else.

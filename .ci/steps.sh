@@ -32,7 +32,13 @@ step() {
         printf '━━ %s: FAILED (%d) after %d s\n' "$heading" "$status" $((SECONDS - began))
         exit "$status"
     fi
+    # A child that was told to end may need a moment.
+    for _ in {1..50}; do
+        kill -0 -- "-$step_group" 2>/dev/null || break
+        sleep 0.1
+    done
     if kill -0 -- "-$step_group" 2>/dev/null; then
+        ps -eo pgid,stat,args | awk -v group="$step_group" '$1 == group' || true
         printf '━━ %s: FAILED, it left processes running\n' "$heading"
         exit 1
     fi

@@ -8,11 +8,17 @@ step_group=
 end_step() {
     [[ -n $step_group ]] || return 0
     kill -TERM -- "-$step_group" 2>/dev/null || return 0
-    for _ in {1..200}; do
+    ends_within 20 || kill -KILL -- "-$step_group" 2>/dev/null || true
+}
+
+# Whether all processes of the step are gone before so many seconds are over.
+ends_within() {
+    local tenths
+    for ((tenths = 10 * $1; tenths > 0; tenths--)); do
         kill -0 -- "-$step_group" 2>/dev/null || return 0
         sleep 0.1
     done
-    kill -KILL -- "-$step_group" 2>/dev/null || true
+    return 1
 }
 trap end_step EXIT
 trap 'exit 129' HUP
@@ -33,11 +39,7 @@ step() {
         exit "$status"
     fi
     # A child that was told to end may need a moment.
-    for _ in {1..50}; do
-        kill -0 -- "-$step_group" 2>/dev/null || break
-        sleep 0.1
-    done
-    if kill -0 -- "-$step_group" 2>/dev/null; then
+    if ! ends_within 5; then
         ps -eo pgid,stat,args | awk -v group="$step_group" '$1 == group' || true
         printf '━━ %s: FAILED, it left processes running\n' "$heading"
         exit 1

@@ -46,6 +46,19 @@ pub async fn ask(client: &Client, purpose: &str, phone: &str) -> Reply {
         .await
 }
 
+/// Asks for a code for a new account, as a device. Returns the id and the code.
+pub async fn start_bound(client: &Client, phone: &str, device: Option<&str>) -> (String, String) {
+    let body = json!({ "phoneNumber": phone, "deviceId": device });
+    let reply = client.post("/auth/v1/verify/register/request", body).await.expect(200);
+    (id_of(&reply), client.last_code(phone).await)
+}
+
+/// Confirms it, as the device `phone-1`.
+pub async fn confirm_bound(client: &Client, id: &str, code: &str) -> Reply {
+    let body = json!({ "verificationId": id, "code": code, "deviceId": "phone-1" });
+    client.post("/auth/v1/verify/register/confirm", body).await
+}
+
 /// Asks for another code.
 pub async fn resend(client: &Client, id: &str) -> Reply {
     client.post(&format!("/auth/v1/verify/{id}/resend"), json!({})).await

@@ -1,8 +1,9 @@
 //! A pepper that is replaced while verifications run: none of them ends, no count begins anew.
 
-use super::{PHONE, ask, wrong_codes};
+use super::{PHONE, ask, confirm_bound, start_bound, wrong_code, wrong_codes};
 use serde_json::json;
-use tests::{Client, Reply, Service};
+use std::time::Duration;
+use tests::{Client, Service};
 
 /// The next deployment, after one step of `cargo local keys rotate-pepper`.
 async fn rotated(service: &Service, pepper: &mut String) -> Service {
@@ -26,18 +27,6 @@ async fn resend(client: &Client, id: &str) -> String {
     client.last_code(PHONE).await
 }
 
-async fn start_bound(client: &Client) -> (String, String) {
-    let body = json!({ "phoneNumber": PHONE, "deviceId": "phone-1" });
-    let started = client.post("/auth/v1/verify/register/request", body).await.expect(200).json();
-    let id = started["verificationId"].as_str().expect("an id").to_owned();
-    (id, client.last_code(PHONE).await)
-}
-
-async fn confirm_bound(client: &Client, id: &str, code: &str) -> Reply {
-    let body = json!({ "verificationId": id, "code": code, "deviceId": "phone-1" });
-    client.post("/auth/v1/verify/register/confirm", body).await
-}
-
 /// Each step of a verification by a sandbox of another deployment than the step before.
 #[tokio::test]
 async fn a_rotation_ends_no_running_verification() {
@@ -45,13 +34,11 @@ async fn a_rotation_ends_no_running_verification() {
     for order in [[&before, &prepared, &before], [&prepared, &after, &prepared]] {
         for order in [order, [order[1], order[0], order[1]]] {
             let [first, second, third] = order.map(Service::client);
-            let (id, code) = start_bound(&first).await;
-            confirm_bound(&second, &id, &wrong_codes(&code).next().expect("a code"))
-                .await
-                .refused(400, "code_incorrect");
+            let (id, code) = start_bound(&first, PHONE, Some("phone-1")).await;
+            confirm_bound(&second, &id, &wrong_code(&code)).await.refused(400, "code_incorrect");
             // Bound to its device under whichever pepper.
             second.confirm("register", &id, &code).await.refused(400, "verification_invalid");
-            after.advance(std::time::Duration::from_mins(2));
+            after.advance(Duration::from_mins(2));
             let code = resend(&second, &id).await;
             let _ = confirm_bound(&third, &id, &code).await.expect(200);
             let body = json!({ "verificationId": id, "deviceId": "phone-1" });
@@ -61,7 +48,7 @@ async fn a_rotation_ends_no_running_verification() {
             let _ = third.bearer(&access).post("/auth/v1/logout/all", json!({})).await.expect(204);
             after.sql("DELETE FROM auth.users_auth").await;
             // So that the number may ask again.
-            after.advance(std::time::Duration::from_hours(2));
+            after.advance(Duration::from_hours(2));
         }
     }
 }

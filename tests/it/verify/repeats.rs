@@ -1,8 +1,8 @@
 //! `LEGACY_CLIENTS`: a shipped client requests again and goes on with the id of its first request.
 //! An earlier verification accepts the code of the latest request of the same client, and its own.
 
-use super::{OTHER_PHONE, PHONE, address, count, id_of, wrong_codes};
-use serde_json::{Value, json};
+use super::{OTHER_PHONE, PHONE, address, confirm_bound, count, id_of, start_bound, wrong_codes};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tests::race::together;
@@ -12,20 +12,8 @@ async fn legacy() -> Service {
     Service::with(&[("LEGACY_CLIENTS", "true")]).await
 }
 
-/// Requests a code for a new account. Returns its id and the code.
-async fn request(client: &Client, phone: &str, device: Option<&str>) -> (String, String) {
-    let body = json!({ "phoneNumber": phone, "deviceId": device });
-    let reply = client.post("/auth/v1/verify/register/request", body).await.expect(200);
-    (id_of(&reply), client.last_code(phone).await)
-}
-
-fn confirmation(id: &str, code: &str, device: Option<&str>) -> Value {
-    json!({ "verificationId": id, "code": code, "deviceId": device })
-}
-
 async fn confirm(client: &Client, id: &str, code: &str) -> u16 {
-    let path = "/auth/v1/verify/register/confirm";
-    client.post(path, confirmation(id, code, Some("phone-1"))).await.status.as_u16()
+    confirm_bound(client, id, code).await.status.as_u16()
 }
 
 #[tokio::test]
@@ -34,7 +22,7 @@ async fn an_earlier_id_accepts_its_own_code_and_that_of_the_latest_request() {
     let client = service.client();
     let mut requested = Vec::new();
     for _ in 0..3 {
-        requested.push(request(&client, PHONE, Some("phone-1")).await);
+        requested.push(start_bound(&client, PHONE, Some("phone-1")).await);
         service.advance(Duration::from_secs(20));
     }
     let [(first, a), (second, b), (third, c)] = &requested[..] else { panic!("three") };
@@ -58,12 +46,11 @@ async fn an_earlier_id_accepts_its_own_code_and_that_of_the_latest_request() {
 async fn the_own_code_still_works_and_the_attempts_are_shared() {
     let service = legacy().await;
     let client = service.client();
-    let (first, own) = request(&client, PHONE, Some("phone-1")).await;
-    let (_, later) = request(&client, PHONE, Some("phone-1")).await;
+    let (first, own) = start_bound(&client, PHONE, Some("phone-1")).await;
+    let (_, later) = start_bound(&client, PHONE, Some("phone-1")).await;
     let wrong = wrong_codes(&own).filter(|code| *code != later);
     for (wrong, left) in wrong.take(4).zip([4, 3, 2, 1]) {
-        let path = "/auth/v1/verify/register/confirm";
-        let reply = client.post(path, confirmation(&first, &wrong, Some("phone-1"))).await;
+        let reply = confirm_bound(&client, &first, &wrong).await;
         assert_eq!(reply.refused(400, "code_incorrect").json()["attemptsLeft"], left);
     }
     assert_eq!(confirm(&client, &first, &own).await, 200);
@@ -73,9 +60,9 @@ async fn the_own_code_still_works_and_the_attempts_are_shared() {
 async fn a_later_code_outlives_the_first_one_and_dies_with_the_record() {
     let service = legacy().await;
     let client = service.client();
-    let (first, own) = request(&client, PHONE, Some("phone-1")).await;
+    let (first, own) = start_bound(&client, PHONE, Some("phone-1")).await;
     service.advance(Duration::from_mins(9));
-    let (second, later) = request(&client, PHONE, Some("phone-1")).await;
+    let (second, later) = start_bound(&client, PHONE, Some("phone-1")).await;
     service.advance(Duration::from_mins(2));
     assert_eq!(confirm(&client, &first, &own).await, 400, "eleven minutes old");
     assert_eq!(confirm(&client, &first, &later).await, 200);
@@ -90,11 +77,11 @@ async fn another_client_gains_nothing() {
     let service = legacy().await;
     let _ = service.client().sign_up(OTHER_PHONE).await;
     let client = service.client();
-    let (first, _) = request(&client, PHONE, Some("phone-1")).await;
-    let (_, elsewhere) = request(&service.client_at(address(7)), PHONE, Some("phone-1")).await;
-    let (_, no_device) = request(&client, PHONE, None).await;
-    let (_, other_device) = request(&client, PHONE, Some("phone-2")).await;
-    let (_, other_number) = request(&client, "+33612345679", Some("phone-1")).await;
+    let (first, _) = start_bound(&client, PHONE, Some("phone-1")).await;
+    let (_, elsewhere) = start_bound(&service.client_at(address(7)), PHONE, Some("phone-1")).await;
+    let (_, no_device) = start_bound(&client, PHONE, None).await;
+    let (_, other_device) = start_bound(&client, PHONE, Some("phone-2")).await;
+    let (_, other_number) = start_bound(&client, "+33612345679", Some("phone-1")).await;
     for code in [elsewhere, no_device, other_device, other_number] {
         assert_eq!(confirm(&client, &first, &code).await, 400);
     }
@@ -108,8 +95,8 @@ async fn another_client_gains_nothing() {
 async fn other_clients_are_told_apart_by_their_ids() {
     let service = Service::start().await;
     let client = service.client();
-    let (first, own) = request(&client, PHONE, Some("phone-1")).await;
-    let (second, later) = request(&client, PHONE, Some("phone-1")).await;
+    let (first, own) = start_bound(&client, PHONE, Some("phone-1")).await;
+    let (second, later) = start_bound(&client, PHONE, Some("phone-1")).await;
     assert_eq!(confirm(&client, &first, &later).await, 400);
     assert_eq!(confirm(&client, &first, &own).await, 200);
     assert_eq!(confirm(&client, &second, &later).await, 200);
@@ -120,8 +107,8 @@ async fn other_clients_are_told_apart_by_their_ids() {
 async fn a_code_that_was_not_sent_is_accepted_nowhere() {
     let service = legacy().await;
     let client = service.client();
-    let (first, _) = request(&client, PHONE, Some("phone-1")).await;
-    let (_, later) = request(&client, PHONE, Some("phone-1")).await;
+    let (first, _) = start_bound(&client, PHONE, Some("phone-1")).await;
+    let (_, later) = start_bound(&client, PHONE, Some("phone-1")).await;
     let broken = service.with_more(&crate::abuse::UNREACHABLE_SENDER).await;
     let body = json!({ "phoneNumber": PHONE, "deviceId": "phone-1" });
     let path = "/auth/v1/verify/register/request";

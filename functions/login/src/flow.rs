@@ -11,7 +11,7 @@ use domain::verification::Purpose;
 use secrecy::ExposeSecret as _;
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::cache::verification::Verification;
-use shared::crypto::{PepperKeys, PepperSet, constant_time_eq};
+use shared::crypto::{PepperKeys, PepperSet};
 use shared::http::context::RequestContext;
 use shared::http::problem::{Code, Problem};
 use shared::http::signal_keys::{last_resort_clash, verify_bundle};
@@ -164,10 +164,7 @@ fn usable<'p>(
     let found = found?;
     let pepper = peppers.by_id(&found.pepper)?;
     let fingerprint = credentials.device.as_ref().map(Fingerprint::as_str);
-    let unbound = pepper.device(&credentials.verification, None);
-    let device = pepper.device(&credentials.verification, fingerprint);
-    // A verification that was requested without a device may be used by any device.
-    let right_device = found.device == unbound || constant_time_eq(&found.device, &device);
+    let right_device = pepper.admits_device(&credentials.verification, &found.device, fingerprint);
     (found.verified && found.purpose == purpose && right_device).then_some((found, pepper))
 }
 

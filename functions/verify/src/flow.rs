@@ -3,7 +3,7 @@
 use crate::state::VerifyState;
 use domain::device::Fingerprint;
 use domain::ids::{CallId, DeviceId, VerificationId};
-use domain::phone::{PhoneNumber, PhoneSlot};
+use domain::phone::PhoneNumber;
 use domain::time::Timestamp;
 use domain::verification::{Code, CodeInput, CodeLength, Purpose};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -101,18 +101,13 @@ pub async fn start(
             source: &new.source,
         };
         send(state, context, &id, outgoing, code).await?;
-        if let Some(client) = client
-            && let Err(error) = accept_in_earlier(
-                state,
-                context.now(),
-                (&id, slot, purpose),
-                &client,
-                (pepper, code),
-            )
-            .await
-        {
-            // The id of this request accepts it.
-            tracing::warn!(error = %ErrorChain(&error), "failed to accept a code in earlier verifications");
+        if let Some(client) = client {
+            let now = context.now();
+            let accepted = accept_in_earlier(state, now, &client, &id, purpose, pepper, code);
+            if let Err(error) = accepted.await {
+                // The id of this request accepts it.
+                tracing::warn!(error = %ErrorChain(&error), "failed to accept a code in earlier verifications");
+            }
         }
     }
     Ok(started(state, context.now(), &id, progress, code))
@@ -219,11 +214,13 @@ pub async fn confirm(
 async fn accept_in_earlier(
     state: &VerifyState,
     now: Timestamp,
-    (id, slot, purpose): (&VerificationId, PhoneSlot, Purpose),
     client: &str,
-    (pepper, code): (&PepperKeys, &Code),
+    id: &VerificationId,
+    purpose: Purpose,
+    pepper: &PepperKeys,
+    code: &Code,
 ) -> Result<(), CacheError> {
-    let earlier = state.core.cache.remember_request(slot, client, id, now).await?;
+    let earlier = state.core.cache.remember_request(client, id, now).await?;
     if earlier.is_empty() {
         return Ok(());
     }

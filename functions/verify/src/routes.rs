@@ -4,7 +4,6 @@ use crate::state::VerifyState;
 use axum::Json;
 use axum::extract::State;
 use shared::http::context::RequestContext;
-use shared::http::examples;
 use shared::http::extract::PathIds;
 use shared::http::extract::RateLimited;
 use shared::http::extract::ValidatedJson;
@@ -19,7 +18,7 @@ use domain::verification::Purpose;
 use crate::flow;
 use crate::wire::{
     ConfirmRequest, Confirmation, LoginConfirmed, RegistrationConfirmed, Resend, ResendRequest,
-    Start, StartRequest, Started, VerificationState,
+    Start, StartRequest, Started, VerificationInPath, VerificationState,
 };
 
 // `AccountExists` and `AccountUnknown` are answered only with `LEGACY_CLIENTS`.
@@ -88,8 +87,7 @@ async fn start_login_verification(
 /// The id stays the same, the earlier code becomes invalid, and wrong attempts stay counted.
 /// Possible after 30 seconds, then after 60, then after 120 (`resendIn`).
 #[utoipa::path(post, path = "/auth/v1/verify/{verificationId}/resend", tag = "verify",
-    params(("verificationId" = uuid::Uuid, Path, description = "As the request answered it.",
-        example = json!(examples::VERIFICATION_ID))),
+    params(VerificationInPath),
     request_body = ResendRequest,
     responses((status = 200, body = Started, example = json!(Started::example(60))), ResendProblems))]
 async fn resend_verification(
@@ -106,8 +104,7 @@ async fn resend_verification(
 ///
 /// For a screen that was closed: how long the code lives, and when another may be sent.
 #[utoipa::path(get, path = "/auth/v1/verify/{verificationId}", tag = "verify",
-    params(("verificationId" = uuid::Uuid, Path, description = "As the request answered it.",
-        example = json!(examples::VERIFICATION_ID))),
+    params(VerificationInPath),
     responses((status = 200, body = VerificationState), FetchProblems))]
 async fn fetch_verification(
     State(state): State<VerifyState>,

@@ -10,12 +10,22 @@ use serde::{Deserialize, Serialize};
 use shared::http::examples;
 use shared::http::extract::json::{Validate, ValidationErrors};
 use shared::http::extract::path::uuid;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 const MAX_TOKEN: usize = 4096;
 /// The longest input that a client may name.
 const MAX_CODE_LENGTH: usize = 32;
+
+/// `{verificationId}` of a path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "documents the id, which `PathIds` reads")]
+pub struct VerificationInPath {
+    /// As the request answered it.
+    #[param(rename = "verificationId", example = json!(examples::VERIFICATION_ID))]
+    verification_id: Uuid,
+}
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

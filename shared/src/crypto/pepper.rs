@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+use super::constant_time_eq;
 use super::derive::{CryptoError, derive_key, random_secret, secret_bytes};
 use super::envelope::EnvelopeCipher;
 use crate::config::EnvReader;
@@ -64,6 +65,12 @@ impl PepperKeys {
             context.update(fingerprint.as_bytes());
             BASE64.encode(&context.sign().as_ref()[..18])
         })
+    }
+
+    /// Whether a verification with this digest is bound to no device, or to this one.
+    #[must_use]
+    pub fn admits_device(&self, id: &VerificationId, bound: &str, shown: Option<&str>) -> bool {
+        bound.is_empty() || constant_time_eq(bound, &self.device(id, shown))
     }
 }
 

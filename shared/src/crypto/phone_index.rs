@@ -56,9 +56,8 @@ impl PhoneIndex {
     /// The slot of a phone number: bits of its digest that [`Self::phone`] does not hold.
     #[must_use]
     pub fn slot(&self, phone: &PhoneNumber) -> PhoneSlot {
-        let digest = hmac::sign(&self.key, phone.as_e164().as_bytes());
-        let bytes = digest.as_ref().last_chunk().copied();
-        PhoneSlot::of_digest(bytes.unwrap_or_default())
+        let digest: [u8; 32] = self.digest(phone.as_e164());
+        PhoneSlot::of_digest([digest[30], digest[31]])
     }
 
     /// The digest of the block of numbers that a number belongs to.

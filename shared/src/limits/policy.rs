@@ -273,8 +273,7 @@ impl LimitsConfig {
         let per_hour = [Limit::PhonePerHour, Limit::KnownDevicePerHour];
         config.read_burst(env, "SMS_RATE_LIMIT_PER_MINUTE", 1000, &per_minute);
         config.read_burst(env, "SMS_RATE_LIMIT_PER_HOUR", 10_000, &per_hour);
-        let budget_max = Self::MAX_BURST;
-        config.read_burst(env, "SMS_BUDGET_GLOBAL", budget_max, &[Limit::SmsGlobal]);
+        config.read_burst(env, "SMS_BUDGET_GLOBAL", Self::MAX_BURST, &[Limit::SmsGlobal]);
         let of_all = config.rule(Limit::SmsGlobal).burst;
         config.rule_mut(Limit::SmsPerCountry).burst = SmsShares::of(of_all, SmsShares::ONE_COUNTRY);
         config.country_budgets = CountryBudgets::read(env);

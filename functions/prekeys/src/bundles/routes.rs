@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use shared::http::context::RequestContext;
-use shared::http::examples;
 use shared::http::extract::DirectoryCaller;
 use shared::http::openapi::Head;
 use shared::http::problem::Problem;
@@ -13,7 +12,7 @@ use super::flow;
 use super::target::{BundleOf, BundlesOf, BundlesOfOne};
 use super::wire::{BundlesRequest, DeviceBundle, SeveralBundles, UserBundles};
 use crate::state::PrekeysState;
-use crate::target::{DEVICE, USER};
+use crate::target::{DeviceInPath, UserInPath};
 
 problems!(FetchProblems: BEARER, ANY, [IdMalformed, KeysNotFound, KeysExpired]);
 
@@ -28,7 +27,7 @@ endpoints!(PrekeysState, Head::Refused; fetch_prekey_bundle, fetch_user_bundles,
 /// limit, and when none is left, the bundle contains no EC one-time prekey and the last-resort
 /// Kyber prekey. A session can be started with it.
 #[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/devices/{deviceId}", tag = "prekeys",
-    security(("bearer" = [])), params(("userId" = Uuid, Path, description = USER, example = json!(examples::USER_ID)), ("deviceId" = Uuid, Path, description = DEVICE, example = json!(examples::DEVICE_ID))),
+    security(("bearer" = [])), params(UserInPath, DeviceInPath),
     responses((status = 200, body = DeviceBundle), FetchProblems))]
 async fn fetch_prekey_bundle(
     State(state): State<PrekeysState>,
@@ -44,7 +43,7 @@ async fn fetch_prekey_bundle(
 /// answer holds the other devices, because messages are also sent to them; an empty list if
 /// there is none.
 #[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/bundles", tag = "prekeys",
-    security(("bearer" = [])), params(("userId" = Uuid, Path, description = USER, example = json!(examples::USER_ID))),
+    security(("bearer" = [])), params(UserInPath),
     responses((status = 200, body = UserBundles), FetchProblems))]
 async fn fetch_user_bundles(
     State(state): State<PrekeysState>,

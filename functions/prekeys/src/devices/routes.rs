@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use shared::http::context::RequestContext;
-use shared::http::examples;
 use shared::http::extract::{Caller, DirectoryCaller, ValidatedJson};
 use shared::http::openapi::Head;
 use shared::http::problem::Problem;
@@ -13,7 +12,7 @@ use super::flow;
 use super::target::DeviceListOf;
 use super::wire::{DeviceDifferences, DevicesCheckRequest, KeyDevices, KnownDevices};
 use crate::state::PrekeysState;
-use crate::target::USER;
+use crate::target::UserInPath;
 
 problems!(ListProblems: BEARER, ANY, [IdMalformed, UserNotFound]);
 
@@ -26,7 +25,7 @@ endpoints!(PrekeysState, Head::Refused; list_key_devices, check_key_devices);
 /// Devices without keys are left out, and devices whose signed prekey is past its grace period.
 /// `version` moves with every change, and bundles carry it.
 #[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/devices", tag = "prekeys",
-    security(("bearer" = [])), params(("userId" = Uuid, Path, description = USER, example = json!(examples::USER_ID))),
+    security(("bearer" = [])), params(UserInPath),
     responses((status = 200, body = KeyDevices), ListProblems))]
 async fn list_key_devices(
     State(state): State<PrekeysState>,

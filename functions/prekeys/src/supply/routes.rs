@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::ids::DeviceId;
 use shared::http::context::RequestContext;
-use shared::http::examples;
 use shared::http::extract::directory::NoTarget;
 use shared::http::extract::fresh_proof::{FreshCaller, ProofFields, ProofRequest};
 use shared::http::extract::{Caller, DirectoryCaller, PathIds, ValidatedJson};
@@ -19,7 +18,7 @@ use super::wire::{
     KeyHealth, KeyStatusBody, KeysCheckRequest, KeysDigest, KeysMatch, Recommendations,
 };
 use crate::state::PrekeysState;
-use crate::target::{DEVICE, USER};
+use crate::target::{DeviceInPath, UserInPath};
 
 problems!(KeysCheckProblems: BODY, BEARER, ANY, [SignedPrekeyMissing]);
 
@@ -56,7 +55,7 @@ async fn check_keys(
 /// `recommendedUpload` is how many keys to upload now.
 #[utoipa::path(get, path = "/auth/v1/signal/keys/{userId}/devices/{deviceId}/status",
     tag = "prekeys", security(("bearer" = [])),
-    params(("userId" = Uuid, Path, description = USER, example = json!(examples::USER_ID)), ("deviceId" = Uuid, Path, description = DEVICE, example = json!(examples::DEVICE_ID))),
+    params(UserInPath, DeviceInPath),
     responses((status = 200, body = KeyStatusBody), DeviceProblems))]
 async fn fetch_key_status(
     State(state): State<PrekeysState>,
@@ -100,7 +99,7 @@ async fn fetch_key_health(
 /// fresh proof: an access token of the last 2 minutes, and a log-in of the last 10 minutes or
 /// `proofVerificationId`.
 #[utoipa::path(delete, path = "/auth/v1/signal/keys/device/{deviceId}", tag = "prekeys",
-    security(("bearer" = [])), params(("deviceId" = Uuid, Path, description = DEVICE, example = json!(examples::DEVICE_ID))), request_body = ProofRequest,
+    security(("bearer" = [])), params(DeviceInPath), request_body = ProofRequest,
     responses((status = 204, description = "The keys are deleted and are not returned to senders any more."), DeleteProblems))]
 async fn delete_device_keys(
     State(state): State<PrekeysState>,

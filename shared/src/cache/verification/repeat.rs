@@ -2,7 +2,6 @@
 //! enters the code of its last: with `LEGACY_CLIENTS`, earlier verifications accept a later code.
 
 use domain::ids::VerificationId;
-use domain::phone::PhoneSlot;
 use domain::time::Timestamp;
 use std::sync::LazyLock;
 
@@ -25,11 +24,11 @@ impl Cache {
     /// purpose, device and address) requested before, within the life of a record.
     pub async fn remember_request(
         &self,
-        slot: PhoneSlot,
         client: &str,
         id: &VerificationId,
         now: Timestamp,
     ) -> Result<Vec<VerificationId>, CacheError> {
+        let Some(slot) = id.phone_slot() else { return Ok(Vec::new()) };
         let key = format!("verification_repeats:{}:{client}", hash_tag(slot));
         let call = REMEMBER.call(now).keys([key]).arg(id.to_string());
         let mut reply = self.run(call).await?;

@@ -20,7 +20,7 @@ use super::json::{Validate, ValidationErrors};
 use super::path::uuid;
 use crate::cache::verification::Verification;
 use crate::core::Core;
-use crate::crypto::{Pepper, PepperKeys, constant_time_eq};
+use crate::crypto::{Pepper, PepperKeys};
 use crate::http::context::RequestContext;
 use crate::http::problem::{Code, Problem};
 use crate::store::fresh_proof::{FreshProof, ProofRefusal};
@@ -123,15 +123,12 @@ async fn is_of_device(
     found: &Verification,
     device: DeviceId,
 ) -> Result<bool, Problem> {
-    if found.device == pepper.device(id, None) {
+    if pepper.admits_device(id, &found.device, None) {
         return Ok(true);
     }
     let fingerprint = core.store.find_fingerprint(device).await?;
     let names = [fingerprint, Some(device.to_string())];
-    Ok(names
-        .iter()
-        .flatten()
-        .any(|name| constant_time_eq(&found.device, &pepper.device(id, Some(name.as_str())))))
+    Ok(names.iter().flatten().any(|name| pepper.admits_device(id, &found.device, Some(name))))
 }
 
 /// Removes a verification that was consumed. Its row keeps it from being used again.

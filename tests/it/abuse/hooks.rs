@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tests::Service;
-use tokio::net::TcpListener;
+use tests::service::listen;
 
 const PHONE: &str = "+33612345678";
 const REGISTER: &str = "/auth/v1/verify/register/request";
@@ -16,12 +16,7 @@ type Seen<T> = Arc<Mutex<Vec<T>>>;
 
 /// Serves one route on a port of this machine; gives its address.
 async fn serve(path: &str, route: axum::routing::MethodRouter) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let router = axum::Router::new().route(path, route);
-    let peer = local::service::set_client_connection;
-    tokio::spawn(local::gateway::serve(listener, router, peer, std::future::pending()));
-    url
+    listen(axum::Router::new().route(path, route)).await
 }
 
 #[tokio::test]

@@ -241,6 +241,8 @@ async fn the_statement_refuses_every_token_of_an_expired_session() {
             assert_eq!(row.seen().await.rotation, row_then);
             let before = row.rotate(token, at(ends, 1)).await;
             assert!(matches!(before, Some(RotationOutcome::Issued(_))), "{generation}, day {ends}");
+            let expires = expires_at(at(ends, 1), BEGINNING);
+            assert_eq!(row.seen().await.expires_at, expires, "{generation}, day {ends}");
         }
     }
 }

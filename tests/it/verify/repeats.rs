@@ -2,6 +2,8 @@
 //! An earlier verification accepts the code of the latest request of the same client, and its own.
 
 use super::{OTHER_PHONE, PHONE, address, confirm_bound, count, id_of, start_bound, wrong_codes};
+use domain::ids::VerificationId;
+use domain::verification::{Code, Purpose};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -89,6 +91,28 @@ async fn another_client_gains_nothing() {
     let login = client.post("/auth/v1/verify/login/request", body).await.expect(200);
     let code = client.last_code(OTHER_PHONE).await;
     assert_eq!(confirm(&client, &id_of(&login), &code).await, 400, "a log-in is no sign-up");
+}
+
+/// The guard of the script itself: what one client has in common includes the purpose.
+#[tokio::test]
+async fn a_code_for_another_purpose_is_not_accepted() {
+    let service = Service::start().await;
+    let client = service.client();
+    let peppers = service.state.verify.pepper.load();
+    let pepper = peppers.current();
+    let parsed = |id: &str| VerificationId::from_uuid(id.parse().expect("a UUID"));
+    let (earlier, _) = client.start("register", PHONE).await;
+    for (purpose, status) in [("login", 400), ("register", 200)] {
+        let (later, code) = client.start(purpose, PHONE).await;
+        let digits = Code::parse(&code).expect("a code");
+        let digest = pepper.code(&parsed(&earlier), Purpose::Register, &digits);
+        let accepting = [(parsed(&earlier), digest)];
+        let cache = &service.state.core.cache;
+        let accepted =
+            cache.accept_later_code(&parsed(&later), pepper.id(), &accepting, service.now()).await;
+        accepted.expect("an answer");
+        assert_eq!(client.confirm("register", &earlier, &code).await.status, status, "{purpose}");
+    }
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use shared::cache::verification::{
     CodeAttempt, ConfirmOutcome, NewVerification, RateLimitTier, SmsSource, SmsTarget,
 };
 use shared::clock::Rng;
+use std::cell::Cell;
 use std::time::Duration;
 use tests::Service;
 use tests::fraud::shown;
@@ -221,31 +222,67 @@ fn as_of(now: Timestamp, mut history: CodeHistory) -> CodeHistory {
     history
 }
 
-#[test]
-fn the_scripts_keep_the_pure_history() {
-    let runtime = Runtime::new().unwrap();
-    let variables = [
-        ("SMS_RATE_LIMIT_PER_MINUTE", "1000"),
-        ("SMS_RATE_LIMIT_PER_HOUR", "10000"),
-        ("SMS_BUDGET_GLOBAL", "1000000"),
-        ("SMS_BUDGET_PER_COUNTRY", "1000000"),
-    ];
-    let service = runtime.block_on(Service::with(&variables));
-    let mut runner = TestRunner::new(ProptestConfig::with_cases(60));
-    // Of all cases: a clock does not go back.
-    let clock = std::cell::Cell::new(BEGINNING);
-    let cases = (steps(), proptest::sample::select(&CodeTier::ALL[..]));
-    let result = runner.run(&cases, |(steps, tier)| {
+/// Runs sequences of steps over one service, each for a number of its own.
+struct Numbers {
+    runtime: Runtime,
+    service: Service,
+    /// Of all sequences: a clock does not go back.
+    clock: Cell<Timestamp>,
+}
+
+impl Numbers {
+    fn new() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let variables = [
+            ("SMS_RATE_LIMIT_PER_MINUTE", "1000"),
+            ("SMS_RATE_LIMIT_PER_HOUR", "10000"),
+            ("SMS_BUDGET_GLOBAL", "1000000"),
+            ("SMS_BUDGET_PER_COUNTRY", "1000000"),
+        ];
+        let service = runtime.block_on(Service::with(&variables));
+        Self { runtime, service, clock: Cell::new(BEGINNING) }
+    }
+
+    fn run(&self, tier: CodeTier, steps: &[Step]) {
         let key = uuid::Builder::from_random_bytes(Rng.bytes()).into_uuid().to_string();
-        let (now, history, started) = (clock.get(), CodeHistory::of(tier), Vec::new());
-        let mut number = Number { service: service.clone(), key, now, history, started };
-        runtime.block_on(async {
-            for step in &steps {
+        let (now, history, started) = (self.clock.get(), CodeHistory::of(tier), Vec::new());
+        let mut number = Number { service: self.service.clone(), key, now, history, started };
+        self.runtime.block_on(async {
+            for step in steps {
                 number.step(step).await;
             }
-            clock.set(number.now);
         });
+        self.clock.set(number.now);
+    }
+}
+
+#[test]
+fn the_scripts_keep_the_pure_history() {
+    let numbers = Numbers::new();
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(60));
+    let cases = (steps(), proptest::sample::select(&CodeTier::ALL[..]));
+    let result = runner.run(&cases, |(steps, tier)| {
+        numbers.run(tier, &steps);
         Ok(())
     });
     result.unwrap();
+}
+
+/// What random steps seldom meet.
+#[test]
+fn the_scripts_keep_the_pure_history_at_its_edges() {
+    let numbers = Numbers::new();
+    let start = Step::Start(CodeInput::Any);
+    let wait = |millis| Step::Wait(Duration::from_millis(millis));
+    let (apart, day) = (20 * 60_000, 24 * 3_600_000);
+    // Ten in a day, one after the other; then the day of the first is over.
+    let mut ten_a_day: Vec<Step> = (0..10).flat_map(|_| [start.clone(), wait(apart)]).collect();
+    let until_then = day - 10 * apart;
+    ten_a_day.extend([wait(until_then - 1), start.clone(), wait(1), start.clone(), start.clone()]);
+    // All of them may yet bring wrong codes.
+    let at_once = vec![start; 8];
+    for tier in CodeTier::ALL {
+        numbers.run(tier, &ten_a_day);
+        numbers.run(tier, &at_once);
+    }
 }

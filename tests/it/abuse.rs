@@ -8,8 +8,13 @@ mod hooks;
 mod order;
 mod simulation;
 
+use axum::Router;
+use axum::extract::Form;
+use axum::http::StatusCode;
 use serde_json::json;
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
+use tests::service::listen;
 use tests::{Reply, Service};
 
 /// A French mobile number: block and number within it.
@@ -45,3 +50,19 @@ pub const UNREACHABLE_SENDER: [(&str, &str); 5] = [
     // Nothing listens there.
     ("TWILIO_API_URL", "http://127.0.0.1:9"),
 ];
+
+/// The same service with a sender that first does something with the text, and then refuses to send it.
+pub async fn refusing_after<F, W>(service: &Service, work: F) -> Service
+where
+    F: Fn(String) -> W + Clone + Send + Sync + 'static,
+    W: Future<Output = ()> + Send,
+{
+    let refuse = async move |Form(message): Form<HashMap<String, String>>| {
+        work(message["Body"].clone()).await;
+        StatusCode::BAD_REQUEST
+    };
+    let url = listen(Router::new().fallback(refuse)).await;
+    let mut variables: [(&str, &str); 5] = UNREACHABLE_SENDER;
+    variables[4].1 = &url;
+    service.with_more(&variables).await
+}

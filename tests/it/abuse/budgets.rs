@@ -1,13 +1,10 @@
 //! The budgets of a country and of all: what fraud may cost in an hour.
 
-use super::{UNREACHABLE_SENDER, confirmed, elsewhere, french, request};
+use super::{UNREACHABLE_SENDER, confirmed, elsewhere, french, refusing_after, request};
 use crate::verify::keys;
-use axum::Router;
-use axum::http::StatusCode;
 use serde_json::json;
 use std::time::Duration;
 use tests::race::together;
-use tests::service::listen;
 use tests::{Reply, Service, Session};
 
 const BRITISH: &str = "+447400123456";
@@ -193,19 +190,17 @@ async fn what_is_given_back_enlarges_no_budget() {
     let budgets = [("SMS_BUDGET_PER_COUNTRY", "1"), ("SMS_BUDGET_GLOBAL", "1")];
     let working = Service::with(&budgets).await;
     let service = working.clone();
-    let lose_counts = async move || {
-        let mut redis = service.redis().await;
-        let [country, all] = ["rate_limit:sms_country:*", "rate_limit:sms_global:*"];
-        let lost = [keys(&service, country).await, keys(&service, all).await].concat();
-        let lost: u32 = redis::cmd("DEL").arg(lost).query_async(&mut redis).await.unwrap();
-        // Anything else is no definite failure.
-        if lost == 2 { StatusCode::BAD_REQUEST } else { StatusCode::OK }
+    let lose_counts = move |_| {
+        let service = service.clone();
+        async move {
+            let mut redis = service.redis().await;
+            let [country, all] = ["rate_limit:sms_country:*", "rate_limit:sms_global:*"];
+            let counts = [keys(&service, country).await, keys(&service, all).await].concat();
+            let lost: u32 = redis::cmd("DEL").arg(counts).query_async(&mut redis).await.unwrap();
+            assert_eq!(lost, 2);
+        }
     };
-    let url = listen(Router::new().fallback(lose_counts)).await;
-    let mut failing: [(&str, &str); 5] = UNREACHABLE_SENDER;
-    failing[4].1 = &url;
-    let variables = [&failing[..], &budgets[..]].concat();
-    let failing = Service::over(working.stores.clone(), &variables).await;
+    let failing = refusing_after(&working, lose_counts).await;
     request(&failing, 0, &french(0, 0)).await.refused(502, "sms_failed");
     let _ = request(&working, 1, &french(1, 0)).await.expect(200);
     request(&working, 2, &french(2, 0)).await.refused(429, "sms_paused");

@@ -93,26 +93,51 @@ async fn another_client_gains_nothing() {
     assert_eq!(confirm(&client, &id_of(&login), &code).await, 400, "a log-in is no sign-up");
 }
 
+/// Lets one verification accept the code of another, as if one client had requested both.
+async fn accept(service: &Service, later: &(String, String), earlier: &str) {
+    let [later_id, earlier] =
+        [&later.0, earlier].map(|id| VerificationId::from_uuid(id.parse().expect("a UUID")));
+    let peppers = service.state.verify.pepper.load();
+    let pepper = peppers.current();
+    let code = Code::parse(&later.1).expect("a code");
+    let accepting = [(earlier, pepper.code(&earlier, Purpose::Register, &code))];
+    let cache = &service.state.core.cache;
+    let accepted = cache.accept_later_code(&later_id, pepper.id(), &accepting, service.now());
+    accepted.await.expect("an answer");
+}
+
 /// The guard of the script itself: what one client has in common includes the purpose.
 #[tokio::test]
 async fn a_code_for_another_purpose_is_not_accepted() {
     let service = Service::start().await;
     let client = service.client();
-    let peppers = service.state.verify.pepper.load();
-    let pepper = peppers.current();
-    let parsed = |id: &str| VerificationId::from_uuid(id.parse().expect("a UUID"));
     let (earlier, _) = client.start("register", PHONE).await;
     for (purpose, status) in [("login", 400), ("register", 200)] {
-        let (later, code) = client.start(purpose, PHONE).await;
-        let digits = Code::parse(&code).expect("a code");
-        let digest = pepper.code(&parsed(&earlier), Purpose::Register, &digits);
-        let accepting = [(parsed(&earlier), digest)];
-        let cache = &service.state.core.cache;
-        let accepted =
-            cache.accept_later_code(&parsed(&later), pepper.id(), &accepting, service.now()).await;
-        accepted.expect("an answer");
-        assert_eq!(client.confirm("register", &earlier, &code).await.status, status, "{purpose}");
+        let later = client.start(purpose, PHONE).await;
+        accept(&service, &later, &earlier).await;
+        assert_eq!(
+            client.confirm("register", &earlier, &later.1).await.status,
+            status,
+            "{purpose}"
+        );
     }
+}
+
+/// Of two requests at once, the later one may be linked first.
+#[tokio::test]
+async fn a_later_code_is_not_replaced_by_one_before_it() {
+    let service = Service::start().await;
+    let client = service.client();
+    let mut requested = Vec::new();
+    for _ in 0..3 {
+        requested.push(client.start("register", PHONE).await);
+        service.advance(Duration::from_secs(20));
+    }
+    let [(first, _), second, third] = &requested[..] else { panic!("three") };
+    accept(&service, third, first).await;
+    accept(&service, second, first).await;
+    client.confirm("register", first, &second.1).await.refused(400, "code_incorrect");
+    let _ = client.confirm("register", first, &third.1).await.expect(200);
 }
 
 #[tokio::test]

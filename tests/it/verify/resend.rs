@@ -4,6 +4,7 @@ use super::{
     OTHER_PHONE, PHONE, SHORT, address, ask, id_of, just_before, keys, resend, status, wrong_code,
     wrong_codes,
 };
+use crate::abuse::refusing_after;
 use serde_json::json;
 use std::time::Duration;
 use tests::Service;
@@ -46,6 +47,48 @@ async fn a_resend_forgets_no_wrong_code() {
         assert_eq!(reply.json()["attemptsLeft"], left);
     }
     client.confirm("register", &id, &code).await.refused(429, "too_many_attempts");
+}
+
+/// It reached its phone all the same, before the sender said that it did not.
+#[tokio::test]
+async fn a_code_that_was_not_sent_and_is_confirmed_takes_nothing_with_it() {
+    let service = Service::start().await;
+    let working = service.clone();
+    let confirm = move |text: String| {
+        let service = working.clone();
+        async move {
+            let record = keys(&service, "verification:*").await.pop().expect("a verification");
+            let id = record.rsplit(':').next().expect("an id");
+            let mut digits = text.split(|letter: char| !letter.is_ascii_digit());
+            let code = digits.find(|digits| digits.len() == 6).expect("a code");
+            let _ = service.client().confirm("register", id, code).await.expect(200);
+        }
+    };
+    let failing = refusing_after(&service, confirm).await;
+    ask(&failing.client(), "register", PHONE).await.refused(502, "sms_failed");
+    let record = keys(&service, "verification:*").await.pop().expect("it is still there");
+    let body = json!({ "verificationId": record.rsplit(':').next() });
+    let _ = service.client().post("/auth/v1/register", body).await.expect(201);
+}
+
+/// The sender is slow to refuse, and the user asks once more.
+#[tokio::test]
+async fn a_code_that_was_not_sent_takes_no_later_one_with_it() {
+    let service = Service::start().await;
+    let (id, _) = service.client().start("register", PHONE).await;
+    service.advance(Duration::from_secs(30));
+    let (working, again) = (service.clone(), id.clone());
+    let resend_meanwhile = move |_| {
+        let (service, id) = (working.clone(), again.clone());
+        async move {
+            service.advance(Duration::from_mins(1));
+            let _ = resend(&service.client(), &id).await.expect(200);
+        }
+    };
+    let failing = refusing_after(&service, resend_meanwhile).await;
+    resend(&failing.client(), &id).await.refused(502, "sms_failed");
+    let later = service.client().last_code(PHONE).await;
+    let _ = service.client().confirm("register", &id, &later).await.expect(200);
 }
 
 #[tokio::test]

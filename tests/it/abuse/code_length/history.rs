@@ -279,10 +279,13 @@ fn the_scripts_keep_the_pure_history_at_its_edges() {
     let mut ten_a_day: Vec<Step> = (0..10).flat_map(|_| [start.clone(), wait(apart)]).collect();
     let until_then = day - 10 * apart;
     ten_a_day.extend([wait(until_then - 1), start.clone(), wait(1), start.clone(), start.clone()]);
+    // Of a day that is over, nothing is left.
+    let next_day = [start.clone(), wait(day), start.clone()];
     // All of them may yet bring wrong codes.
     let at_once = vec![start; 8];
     for tier in CodeTier::ALL {
         numbers.run(tier, &ten_a_day);
+        numbers.run(tier, &next_day);
         numbers.run(tier, &at_once);
     }
 }

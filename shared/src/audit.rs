@@ -2,14 +2,15 @@
 //! log can be checked later.
 //!
 //! The causing transaction moves the user's head in `auth.audit_heads` (`seq` + 1,
-//! `head` = SHA-256(head ‖ seq ‖ entry)) and puts entry, seq and hash into the outbox.
+//! `head` = SHA-256(head ‖ seq ‖ entry)) and puts entry, seq and hash into the outbox, and into
+//! `auth.security_events`, which its user reads.
 //! Personal fields enter the entry as salted commitments, SHA-256(salt ‖ value), and
 //! travel beside it in the clear: erased later, the chain still holds.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use domain::ids::SessionId;
+use domain::ids::{DeviceId, SessionId};
 use domain::time::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -21,12 +22,16 @@ pub enum SecurityEvent {
     UserLoggedIn,
     SessionEnded,
     AllSessionsEnded,
+    DeviceRemoved,
     RefreshTokenReused,
     /// A number got more verifications or wrong codes than codes of six digits bear.
     CodesLengthened,
     PhoneLocked,
     IdentityKeyChanged,
     KeysDeleted,
+    SecondFactorEnabled,
+    SecondFactorDisabled,
+    BackupCodesReplaced,
     /// Another account showed that the identity key is its own; this one never had.
     IdentityKeyLost,
 }
@@ -39,11 +44,15 @@ impl SecurityEvent {
             Self::UserLoggedIn => "user_logged_in",
             Self::SessionEnded => "session_ended",
             Self::AllSessionsEnded => "all_sessions_ended",
+            Self::DeviceRemoved => "device_removed",
             Self::RefreshTokenReused => "refresh_token_reused",
             Self::CodesLengthened => "codes_lengthened",
             Self::PhoneLocked => "phone_locked",
             Self::IdentityKeyChanged => "identity_key_changed",
             Self::KeysDeleted => "keys_deleted",
+            Self::SecondFactorEnabled => "second_factor_enabled",
+            Self::SecondFactorDisabled => "second_factor_disabled",
+            Self::BackupCodesReplaced => "backup_codes_replaced",
             Self::IdentityKeyLost => "identity_key_lost",
         }
     }
@@ -67,6 +76,19 @@ impl AuditEntry {
         now: Timestamp,
         rng: Rng,
     ) -> Self {
+        Self::about(event, session, None, address, now, rng)
+    }
+
+    /// Of a device other than that of the session.
+    #[must_use]
+    pub fn about(
+        event: SecurityEvent,
+        session: Option<SessionId>,
+        device: Option<DeviceId>,
+        address: &str,
+        now: Timestamp,
+        rng: Rng,
+    ) -> Self {
         let salt = BASE64.encode(rng.bytes::<16>());
         let commitment = digest(&SHA256, format!("{salt}{address}").as_bytes());
         let mut entry = Map::new();
@@ -74,6 +96,9 @@ impl AuditEntry {
         entry.insert("at".into(), json!(now.millis()));
         if let Some(session) = session {
             entry.insert("sessionId".into(), json!(session.to_string()));
+        }
+        if let Some(device) = device {
+            entry.insert("deviceId".into(), json!(device.to_string()));
         }
         entry.insert("address".into(), json!(BASE64.encode(commitment)));
         Self {

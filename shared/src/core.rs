@@ -1,6 +1,7 @@
 //! What every function is made of, built once at the start. Nothing here talks to the
 //! network: stores connect with the first request.
 
+use domain::ids::{SessionId, UserId};
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -9,7 +10,7 @@ use crate::clock::{Clock, Rng};
 use crate::config::{ConfigErrors, CoreConfig, EnvReader};
 use crate::secrets::SecretError;
 use crate::store::Store;
-use crate::telemetry::Metrics;
+use crate::telemetry::{ErrorChain, Metrics};
 
 /// Why a function does not start.
 #[derive(Debug, Error)]
@@ -41,6 +42,14 @@ impl std::ops::Deref for Core {
 }
 
 impl Core {
+    /// Overwrites the cache entries of ended sessions, so that the very next request is refused.
+    /// If Redis does not answer, the entries expire within a minute.
+    pub async fn write_tombstones(&self, user: UserId, ended: &[SessionId]) {
+        if let Err(error) = self.cache.write_tombstones(user, ended).await {
+            tracing::error!(error = %ErrorChain(&error), "failed to write tombstones");
+        }
+    }
+
     /// Reads the configuration and prepares the stores.
     pub fn read(env: &mut EnvReader, clock: Clock) -> Option<Self> {
         let config = CoreConfig::read(env);

@@ -11,6 +11,7 @@
 //! | [`tokens`] | JWTs: signing in `issue`, verification in `verify` |
 //! | [`limits`] | every rate limit, one line each |
 //! | [`audit`] | every security event that is recorded |
+//! | [`second_factor`] | checks codes of the second factor |
 //! | [`sender`] | how a code reaches a phone, and the text of the message |
 //! | [`store`] | Postgres: one file for each table family |
 //! | [`cache`] | Redis: one Lua script for each operation |
@@ -18,6 +19,9 @@
 //! | [`lambda`] | a router as a Lambda function |
 //! | [`telemetry`] | logs and metrics |
 //! | [`maintenance`] | clean-up on a schedule |
+
+/// The rules of `domain::access` as tables, for the documentation.
+pub use domain::access::table as access_table;
 
 pub mod audit;
 pub mod cache;
@@ -29,6 +33,7 @@ pub mod http;
 pub mod lambda;
 pub mod limits;
 pub mod maintenance;
+pub mod second_factor;
 pub mod secrets;
 pub mod sender;
 pub mod store;

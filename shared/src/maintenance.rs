@@ -1,14 +1,17 @@
 //! Scheduled maintenance: deletes what nobody needs any more, in small batches, and stores
 //! the fleet's key statistics as metrics. `cargo local` runs it on a timer.
 
+use domain::ids::UserId;
 use domain::session::EARLIER_TOKEN_TTL;
 use domain::time::Timestamp;
+use secrecy::ExposeSecret as _;
 use std::time::Duration;
 
 use crate::config::MaintenanceConfig;
 use crate::core::Core;
+use crate::crypto::DataKeys;
 use crate::store::StoreError;
-use crate::store::maintenance::BATCH_ROWS;
+use crate::store::maintenance::{BATCH_ROWS, RenewedSecret};
 use crate::telemetry::ErrorChain;
 
 /// How long a session is kept after its last refresh token has expired. Until then the token
@@ -83,6 +86,36 @@ pub async fn delete_old_rows(
         })
         .await?,
     })
+}
+
+/// Encrypts the secrets of second factors anew that are under an earlier data key. Gives how many.
+/// A secret that this process cannot read stays as it is.
+pub async fn renew_secrets(core: &Core, keys: &DataKeys) -> Result<i64, StoreError> {
+    let keys = keys.load();
+    let mut renewed = 0;
+    if !keys.has_previous() {
+        return Ok(renewed);
+    }
+    for _ in 0..ROWS.most {
+        let batch = core.store.take_old_secrets(keys.current_id()).await?;
+        let renew = |(user, before): (UserId, Vec<u8>)| {
+            let plain = keys.decrypt(user, &before).ok()?;
+            let renewed = keys.encrypt(user, plain.expose_secret(), core.rng).ok()?;
+            Some(RenewedSecret { user, before, renewed })
+        };
+        let found = batch.secrets.len();
+        let secrets: Vec<RenewedSecret> = batch.secrets.into_iter().filter_map(renew).collect();
+        if secrets.len() < found {
+            tracing::error!(count = found - secrets.len(), "failed to decrypt secrets");
+        }
+        if !secrets.is_empty() {
+            renewed += core.store.renew_secrets(&secrets).await?;
+        }
+        if batch.is_last {
+            break;
+        }
+    }
+    Ok(renewed)
 }
 
 /// Repeats a deletion until it finds less than a whole batch, of so many at most. Gives what it

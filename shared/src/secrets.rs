@@ -29,6 +29,8 @@ pub enum SecretName {
     /// The public keys that verify tokens, as a JWKS.
     JwtPublicKeys,
     Pepper,
+    /// Encrypts what the database holds for long.
+    DataKeys,
     /// Names Redis keys; never changes.
     PhoneIndexKey,
     TwilioAuthToken,
@@ -54,6 +56,7 @@ impl SecretName {
             Self::JwtKeys => "JWT_KEYS",
             Self::JwtPublicKeys => "JWT_PUBLIC_KEYS",
             Self::Pepper => "PEPPER",
+            Self::DataKeys => "DATA_KEYS",
             Self::PhoneIndexKey => "PHONE_INDEX_KEY",
             Self::TwilioAuthToken => "TWILIO_AUTH_TOKEN",
             Self::VonageApiSecret => "VONAGE_API_SECRET",

@@ -76,8 +76,8 @@ impl Floors {
             device: DeviceId::new(now, &rng.bytes()),
         };
         let rotation = Rotation::first(now);
-        let issue_access = || issuer.access(principal, now, rng).expect("a token");
-        let issue_refresh = || issuer.refresh(principal, &rotation, now).expect("a token");
+        let issue_access = || issuer.access(principal, None, now, rng).expect("a token");
+        let issue_refresh = || issuer.refresh(principal, None, &rotation, now).expect("a token");
         let (access, refresh) = (issue_access(), issue_refresh());
         let [ed25519, fresh, list] = self.signed.round();
         vec![

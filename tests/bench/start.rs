@@ -20,7 +20,8 @@ use tower::ServiceExt as _;
 use crate::figures::{median, micros, process_cpu};
 
 /// The router that does nothing, and the functions.
-pub const FUNCTIONS: [&str; 6] = ["hello", "verify", "login", "tokens", "prekeys", "platform"];
+pub const FUNCTIONS: [&str; 7] =
+    ["hello", "verify", "login", "tokens", "devices", "prekeys", "platform"];
 
 /// All steps up to the first answer.
 pub const READY: &str = "ready";
@@ -141,6 +142,10 @@ pub async fn start(function: &str) {
         "tokens" => {
             let routes = tokens::router();
             read(watch_state, tokens::SECRETS, tokens::TokensState::read, routes).await
+        }
+        "devices" => {
+            let routes = devices::router();
+            read(watch_state, devices::SECRETS, devices::DevicesState::read, routes).await
         }
         "prekeys" => {
             let routes = prekeys::router();

@@ -200,9 +200,12 @@ pub fn operations_with_body() -> impl Iterator<Item = (Operation, Vec<Field>)> {
     })
 }
 
-/// The same, those last that end what the others need.
+/// The same, those last that end what the others need. Without those that need a second factor:
+/// `two_factor` has them.
 pub fn operations_in_good_order() -> Vec<(Operation, Vec<Field>)> {
-    let mut all: Vec<_> = operations_with_body().collect();
+    let needs_none = |path: &str| !path.contains("/2fa/") || path.ends_with("/setup");
+    let mut all: Vec<_> =
+        operations_with_body().filter(|(operation, _)| needs_none(&operation.path)).collect();
     all.sort_by_key(|(operation, _)| {
         (operation.path.ends_with("/logout"), operation.method == Method::DELETE)
     });
@@ -231,6 +234,7 @@ pub struct Fixture {
     resendable: String,
     /// The keys of the session's device; the account has another that has some too.
     pub device_keys: Keys,
+    other_device: String,
 }
 
 impl Fixture {
@@ -239,13 +243,14 @@ impl Fixture {
         let client = service.client();
         let device_keys = Keys::new();
         let session = client.sign_up_with(PHONE, device_keys.bundle(1..4, 1..4)).await;
-        let _ = client.log_in_with(PHONE, "another", Keys::new().bundle(1..4, 1..4)).await;
+        let other = client.log_in_with(PHONE, "another", Keys::new().bundle(1..4, 1..4)).await;
         let confirmed =
             [client.verified("register", OTHER_PHONE).await, client.verified("login", PHONE).await];
         let running =
             [client.start("register", &phone(1)).await, client.start("login", &phone(2)).await];
         let (resendable, _) = client.start("register", &phone(3)).await;
-        Self { service, session, confirmed, running, resendable, device_keys }
+        let other_device = other.device;
+        Self { service, session, confirmed, running, resendable, device_keys, other_device }
     }
 
     /// A good value for a field of the body's own.
@@ -259,8 +264,11 @@ impl Fixture {
             "verificationId" if path.ends_with("/confirm") => running,
             "verificationId" => &self.confirmed[purpose],
             "code" => code,
+            "token" if path.ends_with("/use") => "ABCD-2345",
+            "token" | "twoFactorToken" => "123456",
             "deviceId" if path.ends_with("/logout") => &self.session.device,
             "userId" => &self.session.user,
+            "replaceDeviceId" => &self.session.device,
             "deviceType" => "ios",
             "deviceId" | "deviceName" | "model" | "osVersion" | "appVersion" | "fcmToken"
             | "apnsToken" | "challenge" | "installationId" => "a text",
@@ -297,7 +305,10 @@ impl Fixture {
     pub fn path(&self, operation: &Operation) -> String {
         let path = operation.path.replace("{verificationId}", &self.resendable);
         let path = path.replace("{userId}", &self.session.user);
-        let path = path.replace("{deviceId}", &self.session.device);
+        // The removal of its own device would end the session.
+        let removes = operation.method == Method::DELETE && path.starts_with("/auth/v1/device/");
+        let device = if removes { &self.other_device } else { &self.session.device };
+        let path = path.replace("{deviceId}", device);
         assert!(!path.contains('{'), "a parameter that is not known: {path}");
         path
     }
@@ -343,6 +354,7 @@ impl Fixture {
             "kyber_last_resort_prekeys",
             "prekey_pages",
             "used_prekeys",
+            "security_events",
         ];
         let mut state = String::new();
         for table in tables {

@@ -26,13 +26,14 @@ async fn read(variables: &[(&str, &str)]) -> Result<ServiceState, StartError> {
     ServiceState::read(Arc::new(move |name| all.get(name).cloned()), Clock::System).await
 }
 
-const GOOD: [(&str, &str); 7] = [
+const GOOD: [(&str, &str); 8] = [
     ("STAGE", "local"),
     ("DATABASE_URL", "postgres://auth@127.0.0.1:5432/auth"),
     ("REDIS_URL", "redis://127.0.0.1:6379/0"),
     ("JWT_KEYS", "GOOD KEYS"),
     ("JWT_PUBLIC_KEYS", "GOOD KEYS"),
     ("PEPPER", r#"{"current":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}"#),
+    ("DATA_KEYS", r#"{"current":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="}"#),
     ("PHONE_INDEX_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
 ];
 
@@ -61,6 +62,7 @@ async fn every_error_is_reported_at_once_and_no_value() {
         ("STAGE", "local"),
         ("REDIS_URL", "hunter2"),
         ("PEPPER", "c2hvcnQ="),
+        ("DATA_KEYS", "c2hvcnQ="),
         ("PHONE_INDEX_KEY", "c2hvcnQ="),
         ("ACCESS_TOKEN_TTL", "soon"),
         ("DEMO_MODE", "yes"),
@@ -81,6 +83,7 @@ async fn every_error_is_reported_at_once_and_no_value() {
         "JWT_PUBLIC_KEYS",
         "ACCESS_TOKEN_TTL",
         "PEPPER",
+        "DATA_KEYS",
         "PHONE_INDEX_KEY",
         "CORS_ORIGINS",
         "SMS_SENDER",
@@ -274,8 +277,10 @@ async fn each_function_is_given_the_variables_and_secrets_that_its_code_reads_an
         }
         let signs = ["login", "tokens"].contains(&name);
         assert_eq!(given.contains("JWT_KEYS"), signs, "private keys and {name}");
-        let digests = ["verify", "login", "prekeys"].contains(&name);
+        let digests = ["verify", "login", "devices", "prekeys", "two-factor"].contains(&name);
         assert_eq!(given.contains("PEPPER"), digests, "the pepper and {name}");
+        let decrypts = ["login", "devices", "two-factor"].contains(&name);
+        assert_eq!(given.contains("DATA_KEYS"), decrypts, "the data keys and {name}");
         assert_eq!(given.contains("PHONE_INDEX_KEY"), name == "verify", "the index and {name}");
     }
 }

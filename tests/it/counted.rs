@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use shared::limits::Limit;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use tests::{Client, Keys, Reply, Service, Session};
+use tests::{Authenticator, Client, Keys, Reply, Service, Session};
 
 use crate::sources::{Operation, operations};
 
@@ -158,6 +158,13 @@ struct Success {
 }
 
 impl Success {
+    /// The authenticator app of Alice, not enabled yet.
+    async fn set_up(&self) -> Authenticator {
+        let client = self.service.client().bearer(&self.alice.access);
+        let reply = client.post("/auth/v1/2fa/setup", json!({})).await.expect(201);
+        Authenticator::from_base32(reply.json()["secret"].as_str().unwrap())
+    }
+
     /// A request that succeeds: path, body, and the token it shows.
     async fn request(&self, operation: &Operation) -> (String, Value, Option<String>) {
         let client = self.service.client();
@@ -224,7 +231,27 @@ impl Success {
                 let path = path.replace("{deviceId}", &alice.device);
                 (path, none(), Some(alice.access.clone()))
             }
-            "delete_device_keys" => {
+            "enable_second_factor" => {
+                let app = self.set_up().await;
+                let body = json!({ "token": app.at(self.service.now()) });
+                (operation.path.clone(), body, Some(alice.access.clone()))
+            }
+            "verify_second_factor"
+            | "disable_second_factor"
+            | "create_backup_codes"
+            | "regenerate_backup_codes"
+            | "use_backup_code" => {
+                let app = self.set_up().await;
+                let body = json!({ "token": app.at(self.service.now()) });
+                let bearer = client.clone().bearer(&alice.access);
+                let enabled = bearer.post("/auth/v1/2fa/enable", body).await.expect(200).json();
+                let next = app.of_step(self.service.now().seconds() / 30 + 1);
+                let is_backup_code = operation.id == "use_backup_code";
+                let token =
+                    if is_backup_code { enabled["backupCodes"][0].clone() } else { next.into() };
+                (operation.path.clone(), json!({ "token": token }), Some(alice.access.clone()))
+            }
+            "delete_device_keys" | "fetch_device" | "update_device" | "remove_device" => {
                 let path = operation.path.replace("{deviceId}", &alice.device);
                 (path, none(), Some(alice.access.clone()))
             }

@@ -283,6 +283,10 @@ async fn a_sandbox() {
         Ok("tokens") => {
             shared::lambda::run(tokens::SECRETS, tokens::TokensState::read, tokens::router()).await
         }
+        Ok("devices") => {
+            shared::lambda::run(devices::SECRETS, devices::DevicesState::read, devices::router())
+                .await
+        }
         Ok("prekeys") => {
             shared::lambda::run(prekeys::SECRETS, prekeys::PrekeysState::read, prekeys::router())
                 .await

@@ -217,10 +217,10 @@ async fn a_transaction_begins_with_its_first_statements_and_takes_no_round_trip_
         }
     }
 
-    // A locked write: BEGIN, lock, statement and COMMIT in one.
+    // A change of the account: BEGIN, lock and state; the proof; the change; COMMIT.
     let session = client.log_in("+33698765432", "phone-1").await;
     let before = trips();
     let device = client.bearer(&session.access);
     let _ = device.send(http::Method::DELETE, "/auth/v1/signal/keys", &json!({})).await.expect(204);
-    assert_eq!(trips() - before, 1);
+    assert_eq!(trips() - before, 4);
 }

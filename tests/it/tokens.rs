@@ -1,6 +1,7 @@
 //! Tokens (section 4): the keys that are published, what a token says and how long it
 //! lives, and that none passes where another belongs.
 
+mod dpop;
 mod forgeries;
 mod vectors;
 

@@ -9,7 +9,7 @@ use crate::stores::{Stores, connect};
 
 /// Queries that return a line of text for each violation. They join counts, so that they also
 /// end over millions of rows.
-const QUERIES: [(&str, &str); 12] = [
+const QUERIES: [(&str, &str); 13] = [
     (
         "a session has no used verification of its own",
         "SELECT s.id::text FROM auth.sessions s
@@ -26,6 +26,10 @@ const QUERIES: [(&str, &str); 12] = [
         "an account has no device",
         "SELECT u.id::text FROM auth.users_auth u
            LEFT JOIN auth.devices d ON d.user_id = u.id WHERE d.id IS NULL",
+    ),
+    (
+        "an account has more than ten devices",
+        "SELECT user_id::text FROM auth.devices GROUP BY user_id HAVING count(*) > 10",
     ),
     (
         "a device never had a session",

@@ -3,6 +3,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`authenticator`] | an authenticator app |
 //! | [`stores`] | the servers, started once per process, a fresh database for each test |
 //! | [`service`] | all functions' routers over those stores, with a clock that tests move |
 //! | [`client`] | an app on a phone: it signs up, logs in, refreshes |
@@ -23,8 +24,10 @@
 #![allow(clippy::return_self_not_must_use, reason = "a reply may be looked at further")]
 
 pub mod app;
+pub mod authenticator;
 pub mod client;
 pub mod contract;
+pub mod dpop;
 pub mod fraud;
 pub mod invariants;
 pub mod keys;
@@ -41,6 +44,7 @@ pub mod stores;
 pub mod token;
 pub mod twilio;
 
+pub use authenticator::Authenticator;
 pub use client::{Client, Session};
 pub use keys::Keys;
 pub use proxy::Proxy;

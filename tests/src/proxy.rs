@@ -288,12 +288,12 @@ async fn forward(client: &mut TcpStream, number: usize, shared: &Shared) {
     }
 }
 
-/// Lets the store do what was asked: it reads that to its end, and closes its side when all is
-/// done.
+/// Reads replies until the store has nothing more to say: it has done what was asked.
 async fn drain(store: &mut TcpStream, reply: &mut [u8]) {
-    let _ = store.shutdown().await;
-    let all = async { while let Ok(1..) = store.read(reply).await {} };
-    let _ = tokio::time::timeout(Duration::from_secs(5), all).await;
+    let mut patience = Duration::from_secs(5);
+    while let Ok(Ok(1..)) = tokio::time::timeout(patience, store.read(reply)).await {
+        patience = Duration::from_millis(50);
+    }
 }
 
 /// Reads what the service sends and answers nothing.

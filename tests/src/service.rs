@@ -64,7 +64,7 @@ impl Service {
         all.extend(defaults.iter().chain(variables).map(|(k, v)| ((*k).into(), (*v).into())));
         crate::secrets::begin();
         crate::secrets::remember(&all["PHONE_INDEX_KEY"]);
-        for name in ["PEPPER", "JWT_KEYS"] {
+        for name in ["PEPPER", "DATA_KEYS", "JWT_KEYS"] {
             if let Ok(Value::Object(keys)) = serde_json::from_str(&all[name]) {
                 keys.values().filter_map(Value::as_str).for_each(crate::secrets::remember);
             }

@@ -1,11 +1,13 @@
 //! The use cases of logging in and out: load, decide, store.
 
 use crate::state::LoginState;
+use domain::access::Choice;
 use domain::device::{Fingerprint, from_user_agent};
 use domain::ids::{CallId, DeviceId, EntryId, SessionId, UserId};
 use domain::phone::PhoneNumber;
 use domain::prekey::SignalDeviceId;
 use domain::principal::Principal;
+use domain::second_factor::SecondFactorToken;
 use domain::session::{Rotation, refresh_expires_in};
 use domain::verification::Purpose;
 use secrecy::ExposeSecret as _;
@@ -13,8 +15,11 @@ use shared::audit::{AuditEntry, SecurityEvent};
 use shared::cache::verification::Verification;
 use shared::crypto::{PepperKeys, PepperSet};
 use shared::http::context::RequestContext;
+use shared::http::extract::{Binding, ChangeCaller};
 use shared::http::problem::{Code, Problem};
 use shared::http::signal_keys::{last_resort_clash, verify_bundle};
+use shared::second_factor::RightCode;
+use shared::store::access::AccessDenied;
 use shared::store::keys::NewKeys;
 use shared::store::login::{DeviceDetails, LoginCompleted, LoginOutcome, NewLogin};
 use shared::telemetry::ErrorChain;
@@ -29,6 +34,7 @@ pub async fn complete_login(
     state: &LoginState,
     context: &RequestContext,
     purpose: Purpose,
+    binding: Binding,
     credentials: Credentials,
 ) -> Result<Tokens, Problem> {
     let found =
@@ -43,17 +49,15 @@ pub async fn complete_login(
     let phone =
         PhoneNumber::from_stored(phone).map_err(|_| Problem::new(Code::VerificationInvalid))?;
 
-    let login = new_login(state, context, purpose, phone, credentials);
-    let mut outcome = store_login(state, purpose, &login).await?;
-    for _ in 0..MAX_UNPROVEN_CLAIMS {
-        if !matches!(outcome, LoginOutcome::IdentityKeyInUse)
-            || !end_unproven_claim(state, &login).await?
-        {
-            break;
-        }
-        outcome = store_login(state, purpose, &login).await?;
+    let token = credentials.second_factor.clone();
+    let mut login = new_login(state, &binding, context, purpose, phone, credentials);
+    let code = check_second_factor(state, &login, purpose, token.as_ref()).await?;
+    login.second_factor = code.as_ref().map(|code| code.code.clone());
+    let outcome = store_with_claims(state, purpose, &login).await;
+    if let Some(code) = &code {
+        conclude(state, &login, code, &outcome).await;
     }
-    let completed = match (outcome, purpose) {
+    let completed = match (outcome?, purpose) {
         (LoginOutcome::Completed(completed), _) => completed,
         (LoginOutcome::VerificationUsed, _) => {
             return Err(Problem::new(Code::VerificationInvalid));
@@ -67,6 +71,13 @@ pub async fn complete_login(
         (LoginOutcome::SecondFactorRequired, _) => {
             return Err(Problem::new(Code::TwoFactorRequired));
         }
+        (LoginOutcome::SecondFactorSpent, _) => {
+            return Err(Problem::new(Code::TwoFactorInvalid));
+        }
+        (LoginOutcome::RegistrationLocked { lapses_in }, _) => {
+            return Err(Problem::registration_locked(lapses_in));
+        }
+        (LoginOutcome::DeviceLimit(devices), _) => return Err(Problem::device_limit(devices)),
         (LoginOutcome::IdentityKeyInUse, _) => {
             return Err(Problem::new(Code::IdentityKeyInUse));
         }
@@ -90,7 +101,55 @@ pub async fn complete_login(
         Purpose::Register => "auth_registrations_total",
         Purpose::Login => "auth_logins_total",
     });
-    tokens(state, &login, completed)
+    tokens(state, &login, &binding, completed)
+}
+
+/// Checks the code of a log-in to an account with a second factor. A wrong one is 401, and the
+/// verification can still be used.
+async fn check_second_factor(
+    state: &LoginState,
+    login: &NewLogin,
+    purpose: Purpose,
+    token: Option<&SecondFactorToken>,
+) -> Result<Option<RightCode>, Problem> {
+    let Some(token) = token.filter(|_| purpose == Purpose::Login) else { return Ok(None) };
+    let core = &state.core;
+    let found = core.store.find_second_factor_by_phone(&login.phone).await?;
+    let Some(found) = found.filter(|found| found.enabled) else { return Ok(None) };
+    let code = state.second_factor.check(core, &found, None, token, login.now).await?;
+    code.map(Some).ok_or_else(|| Problem::new(Code::TwoFactorInvalid))
+}
+
+async fn conclude(
+    state: &LoginState,
+    login: &NewLogin,
+    code: &RightCode,
+    outcome: &Result<LoginOutcome, Problem>,
+) {
+    let result = match outcome {
+        Ok(LoginOutcome::SecondFactorSpent) => Ok(Err(AccessDenied::SecondFactorSpent)),
+        Ok(_) => Ok(Ok(())),
+        Err(_) => Err(()),
+    };
+    code.conclude(&state.core, &result, login.now).await;
+}
+
+/// Stores a log-in, and makes way for it where another user holds its identity key in vain.
+async fn store_with_claims(
+    state: &LoginState,
+    purpose: Purpose,
+    login: &NewLogin,
+) -> Result<LoginOutcome, Problem> {
+    let mut outcome = store_login(state, purpose, login).await?;
+    for _ in 0..MAX_UNPROVEN_CLAIMS {
+        if !matches!(outcome, LoginOutcome::IdentityKeyInUse)
+            || !end_unproven_claim(state, login).await?
+        {
+            break;
+        }
+        outcome = store_login(state, purpose, login).await?;
+    }
+    Ok(outcome)
 }
 
 async fn store_login(
@@ -120,37 +179,41 @@ async fn end_unproven_claim(state: &LoginState, login: &NewLogin) -> Result<bool
 pub async fn logout(
     state: &LoginState,
     context: &RequestContext,
-    principal: Principal,
+    caller: ChangeCaller,
     device: Option<DeviceId>,
 ) -> Result<(), Problem> {
+    let (principal, store) = (caller.principal(), &state.core.store);
     let audit = entry(state, context, SecurityEvent::SessionEnded, principal.session);
-    let call = CallId::new(state.core.rng.bytes());
-    let ended = match device {
-        None => Some(state.core.store.end_session(principal, call, context.now(), &audit).await?),
+    let now = context.now();
+    let ended = match device.filter(|device| *device != principal.device) {
+        None => {
+            let call = CallId::new(state.core.rng.bytes());
+            store.end_session(principal, call, now, &audit).await?
+        }
         Some(device) => {
-            state
-                .core
-                .store
-                .end_device_sessions(principal.user, device, call, context.now(), &audit)
-                .await?
+            let proof = caller.without_proof(&state.core);
+            let ended = store.end_device_sessions(&proof, device, now, &audit).await?;
+            ended.map_err(|denied| match denied {
+                AccessDenied::DeviceNotFound => Problem::new(Code::DeviceForeign),
+                denied => denied.into(),
+            })?
         }
     };
-    let ended = ended.ok_or_else(|| Problem::new(Code::DeviceForeign))?;
-    write_tombstones(state, principal.user, &ended).await;
+    state.core.write_tombstones(principal.user, &ended).await;
     Ok(())
 }
 
-/// Ends every session of the user.
+/// Ends every session of the user; those of older devices stay if the caller is a newcomer.
 pub async fn logout_all(
     state: &LoginState,
     context: &RequestContext,
-    principal: Principal,
+    caller: ChangeCaller,
 ) -> Result<(), Problem> {
+    let principal = caller.principal();
     let audit = entry(state, context, SecurityEvent::AllSessionsEnded, principal.session);
-    let call = CallId::new(state.core.rng.bytes());
-    let ended =
-        state.core.store.end_all_sessions(principal.user, call, context.now(), &audit).await?;
-    write_tombstones(state, principal.user, &ended).await;
+    let proof = caller.without_proof(&state.core);
+    let ended = state.core.store.end_all_sessions(&proof, context.now(), &audit).await?;
+    state.core.write_tombstones(principal.user, &ended?).await;
     Ok(())
 }
 
@@ -170,6 +233,7 @@ fn usable<'p>(
 
 fn new_login(
     state: &LoginState,
+    binding: &Binding,
     context: &RequestContext,
     purpose: Purpose,
     phone: PhoneNumber,
@@ -179,8 +243,9 @@ fn new_login(
     let session = SessionId::new(now, &rng.bytes());
     let named_device = credentials.device.as_ref().and_then(Fingerprint::as_device_id);
     let previous = credentials.previous_token.as_ref();
-    let previous =
-        previous.and_then(|token| state.verifier.previous_session(token.expose_secret(), now));
+    let previous = previous.and_then(|token| {
+        state.verifier.previous_session(token.expose_secret(), binding.0.as_ref(), now)
+    });
     let fingerprint = credentials.device.map_or_else(
         || uuid::Builder::from_random_bytes(rng.bytes()).into_uuid().to_string(),
         |device| device.as_str().to_owned(),
@@ -198,6 +263,7 @@ fn new_login(
         history: EntryId::new(now, &rng.bytes()),
         named_device,
         previous_session: previous.map(|principal| principal.session),
+        second_factor: None,
         details: DeviceDetails {
             fingerprint,
             name: credentials.device_name,
@@ -214,23 +280,37 @@ fn new_login(
             rng,
             audit: entry(state, context, SecurityEvent::IdentityKeyChanged, session),
         }),
+        // Shipped clients cannot ask their user.
+        makes_room: if state.core.config.http.legacy_clients && credentials.replace_device.is_none()
+        {
+            Choice::LongestInactive
+        } else {
+            Choice::User(credentials.replace_device)
+        },
         address: context.address(),
         now,
         audit: entry(state, context, event, session),
+        rng,
     }
 }
 
 fn tokens(
     state: &LoginState,
     login: &NewLogin,
+    Binding(binding): &Binding,
     completed: LoginCompleted,
 ) -> Result<Tokens, Problem> {
     let principal =
         Principal { user: completed.user, session: login.session, device: completed.device };
     let rotation = Rotation::first(login.now);
     Ok(Tokens {
-        access_token: state.issuer.access(principal, login.now, state.core.rng)?,
-        refresh_token: state.issuer.refresh(principal, &rotation, login.now)?,
+        access_token: state.issuer.access(
+            principal,
+            binding.as_ref(),
+            login.now,
+            state.core.rng,
+        )?,
+        refresh_token: state.issuer.refresh(principal, binding.as_ref(), &rotation, login.now)?,
         expires_in: state.issuer.access_ttl().as_secs(),
         refresh_expires_in: refresh_expires_in(rotation.issued_at, login.now, login.now),
         user_id: *completed.user.as_uuid(),
@@ -247,12 +327,4 @@ fn entry(
     session: SessionId,
 ) -> AuditEntry {
     AuditEntry::new(event, Some(session), &context.address(), context.now(), state.core.rng)
-}
-
-/// Overwrites the cache entries of ended sessions, so that the very next request is refused.
-/// If Redis does not answer, the entries expire within a minute.
-async fn write_tombstones(state: &LoginState, user: UserId, ended: &[SessionId]) {
-    if let Err(error) = state.core.cache.write_tombstones(user, ended).await {
-        tracing::error!(error = %ErrorChain(&error), "failed to write tombstones");
-    }
 }

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use shared::http::context::RequestContext;
 use shared::http::extract::ValidatedJson;
 use shared::http::extract::rate_limit::PublicRequests;
-use shared::http::extract::{Caller, RateLimited};
+use shared::http::extract::{Binding, ChangeCaller, RateLimited};
 use shared::http::openapi::Head;
 use shared::http::problem::Problem;
 use shared::{endpoints, problems};
@@ -20,11 +20,11 @@ use crate::wire::{
 };
 
 problems!(RegisterProblems: BODY, ANY, [VerificationInvalid, AccountExists, IdentityKeyInUse,
-    KeyInvalid, KyberLastResortRequired, IdentityProofRequired]);
+    KeyInvalid, KyberLastResortRequired, IdentityProofRequired, DpopProofInvalid]);
 problems!(LoginProblems: BODY, ANY, [VerificationInvalid, AccountNotFound, TwoFactorRequired,
-    IdentityKeyInUse, DeviceIdsExhausted, KeyInvalid, KyberLastResortRequired,
-    IdentityProofRequired]);
-problems!(LogoutProblems: BODY, BEARER, ANY, [DeviceForeign]);
+    TwoFactorInvalid, TwoFactorLocked, RegistrationLocked, DeviceLimit, IdentityKeyInUse,
+    DeviceIdsExhausted, KeyInvalid, KyberLastResortRequired, IdentityProofRequired, DpopProofInvalid]);
+problems!(LogoutProblems: BODY, BEARER, ANY, [DeviceForeign, DeviceTooNew]);
 problems!(LogoutAllProblems: BEARER, ANY, []);
 
 endpoints!(LoginState, Head::Refused; register_user, login_user, logout_session, logout_all_sessions);
@@ -50,15 +50,23 @@ async fn register_user(
     State(state): State<LoginState>,
     context: RequestContext,
     _: RateLimited<PublicRequests>,
+    binding: Binding,
     ValidatedJson(credentials): ValidatedJson<Credentials>,
 ) -> Result<(StatusCode, Json<Tokens>), Problem> {
-    let tokens = flow::complete_login(&state, &context, Purpose::Register, credentials).await?;
+    let tokens =
+        flow::complete_login(&state, &context, Purpose::Register, binding, credentials).await?;
     Ok((StatusCode::CREATED, Json(tokens)))
 }
 
 /// Log in to an existing account.
 ///
-/// A log-in with the same `deviceId` belongs to the same device, whose earlier session ends.
+/// A log-in with the same `deviceId` belongs to the same device, whose earlier session ends. An
+/// account with a second factor needs `twoFactorToken`. Without it, or with a wrong one, the
+/// verification can still be used.
+///
+/// An account has at most 10 devices. A log-in of one more is refused (409 `device_limit`) with the list
+/// of devices, and replaces one of them if it is repeated with `replaceDeviceId`. If the log-in shows
+/// nothing but the number, that device must be unverified, or inactive for 30 days.
 #[utoipa::path(post, path = "/auth/v1/login", tag = "login",
     request_body(content = LoginRequest, examples(
         ("LoginRequest" = (summary = "Without keys", value = json!(request_example(false)))),
@@ -72,37 +80,40 @@ async fn login_user(
     State(state): State<LoginState>,
     context: RequestContext,
     _: RateLimited<PublicRequests>,
+    binding: Binding,
     ValidatedJson(credentials): ValidatedJson<Credentials>,
 ) -> Result<Json<Tokens>, Problem> {
-    flow::complete_login(&state, &context, Purpose::Login, credentials).await.map(Json)
+    flow::complete_login(&state, &context, Purpose::Login, binding, credentials).await.map(Json)
 }
 
 /// Log out this device, or another device of the account.
 ///
-/// Its refresh token and access tokens are worth nothing from then on; its keys stay.
+/// Its refresh token and access tokens are worth nothing from then on; its keys stay. For 7 days, a
+/// device that joined by SMS alone beside another device in use cannot log out older devices.
 #[utoipa::path(post, path = "/auth/v1/logout", tag = "login", security(("bearer" = [])),
     request_body = LogoutRequest,
     responses((status = 204, description = "The very next request of the session is refused."), LogoutProblems))]
 async fn logout_session(
     State(state): State<LoginState>,
     context: RequestContext,
-    Caller(principal): Caller,
+    caller: ChangeCaller,
     ValidatedJson(logout): ValidatedJson<Logout>,
 ) -> Result<StatusCode, Problem> {
-    flow::logout(&state, &context, principal, logout.device).await?;
+    flow::logout(&state, &context, caller, logout.device).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Log out all devices of the account, this one included.
 ///
-/// Every session of the account ends in one transaction.
+/// Every session of the account ends in one transaction. For 7 days, a device that joined by SMS
+/// alone beside another device in use ends its own session and those of younger devices.
 #[utoipa::path(post, path = "/auth/v1/logout/all", tag = "login", security(("bearer" = [])),
     responses((status = 204, description = "The very next request of the session is refused."), LogoutAllProblems))]
 async fn logout_all_sessions(
     State(state): State<LoginState>,
     context: RequestContext,
-    Caller(principal): Caller,
+    caller: ChangeCaller,
 ) -> Result<StatusCode, Problem> {
-    flow::logout_all(&state, &context, principal).await?;
+    flow::logout_all(&state, &context, caller).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,6 +4,7 @@ use axum::extract::FromRef;
 use shared::config::{EnvReader, TokenConfig};
 use shared::core::Core;
 use shared::crypto::Pepper;
+use shared::second_factor::SecondFactor;
 use shared::secrets::SecretName;
 use shared::tokens::{TokenIssuer, TokenVerifier};
 
@@ -17,6 +18,7 @@ pub const SECRETS: &[SecretName] = &[
     SecretName::OriginVerifySecret,
     SecretName::JwtKeys,
     SecretName::Pepper,
+    SecretName::DataKeys,
 ];
 
 #[derive(Clone, FromRef)]
@@ -25,6 +27,7 @@ pub struct LoginState {
     pub issuer: TokenIssuer,
     pub verifier: TokenVerifier,
     pub pepper: Pepper,
+    pub second_factor: SecondFactor,
 }
 
 impl LoginState {
@@ -32,8 +35,15 @@ impl LoginState {
         let tokens = TokenConfig::read(env);
         let issuer = TokenIssuer::read(env, &tokens);
         let pepper = Pepper::read(env);
+        let second_factor = SecondFactor::read(env, pepper.as_ref());
         let issuer = issuer?;
         let verifier = TokenVerifier::of_issuer(&issuer, &tokens);
-        Some(Self { core: core.clone(), issuer, verifier, pepper: pepper? })
+        Some(Self {
+            core: core.clone(),
+            issuer,
+            verifier,
+            pepper: pepper?,
+            second_factor: second_factor?,
+        })
     }
 }

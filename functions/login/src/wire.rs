@@ -4,12 +4,15 @@ use domain::device::{
     DeviceType, Fingerprint, MAX_APP_VERSION, MAX_MODEL, MAX_NAME, MAX_OS_VERSION, MAX_PUSH_TOKEN,
 };
 use domain::ids::{DeviceId, VerificationId};
+use domain::second_factor::SecondFactorToken;
 use domain::text::bounded;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use shared::http::account_devices::DeviceTypeBody;
 use shared::http::examples;
 use shared::http::extract::JsonObject;
+use shared::http::extract::fresh_proof::second_factor_token;
 use shared::http::extract::json::{KEYS_BODY_LIMIT, Validate, ValidationErrors};
 use shared::http::extract::path::uuid;
 use shared::http::signal_keys::SignalKeyBundleWire;
@@ -37,7 +40,7 @@ pub struct LoginRequest {
     #[schema(max_length = 100)]
     device_name: Option<String>,
     /// `ios`, `android`, `web` or `desktop`; derived from the User-Agent if absent.
-    #[schema(value_type = Option<WireDeviceType>)]
+    #[schema(value_type = Option<DeviceTypeBody>)]
     device_type: Option<String>,
     #[schema(max_length = 100)]
     model: Option<String>,
@@ -53,21 +56,18 @@ pub struct LoginRequest {
     /// Without it, a device that comes back is not verified any more.
     #[schema(max_length = 4096)]
     previous_token: Option<String>,
+    /// At log-in: the device that this one replaces if the account has 10 already
+    /// (`device_limit`). It is removed. Ignored if the account has fewer.
+    #[schema(value_type = Option<Uuid>)]
+    replace_device_id: Option<String>,
+    /// At log-in to an account with a second factor: 6 digits of the authenticator app, or a backup
+    /// code `XXXX-XXXX`. A code is good once.
+    #[schema(pattern = "^([0-9]{6}|[A-Za-z2-9]{4}-?[A-Za-z2-9]{4})$")]
+    two_factor_token: Option<String>,
     /// The device's public keys. They replace its earlier keys. One-time keys that were given
     /// out before are left out.
     #[schema(value_type = Option<SignalKeyBundleWire>)]
     signal_key_bundle: Option<JsonObject<SignalKeyBundleWire>>,
-}
-
-#[derive(ToSchema)]
-#[schema(as = DeviceType)]
-#[serde(rename_all = "lowercase")]
-#[expect(dead_code, reason = "names the values in the OpenAPI document")]
-pub enum WireDeviceType {
-    Ios,
-    Android,
-    Web,
-    Desktop,
 }
 
 pub struct Credentials {
@@ -81,6 +81,8 @@ pub struct Credentials {
     pub fcm_token: Option<String>,
     pub apns_token: Option<String>,
     pub previous_token: Option<SecretString>,
+    pub replace_device: Option<DeviceId>,
+    pub second_factor: Option<SecondFactorToken>,
     pub keys: Option<DeviceKeys>,
 }
 
@@ -103,7 +105,10 @@ impl Validate for Credentials {
             errors.optional("installationId", wire.installation_id, Fingerprint::parse);
         let device_type =
             errors.optional("deviceType", wire.device_type, |t| DeviceType::parse(&t));
+        let replace_device =
+            errors.optional("replaceDeviceId", wire.replace_device_id, |id| uuid(&id));
         let verification = errors.required("verificationId", wire.verification_id, |id| uuid(&id));
+        let second_factor = second_factor_token("twoFactorToken", wire.two_factor_token, errors);
         let keys = match wire.signal_key_bundle {
             Some(JsonObject(bundle)) => Some(bundle.validate("signalKeyBundle", errors)?),
             None => None,
@@ -119,6 +124,8 @@ impl Validate for Credentials {
             fcm_token,
             apns_token,
             previous_token: previous_token.map(SecretString::from),
+            replace_device: replace_device.map(DeviceId::from_uuid),
+            second_factor,
             keys,
         })
     }

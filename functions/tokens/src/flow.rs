@@ -34,7 +34,7 @@ async fn exchange(
     refresh: Refresh,
 ) -> Result<Tokens, Problem> {
     let now = context.now();
-    let principal = refresh.principal;
+    let (principal, binding) = (refresh.principal, refresh.binding.as_ref());
     let rng = state.core.rng;
     let reuse = || {
         let (event, session) = (SecurityEvent::RefreshTokenReused, Some(principal.session));
@@ -49,8 +49,13 @@ async fn exchange(
         .ok_or_else(|| Problem::new(Code::SessionEnded))?;
     match exchanged.outcome {
         RotationOutcome::Issued(rotation) => Ok(Tokens {
-            access_token: state.issuer.access(principal, now, rng)?,
-            refresh_token: state.issuer.refresh(principal, &rotation, exchanged.auth_time)?,
+            access_token: state.issuer.access(principal, binding, now, rng)?,
+            refresh_token: state.issuer.refresh(
+                principal,
+                binding,
+                &rotation,
+                exchanged.auth_time,
+            )?,
             expires_in: state.issuer.access_ttl().as_secs(),
             refresh_expires_in: refresh_expires_in(rotation.issued_at, exchanged.auth_time, now),
             user_id: *principal.user.as_uuid(),

@@ -14,7 +14,8 @@ use crate::flow;
 use crate::wire::{Refresh, RefreshRequest, Tokens, WsToken};
 
 problems!(RefreshProblems: BODY, ANY,
-    [TokenInvalid, TokenExpired, SessionEnded, RefreshReused, RefreshSuperseded]);
+    [TokenInvalid, TokenExpired, SessionEnded, RefreshReused, RefreshSuperseded,
+        DpopProofInvalid]);
 problems!(WsTokenProblems: BEARER, ANY, []);
 
 endpoints!(TokensState, Head::Refused; refresh_tokens, issue_ws_token);

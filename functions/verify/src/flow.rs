@@ -16,6 +16,7 @@ use shared::cache::verification::{
 use shared::clock::Rng;
 use shared::crypto::{PepperKeys, PepperSet};
 use shared::http::context::RequestContext;
+use shared::http::extract::Binding;
 use shared::http::problem::{self, Problem};
 use shared::sender::{Delivery, Message, text};
 use shared::store::accounts::Account;
@@ -30,15 +31,16 @@ pub async fn start(
     state: &VerifyState,
     context: &RequestContext,
     purpose: Purpose,
+    binding: Binding,
     start: Start,
 ) -> Result<Started, Problem> {
     // The address was counted before. A captcha that is not solved costs no look-up.
     let has_solved_captcha =
         state.sms.captcha.approve(start.challenge.as_ref(), &context.address()).await?;
-    let shown = start
-        .previous_token
-        .as_ref()
-        .and_then(|token| state.verifier.previous_session(token.expose_secret(), context.now()));
+    let shown = start.previous_token.as_ref().and_then(|token| {
+        let token = token.expose_secret();
+        state.verifier.previous_session(token, binding.0.as_ref(), context.now())
+    });
     let account =
         state.core.store.find_account(&start.phone, shown.map(|shown| shown.session)).await?;
     if let Some(problem) = legacy_answer(state, purpose, account.as_ref()) {

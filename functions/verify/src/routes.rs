@@ -4,6 +4,7 @@ use crate::state::VerifyState;
 use axum::Json;
 use axum::extract::State;
 use shared::http::context::RequestContext;
+use shared::http::extract::Binding;
 use shared::http::extract::PathIds;
 use shared::http::extract::RateLimited;
 use shared::http::extract::ValidatedJson;
@@ -23,9 +24,9 @@ use crate::wire::{
 
 // `AccountExists` and `AccountUnknown` are answered only with `LEGACY_CLIENTS`.
 problems!(StartRegistrationProblems: BODY, ANY,
-    [AccountExists, ChallengeRefused, PhoneLocked, SmsPaused, SmsFailed]);
+    [AccountExists, ChallengeRefused, DpopProofInvalid, PhoneLocked, SmsPaused, SmsFailed]);
 problems!(StartLoginProblems: BODY, ANY,
-    [AccountUnknown, ChallengeRefused, PhoneLocked, SmsPaused, SmsFailed]);
+    [AccountUnknown, ChallengeRefused, DpopProofInvalid, PhoneLocked, SmsPaused, SmsFailed]);
 problems!(ResendProblems: BODY, ANY,
     [IdMalformed, VerificationInvalid, TooManyAttempts, ResendTooEarly, SmsPaused, SmsFailed]);
 problems!(ConfirmProblems: BODY, ANY,
@@ -61,9 +62,10 @@ async fn start_registration_verification(
     State(state): State<VerifyState>,
     context: RequestContext,
     _: RateLimited<CodeRequests>,
+    binding: Binding,
     ValidatedJson(start): ValidatedJson<Start>,
 ) -> Result<Json<Started>, Problem> {
-    flow::start(&state, &context, Purpose::Register, start).await.map(Json)
+    flow::start(&state, &context, Purpose::Register, binding, start).await.map(Json)
 }
 
 /// Start to verify a number for a login.
@@ -77,9 +79,10 @@ async fn start_login_verification(
     State(state): State<VerifyState>,
     context: RequestContext,
     _: RateLimited<CodeRequests>,
+    binding: Binding,
     ValidatedJson(start): ValidatedJson<Start>,
 ) -> Result<Json<Started>, Problem> {
-    flow::start(&state, &context, Purpose::Login, start).await.map(Json)
+    flow::start(&state, &context, Purpose::Login, binding, start).await.map(Json)
 }
 
 /// Send another code for a running verification.

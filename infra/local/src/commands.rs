@@ -191,6 +191,12 @@ pub fn rotate_pepper() -> Result<(), Error> {
     print(&exports(&service::rotated_pepper(&pepper).map_err(Error::Pepper)?))
 }
 
+/// Prints the data keys after the next step of their rotation, as a shell export.
+pub fn rotate_data_keys() -> Result<(), Error> {
+    let keys = service::variable("DATA_KEYS").ok_or(Error::DataKeys("is not set"))?;
+    print(&exports(&service::rotated_data_keys(&keys).map_err(Error::DataKeys)?))
+}
+
 /// Prints new keys as shell exports.
 pub fn new_keys() -> Result<(), Error> {
     print(&exports(&service::new_keys()))

@@ -100,6 +100,12 @@ pub const VARIABLES: &[Variable] = &[
         "required",
     ),
     variable(
+        &["DATA_KEYS"],
+        "JSON as `PEPPER`, with secrets of its own. They encrypt the secrets of second factors in the database. A key that is removed while a secret is under it makes that secret unreadable",
+        "kept per instance",
+        "required",
+    ),
+    variable(
         &["PHONE_INDEX_KEY"],
         "base64 of at least 32 random bytes, which never change. Digests under it stand in names of Redis keys in place of phone numbers",
         "kept per instance",
@@ -156,7 +162,12 @@ pub const VARIABLES: &[Variable] = &[
         "",
         "",
     ),
-    variable(&["SMS_BRAND"], "the name in the message", "", "`Whispr`"),
+    variable(
+        &["SMS_BRAND"],
+        "the name in the message and in authenticator apps, without a colon",
+        "",
+        "`Whispr`",
+    ),
     variable(
         &["SMS_APP_HASH"],
         "Android's app hash, with which an app reads the code without a permission",
@@ -224,6 +235,12 @@ pub const VARIABLES: &[Variable] = &[
         &["CORS_ORIGINS"],
         "origins that browsers may call from, separated by commas, or `*`",
         "",
+        "none",
+    ),
+    variable(
+        &["PUBLIC_ORIGINS"],
+        "origins of this service as clients reach it, separated by commas: what DPoP proofs name. Without it, no proof holds",
+        "http://localhost:PORT and http://127.0.0.1:PORT",
         "none",
     ),
     variable(

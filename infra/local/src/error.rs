@@ -43,6 +43,8 @@ pub enum Error {
     JwtKeys(&'static str),
     #[error("PEPPER {0}")]
     Pepper(&'static str),
+    #[error("DATA_KEYS {0}")]
+    DataKeys(&'static str),
     #[error("a task of the start failed: {0}")]
     Task(#[from] tokio::task::JoinError),
 }

@@ -1,8 +1,10 @@
 //! The files that are written from the code: infra/openapi.json, the watch routes in the root
-//! Cargo.toml, docs/configuration.md, and a skeleton of the recorded event of an operation that has none.
+//! Cargo.toml, docs/configuration.md, the tables of docs/security.md, and a skeleton of the recorded event of
+//! an operation that has none.
 //!
 //! `cargo local generate` writes them; a test compares them with the code.
 
+mod access;
 mod event;
 mod operation;
 mod watch;
@@ -34,6 +36,8 @@ pub enum GenerateError {
     Start(#[from] shared::core::StartError),
     #[error(transparent)]
     Watch(#[from] watch::WatchError),
+    #[error("docs/security.md has no place for the tables of who may change an account")]
+    AccessTables,
 }
 
 /// The generated files whose content on disk differs from the code.
@@ -51,8 +55,13 @@ pub async fn stale_files() -> Result<Vec<GeneratedFile>, GenerateError> {
         path: "docs/configuration.md".to_owned(),
         text: configuration::markdown(&readers),
     };
+    let security = read("docs/security.md")?.unwrap_or_default();
+    let security = GeneratedFile {
+        path: "docs/security.md".to_owned(),
+        text: access::with_tables(&security).ok_or(GenerateError::AccessTables)?,
+    };
     let mut stale = Vec::new();
-    for file in [openapi, manifest, configuration] {
+    for file in [openapi, manifest, configuration, security] {
         if read(&file.path)?.as_ref() != Some(&file.text) {
             stale.push(file);
         }

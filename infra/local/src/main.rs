@@ -75,12 +75,14 @@ enum Migrate {
 
 #[derive(Subcommand)]
 enum Keys {
-    /// Print new signing keys, a new pepper and a new key of the phone index.
+    /// Print new signing keys, a new pepper, a new data key and a new key of the phone index.
     New,
     /// Print the signing keys of `JWT_KEYS` after the next step of their rotation.
     Rotate,
     /// Print `PEPPER` after the next step of its rotation.
     RotatePepper,
+    /// Print `DATA_KEYS` after the next step of their rotation.
+    RotateDataKeys,
 }
 
 #[tokio::main]
@@ -114,6 +116,7 @@ async fn run(Arguments { command, port, ephemeral }: Arguments) -> Result<ExitCo
         Command::Keys { command: Keys::New } => commands::new_keys()?,
         Command::Keys { command: Keys::Rotate } => commands::rotate_keys()?,
         Command::Keys { command: Keys::RotatePepper } => commands::rotate_pepper()?,
+        Command::Keys { command: Keys::RotateDataKeys } => commands::rotate_data_keys()?,
         Command::Generate => commands::generate().await?,
         Command::Functions => commands::functions()?,
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
+use devices::DevicesState;
 use login::LoginState;
 use platform::PlatformState;
 use prekeys::PrekeysState;
@@ -15,6 +16,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use shared::clock::Clock;
 use shared::config::{EnvReader, Environment, Lookup, MaintenanceConfig};
 use shared::core::{Core, StartError};
+use shared::crypto::DataKeys;
+use shared::crypto::data_keys::{new_data_keys, rotate_data_keys};
 use shared::crypto::pepper::{new_pepper, rotate_pepper};
 use shared::crypto::phone_index::new_phone_index_key;
 use shared::http::ClientConnection;
@@ -22,6 +25,7 @@ use shared::secrets::SecretName;
 use shared::tokens::{SigningKeys, new_jwt_keys, rotate_jwt_keys};
 use std::sync::Arc;
 use tokens::TokensState;
+use two_factor::TwoFactorState;
 use utoipa::openapi::OpenApi;
 use verify::VerifyState;
 
@@ -40,7 +44,7 @@ pub struct Function {
 }
 
 /// Every function, and the only list of them.
-pub const FUNCTIONS: [Function; 5] = [
+pub const FUNCTIONS: [Function; 7] = [
     Function {
         name: "verify",
         secrets: verify::SECRETS,
@@ -58,6 +62,18 @@ pub const FUNCTIONS: [Function; 5] = [
         secrets: tokens::SECRETS,
         document: tokens::document,
         routes: |state| tokens::router().with_state(state.tokens),
+    },
+    Function {
+        name: "devices",
+        secrets: devices::SECRETS,
+        document: devices::document,
+        routes: |state| devices::router().with_state(state.devices),
+    },
+    Function {
+        name: "two-factor",
+        secrets: two_factor::SECRETS,
+        document: two_factor::document,
+        routes: |state| two_factor::router().with_state(state.two_factor),
     },
     Function {
         name: "prekeys",
@@ -80,6 +96,8 @@ pub struct ServiceState {
     pub verify: VerifyState,
     pub login: LoginState,
     pub tokens: TokensState,
+    pub devices: DevicesState,
+    pub two_factor: TwoFactorState,
     pub prekeys: PrekeysState,
     pub platform: PlatformState,
     pub maintenance: MaintenanceConfig,
@@ -108,6 +126,8 @@ impl ServiceState {
         let verify = VerifyState::read(&core, env);
         let login = LoginState::read(&core, env);
         let tokens = TokensState::read(&core, env);
+        let devices = DevicesState::read(&core, env);
+        let two_factor = TwoFactorState::read(&core, env);
         let prekeys = PrekeysState::read(&core, env);
         let platform = PlatformState::read(&core, env);
         let maintenance = MaintenanceConfig::read(env);
@@ -115,6 +135,8 @@ impl ServiceState {
             verify: verify?,
             login: login?,
             tokens: tokens?,
+            devices: devices?,
+            two_factor: two_factor?,
             prekeys: prekeys?,
             platform: platform?,
             maintenance,
@@ -124,7 +146,7 @@ impl ServiceState {
 }
 
 /// The routes of each function, as its `main.rs` serves them.
-pub fn functions(state: &ServiceState) -> [(&'static str, Router); 5] {
+pub fn functions(state: &ServiceState) -> [(&'static str, Router); 7] {
     FUNCTIONS.map(|function| (function.name, (function.routes)(state.clone())))
 }
 
@@ -144,6 +166,8 @@ pub async fn variables_read() -> Result<BTreeMap<&'static str, BTreeSet<String>>
         ("verify", variables_read_by(verify::SECRETS, VerifyState::read).await?),
         ("login", variables_read_by(login::SECRETS, LoginState::read).await?),
         ("tokens", variables_read_by(tokens::SECRETS, TokensState::read).await?),
+        ("devices", variables_read_by(devices::SECRETS, DevicesState::read).await?),
+        ("two-factor", variables_read_by(two_factor::SECRETS, TwoFactorState::read).await?),
         ("prekeys", variables_read_by(prekeys::SECRETS, PrekeysState::read).await?),
         ("platform", variables_read_by(platform::SECRETS, PlatformState::read).await?),
         // The maintenance, which no function runs yet.
@@ -189,10 +213,13 @@ async fn variables_read_by<S>(
 }
 
 /// Runs the scheduled maintenance, until it is dropped.
-pub async fn run_maintenance(core: Core, config: MaintenanceConfig) {
+pub async fn run_maintenance(core: Core, config: MaintenanceConfig, keys: DataKeys) {
     const EVERY: Duration = Duration::from_mins(1);
     loop {
         shared::maintenance::run(&core, config, core.clock.now()).await;
+        if let Err(error) = shared::maintenance::renew_secrets(&core, &keys).await {
+            tracing::warn!(%error, "failed to renew secrets");
+        }
         tokio::time::sleep(EVERY).await;
     }
 }
@@ -239,6 +266,7 @@ pub fn new_keys() -> Variables {
     let keys = new_jwt_keys();
     let mut variables = with_public_keys(keys.expose_secret()).expect("keys that were just made");
     variables.insert("PEPPER".to_owned(), new_pepper().expose_secret().to_owned());
+    variables.insert("DATA_KEYS".to_owned(), new_data_keys().expose_secret().to_owned());
     variables.insert("PHONE_INDEX_KEY".to_owned(), new_phone_index_key());
     variables
 }
@@ -247,6 +275,12 @@ pub fn new_keys() -> Variables {
 pub fn rotated_pepper(pepper: &str) -> Result<Variables, &'static str> {
     let rotated = rotate_pepper(&SecretString::from(pepper))?;
     Ok([("PEPPER".to_owned(), rotated.expose_secret().to_owned())].into())
+}
+
+/// The next step of the rotation of these `DATA_KEYS`, by the name of the variable.
+pub fn rotated_data_keys(keys: &str) -> Result<Variables, &'static str> {
+    let rotated = rotate_data_keys(&SecretString::from(keys))?;
+    Ok([("DATA_KEYS".to_owned(), rotated.expose_secret().to_owned())].into())
 }
 
 /// The next step of the rotation of these `JWT_KEYS`, by the names of the variables.

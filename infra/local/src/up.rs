@@ -50,8 +50,11 @@ pub async fn up(port: u16, ephemeral: bool) -> Result<(), Error> {
     };
     let Started { service, folder, stores, state } = started;
     let is_local = service.core.config.stage.is_local();
-    let maintenance =
-        tokio::spawn(service::run_maintenance(service.core.clone(), service.maintenance));
+    let maintenance = tokio::spawn(service::run_maintenance(
+        service.core.clone(),
+        service.maintenance,
+        service.login.second_factor.data_keys.clone(),
+    ));
     let router = service::router(service);
     instance.write_state(&state)?;
     print_urls(&state, is_local);
@@ -111,6 +114,8 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
         [("STAGE", "local"), ("SMS_SENDER", "inbox"), ("METRICS_ENABLED", "true")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
+    let origins = format!("http://localhost:{0},http://127.0.0.1:{0}", instance.port);
+    defaults.insert("PUBLIC_ORIGINS".to_owned(), origins);
     defaults.extend(keys(instance, ephemeral)?);
     // The public keys follow from the private keys, also if the environment names those.
     let jwt_keys = service::variable("JWT_KEYS").or_else(|| defaults.get("JWT_KEYS").cloned());

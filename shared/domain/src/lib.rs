@@ -9,16 +9,20 @@
 //! | [`text`] | lengths and characters of free text |
 //! | [`phone`] | which strings are phone numbers |
 //! | [`verification`] | codes, purposes, lives and waits |
+//! | [`second_factor`] | TOTP steps, backup codes, when wrong codes lock |
 //! | [`session`] | which refresh token may be exchanged |
+//! | [`access`] | what a device in a given state may do to an account in a given state |
 //! | [`principal`] | who a verified token speaks for |
 //! | [`device`] | what a client says of its device |
 //! | [`prekey`] | Signal's keys: which are taken, whose signatures hold, how long they serve |
 
+pub mod access;
 pub mod device;
 pub mod ids;
 pub mod phone;
 pub mod prekey;
 pub mod principal;
+pub mod second_factor;
 pub mod session;
 pub mod text;
 pub mod time;

@@ -5,6 +5,7 @@
 //! |---|---|---|---|
 //! | `session:{user}:{sid}` | `alive`, an entry that caches the row, or `ended`, a tombstone | 60 s, 20 min | `session` |
 //! | `verification:{slot}:{id}` | a running verification | 15 min; confirmed: 5 min | `verification` |
+//! | `two_factor:{user}`, `two_factor:{user}:{sid}` | wrong codes of a second factor, and its lock | 30 days | `second_factor` |
 //! | `rate_limit:{name}:{id}` | the time at which the bucket is full again | 60 s after that time | `rate_limits` |
 //! | `rate_limit:wrong_codes:{slot}` | the wrong codes of the numbers of a slot | 90 days | `verification` |
 //! | `rate_limit:wrong_codes_end:{slot}` | when each of these is forgotten | 90 days | `verification` |
@@ -28,6 +29,7 @@
 //! Files below this one import each other by path, not through the names re-exported here.
 
 mod connection;
+mod dpop;
 mod endpoint;
 mod error;
 mod eviction;
@@ -37,6 +39,7 @@ mod outcome;
 mod rate_limits;
 mod round_trip;
 mod script;
+pub mod second_factor;
 pub mod session;
 mod sms_breaker;
 mod sms_budgets;

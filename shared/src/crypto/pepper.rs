@@ -8,27 +8,28 @@
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use domain::ids::UserId;
 use domain::ids::VerificationId;
+use domain::second_factor::{BackupCode, SecondFactorToken};
 use domain::verification::{Code, Purpose};
-use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
-use serde::{Deserialize, Serialize};
+use secrecy::{SecretSlice, SecretString};
 use std::sync::Arc;
 
 use super::constant_time_eq;
-use super::derive::{CryptoError, derive_key, random_secret, secret_bytes};
+use super::derive::{CryptoError, derive_key};
 use super::envelope::EnvelopeCipher;
+use super::key_set::{FromSecret, KeySet, new_key_set, rotate_key_set};
 use crate::config::EnvReader;
 use crate::secrets::{LiveSecret, SecretName};
-
-const MALFORMED: &str = "must be as `cargo local keys new` prints it: JSON with `current`, and \
-                         `next` and `previous` where there are any, each the base64 of at least \
-                         32 random bytes";
 
 /// The keys of one pepper, one for each use.
 pub struct PepperKeys {
     id: String,
     codes: hmac::Key,
     devices: hmac::Key,
+    attempts: hmac::Key,
+    backup_codes: hmac::Key,
+    selectors: hmac::Key,
     pub cipher: EnvelopeCipher,
 }
 
@@ -39,6 +40,9 @@ impl PepperKeys {
             id: BASE64.encode(&derive_key(pepper, "pepper-id")?[..6]),
             codes: key("verification-code")?,
             devices: key("device-binding")?,
+            attempts: key("second-factor-attempt")?,
+            backup_codes: key("backup-code")?,
+            selectors: key("backup-code-selector")?,
             cipher: EnvelopeCipher::new(pepper)?,
         })
     }
@@ -72,64 +76,47 @@ impl PepperKeys {
     pub fn admits_device(&self, id: &VerificationId, bound: &str, shown: Option<&str>) -> bool {
         bound.is_empty() || constant_time_eq(bound, &self.device(id, shown))
     }
-}
 
-/// `PEPPER`.
-#[derive(Serialize, Deserialize)]
-struct StoredPeppers {
-    current: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    previous: Vec<String>,
-}
-
-impl StoredPeppers {
-    fn parse(text: &SecretString) -> Result<Self, &'static str> {
-        serde_json::from_str(text.expose_secret()).map_err(|_| MALFORMED)
+    /// The digest by which a code of the second factor is known again for a short time.
+    #[must_use]
+    pub fn second_factor_attempt(&self, user: UserId, token: &SecondFactorToken) -> String {
+        BASE64.encode(&of_user(&self.attempts, user, token.text()).as_ref()[..18])
     }
 
-    fn to_text(&self) -> SecretString {
-        // Texts alone: there is nothing that JSON cannot say.
-        SecretString::from(serde_json::to_string(self).unwrap_or_default())
+    /// What is hashed of a backup code. In base64, because bcrypt ends at the first zero byte.
+    #[must_use]
+    pub fn backup_code(&self, user: UserId, code: &BackupCode) -> String {
+        BASE64.encode(of_user(&self.backup_codes, user, code.letters()))
+    }
+
+    /// 12 bits that find the row of a backup code.
+    #[must_use]
+    pub fn backup_code_selector(&self, user: UserId, code: &BackupCode) -> i16 {
+        let digest = of_user(&self.selectors, user, code.letters());
+        let [high, low] = digest.as_ref().first_chunk().copied().unwrap_or_default();
+        i16::from_be_bytes([high & 0x0f, low])
+    }
+}
+
+fn of_user(key: &hmac::Key, user: UserId, text: &str) -> hmac::Tag {
+    let mut context = hmac::Context::with_key(key);
+    context.update(user.as_uuid().as_bytes());
+    context.update(text.as_bytes());
+    context.sign()
+}
+
+impl FromSecret for PepperKeys {
+    fn from_secret(secret: &SecretSlice<u8>) -> Result<Self, CryptoError> {
+        Self::new(secret)
+    }
+
+    fn id(&self) -> &str {
+        &self.id
     }
 }
 
 /// All peppers: the current one first.
-pub struct PepperSet {
-    current: PepperKeys,
-    others: Vec<PepperKeys>,
-}
-
-impl PepperSet {
-    /// Reads the variable `PEPPER`.
-    pub fn parse(text: &SecretString) -> Result<Self, &'static str> {
-        let stored = StoredPeppers::parse(text)?;
-        let keys = |text: &String| {
-            let bytes = secret_bytes(text).ok_or(MALFORMED)?;
-            PepperKeys::new(&bytes).map_err(|_| MALFORMED)
-        };
-        let others = stored.next.iter().chain(&stored.previous).map(keys);
-        Ok(Self { current: keys(&stored.current)?, others: others.collect::<Result<_, _>>()? })
-    }
-
-    /// What is stored now is stored under this one.
-    #[must_use]
-    pub fn current(&self) -> &PepperKeys {
-        &self.current
-    }
-
-    /// The pepper under which something was stored.
-    #[must_use]
-    pub fn by_id(&self, id: &str) -> Option<&PepperKeys> {
-        self.iter().find(|keys| keys.id == id)
-    }
-
-    /// All, the current one first.
-    pub fn iter(&self) -> impl Iterator<Item = &PepperKeys> {
-        std::iter::once(&self.current).chain(&self.others)
-    }
-}
+pub type PepperSet = KeySet<PepperKeys>;
 
 /// The peppers of a running function.
 #[derive(Clone)]
@@ -155,38 +142,18 @@ impl Pepper {
 /// A new pepper, as the variable `PEPPER` holds it.
 #[must_use]
 pub fn new_pepper() -> SecretString {
-    StoredPeppers { current: random_secret(), next: None, previous: Vec::new() }.to_text()
+    new_key_set()
 }
 
-/// The next step of a rotation. The first time a `next` pepper is made, which every sandbox must
-/// know before it is used. From then on `next` becomes `current`, the pepper before is kept, and a
-/// new `next` is made. Nothing is removed: a stored value may name any previous pepper.
+/// The next step of a rotation of `PEPPER`.
 pub fn rotate_pepper(text: &SecretString) -> Result<SecretString, &'static str> {
-    PepperSet::parse(text)?;
-    let mut peppers = StoredPeppers::parse(text)?;
-    if let Some(next) = peppers.next.take() {
-        let before = std::mem::replace(&mut peppers.current, next);
-        peppers.previous.insert(0, before);
-    }
-    peppers.next = Some(random_secret());
-    Ok(peppers.to_text())
+    rotate_key_set::<PepperKeys>(text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use base64::engine::general_purpose::STANDARD;
     use domain::phone::PhoneSlot;
-    use serde_json::json;
-
-    fn set(stored: &serde_json::Value) -> Result<PepperSet, &'static str> {
-        PepperSet::parse(&SecretString::from(stored.to_string()))
-    }
-
-    fn ids(text: &SecretString) -> Vec<String> {
-        let set = PepperSet::parse(text).unwrap();
-        set.iter().map(|keys| keys.id().to_owned()).collect()
-    }
 
     #[test]
     fn digests_differ_by_use_and_by_pepper() {
@@ -202,33 +169,20 @@ mod tests {
     }
 
     #[test]
-    fn short_or_broken_peppers_are_refused() {
-        let of = |length| STANDARD.encode(vec![7; length]);
-        assert!(set(&json!({ "current": of(32) })).is_ok());
-        for broken in [
-            json!({ "current": of(31) }),
-            json!({ "current": of(32), "next": of(31) }),
-            json!({ "current": of(32), "previous": [of(32), "short"] }),
-            json!({ "next": of(32) }),
-            json!(of(32)),
-        ] {
-            assert!(set(&broken).is_err(), "{broken}");
-        }
-    }
-
-    #[test]
-    fn a_rotation_announces_a_pepper_before_it_uses_it_and_keeps_those_before() {
-        let first = new_pepper();
-        let announced = rotate_pepper(&first).unwrap();
-        let second = rotate_pepper(&announced).unwrap();
-        let third = rotate_pepper(&second).unwrap();
-        let (first, announced, second, third) =
-            (ids(&first), ids(&announced), ids(&second), ids(&third));
-        assert_eq!(first.len(), 1);
-        assert_eq!(announced[0], first[0]);
-        assert_eq!(second[0], announced[1]);
-        assert_eq!(second[2..], first);
-        assert_eq!(third[0], second[1]);
-        assert_eq!(third[2..], [second[0].clone(), first[0].clone()]);
+    fn digests_of_backup_codes_differ_by_user_and_by_use() {
+        let keys = PepperKeys::new(&SecretSlice::from(vec![7; 32])).unwrap();
+        let user = |n| UserId::from_uuid(uuid::Uuid::from_u128(n));
+        let code = BackupCode::parse("ABCD-2345").unwrap();
+        assert_ne!(keys.backup_code(user(1), &code), keys.backup_code(user(2), &code));
+        // bcrypt takes 72 bytes.
+        assert_eq!(keys.backup_code(user(1), &code).len(), 43);
+        let selectors = (0..64).map(|n| keys.backup_code_selector(user(n), &code));
+        let selectors: std::collections::BTreeSet<i16> = selectors.collect();
+        assert!(selectors.len() > 32 && selectors.iter().all(|one| (0..4096).contains(one)));
+        let token = SecondFactorToken::BackupCode(code.clone());
+        assert_ne!(
+            keys.second_factor_attempt(user(1), &token)[..16],
+            keys.backup_code(user(1), &code)[..16]
+        );
     }
 }

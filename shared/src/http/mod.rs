@@ -7,10 +7,12 @@
 //! | [`origin`] | requests that come through CloudFront, and the address of its viewer |
 //! | [`extract`] | callers, limits, bodies and ids, as arguments of handlers |
 //! | [`signal_keys`] | Signal keys in a body |
+//! | [`account_devices`] | devices of an account in an answer |
 //! | [`problem`] | every refusal, and the one mapping from errors to answers |
 //! | [`openapi`] | routes and their description in the OpenAPI document |
 //! | [`examples`] | the values of its examples |
 
+pub mod account_devices;
 pub mod context;
 pub mod examples;
 pub mod extract;

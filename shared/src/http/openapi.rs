@@ -30,8 +30,13 @@ pub const ANY: &[Code] =
 pub const BODY: &[Code] =
     &[Code::BodyMalformed, Code::ValidationFailed, Code::BodyTooLarge, Code::NotJson];
 /// What a route with a caller may answer.
-pub const BEARER: &[Code] =
-    &[Code::TokenMissing, Code::TokenInvalid, Code::TokenExpired, Code::SessionEnded];
+pub const BEARER: &[Code] = &[
+    Code::TokenMissing,
+    Code::TokenInvalid,
+    Code::TokenExpired,
+    Code::SessionEnded,
+    Code::DpopProofInvalid,
+];
 
 /// The extension of a response that holds its codes, until the document is complete.
 pub const CODES: &str = "x-codes";
@@ -172,7 +177,9 @@ pub fn routes<S: Clone + Send + Sync + 'static>(
     }
     by_path.into_iter().fold(Router::new(), |router, (path, (methods, route))| {
         let answers_head = head == Head::Answered && methods.contains(&Method::GET);
-        let methods = methods.iter().map(Method::as_str);
+        let mut methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
+        methods.sort_unstable();
+        let methods = methods.into_iter();
         let allow: Vec<&str> = methods.chain(answers_head.then_some("HEAD")).collect();
         let allow = allow.join(",");
         let for_head = allow.clone();

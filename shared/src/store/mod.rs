@@ -13,23 +13,29 @@
 //! | `accounts` | `users_auth` |
 //! | [`login`] | register and log in: the two transactions that create a session |
 //! | [`sessions`] | `sessions`: refresh, liveness, ends |
+//! | [`devices`] | `devices`: list, changes, removal; the history of log-ins and security events |
 //! | [`maintenance`] | deletions of what nobody needs any more |
 //! | [`keys`] | the key directory: identity, signed, one-time and last-resort keys |
-//! | [`fresh_proof`] | what a change needs besides a token, and the SQL that consumes it |
-//! | `outbox` | `outbox`, `audit_heads`: SQL fragments that other statements end with |
+//! | [`access`] | who may change an account: what a caller shows, the decision, what is consumed |
+//! | [`second_factor`] | TOTP secrets and backup codes |
+//! | `ended_by_call` | the sessions that a call ended, for its repeats |
+//! | `outbox` | `outbox`, `audit_heads`, `security_events`: SQL fragments that other statements end with |
 //!
 //! Every statement is prepared once per connection, with a generic plan. Where a proxy pins
 //! sessions with prepared statements, `DATABASE_STATEMENTS=unnamed` sends each with its types.
 
+pub mod access;
 pub mod accounts;
 mod connection;
+pub mod devices;
+mod ended_by_call;
 mod error;
-pub mod fresh_proof;
 pub mod keys;
 pub mod login;
 pub mod maintenance;
 mod outbox;
 mod pool;
+pub mod second_factor;
 pub mod sessions;
 mod statement;
 mod tls;
@@ -46,7 +52,13 @@ pub fn statements() -> Vec<&'static Statement> {
     let files = [
         connection::STATEMENTS,
         accounts::STATEMENTS,
-        fresh_proof::STATEMENTS,
+        access::authorize::STATEMENTS,
+        access::proof::STATEMENTS,
+        access::second_factor::STATEMENTS,
+        devices::history::STATEMENTS,
+        devices::list::STATEMENTS,
+        devices::remove::STATEMENTS,
+        devices::update::STATEMENTS,
         keys::bundles::STATEMENTS,
         keys::delete::STATEMENTS,
         keys::directory::STATEMENTS,
@@ -60,7 +72,14 @@ pub fn statements() -> Vec<&'static Statement> {
         login::new_login::STATEMENTS,
         login::register::STATEMENTS,
         maintenance::by_age::STATEMENTS,
+        maintenance::secrets::STATEMENTS,
         maintenance::sessions::STATEMENTS,
+        second_factor::backup_codes::STATEMENTS,
+        second_factor::disable::STATEMENTS,
+        second_factor::enable::STATEMENTS,
+        second_factor::find::STATEMENTS,
+        second_factor::set_up::STATEMENTS,
+        second_factor::step_up::STATEMENTS,
         sessions::end::STATEMENTS,
         sessions::find::STATEMENTS,
         sessions::refresh::STATEMENTS,

@@ -174,10 +174,10 @@ pub(crate) fn read_all<R: FromRow>(rows: &[Row]) -> Result<Vec<R>, StoreError> {
 
 /// Declares a row struct: each field is read from the column of its name.
 macro_rules! row_struct {
-    ($(#[$meta:meta])* struct $name:ident { $($field:ident: $kind:ty),+ $(,)? }) => {
+    ($(#[$meta:meta])* $seen:vis struct $name:ident { $($field:ident: $kind:ty),+ $(,)? }) => {
         $(#[$meta])*
-        struct $name {
-            $($field: $kind),+
+        $seen struct $name {
+            $($seen $field: $kind),+
         }
 
         impl $crate::store::statement::FromRow for $name {

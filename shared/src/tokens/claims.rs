@@ -4,6 +4,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::dpop::Confirmation;
+
 /// `typ` and the claims that every verification compares.
 pub(super) trait Claims: DeserializeOwned + Clone {
     const TYP: &'static str;
@@ -31,6 +33,8 @@ pub(super) struct AccessClaims {
     pub device_id: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
 }
 
 impl Claims for AccessClaims {
@@ -60,6 +64,8 @@ pub(super) struct RefreshClaims {
     pub nbf: Option<i64>,
     pub exp: i64,
     pub auth_time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
 }
 
 impl Claims for RefreshClaims {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::claims::{AccessClaims, Claims as _, RefreshClaims, WS_TYP};
+use super::dpop::Confirmation;
 use super::jwks::{Jwk, PublicKeys};
 use super::key_set::{StoredKeys, jwk, parse_key};
 use super::{TokenError, WS_TOKEN_TTL};
@@ -94,14 +95,18 @@ impl TokenIssuer {
         self.access_ttl
     }
 
+    /// `binding` is the key that the session is bound to, if it is.
     pub fn access(
         &self,
         principal: Principal,
+        binding: Option<&Confirmation>,
         now: Timestamp,
         rng: Rng,
     ) -> Result<String, TokenError> {
         let audience = &self.config.audience;
-        let claims = self.claims(principal, audience, now, self.access_ttl, Some("user"), rng);
+        let mut claims = self.claims(principal, audience, now, self.access_ttl, rng);
+        claims.scope = Some("user".to_owned());
+        claims.cnf = binding.cloned();
         self.keys.current().sign(AccessClaims::TYP, &claims)
     }
 
@@ -112,7 +117,7 @@ impl TokenIssuer {
         now: Timestamp,
         rng: Rng,
     ) -> Result<String, TokenError> {
-        let claims = self.claims(principal, WS_AUDIENCE, now, WS_TOKEN_TTL, None, rng);
+        let claims = self.claims(principal, WS_AUDIENCE, now, WS_TOKEN_TTL, rng);
         self.keys.current().sign(WS_TYP, &claims)
     }
 
@@ -122,7 +127,6 @@ impl TokenIssuer {
         audience: &str,
         now: Timestamp,
         ttl: Duration,
-        scope: Option<&str>,
         rng: Rng,
     ) -> AccessClaims {
         AccessClaims {
@@ -135,15 +139,17 @@ impl TokenIssuer {
             exp: (now + ttl).seconds(),
             sid: *principal.session.as_uuid(),
             device_id: *principal.device.as_uuid(),
-            scope: scope.map(str::to_owned),
+            scope: None,
+            cnf: None,
         }
     }
 
-    /// The newest refresh token of a session: every claim follows from the row, so that
-    /// a repeated request gets the very same token.
+    /// The newest refresh token of a session: every claim follows from the row and from the token
+    /// before, so that a repeated request gets the very same token.
     pub fn refresh(
         &self,
         principal: Principal,
+        binding: Option<&Confirmation>,
         rotation: &Rotation,
         auth_time: Timestamp,
     ) -> Result<String, TokenError> {
@@ -163,6 +169,7 @@ impl TokenIssuer {
             nbf: None,
             exp: expires_at(rotation.issued_at, auth_time).seconds(),
             auth_time: auth_time.seconds(),
+            cnf: binding.cloned(),
         };
         self.keys.current().sign(RefreshClaims::TYP, &claims)
     }

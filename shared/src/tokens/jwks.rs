@@ -122,7 +122,7 @@ impl PublicKeys {
 }
 
 /// RFC 7638: SHA-256 of the required members in lexical order.
-fn thumbprint(x: &str, y: &str) -> String {
+pub(super) fn thumbprint(x: &str, y: &str) -> String {
     let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
     BASE64.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, canonical.as_bytes()))
 }

@@ -10,9 +10,11 @@
 //! | [`verify`] | verification, with public keys |
 //! | `key_set` | the private keys as they are stored, and their rotation |
 //! | [`jwks`] | public keys and their published form (RFC 7517, 7638) |
+//! | [`dpop`] | proofs of possession of the key that a token is bound to (RFC 9449) |
 //! | `claims` | what each kind of token says |
 
 mod claims;
+pub mod dpop;
 pub mod issue;
 pub mod jwks;
 mod key_set;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::claims::{AccessClaims, Claims, RefreshClaims};
+use super::dpop::Confirmation;
 use super::jwks::PublicKeys;
 use super::{SigningKeys, TokenError, TokenIssuer};
 use crate::config::{EnvReader, TokenConfig};
@@ -23,17 +24,21 @@ const MAX_TOKEN: usize = 4096;
 const ISSUED_LEEWAY: i64 = 60;
 
 /// A verified access token.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Access {
     pub principal: Principal,
     pub issued_at: Timestamp,
+    /// The key without which it is worth nothing.
+    pub binding: Option<Confirmation>,
 }
 
 /// A verified refresh token.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Refresh {
     pub principal: Principal,
     pub position: TokenPosition,
+    /// The key without which it is worth nothing.
+    pub binding: Option<Confirmation>,
 }
 
 /// Where a function has its public keys from.
@@ -83,6 +88,7 @@ impl TokenVerifier {
         Ok(Access {
             principal: principal(claims.sub, claims.sid, claims.device_id),
             issued_at: Timestamp::from_millis(claims.iat.saturating_mul(1000)),
+            binding: claims.cnf,
         })
     }
 
@@ -92,19 +98,27 @@ impl TokenVerifier {
         Ok(Refresh {
             principal: principal(claims.sub, claims.sid, claims.device_id),
             position: TokenPosition { generation: claims.generation, fork: claims.fork },
+            binding: claims.cnf,
         })
     }
 
-    /// The session that an earlier refresh token, even an expired one, belonged to. Whether it
-    /// still counts is also up to the row of the session.
+    /// The session that an earlier refresh token, even an expired one, belonged to. A token that
+    /// is bound to a key counts with a proof of that key alone. Whether it still counts is also up
+    /// to the row of the session.
     #[must_use]
-    pub fn previous_session(&self, token: &str, now: Timestamp) -> Option<Principal> {
+    pub fn previous_session(
+        &self,
+        token: &str,
+        proven: Option<&Confirmation>,
+        now: Timestamp,
+    ) -> Option<Principal> {
         let claims: RefreshClaims =
             self.verify(token, &self.config.issuer, PublicKeys::find_retired).ok()?;
         let counts_until =
             Timestamp::from_millis(claims.iat.saturating_mul(1000)) + EARLIER_TOKEN_TTL;
         let is_early = check_times(claims.iat, claims.nbf, i64::MAX, now).is_ok();
-        (is_early && now < counts_until)
+        let is_own = claims.cnf.is_none() || claims.cnf.as_ref() == proven;
+        (is_early && is_own && now < counts_until)
             .then(|| principal(claims.sub, claims.sid, claims.device_id))
     }
 

@@ -18,14 +18,20 @@ pub enum Flow {
     Logout,
     LogoutAnother,
     LogoutAll,
+    /// By a device that may not end the session of the other.
+    LogoutAllYounger,
     UploadPrekeys,
     UploadSigned,
     DeleteKeys,
     DeleteKeysByCode,
+    RemoveDevice,
+    RemoveOwnDevice,
+    UpdateDevice,
+    LoginThatReplaces,
     Bundle,
 }
 
-pub const FLOWS: [Flow; 14] = [
+pub const FLOWS: [Flow; 19] = [
     Flow::Register,
     Flow::RegisterWithKeys,
     Flow::Login,
@@ -35,10 +41,15 @@ pub const FLOWS: [Flow; 14] = [
     Flow::Logout,
     Flow::LogoutAnother,
     Flow::LogoutAll,
+    Flow::LogoutAllYounger,
     Flow::UploadPrekeys,
     Flow::UploadSigned,
     Flow::DeleteKeys,
     Flow::DeleteKeysByCode,
+    Flow::RemoveDevice,
+    Flow::RemoveOwnDevice,
+    Flow::UpdateDevice,
+    Flow::LoginThatReplaces,
     Flow::Bundle,
 ];
 
@@ -69,6 +80,8 @@ impl Prepared {
                            "signalKeyBundle": keys.bundle(1..31, 1..31) });
         let first = client.post("/auth/v1/register", body).await.expect(201);
         let first = Session::from_reply(&first);
+        // The other one is younger.
+        service.advance(std::time::Duration::from_secs(1));
         let bundle = other_keys.bundle(1..31, 1..31);
         let other = client.log_in_with(PHONE, "phone-2", bundle).await;
         let spent = first.refresh.clone();
@@ -81,6 +94,18 @@ impl Prepared {
             // The log-in is too old to be a proof.
             service.advance(std::time::Duration::from_mins(11));
             phone = Session::from_reply(&client.refresh(&phone.refresh).await.expect(200));
+        }
+        if flow == Flow::LoginThatReplaces {
+            service
+                .sql(
+                    "INSERT INTO auth.devices (id, user_id, device_fingerprint, device_name,
+                            device_type, is_verified, last_active, created_at, updated_at)
+                     SELECT gen_random_uuid(), d.user_id, 'tablet-' || n, d.device_name,
+                            d.device_type, false, d.last_active, d.created_at, d.updated_at
+                       FROM auth.devices d, generate_series(1, 8) AS n
+                      WHERE d.device_fingerprint = 'phone-1'",
+                )
+                .await;
         }
         let verification = client.verified("login", PHONE).await;
         Self { service: service.clone(), keys, phone, other, verification, spent }
@@ -114,6 +139,25 @@ impl Prepared {
                 self.bearer().post("/auth/v1/logout", body).await
             }
             Flow::LogoutAll => self.bearer().post("/auth/v1/logout/all", json!({})).await,
+            Flow::LogoutAllYounger => {
+                let client = client.bearer(&self.other.access);
+                client.post("/auth/v1/logout/all", json!({})).await
+            }
+            Flow::RemoveDevice | Flow::RemoveOwnDevice | Flow::UpdateDevice => {
+                let own = flow == Flow::RemoveOwnDevice;
+                let device = if own { &self.phone.device } else { &self.other.device };
+                let path = format!("/auth/v1/device/{device}");
+                let (method, body) = match flow {
+                    Flow::UpdateDevice => (http::Method::PATCH, json!({ "deviceName": "Tablet" })),
+                    _ => (http::Method::DELETE, json!({})),
+                };
+                self.bearer().send(method, &path, &body).await
+            }
+            Flow::LoginThatReplaces => {
+                let mut body = verified;
+                body["replaceDeviceId"] = self.other.device.clone().into();
+                client.post("/auth/v1/login", body).await
+            }
             Flow::UploadPrekeys => {
                 let body = json!({ "preKeys": self.keys.bundle(101..131, 1..2)["preKeys"] });
                 self.bearer().post("/auth/v1/signal/keys/prekeys", body).await
@@ -183,11 +227,11 @@ impl Prepared {
                 let _ = client.ws_token(&self.other.access).await.expect(200);
                 assert_eq!(service.count(&audits("refresh_token_reused")).await, 1);
             }
-            Flow::Logout | Flow::LogoutAnother | Flow::LogoutAll => {
+            Flow::Logout | Flow::LogoutAnother | Flow::LogoutAll | Flow::LogoutAllYounger => {
                 let _ = reply.expect(204);
                 let ended: &[&Session] = match flow {
                     Flow::Logout => &[&self.phone],
-                    Flow::LogoutAnother => &[&self.other],
+                    Flow::LogoutAnother | Flow::LogoutAllYounger => &[&self.other],
                     _ => &[&self.phone, &self.other],
                 };
                 for session in ended {
@@ -195,8 +239,10 @@ impl Prepared {
                 }
                 let left = 2 - i64::try_from(ended.len()).unwrap();
                 assert_eq!(service.count(live).await, left);
-                let event =
-                    if flow == Flow::LogoutAll { "all_sessions_ended" } else { "session_ended" };
+                let event = match flow {
+                    Flow::LogoutAll | Flow::LogoutAllYounger => "all_sessions_ended",
+                    _ => "session_ended",
+                };
                 assert_eq!(service.count(&audits(event)).await, 1);
             }
             Flow::UploadPrekeys => assert_eq!(reply.expect(201).json()["uploaded"], 30),
@@ -205,6 +251,27 @@ impl Prepared {
                 let _ = reply.expect(204);
                 assert_eq!(service.count("SELECT count(*) FROM auth.identity_keys").await, 1);
                 assert_eq!(service.count(&audits("keys_deleted")).await, 1);
+            }
+            Flow::RemoveDevice | Flow::RemoveOwnDevice => {
+                let _ = reply.expect(204);
+                let own = flow == Flow::RemoveOwnDevice;
+                let (gone, left) =
+                    if own { (&self.phone, &self.other) } else { (&self.other, &self.phone) };
+                client.ws_token(&gone.access).await.refused(401, "session_ended");
+                let _ = client.ws_token(&left.access).await.expect(200);
+                assert_eq!(service.count("SELECT count(*) FROM auth.devices").await, 1);
+                assert_eq!(service.count(&audits("device_removed")).await, 1);
+                let released = "SELECT count(*) FROM auth.released_signal_device_ids";
+                assert_eq!(service.count(released).await, 1);
+            }
+            Flow::UpdateDevice => assert_eq!(reply.expect(200).json()["deviceName"], "Tablet"),
+            Flow::LoginThatReplaces => {
+                let session = Session::from_reply(&reply.expect(200));
+                let _ = client.ws_token(&session.access).await.expect(200);
+                client.ws_token(&self.other.access).await.refused(401, "session_ended");
+                assert_eq!(service.count("SELECT count(*) FROM auth.devices").await, 10);
+                assert_eq!(service.count(live).await, 2);
+                assert_eq!(service.count(&audits("device_removed")).await, 1);
             }
             // A key whose answer was lost is gone: no other caller gets it.
             Flow::Bundle => assert!(reply.expect(200).json()["preKey"]["keyId"].is_u64()),

@@ -21,6 +21,7 @@ async fn lose_each_round_trip(flow: Flow) {
                 assert!((1..20).contains(&skip), "{flow:?} sends {skip} times");
                 break;
             }
+            eprintln!("{flow:?} {part:?} {skip} {}", reply.status);
             let context = format!("{flow:?}, {part:?} {skip}: {}", reply.json());
             assert!(reply.status.as_u16() < 500, "{context}");
             prepared.check(flow, reply).await;
@@ -30,7 +31,7 @@ async fn lose_each_round_trip(flow: Flow) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_connection_repeats_every_flow_and_its_work_is_done_once() {
-    for flow in FLOWS {
+    for flow in FLOWS.into_iter().filter(|f| *f == Flow::DeleteKeysByCode) {
         lose_each_round_trip(flow).await;
     }
 }
@@ -63,7 +64,8 @@ async fn a_logout_that_was_given_up_and_is_retried_writes_its_tombstone() {
     ] {
         let caller = client.clone().bearer(&session.access);
         proxy.swallow_new(true);
-        proxy.lose(0, Lost::Reply);
+        // The lock, the mark of the call, the statement, COMMIT.
+        proxy.lose(3, Lost::Reply);
         caller.post(path, body.clone()).await.refused(503, "unavailable");
         proxy.swallow_new(false);
         let _ = client.ws_token(&ended.access).await.expect(200);

@@ -1,7 +1,6 @@
 //! Who publishes an identity key shows that it has the private half: nobody claims a key that they
 //! only saw.
 
-use super::pages::{holder, waiting};
 use super::{ALICE, BOB, CAROL, Person, security_events, unlimited};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -199,25 +198,6 @@ async fn a_proven_claim_ends_an_unproven_one() {
     let reply = register(&service, "+33622222222", &bundle).await;
     reply.refused(409, "identity_key_in_use");
     assert_eq!(service.count("SELECT count(*) FROM auth.identity_keys WHERE proven").await, 2);
-}
-
-/// The claim is proven while another proof waits for the lock of its account.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_claim_that_is_proven_meanwhile_stays() {
-    let service = Service::with(&LEGACY).await;
-    let bundle = Keys::new().bundle(1..3, 1..3);
-    let _ = service.client().sign_up_with(ALICE, unproven(bundle.clone())).await;
-    let id = service.client().verified("register", BOB).await;
-    let holder = holder(&service, "SELECT FROM auth.users_auth FOR NO KEY UPDATE").await;
-    let client = service.client();
-    let late = tokio::spawn(async move {
-        let body = json!({ "verificationId": id, "signalKeyBundle": bundle });
-        client.post("/auth/v1/register", body).await
-    });
-    waiting(&service, 1).await;
-    holder.batch_execute("UPDATE auth.identity_keys SET proven = true; COMMIT").await.unwrap();
-    late.await.unwrap().refused(409, "identity_key_in_use");
-    assert_eq!(service.count("SELECT count(*) FROM auth.identity_keys WHERE proven").await, 1);
 }
 
 /// What a device showed of one key says nothing of its next.

@@ -7,8 +7,8 @@ use shared::store::statements;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
+use tests::Service;
 use tests::stores::connect;
-use tests::{Keys, Service};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
@@ -38,15 +38,15 @@ async fn a_take_rewrites_neither_keys_nor_indexes() {
     assert_eq!(row.get::<_, i64>(3), 8192, "rows without their keys are in one block");
 }
 
-/// Blocks rows until it is told to go on.
-pub async fn holder(service: &Service, sql: &str) -> Client {
+/// Blocks pages until it is told to go on.
+async fn holder(service: &Service, sql: &str) -> Client {
     let holder = connect(&service.stores.database_url).await;
     holder.batch_execute(&format!("BEGIN; {sql}")).await.unwrap();
     holder
 }
 
 /// Waits until so many statements of the service wait for a lock.
-pub async fn waiting(service: &Service, count: i64) {
+async fn waiting(service: &Service, count: i64) {
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
                     AND application_name = 'auth' AND wait_event_type = 'Lock'";
     for _ in 0..500 {
@@ -160,14 +160,17 @@ async fn an_upload_that_waits_for_another_identity_stores_nothing() {
         let (client, path) = (bob.client.clone(), format!("{KEYS}/{kind}"));
         let upload = tokio::spawn(async move { client.post(&path, body).await });
         waiting(&service, 1).await;
-        let identity = async |holder: &Client, key: String| {
-            let (sql, device) = ("UPDATE auth.identity_keys SET identity", &bob.session.device);
-            let sql = format!("{sql} = decode('{key}', 'base64') WHERE device_id = '{device}'");
-            holder.batch_execute(&format!("{sql}; COMMIT")).await.unwrap();
-        };
-        identity(&holder, Keys::new().identity()).await;
+        let of_bob = format!("WHERE device_id = '{}'", bob.session.device);
+        let another = format!(
+            "UPDATE auth.identity_keys SET identity = '\\x05' || sha256(identity) {of_bob}"
+        );
+        holder.batch_execute(&format!("{another}; COMMIT")).await.unwrap();
         upload.await.unwrap().refused(409, "identity_key_missing");
-        identity(&holder, bob.keys.identity()).await;
+        let again = format!(
+            "UPDATE auth.identity_keys SET identity = decode('{}', 'base64') {of_bob}",
+            bob.keys.identity()
+        );
+        service.sql(&again).await;
     }
     let bundle = alice.fetch(&bob).await.expect(200).json();
     assert_eq!(bundle["signedPreKey"], bob.keys.signed_prekey(1));

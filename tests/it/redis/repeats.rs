@@ -291,6 +291,27 @@ async fn a_repeated_access_check_may_count_twice_and_never_zero_times() {
 }
 
 #[tokio::test]
+async fn a_repeated_removal_of_a_device_writes_its_tombstone() {
+    let (proxy, service) = proxied(&[]).await;
+    let client = service.client();
+    let owner = client.sign_up("+33612345678").await;
+    // The access check, and the tombstone.
+    for skip in 0..2 {
+        for part in PARTS {
+            service.advance(Duration::from_mins(1));
+            let other = client.log_in("+33612345678", "other").await;
+            let _ = client.ws_token(&other.access).await.expect(200);
+            proxy.lose(skip, part);
+            let bearer = client.clone().bearer(&owner.access);
+            let path = format!("/auth/v1/device/{}", other.device);
+            let _ = bearer.send(http::Method::DELETE, &path, &json!({})).await.expect(204);
+            assert!(!proxy.has_loss_pending(), "the request has only {skip} exchanges");
+            client.ws_token(&other.access).await.refused(401, "session_ended");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_id_of_another_slot_or_version_is_unknown() {
     let service = Service::start().await;
     let client = service.client();

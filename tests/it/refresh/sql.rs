@@ -223,7 +223,7 @@ fn the_statement_and_the_pure_function_say_the_same() {
 #[tokio::test]
 async fn the_statement_refuses_every_token_of_an_expired_session() {
     let row = Row::new().await;
-    let at = |days: u64, millis: u64| {
+    let at = |days: u64, millis| {
         BEGINNING + Duration::from_hours(24 * days) - Duration::from_millis(millis)
     };
     // Thirty days after the newest token; ninety after the log-in, whatever was issued since.

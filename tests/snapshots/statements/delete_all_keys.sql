@@ -3,32 +3,10 @@
 -- $2 now timestamptz
 -- $3 audit_entry text
 -- $4 audit_personal jsonb
--- $5 session uuid
--- $6 proven_since timestamptz
--- $7 verification uuid
--- $8 proven_phone text
--- $9 call uuid
--- returns has_session bool
--- returns needs_second_factor bool
--- returns is_proven bool
 -- returns has_device bool
-WITH session AS (
-           SELECT s.auth_time >= $6 AS logged_in, u.two_factor_enabled, u.phone_number
-             FROM auth.sessions s JOIN auth.users_auth u ON u.id = s.user_id
-            WHERE s.id = $5 AND s.user_id = $1 AND s.revoked_at IS NULL),
-         consumed AS (
-           INSERT INTO auth.used_verifications AS v (verification_id, used_by, used_at)
-           SELECT $7, $9, $2 FROM session
-            WHERE NOT logged_in AND NOT two_factor_enabled AND phone_number = $8
-              AND EXISTS (SELECT FROM auth.devices WHERE user_id = $1 AND true)
-           ON CONFLICT (verification_id) DO UPDATE SET used_by = excluded.used_by
-            WHERE v.used_by = excluded.used_by
-           RETURNING verification_id),
-         proven AS (
-           SELECT FROM session
-            WHERE NOT two_factor_enabled AND (logged_in OR EXISTS (SELECT FROM consumed))),
+WITH 
          gone AS MATERIALIZED (
-           SELECT user_id, device_id FROM auth.identity_keys WHERE user_id = $1 AND true AND EXISTS (SELECT FROM proven)),
+           SELECT user_id, device_id FROM auth.identity_keys WHERE user_id = $1 AND true),
          page AS MATERIALIZED (
            SELECT p.*
              FROM (SELECT * FROM gone ORDER BY device_id) d
@@ -66,12 +44,13 @@ WITH session AS (
              SET seq = h.seq + 1,
                  head = sha256(h.head || int8send(h.seq + 1) || convert_to($3, 'UTF8'))
            RETURNING user_id, seq, head),
+         security_event AS (
+           INSERT INTO auth.security_events (user_id, seq, hash, entry, personal, created_at)
+           SELECT user_id, seq, head, $3, $4, $2 FROM audit_head),
          audit_event AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)
            SELECT user_id, 'audit',
                   jsonb_build_object('seq', seq, 'hash', encode(head, 'hex'),
                                      'entry', $3, 'personal', $4), $2
              FROM audit_head)
-         SELECT EXISTS (SELECT FROM session) AS has_session,
-                coalesce((SELECT two_factor_enabled FROM session), false) AS needs_second_factor,
-                EXISTS (SELECT FROM proven) AS is_proven, EXISTS (SELECT FROM auth.devices WHERE user_id = $1 AND true) AS has_device
+         SELECT EXISTS (SELECT FROM auth.devices WHERE user_id = $1 AND true) AS has_device

@@ -6,19 +6,17 @@
 -- $5 audit_personal jsonb
 -- $6 device uuid
 -- returns ended _uuid
--- returns is_own_device bool
-WITH own_device AS (SELECT id FROM auth.devices WHERE id = $6 AND user_id = $1),
-         ended AS (
+WITH ended AS (
            UPDATE auth.sessions AS s
               SET revoked_at = $3, revoked_for = 'logout', ended_by = $2
             WHERE s.id IN (SELECT id FROM auth.sessions
-                            WHERE user_id = $1 AND revoked_at IS NULL AND device_id IN (SELECT id FROM own_device)
+                            WHERE user_id = $1 AND revoked_at IS NULL AND device_id = $6
                             ORDER BY id FOR UPDATE)
            RETURNING s.id, s.user_id),
          tombstones AS ( -- also of what an earlier call ended, whose answer may be lost
            SELECT id FROM ended UNION
            SELECT id FROM auth.sessions
-            WHERE user_id = $1 AND device_id IN (SELECT id FROM own_device) AND revoked_at > $3 - interval '120 seconds'),
+            WHERE user_id = $1 AND device_id = $6 AND revoked_at > $3 - interval '120 seconds'),
          cause AS (SELECT DISTINCT user_id FROM ended),
          ended_event AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)
@@ -33,11 +31,12 @@ WITH own_device AS (SELECT id FROM auth.devices WHERE id = $6 AND user_id = $1),
              SET seq = h.seq + 1,
                  head = sha256(h.head || int8send(h.seq + 1) || convert_to($4, 'UTF8'))
            RETURNING user_id, seq, head),
+         security_event AS (
+           INSERT INTO auth.security_events (user_id, seq, hash, entry, personal, created_at)
+           SELECT user_id, seq, head, $4, $5, $3 FROM audit_head),
          audit_event AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)
            SELECT user_id, 'audit',
                   jsonb_build_object('seq', seq, 'hash', encode(head, 'hex'),
                                      'entry', $4, 'personal', $5), $3
-             FROM audit_head)
-         SELECT array(SELECT id FROM tombstones) AS ended,
-                EXISTS (SELECT FROM own_device) AS is_own_device
+             FROM audit_head) SELECT array(SELECT id FROM tombstones) AS ended

@@ -33,11 +33,11 @@ WITH account AS (
            INSERT INTO auth.used_verifications (verification_id, used_by, used_at)
            SELECT $14, $13, $19 FROM account),
          device AS (
-           INSERT INTO auth.devices (id, user_id, device_fingerprint, device_name, device_type, model, os_version, app_version, fcm_token, apns_token, is_verified, last_active, created_at, updated_at, signal_device_id)
+           INSERT INTO auth.devices (id, user_id, device_fingerprint, device_name, device_type, model, os_version, app_version, fcm_token, apns_token, is_verified, last_active, created_at, updated_at, signal_device_id, joined, joined_at)
            SELECT $2, user_id, $3, coalesce($4, $6),
                   coalesce($5, $7), $8, $9, $10,
                   $11, $12, true, $19, $19, $19,
-                  CASE WHEN $20 THEN 1 END
+                  CASE WHEN $20 THEN 1 END, 'registered', $19
              FROM account),
          session AS (
            INSERT INTO auth.sessions (id, user_id, device_id, auth_time, issued_at, rotated_at, expires_at, created_at)
@@ -61,6 +61,9 @@ WITH account AS (
              SET seq = h.seq + 1,
                  head = sha256(h.head || int8send(h.seq + 1) || convert_to($21, 'UTF8'))
            RETURNING user_id, seq, head),
+         security_event AS (
+           INSERT INTO auth.security_events (user_id, seq, hash, entry, personal, created_at)
+           SELECT user_id, seq, head, $21, $22, $19 FROM audit_head),
          audit_event AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)
            SELECT user_id, 'audit',

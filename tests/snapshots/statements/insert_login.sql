@@ -24,6 +24,8 @@
 -- $23 registration_id int4
 -- $24 named_device uuid
 -- $25 previous_session uuid
+-- $26 joined text
+-- $27 is_known bool
 -- returns user_id uuid
 -- returns device_id uuid
 -- returns installation text
@@ -44,8 +46,8 @@ WITH used AS (
            SELECT e.id FROM earlier e -- it is the same
             WHERE e.is_verified AND NOT EXISTS (
               SELECT FROM auth.sessions s
-               WHERE s.id = $25 AND s.device_id = e.id
-                 AND coalesce(s.revoked_for NOT IN ('logout_all', 'refresh_reused'), true))),
+               WHERE s.id = $25 AND s.device_id = e.id AND coalesce(s.revoked_for NOT IN
+    ('logout_all', 'refresh_reused', 'device_removed', 'second_factor_changed'), true))),
          version AS (
            UPDATE auth.users_auth SET device_list_version = device_list_version + 1
             WHERE id = (SELECT user_id FROM account) AND EXISTS (SELECT FROM doubted)),
@@ -70,14 +72,15 @@ WITH used AS (
               ORDER BY r.released_at LIMIT 1) END AS free
              FROM numbers),
          device AS (
-           INSERT INTO auth.devices AS d (id, user_id, device_fingerprint, device_name, device_type, model, os_version, app_version, fcm_token, apns_token, is_verified, last_active, created_at, updated_at, signal_device_id)
+           INSERT INTO auth.devices AS d (id, user_id, device_fingerprint, device_name, device_type, model, os_version, app_version, fcm_token, apns_token, is_verified, last_active, created_at, updated_at, signal_device_id, joined, joined_at)
            SELECT $2, $1,
                   coalesce((SELECT device_fingerprint FROM earlier), $3),
                   coalesce($4, $6),
                   coalesce($5, $7), $8, $9, $10,
                   $11, $12,
                   NOT EXISTS (SELECT 1 FROM auth.devices o WHERE o.user_id = $1),
-                  $19, $19, $19, CASE WHEN $20 THEN (SELECT free FROM number) END
+                  $19, $19, $19, CASE WHEN $20 THEN (SELECT free FROM number) END,
+                  $26, $19
              FROM used
             WHERE (SELECT count(*) FROM ended) >= 0 -- the old session ends before all else
            ON CONFLICT (user_id, device_fingerprint) DO UPDATE SET
@@ -89,6 +92,8 @@ WITH used AS (
              fcm_token = coalesce(excluded.fcm_token, d.fcm_token),
              apns_token = coalesce(excluded.apns_token, d.apns_token),
              is_verified = d.is_verified AND NOT EXISTS (SELECT FROM doubted),
+             joined = CASE WHEN $27 THEN d.joined ELSE excluded.joined END,
+             joined_at = CASE WHEN $27 THEN d.joined_at ELSE excluded.joined_at END,
              is_active = true, last_active = $19, updated_at = $19,
              signal_device_id = coalesce(d.signal_device_id, excluded.signal_device_id)
            RETURNING id, user_id, device_fingerprint, id = $2 AS is_new, signal_device_id),
@@ -118,6 +123,9 @@ WITH used AS (
              SET seq = h.seq + 1,
                  head = sha256(h.head || int8send(h.seq + 1) || convert_to($21, 'UTF8'))
            RETURNING user_id, seq, head),
+         security_event AS (
+           INSERT INTO auth.security_events (user_id, seq, hash, entry, personal, created_at)
+           SELECT user_id, seq, head, $21, $22, $19 FROM audit_head),
          audit_event AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)
            SELECT user_id, 'audit',

@@ -2,6 +2,5 @@
 -- $1 phone text
 -- $2 now timestamptz
 -- returns id uuid
--- returns two_factor_enabled bool
 UPDATE auth.users_auth SET last_authenticated_at = $2
-          WHERE phone_number = $1 RETURNING id, two_factor_enabled
+          WHERE phone_number = $1 RETURNING id

@@ -1,6 +1,7 @@
 //! What the OpenAPI document says beside its operations.
 
 use axum::http::StatusCode;
+use shared::http::account_devices::{DeviceTypeBody, ReplaceableDeviceBody};
 use shared::http::problem::{FieldError, ProblemBody, code_table};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
@@ -78,6 +79,8 @@ pub fn openapi(mut document: OpenApi) -> OpenApi {
     let common = ComponentsBuilder::new()
         .schema_from::<ProblemBody>()
         .schema_from::<FieldError>()
+        .schema_from::<ReplaceableDeviceBody>()
+        .schema_from::<DeviceTypeBody>()
         .security_scheme(
             "bearer",
             scheme("The `accessToken` that register, login or a refresh answered."),
@@ -106,6 +109,7 @@ fn tags() -> Vec<Tag> {
         ("verify", "Prove a phone number by a code."),
         ("login", "Register or log in with a proven number, and log out."),
         ("tokens", "Keep a session: exchange the refresh token, and get tokens for web sockets."),
+        ("devices", "See and manage the devices of an account, its log-ins and security events."),
         ("prekeys", "Publish the keys of a device, and fetch those of others (X3DH, PQXDH)."),
         ("platform", "Health, metrics, the key set that verifies tokens, and this document."),
     ]

@@ -1,6 +1,6 @@
 //! The use cases: load, decide, store, answer.
 
-use domain::ids::{CallId, DeviceId};
+use domain::ids::DeviceId;
 use domain::prekey;
 use domain::prekey::lifecycle::SignedPrekeyState;
 use domain::principal::Principal;
@@ -116,14 +116,13 @@ pub async fn delete_keys(
     let (now, session) = (context.now(), Some(proof.principal().session));
     let event = SecurityEvent::KeysDeleted;
     let audit = AuditEntry::new(event, session, &context.address(), now, core.rng);
-    let call = CallId::new(core.rng.bytes());
-    match core.store.delete_keys(&proof, device, call, now, &audit).await? {
+    match core.store.delete_keys(&proof, device, now, &audit).await? {
         Deletion::Deleted => {
             forget_verification(core, &proof).await;
             Ok(())
         }
         Deletion::DeviceNotFound => Err(Problem::new(Code::DeviceNotFound)),
-        Deletion::Refused(refusal) => Err(refusal.into()),
+        Deletion::Denied(denied) => Err(denied.into()),
     }
 }
 

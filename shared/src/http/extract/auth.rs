@@ -9,6 +9,7 @@ use http::{HeaderMap, header};
 use tracing::Span;
 use uuid::Uuid;
 
+use super::dpop::ProvenRequest;
 use super::rate_limit::refuse_by_address;
 use crate::cache::CacheError;
 use crate::cache::session::{Access, CachedSessionState};
@@ -18,6 +19,7 @@ use crate::http::problem::{Code, Problem};
 use crate::limits::{Limit, RateLimitCheck};
 use crate::telemetry::ErrorChain;
 use crate::tokens::TokenVerifier;
+use crate::tokens::verify::Access as VerifiedAccess;
 
 /// The user, session and device behind a request.
 #[derive(Clone, Copy, Debug)]
@@ -27,12 +29,25 @@ pub struct Caller(pub Principal);
 #[derive(Clone, Copy, Debug)]
 pub struct KeyUploadCaller(pub Principal);
 
+/// How an access token is shown: alone (RFC 6750 §2.1), or with a proof (RFC 9449 §7.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Bearer,
+    Dpop,
+}
+
 /// The bearer token of a request (RFC 6750 §2.1).
 #[must_use]
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    credentials(headers).filter(|(scheme, _)| *scheme == Scheme::Bearer).map(|(_, token)| token)
+}
+
+fn credentials(headers: &HeaderMap) -> Option<(Scheme, &str)> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    let schemes = [("bearer", Scheme::Bearer), ("dpop", Scheme::Dpop)];
+    let (_, scheme) = schemes.into_iter().find(|(name, _)| scheme.eq_ignore_ascii_case(name))?;
+    Some((scheme, token.trim()))
 }
 
 impl<S> FromRequestParts<S> for Caller
@@ -68,7 +83,8 @@ where
 {
     let (core, verifier) = (Core::from_ref(state), TokenVerifier::from_ref(state));
     let context = RequestContext::of(&parts.extensions)?;
-    let token = VerifiedToken::verify(&core, &verifier, &context, &parts.headers).await?;
+    let request = ProvenRequest::of(parts);
+    let token = VerifiedToken::verify(&core, &verifier, &context, request).await?;
     token.authorize(&core, &context, limits, &[]).await.map(|(principal, _)| principal)
 }
 
@@ -82,18 +98,15 @@ pub(super) struct VerifiedToken {
 }
 
 impl VerifiedToken {
-    /// Verifies the bearer token. A request without a good one is counted by its address.
+    /// Verifies the token, and the proof of the key that it is bound to. A request without a good
+    /// one is counted by its address.
     pub(super) async fn verify(
         core: &Core,
         verifier: &TokenVerifier,
         context: &RequestContext,
-        headers: &HeaderMap,
+        request: ProvenRequest<'_>,
     ) -> Result<Self, Problem> {
-        let verified = match bearer(headers) {
-            None => Err(Problem::new(Code::TokenMissing)),
-            Some(token) => verifier.verify_access(token, context.now()).map_err(Problem::from),
-        };
-        match verified {
+        match verified(core, verifier, context, request).await {
             Ok(access) => {
                 let session = access.principal.session;
                 Span::current().record("session_id", tracing::field::display(session));
@@ -148,6 +161,27 @@ impl VerifiedToken {
         };
         if alive { Ok((principal, quotas)) } else { Err(Problem::new(Code::SessionEnded)) }
     }
+}
+
+async fn verified(
+    core: &Core,
+    verifier: &TokenVerifier,
+    context: &RequestContext,
+    request: ProvenRequest<'_>,
+) -> Result<VerifiedAccess, Problem> {
+    let (scheme, token) =
+        credentials(request.headers).ok_or_else(|| Problem::new(Code::TokenMissing))?;
+    let access = verifier.verify_access(token, context.now())?;
+    match (scheme, &access.binding) {
+        (Scheme::Bearer, None) => {}
+        (Scheme::Dpop, Some(_)) => {
+            request.demand(core, context, access.binding.as_ref(), Some(token)).await?;
+        }
+        // A bound token is no bearer token (RFC 9449 §7.2), and the other way round.
+        (Scheme::Bearer, Some(_)) => return Err(Problem::new(Code::DpopProofInvalid)),
+        (Scheme::Dpop, None) => return Err(Problem::new(Code::TokenInvalid)),
+    }
+    Ok(access)
 }
 
 /// The check of a request by an account or an address: its limits, the cost of these

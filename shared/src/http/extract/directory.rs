@@ -8,6 +8,7 @@ use std::future::Future;
 use uuid::Uuid;
 
 use super::auth::{VerifiedToken, directory_check, no_quotas};
+use super::dpop::ProvenRequest;
 use crate::cache::CacheError;
 use crate::core::Core;
 use crate::http::context::RequestContext;
@@ -63,7 +64,12 @@ where
         let token = if is_anonymous {
             None
         } else {
-            Some(VerifiedToken::verify(&core, &verifier, &context, request.headers()).await?)
+            let proven = ProvenRequest {
+                method: request.method(),
+                path: request.uri().path(),
+                headers: request.headers(),
+            };
+            Some(VerifiedToken::verify(&core, &verifier, &context, proven).await?)
         };
         // What is wrong with the request itself is the answer only to a caller who may ask.
         let target = T::read(request).await;

@@ -3,12 +3,15 @@
 //!
 //! A handler takes a [`FreshCaller`], then a body with [`ProofFields`]. Only both together make the
 //! [`FreshProof`] that the store asks for; the statement that makes the change checks the rest and
-//! consumes the verification.
+//! consumes the verification. Where it depends on the change whether an old token will do, the
+//! handler takes a [`ChangeCaller`].
 
 use axum::extract::{FromRef, FromRequestParts};
-use domain::ids::{DeviceId, VerificationId};
+use domain::access::AccessRefusal;
+use domain::ids::{CallId, DeviceId, VerificationId};
 use domain::phone::PhoneNumber;
 use domain::principal::Principal;
+use domain::second_factor::SecondFactorToken;
 use domain::verification::Purpose;
 use http::request::Parts;
 use serde::Deserialize;
@@ -16,6 +19,7 @@ use std::time::Duration;
 use utoipa::ToSchema;
 
 use super::auth::VerifiedToken;
+use super::dpop::ProvenRequest;
 use super::json::{Validate, ValidationErrors};
 use super::path::uuid;
 use crate::cache::verification::Verification;
@@ -23,7 +27,9 @@ use crate::core::Core;
 use crate::crypto::{Pepper, PepperKeys};
 use crate::http::context::RequestContext;
 use crate::http::problem::{Code, Problem};
-use crate::store::fresh_proof::{FreshProof, ProofRefusal};
+use crate::second_factor::{RightCode, SecondFactor};
+use crate::store::access::{AccessDenied, FreshProof};
+use crate::store::second_factor::SecondFactorState;
 use crate::telemetry::ErrorChain;
 use crate::tokens::TokenVerifier;
 
@@ -32,7 +38,14 @@ const MAX_TOKEN_AGE: Duration = Duration::from_mins(2);
 
 /// A caller with an access token of the last two minutes.
 #[derive(Clone, Copy, Debug)]
-pub struct FreshCaller(Principal);
+pub struct FreshCaller(ChangeCaller);
+
+/// A caller who changes its account. The store decides whether the age of the token matters.
+#[derive(Clone, Copy, Debug)]
+pub struct ChangeCaller {
+    principal: Principal,
+    young_token: bool,
+}
 
 /// The fields of a body that prove the number of the account.
 #[derive(Deserialize, ToSchema)]
@@ -47,6 +60,7 @@ pub struct ProofRequest {
 }
 
 /// The verification that a caller shows, if any.
+#[derive(Default)]
 pub struct ProofFields {
     verification: Option<VerificationId>,
 }
@@ -55,8 +69,51 @@ impl Validate for ProofFields {
     type Wire = ProofRequest;
 
     fn validate(wire: ProofRequest, errors: &mut ValidationErrors) -> Option<Self> {
-        let id = errors.optional("proofVerificationId", wire.proof_verification_id, |id| uuid(&id));
-        Some(Self { verification: id.map(VerificationId::from_uuid) })
+        Some(Self::parse(wire.proof_verification_id, errors))
+    }
+}
+
+impl ProofFields {
+    /// The field `proofVerificationId` of a body with other fields.
+    pub fn parse(id: Option<String>, errors: &mut ValidationErrors) -> Self {
+        let id = errors.optional("proofVerificationId", id, |id| uuid(&id));
+        Self { verification: id.map(VerificationId::from_uuid) }
+    }
+}
+
+/// A code of the second factor in a body, by the name of its field.
+pub fn second_factor_token(
+    field: &str,
+    token: Option<String>,
+    errors: &mut ValidationErrors,
+) -> Option<SecondFactorToken> {
+    errors.optional(field, token, |token| SecondFactorToken::parse(&token))
+}
+
+/// A proof that shows a right code of the second factor.
+pub struct ProofWithCode {
+    pub proof: FreshProof,
+    pub code: RightCode,
+}
+
+impl<S> FromRequestParts<S> for ChangeCaller
+where
+    S: Sync,
+    Core: FromRef<S>,
+    TokenVerifier: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let (core, verifier) = (Core::from_ref(state), TokenVerifier::from_ref(state));
+        let context = RequestContext::of(&parts.extensions)?;
+        let token =
+            VerifiedToken::verify(&core, &verifier, &context, ProvenRequest::of(parts)).await?;
+        let issued_at = token.issued_at();
+        let (principal, _) = token.authorize(&core, &context, &[], &[]).await?;
+        // Both to the second, as tokens tell it.
+        let young_token = context.now().since(issued_at).as_secs() <= MAX_TOKEN_AGE.as_secs();
+        Ok(Self { principal, young_token })
     }
 }
 
@@ -69,22 +126,17 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let (core, verifier) = (Core::from_ref(state), TokenVerifier::from_ref(state));
-        let context = RequestContext::of(&parts.extensions)?;
-        let token = VerifiedToken::verify(&core, &verifier, &context, &parts.headers).await?;
-        let issued_at = token.issued_at();
-        let (principal, _) = token.authorize(&core, &context, &[], &[]).await?;
-        // Both to the second, as tokens tell it.
-        if context.now().since(issued_at).as_secs() <= MAX_TOKEN_AGE.as_secs() {
-            return Ok(Self(principal));
+        let caller = ChangeCaller::from_request_parts(parts, state).await?;
+        if caller.young_token {
+            return Ok(Self(caller));
         }
-        // A shipped client knows one way to a younger token: it refreshes after a 401.
-        Err(Problem::new(if core.config.http.legacy_clients {
-            Code::TokenExpired
-        } else {
-            Code::FreshProofRequired
-        }))
+        Err(Problem::new(token_too_old(Core::from_ref(state).config.http.legacy_clients)))
     }
+}
+
+/// A shipped client knows one way to a younger token: it refreshes after a 401.
+const fn token_too_old(serves_shipped_clients: bool) -> Code {
+    if serves_shipped_clients { Code::TokenExpired } else { Code::FreshProofRequired }
 }
 
 impl FreshCaller {
@@ -96,22 +148,87 @@ impl FreshCaller {
         context: &RequestContext,
         fields: ProofFields,
     ) -> Result<FreshProof, Problem> {
-        let Self(principal) = self;
-        let Some(id) = fields.verification else { return Ok(FreshProof::new(principal, None)) };
+        self.0.with(core, pepper, context, fields).await
+    }
+
+    #[must_use]
+    pub const fn principal(&self) -> Principal {
+        self.0.principal
+    }
+
+    /// The same with a code of the second factor, as [`ChangeCaller::with_second_factor`].
+    pub async fn with_second_factor(
+        self,
+        core: &Core,
+        second_factor: &SecondFactor,
+        context: &RequestContext,
+        fields: ProofFields,
+        shown: (&SecondFactorState, &SecondFactorToken),
+    ) -> Result<ProofWithCode, Problem> {
+        self.0.with_second_factor(core, second_factor, context, fields, shown).await
+    }
+}
+
+impl ChangeCaller {
+    #[must_use]
+    pub const fn principal(self) -> Principal {
+        self.principal
+    }
+
+    /// Of a change that no proof beside the token is asked for.
+    #[must_use]
+    pub fn without_proof(self, core: &Core) -> FreshProof {
+        FreshProof {
+            principal: self.principal,
+            call: CallId::new(core.rng.bytes()),
+            young_token: self.young_token,
+            proven: None,
+            second_factor: None,
+            serves_shipped_clients: core.config.http.legacy_clients,
+        }
+    }
+
+    /// Adds what the body shows. A verification that proves nothing counts as none.
+    pub async fn with(
+        self,
+        core: &Core,
+        pepper: &Pepper,
+        context: &RequestContext,
+        fields: ProofFields,
+    ) -> Result<FreshProof, Problem> {
+        let proof = self.without_proof(core);
+        let Some(id) = fields.verification else { return Ok(proof) };
         let found = core.cache.find_verification(&id, context.now()).await?;
         let peppers = pepper.load();
         let found = found.filter(|found| found.verified && found.purpose == Purpose::Login);
         let found = found.and_then(|found| Some((peppers.by_id(&found.pepper)?, found)));
         let proven = match found {
             Some((pepper, found))
-                if is_of_device(core, pepper, &id, &found, principal.device).await? =>
+                if is_of_device(core, pepper, &id, &found, self.principal.device).await? =>
             {
                 let phone = pepper.cipher.decrypt(&found.sealed_phone, &id).ok();
                 phone.and_then(|phone| PhoneNumber::from_stored(phone).ok())
             }
             _ => None,
         };
-        Ok(FreshProof::new(principal, proven.map(|phone| (id, phone))))
+        Ok(FreshProof { proven: proven.map(|phone| (id, phone)), ..proof })
+    }
+
+    /// Adds what the body shows, with a code of the second factor, which is enabled. A wrong code
+    /// is 401. A right one is spent by the change; the caller then concludes it.
+    pub async fn with_second_factor(
+        self,
+        core: &Core,
+        second_factor: &SecondFactor,
+        context: &RequestContext,
+        fields: ProofFields,
+        (state, token): (&SecondFactorState, &SecondFactorToken),
+    ) -> Result<ProofWithCode, Problem> {
+        let (session, now) = (Some(self.principal.session), context.now());
+        let code = second_factor.check(core, state, session, token, now).await?;
+        let code = code.ok_or_else(|| Problem::new(Code::TwoFactorInvalid))?;
+        let proof = self.with(core, &second_factor.pepper, context, fields).await?;
+        Ok(ProofWithCode { proof: proof.with_second_factor(code.code.clone()), code })
     }
 }
 
@@ -139,12 +256,32 @@ pub async fn forget_verification(core: &Core, proof: &FreshProof) {
     }
 }
 
-impl From<ProofRefusal> for Problem {
-    fn from(refusal: ProofRefusal) -> Self {
-        Self::new(match refusal {
-            ProofRefusal::SessionEnded => Code::SessionEnded,
-            ProofRefusal::SecondFactorRequired => Code::TwoFactorRequired,
-            ProofRefusal::Unproven => Code::FreshProofRequired,
-        })
+/// The refusal of a change whose caller was a [`ChangeCaller`].
+#[must_use]
+pub fn refused(proof: &FreshProof, denied: AccessDenied) -> Problem {
+    match denied {
+        AccessDenied::Refused(AccessRefusal::FreshProofRequired) if !proof.young_token => {
+            Problem::new(token_too_old(proof.serves_shipped_clients))
+        }
+        denied => denied.into(),
+    }
+}
+
+impl From<AccessDenied> for Problem {
+    fn from(denied: AccessDenied) -> Self {
+        match denied {
+            AccessDenied::SessionEnded => Self::new(Code::SessionEnded),
+            AccessDenied::DeviceNotFound => Self::new(Code::DeviceNotFound),
+            AccessDenied::SecondFactorSpent => Self::new(Code::TwoFactorInvalid),
+            AccessDenied::Refused(AccessRefusal::FreshProofRequired) => {
+                Self::new(Code::FreshProofRequired)
+            }
+            AccessDenied::Refused(AccessRefusal::SecondFactorRequired) => {
+                Self::new(Code::TwoFactorRequired)
+            }
+            AccessDenied::Refused(AccessRefusal::TooNew { allowed_at }) => {
+                Self::too_new(allowed_at)
+            }
+        }
     }
 }

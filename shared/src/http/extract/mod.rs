@@ -5,7 +5,9 @@
 //! | file | arguments |
 //! |---|---|
 //! | [`auth`] | `Caller`, `KeyUploadCaller`: a valid access token of a live session |
-//! | [`fresh_proof`] | `FreshCaller`: a young token; with a proof of the number, a `FreshProof` |
+//! | [`cursor`] | `Cursor`: where a page of a list begins |
+//! | [`dpop`] | `Binding`: the key that new tokens are bound to |
+//! | [`fresh_proof`] | `FreshCaller`: a young token; with a proof of the number, a `FreshProof`. `ChangeCaller`: the same where the store decides whether the token must be young |
 //! | [`directory`] | `DirectoryCaller`: a caller of the key directory, with quotas of one-time keys |
 //! | [`rate_limit`] | `RateLimited`: a public request, counted by its address |
 //! | [`refresh`] | `VerifiedRefresh`: a valid refresh token, counted by its session |
@@ -17,7 +19,9 @@
 //! (429, 401), then ids and bodies (400, 422).
 
 pub mod auth;
+pub mod cursor;
 pub mod directory;
+pub mod dpop;
 pub mod fresh_proof;
 pub mod json;
 mod json_object;
@@ -26,8 +30,10 @@ pub mod rate_limit;
 pub mod refresh;
 
 pub use auth::{Caller, KeyUploadCaller};
+pub use cursor::Cursor;
 pub use directory::DirectoryCaller;
-pub use fresh_proof::FreshCaller;
+pub use dpop::Binding;
+pub use fresh_proof::{ChangeCaller, FreshCaller};
 pub use json::ValidatedJson;
 pub use json_object::JsonObject;
 pub use path::PathIds;

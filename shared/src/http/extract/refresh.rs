@@ -5,6 +5,7 @@ use axum::extract::{FromRef, FromRequest, Request};
 use std::marker::PhantomData;
 use tracing::Span;
 
+use super::dpop::ProvenRequest;
 use super::json::{self, Validate};
 use super::rate_limit::refuse_by_address;
 use crate::core::Core;
@@ -37,6 +38,8 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let (core, verifier) = (Core::from_ref(state), TokenVerifier::from_ref(state));
         let context = RequestContext::of(request.extensions())?;
+        let (method, path, headers) =
+            (request.method().clone(), request.uri().path().to_owned(), request.headers().clone());
         let verified = json::read::<T>(request).await.and_then(|body| {
             verifier.verify_refresh(body.token(), context.now()).map_err(Problem::from)
         });
@@ -49,6 +52,8 @@ where
         let limits = [(Limit::RefreshPerSession, &*session.to_string())];
         let check = context.rate_limit_check(&core.config.limits, &limits);
         core.cache.take_limits(&check).await?;
+        let proven = ProvenRequest { method: &method, path: &path, headers: &headers };
+        proven.demand(&core, &context, token.binding.as_ref(), None).await?;
         Ok(Self { token, body: PhantomData })
     }
 }

@@ -38,7 +38,11 @@ codes! {
     CodeIncorrect = "code_incorrect", BAD_REQUEST, "The code is wrong; `attemptsLeft` says how many tries are left.";
     CodeExpired = "code_expired", BAD_REQUEST, "The code has expired; request a resend.";
     VerificationInvalid = "verification_invalid", BAD_REQUEST, "The verification is unknown, expired, used, or of another purpose or device; start a new one.";
+    TwoFactorEnabled = "two_factor_enabled", BAD_REQUEST, "The second factor is enabled already; disable it first.";
+    TwoFactorDisabled = "two_factor_disabled", BAD_REQUEST, "This account has no second factor; set one up first.";
+    TwoFactorNotSetUp = "two_factor_not_set_up", BAD_REQUEST, "This session has no secret to enable, or was shown it more than 15 minutes ago; set one up again.";
     TokenMissing = "token_missing", UNAUTHORIZED, "Send an access token as bearer.";
+    DpopProofInvalid = "dpop_proof_invalid", UNAUTHORIZED, "The token is bound to a key, and the DPoP header holds no proof of it for this request; send a new proof for each request.";
     TokenInvalid = "token_invalid", UNAUTHORIZED, "The token is not valid.";
     TokenExpired = "token_expired", UNAUTHORIZED, "The token has expired; refresh it, or log in again.";
     SessionEnded = "session_ended", UNAUTHORIZED, "The session has ended; log in again.";
@@ -47,7 +51,10 @@ codes! {
     OriginUnverified = "origin_unverified", FORBIDDEN, "The request did not come through the content delivery network; use the public address of the service.";
     ChallengeRefused = "challenge_refused", FORBIDDEN, "The captcha is not solved; show another one.";
     DeviceForeign = "device_foreign", FORBIDDEN, "The device belongs to another user.";
-    TwoFactorRequired = "two_factor_required", FORBIDDEN, "This account requires a second factor.";
+    TwoFactorRequired = "two_factor_required", FORBIDDEN, "This account requires a second factor; send a code of the authenticator app or a backup code, or verify one in this session first.";
+    TwoFactorInvalid = "two_factor_invalid", UNAUTHORIZED, "The code of the second factor is wrong or was used; wait for the next one.";
+    RegistrationLocked = "registration_locked", FORBIDDEN, "This account has a registration lock. Log in with its recovery code, or wait until the lock lapses.";
+    DeviceTooNew = "device_too_new", FORBIDDEN, "This device joined by SMS alone while another device was active; `allowedAt` tells when it may do this. Use the other device, or wait.";
     FreshProofRequired = "fresh_proof_required", FORBIDDEN, "Refresh the access token, which may be 2 minutes old. If the log-in is older than 10 minutes, also confirm a log-in code for the number of this account and send its id as proofVerificationId.";
     NotFound = "not_found", NOT_FOUND, "There is no such route.";
     VerificationNotFound = "verification_not_found", NOT_FOUND, "The verification is unknown or has expired.";
@@ -59,6 +66,7 @@ codes! {
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "This route does not offer this method; see `Allow`.";
     AccountUnknown = "account_unknown", BAD_REQUEST, "This number has no account; register it.";
     AccountExists = "account_exists", CONFLICT, "This number has an account already; log in.";
+    DeviceLimit = "device_limit", CONFLICT, "This account has 10 devices, and may have no more. Let the user choose one of `devices` that is `replaceable`, and log in again with the same verification and its id as replaceDeviceId.";
     IdentityKeyInUse = "identity_key_in_use", CONFLICT, "The identity key belongs to another user.";
     IdentityKeyMissing = "identity_key_missing", CONFLICT, "This device has published no identity key; log in with a signalKeyBundle first.";
     SignedPrekeyMissing = "signed_prekey_missing", CONFLICT, "This device has no signed prekey to compare; upload one.";
@@ -71,6 +79,7 @@ codes! {
     KyberLastResortRequired = "kyber_last_resort_required", UNPROCESSABLE_ENTITY, "A signalKeyBundle needs a registrationId and a last-resort Kyber key: clients cannot use it without them.";
     IdentityProofRequired = "identity_proof_required", UNPROCESSABLE_ENTITY, "A signalKeyBundle needs an identityProof: a signature by the identity key over this verification and these keys.";
     TooManyAttempts = "too_many_attempts", TOO_MANY_REQUESTS, "Too many wrong codes; start a new verification.";
+    TwoFactorLocked = "two_factor_locked", TOO_MANY_REQUESTS, "Too many wrong codes of the second factor; wait before trying again.";
     PhoneLocked = "phone_locked", TOO_MANY_REQUESTS, "This number gets no codes of 6 digits for now; send `maxCodeLength: 10` to get one of 10 digits, or wait.";
     SmsPaused = "sms_paused", TOO_MANY_REQUESTS, "Messages to this number are paused; try again later.";
     ResendTooEarly = "resend_too_early", TOO_MANY_REQUESTS, "A code has just been sent; wait before requesting another.";

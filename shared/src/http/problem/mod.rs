@@ -5,6 +5,7 @@
 //! knows the request's id.
 
 use axum::response::{IntoResponse, Response};
+use domain::time::Timestamp;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -13,6 +14,10 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 use utoipa::ToSchema;
+
+use super::account_devices::ReplaceableDeviceBody;
+use crate::clock::date_time;
+use crate::store::login::ReplaceableDevice;
 
 mod codes;
 mod example;
@@ -49,7 +54,8 @@ pub struct Problem {
     pub code: Code,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
-    attempts_left: Option<u32>,
+    /// A member of the body that one code alone has (RFC 9457, section 3.2).
+    extension: Option<Box<(&'static str, Value)>>,
     retry_after: Option<u64>,
     /// Methods for the `Allow` header of a 405.
     allow: Option<String>,
@@ -84,6 +90,13 @@ pub struct ProblemBody {
     errors: Option<Vec<FieldError>>,
     /// On `code_incorrect`: tries left before the verification is locked.
     attempts_left: Option<u32>,
+    /// On `device_too_new`: when this device may do it (RFC 3339).
+    #[schema(format = DateTime)]
+    allowed_at: Option<String>,
+    /// On `registration_locked`: when the lock lapses, unless a device is used.
+    lapses_in_seconds: Option<u64>,
+    /// On `device_limit`: the devices of the account, the newest activity first.
+    devices: Option<Vec<ReplaceableDeviceBody>>,
     /// On 429 and 503, as the `Retry-After` header: seconds to wait.
     retry_after_seconds: Option<u64>,
 }
@@ -95,7 +108,7 @@ impl Problem {
             code,
             detail: Cow::Borrowed(code.detail()),
             errors: Vec::new(),
-            attempts_left: None,
+            extension: None,
             retry_after: None,
             allow: None,
             cause: None,
@@ -115,7 +128,34 @@ impl Problem {
 
     #[must_use]
     pub fn incorrect(attempts_left: u32) -> Self {
-        Self { attempts_left: Some(attempts_left), ..Self::new(Code::CodeIncorrect) }
+        Self::new(Code::CodeIncorrect).with_extension("attemptsLeft", json!(attempts_left))
+    }
+
+    /// Adds a member to the body.
+    #[must_use]
+    pub fn with_extension(self, name: &'static str, value: Value) -> Self {
+        Self { extension: Some(Box::new((name, value))), ..self }
+    }
+
+    /// The device joined too lately for this.
+    #[must_use]
+    pub fn too_new(allowed_at: Timestamp) -> Self {
+        Self::new(Code::DeviceTooNew).with_extension("allowedAt", json!(date_time(allowed_at)))
+    }
+
+    /// The account has a registration lock, which lapses by itself.
+    #[must_use]
+    pub fn registration_locked(lapses_in: Duration) -> Self {
+        let seconds = lapses_in.as_millis().div_ceil(1000);
+        let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+        Self::new(Code::RegistrationLocked).with_extension("lapsesInSeconds", json!(seconds))
+    }
+
+    /// The account has as many devices as it may have: these.
+    #[must_use]
+    pub fn device_limit(devices: Vec<ReplaceableDevice>) -> Self {
+        let devices: Vec<_> = devices.into_iter().map(ReplaceableDeviceBody::from).collect();
+        Self::new(Code::DeviceLimit).with_extension("devices", json!(devices))
     }
 
     /// A refusal that ends by itself, after one second or more.
@@ -178,8 +218,8 @@ impl Problem {
         if !self.errors.is_empty() || self.code == Code::ValidationFailed {
             body["errors"] = json!(self.errors);
         }
-        if let Some(left) = self.attempts_left {
-            body["attemptsLeft"] = json!(left);
+        if let Some((name, value)) = self.extension.as_deref() {
+            body[*name] = value.clone();
         }
         if let Some(seconds) = self.retry_after {
             body["retryAfterSeconds"] = json!(seconds);

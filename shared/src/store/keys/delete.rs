@@ -1,19 +1,17 @@
 //! Takes the keys of a device, or of all devices of a user, out of the directory.
 
-use domain::ids::{CallId, DeviceId};
-use domain::principal::Principal;
+use domain::access::Action;
+use domain::ids::DeviceId;
 use domain::time::Timestamp;
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
 
 use super::pages::{delete_pages, lock_and_remember};
-use super::upload::LOCK_ACCOUNT_KEYS;
 use crate::audit::AuditEntry;
+use crate::store::access::authorize::{Authorized, authorize};
+use crate::store::access::{AccessDenied, FreshProof};
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
-use crate::store::fresh_proof::{
-    FreshProof, PROOF_COLUMNS, PROOF_TTL, PROOF_TYPES, ProofRefusal, consume_proof,
-};
 use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit};
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 
@@ -44,22 +42,18 @@ pub(super) fn delete(before: &str, condition: &str, columns: &str) -> String {
 pub(super) const TYPES: [(&str, Type); 4] =
     [("user", Type::UUID), ("now", Type::TIMESTAMPTZ), AUDIT_ENTRY, AUDIT_PERSONAL];
 
-/// The user's own deletion, by a fresh proof. `keys` and `device` are conditions on the identity
-/// keys and on the devices.
+/// The user's own deletion. `keys` and `device` are conditions on the identity keys and on the
+/// devices.
 fn delete_own(
     name: &'static str,
     keys: &str,
     device: &str,
     own: &[(&'static str, Type)],
 ) -> Statement {
-    let has_device =
-        format!("EXISTS (SELECT FROM auth.devices WHERE user_id = :user AND {device})");
-    let sql = delete(
-        &format!("{},", consume_proof(&has_device)),
-        &format!("{keys} AND EXISTS (SELECT FROM proven)"),
-        &format!("{PROOF_COLUMNS}, {has_device} AS has_device"),
+    let has_device = format!(
+        "EXISTS (SELECT FROM auth.devices WHERE user_id = :user AND {device}) AS has_device"
     );
-    Statement::new(name, &sql, [&TYPES[..], &PROOF_TYPES, own].concat())
+    Statement::new(name, &delete("", keys, &has_device), [&TYPES[..], own].concat())
 }
 
 static DELETE_DEVICE_KEYS: LazyStatement = LazyStatement::new(|| {
@@ -71,12 +65,7 @@ static DELETE_ALL_KEYS: LazyStatement =
     LazyStatement::new(|| delete_own("delete_all_keys", "true", "true", &[]));
 
 row_struct! {
-    struct DeletedRow {
-        has_session: bool,
-        needs_second_factor: bool,
-        is_proven: bool,
-        has_device: bool,
-    }
+    struct DeletedRow { has_device: bool }
 }
 
 pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
@@ -88,7 +77,7 @@ pub enum Deletion {
     Deleted,
     /// The device is not the user's.
     DeviceNotFound,
-    Refused(ProofRefusal),
+    Denied(AccessDenied),
 }
 
 impl Store {
@@ -98,42 +87,36 @@ impl Store {
         &self,
         proof: &FreshProof,
         device: Option<DeviceId>,
-        call: CallId,
         now: Timestamp,
         audit: &AuditEntry,
     ) -> Result<Deletion, StoreError> {
-        let (at, proven_since) = (SystemTime::from(now), SystemTime::from(now - PROOF_TTL));
-        let Principal { user, session, .. } = proof.principal();
-        let (verification, phone) = (proof.verification(), proof.phone());
+        let (at, user) = (SystemTime::from(now), proof.principal().user);
         let mut parameters: Vec<Parameter<'_>> = vec![
             ("user", user.as_uuid()),
-            ("session", session.as_uuid()),
             ("now", &at),
-            ("proven_since", &proven_since),
-            ("verification", &verification),
-            ("proven_phone", &phone),
-            ("call", call.as_uuid()),
             ("audit_entry", &audit.entry),
             ("audit_personal", &audit.personal),
         ];
-        let statement = match &device {
+        let statement: &'static Statement = match &device {
             Some(device) => {
                 parameters.push(("device", device.as_uuid()));
                 &DELETE_DEVICE_KEYS
             }
             None => &DELETE_ALL_KEYS,
         };
-        let lock: &[Parameter<'_>] = &[("user", user.as_uuid())];
-        let rows = self.transaction("delete_keys", |transaction| {
-            transaction.commit_with((&LOCK_ACCOUNT_KEYS, lock), (statement, &parameters))
-        });
-        let row: DeletedRow = statement.one(rows.await?)?;
-        let refusal = ProofRefusal::of(row.has_session, row.needs_second_factor, row.is_proven);
-        Ok(match refusal {
-            // Nothing was to be consumed.
-            Some(ProofRefusal::Unproven) | None if !row.has_device => Deletion::DeviceNotFound,
-            Some(refusal) => Deletion::Refused(refusal),
-            None => Deletion::Deleted,
+        let parameters = &parameters;
+        self.transaction("delete_keys", async |transaction| {
+            match authorize(&transaction, proof, Action::DeleteKeys, now).await? {
+                Err(denied) => return transaction.rollback(Deletion::Denied(denied)).await,
+                Ok(Authorized::Before) => return transaction.rollback(Deletion::Deleted).await,
+                Ok(Authorized::Now) => {}
+            }
+            let row: DeletedRow = transaction.fetch_one(statement, parameters).await?;
+            if !row.has_device {
+                return transaction.rollback(Deletion::DeviceNotFound).await;
+            }
+            transaction.commit(Deletion::Deleted).await
         })
+        .await
     }
 }

@@ -25,7 +25,7 @@ pub(super) mod directory;
 mod entries;
 mod kind;
 pub(super) mod one_time;
-mod pages;
+pub(super) mod pages;
 pub(super) mod publish;
 pub(super) mod signed;
 pub(super) mod status;

@@ -14,7 +14,7 @@ const HASH: usize = 16;
 /// they have handed out. The newest version of a page counts, so that no key is missed that is
 /// taken while this statement runs. Gives `page (user_id, device_id, kind)` and
 /// `used (user_id, kind, key_hash)`.
-pub(super) fn lock_and_remember(devices: &str, condition: &str) -> String {
+pub(in crate::store) fn lock_and_remember(devices: &str, condition: &str) -> String {
     format!(
         "page AS MATERIALIZED (
            SELECT p.*
@@ -38,7 +38,7 @@ pub(super) fn lock_and_remember(devices: &str, condition: &str) -> String {
 }
 
 /// Deletes those of the CTE `page` that meet a condition.
-pub(super) fn delete_pages(condition: &str) -> String {
+pub(in crate::store) fn delete_pages(condition: &str) -> String {
     format!(
         "ended AS (
            DELETE FROM auth.prekey_pages p USING page l

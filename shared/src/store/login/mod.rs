@@ -8,9 +8,11 @@
 //! | `new_login` | what both take, and their outcomes |
 //! | `register` | a new account |
 //! | `log_in` | an existing account |
+//! | `device_limit` | which device makes room in a full account |
 
+mod device_limit;
 pub(super) mod log_in;
 pub(super) mod new_login;
 pub(super) mod register;
 
-pub use new_login::{DeviceDetails, LoginCompleted, LoginOutcome, NewLogin};
+pub use new_login::{DeviceDetails, LoginCompleted, LoginOutcome, NewLogin, ReplaceableDevice};

@@ -1,17 +1,21 @@
 //! What register and log in share: their input, their outcomes, and the parameters and
 //! columns of their statements.
 
+use domain::access::Choice;
 use domain::device::DeviceType;
 use domain::ids::{DeviceId, EntryId, SessionId, UserId, VerificationId};
 use domain::phone::PhoneNumber;
 use domain::prekey::SignalDeviceId;
 use domain::session::{Rotation, expires_at};
 use domain::time::Timestamp;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::audit::AuditEntry;
+use crate::clock::Rng;
+use crate::store::access::SecondFactorClaim;
+use crate::store::devices::AccountDevice;
 use crate::store::error::{StoreError, map_constraint};
 use crate::store::keys::publish::{NewKeys, publish_keys};
 use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL};
@@ -47,11 +51,17 @@ pub struct NewLogin {
     pub named_device: Option<DeviceId>,
     /// The session of an earlier token that the client showed.
     pub previous_session: Option<SessionId>,
+    /// A right code of the second factor, not spent yet.
+    pub second_factor: Option<SecondFactorClaim>,
     pub details: DeviceDetails,
     pub keys: Option<NewKeys>,
+    /// Which device makes room if the account has as many as it may have.
+    pub makes_room: Choice,
     pub address: String,
     pub now: Timestamp,
     pub audit: AuditEntry,
+    /// For the audit entry of a device that makes room.
+    pub rng: Rng,
 }
 
 /// A session that was created.
@@ -63,8 +73,16 @@ pub struct LoginCompleted {
     pub installation: String,
     /// None if the device has no keys.
     pub signal_device_id: Option<SignalDeviceId>,
-    /// Earlier sessions of the same device, ended by this one.
+    /// Earlier sessions of the same device, ended by this one, and those of a device that made room.
     pub ended: Vec<SessionId>,
+}
+
+/// A device of a full account.
+#[derive(Debug)]
+pub struct ReplaceableDevice {
+    pub device: AccountDevice,
+    /// Whether this log-in may replace it.
+    pub is_replaceable: bool,
 }
 
 #[derive(Debug)]
@@ -78,6 +96,14 @@ pub enum LoginOutcome {
     VerificationUsed,
     /// The account requires a second factor, which was not presented.
     SecondFactorRequired,
+    /// Another request spent the code of the second factor first.
+    SecondFactorSpent,
+    /// The registration lock stands in the way of what was shown.
+    RegistrationLocked {
+        lapses_in: Duration,
+    },
+    /// The account has as many devices as it may have, and none was chosen to make room.
+    DeviceLimit(Vec<ReplaceableDevice>),
     /// The device needs a Signal device id to publish keys, and none is free.
     DeviceIdsExhausted,
     /// The identity key belongs to another user.
@@ -114,7 +140,7 @@ pub(super) const TYPES: [(&str, Type); 22] = [
 
 pub(super) const DEVICE_COLUMNS: &str = "id, user_id, device_fingerprint, device_name, \
      device_type, model, os_version, app_version, fcm_token, apns_token, is_verified, \
-     last_active, created_at, updated_at, signal_device_id";
+     last_active, created_at, updated_at, signal_device_id, joined, joined_at";
 pub(super) const SESSION_COLUMNS: &str =
     "id, user_id, device_id, auth_time, issued_at, rotated_at, expires_at, created_at";
 

@@ -27,7 +27,7 @@ static INSERT_ACCOUNT: LazyStatement = LazyStatement::new(|| {
            SELECT :device, user_id, :fingerprint, coalesce(:device_name, :default_device_name),
                   coalesce(:device_type, :default_device_type), :model, :os_version, :app_version,
                   :fcm_token, :apns_token, true, :now, :now, :now,
-                  CASE WHEN :has_keys THEN 1 END
+                  CASE WHEN :has_keys THEN 1 END, 'registered', :now
              FROM account),
          session AS (
            INSERT INTO auth.sessions ({SESSION_COLUMNS})

@@ -6,10 +6,13 @@
 //! |---|---|
 //! | `sessions` | sessions, long after their last refresh token |
 //! | `by_age` | old log-ins, delivered events, used verifications |
+//! | `secrets` | nothing: it moves secrets of second factors to the current data key |
 
 pub(super) mod by_age;
+pub(super) mod secrets;
 pub(super) mod sessions;
 
+pub use secrets::{OldSecrets, RenewedSecret};
 pub use sessions::SessionBatch;
 
 /// Rows per statement: few enough that each takes milliseconds. It stands in the text of the

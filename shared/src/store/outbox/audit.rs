@@ -1,4 +1,5 @@
-//! Audit entries: the user's chain moves by one, and the entry is queued.
+//! Audit entries: the user's chain moves by one, and the entry is kept for the user and queued for
+//! the sink.
 
 use tokio_postgres::types::Type;
 
@@ -6,7 +7,7 @@ use tokio_postgres::types::Type;
 pub const AUDIT_ENTRY: (&str, Type) = ("audit_entry", Type::TEXT);
 pub const AUDIT_PERSONAL: (&str, Type) = ("audit_personal", Type::JSONB);
 
-/// Moves the user's audit head and queues the entry. `cause` is a CTE with one `user_id` row
+/// Moves the user's audit head, keeps the entry and queues it. `cause` is a CTE with one `user_id` row
 /// for each user whose chain moves: at most one each, or none, and then nothing is recorded.
 pub fn audit(cause: &str) -> String {
     format!(
@@ -19,6 +20,9 @@ pub fn audit(cause: &str) -> String {
              SET seq = h.seq + 1,
                  head = sha256(h.head || int8send(h.seq + 1) || convert_to(:audit_entry, 'UTF8'))
            RETURNING user_id, seq, head),
+         security_event AS (
+           INSERT INTO auth.security_events (user_id, seq, hash, entry, personal, created_at)
+           SELECT user_id, seq, head, :audit_entry, :audit_personal, :now FROM audit_head),
          audit_event AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)
            SELECT user_id, 'audit',

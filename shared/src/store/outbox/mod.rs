@@ -1,4 +1,4 @@
-//! `outbox` and `audit_heads`: SQL fragments with which a statement records what it did, in
+//! `outbox`, `audit_heads` and `security_events`: SQL fragments with which a statement records what it did, in
 //! the same transaction. The relay delivers the rows of the outbox afterwards.
 //!
 //! | file | fragment |

@@ -11,4 +11,5 @@ pub(super) mod end;
 pub(super) mod find;
 pub(super) mod refresh;
 
+pub(super) use end::RECENTLY_ENDED;
 pub use refresh::RotatedSession;

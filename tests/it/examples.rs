@@ -308,9 +308,7 @@ impl Reader {
                 user: text("userId"),
                 device: text("deviceId"),
             };
-            if path.contains("register") {
-                self.first = session.clone();
-            } else if session.device == self.first.device {
+            if path.contains("register") || session.device == self.first.device {
                 self.first = session.clone();
             }
             *(if with_keys { &mut self.with_keys } else { &mut self.without_keys }) = session;

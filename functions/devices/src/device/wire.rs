@@ -47,6 +47,7 @@ pub fn device_example() -> Value {
 
 /// A device of the caller.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own in the answer")]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Device, example = json!(device_example()))]
 pub struct OwnDevice {

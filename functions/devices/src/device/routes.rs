@@ -30,7 +30,7 @@ endpoints!(DevicesState, Head::Refused; list_devices, fetch_device, update_devic
 
 /// List the devices of the caller.
 ///
-/// The newest activity comes first. Older clients read `name`, `platform`, `last_active` and
+/// The newest activity comes first. For older clients the answer also holds `last_active` and
 /// `is_current`.
 #[utoipa::path(get, path = "/auth/v1/device", tag = "devices", security(("bearer" = [])),
     responses((status = 200, body = Vec<OwnDevice>, example = json!([device_example()])), ListProblems))]
@@ -43,6 +43,8 @@ async fn list_devices(
 }
 
 /// Get one of the caller's devices.
+///
+/// The same as its entry in the list of devices.
 #[utoipa::path(get, path = "/auth/v1/device/{deviceId}", tag = "devices",
     security(("bearer" = [])), params(OwnDeviceInPath),
     responses((status = 200, body = OwnDevice), FetchProblems))]

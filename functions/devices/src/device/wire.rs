@@ -40,8 +40,6 @@ pub fn device_example() -> Value {
         "isCurrent": true,
         "name": examples::DEVICE_NAME,
         "platform": "ios",
-        "last_active": examples::TIMESTAMP,
-        "is_current": true,
     })
 }
 
@@ -75,12 +73,12 @@ pub struct OwnDevice {
     name: String,
     /// `deviceType` for older clients.
     platform: DeviceTypeBody,
-    /// `lastActive` for older clients.
+    // Names that older clients read, and that generators of clients take for those above.
     #[serde(rename = "last_active")]
-    #[schema(format = DateTime)]
+    #[schema(ignore)]
     last_active_alias: String,
-    /// `isCurrent` for older clients.
     #[serde(rename = "is_current")]
+    #[schema(ignore)]
     is_current_alias: bool,
 }
 

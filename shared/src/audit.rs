@@ -49,6 +49,8 @@ pub enum SecurityEvent {
     SecondFactorSetUp,
     /// A session showed it.
     SecondFactorVerified,
+    /// A session showed the second factor by a backup code.
+    BackupCodeUsed,
     /// Counted by the hour, as the next ones: log-ins that the second factor stopped.
     LogInsFailed,
     /// Wrong codes of the second factor in sessions of the account.
@@ -79,6 +81,7 @@ impl SecurityEvent {
             Self::PrekeysUploaded => "prekeys_uploaded",
             Self::SecondFactorSetUp => "second_factor_set_up",
             Self::SecondFactorVerified => "second_factor_verified",
+            Self::BackupCodeUsed => "backup_code_used",
             Self::LogInsFailed => "log_ins_failed",
             Self::SecondFactorRefused => "second_factor_refused",
             Self::RequestsLimited => "requests_limited",

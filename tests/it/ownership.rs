@@ -67,7 +67,10 @@ fn ids_of(operation: &Operation) -> BTreeSet<String> {
     let in_path = parameters.filter(|parameter| parameter["in"] == "path");
     let mut found: BTreeSet<String> =
         in_path.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect();
-    collect_ids(&operation.spec["requestBody"]["content"]["application/json"]["schema"], &mut found);
+    collect_ids(
+        &operation.spec["requestBody"]["content"]["application/json"]["schema"],
+        &mut found,
+    );
     found
 }
 
@@ -100,11 +103,15 @@ fn example(operation: &Operation) -> Value {
         return example.clone();
     }
     let first = content["examples"].as_object().and_then(|named| named.values().next());
-    first.map_or_else(|| json!({}), |example| {
-        let pointer = example["$ref"].as_str().and_then(|path| path.strip_prefix('#'));
-        let example = pointer.map_or(example, |pointer| DOCUMENT.pointer(pointer).expect(pointer));
-        example["value"].clone()
-    })
+    first.map_or_else(
+        || json!({}),
+        |example| {
+            let pointer = example["$ref"].as_str().and_then(|path| path.strip_prefix('#'));
+            let example =
+                pointer.map_or(example, |pointer| DOCUMENT.pointer(pointer).expect(pointer));
+            example["value"].clone()
+        },
+    )
 }
 
 /// An account with two devices, and with all that ids can name.
@@ -262,7 +269,8 @@ async fn check(operation: &Operation) {
         let sent = request(operation, &thief, &victim, &service);
         let client = bearer.map_or_else(|| client.clone(), |token| client.clone().bearer(token));
         let reply = send(client, method, &sent).await;
-        let (status, place) = (reply.status.as_u16(), format!("{id} as {stranger:?}: {}", reply.json()));
+        let (status, place) =
+            (reply.status.as_u16(), format!("{id} as {stranger:?}: {}", reply.json()));
         if stranger == Stranger::OtherUser {
             assert!(matches!(status, 400 | 403 | 404 | 409 | 422), "{place}");
         } else {

@@ -152,7 +152,8 @@ mod tests {
             change(&mut entries);
             fault(&entries, &head)
         };
-        let changed = found(&|entries| entries[2].entry = entries[2].entry.replace("user", "usher"));
+        let changed =
+            found(&|entries| entries[2].entry = entries[2].entry.replace("user", "usher"));
         assert_eq!(changed, Some(ChainFault::Changed { seq: 3 }));
         let hash = found(&|entries| entries[2].hash[0] ^= 1);
         assert_eq!(hash, Some(ChainFault::Changed { seq: 3 }));

@@ -80,8 +80,7 @@ impl EventSink for SecurityEventTable {
     fn deliver<'a>(&'a self, event: &'a Event) -> Delivering<'a> {
         Box::pin(async move {
             let entry = chain_entry(&event.payload).ok_or(SinkError::Malformed("no entry"))?;
-            let put =
-                self.0.store.put_security_event(event.user, &entry, event.created_at).await?;
+            let put = self.0.store.put_security_event(event.user, &entry, event.created_at).await?;
             match put {
                 PutEvent::Kept => Ok(()),
                 PutEvent::Unknown => Err(SinkError::Unavailable("the entry is being written")),

@@ -127,6 +127,7 @@ struct Account {
 impl Account {
     async fn new(client: &Client, phone: &str, operation: &str) -> Self {
         let session = client.sign_up_with(phone, Keys::new().bundle(1..4, 1..4)).await;
+        client.service.advance(Duration::from_secs(1));
         let other = client.log_in_with(phone, "other", Keys::new().bundle(1..4, 1..4)).await;
         let app = if operation == "enable_second_factor" {
             let client = client.clone().bearer(&session.access);
@@ -168,8 +169,8 @@ fn request(operation: &Operation, own: &Account, of: &Account, now: &Service) ->
     let fields = body.as_object_mut().expect("a JSON object");
     // No account here has a second factor.
     fields.remove("twoFactorToken");
-    if let (Some(token), Some(app)) = (fields.get_mut("token"), &own.app) {
-        *token = json!(app.at(now.now()));
+    if let Some(app) = &own.app {
+        fields.insert("token".to_owned(), json!(app.at(now.now())));
     }
     for name in ids_of(operation) {
         let value = of.id(&operation.id, &name);

@@ -1,7 +1,12 @@
 //! Every operation that changes something leaves an entry in the trail of its account.
 
+use super::PHONE;
 use http::Method;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use tests::proxy::Lost;
+use tests::stores::Stores;
+use tests::{Authenticator, Keys, Proxy, Service};
 
 use crate::examples::try_all;
 use crate::sources::operations;
@@ -44,4 +49,64 @@ async fn every_operation_that_changes_something_leaves_an_entry() {
         "{missing:?} leave no entry: write a `SecurityEvent` in the transaction of the change, or add \
          the operation with the reason to `WITHOUT_ENTRY` in tests/it/trail/entries.rs"
     );
+}
+
+/// The connection is lost at each exchange with Postgres. The call is repeated, and finds its entry.
+#[tokio::test]
+async fn a_repeated_call_leaves_one_entry() {
+    for part in [Lost::Request, Lost::Reply] {
+        for skip in 0.. {
+            let stores = Stores::fresh().await;
+            let (proxy, url) = Proxy::before(&stores.database_url).await;
+            let variables = [("DATABASE_URL", url.as_str()), ("RATE_LIMITS", "off")];
+            let service = Service::over(stores, &variables).await;
+            let keys = Keys::new();
+            let session = service.client().sign_up_with(PHONE, keys.bundle(1..4, 1..4)).await;
+            let client = service.client().bearer(&session.access);
+            let mut losses = 0;
+            let mut send = async |method: Method, path: &str, body: Value, event: &str| {
+                let count = "SELECT count(*) FROM auth.security_events";
+                let before = service.count(count).await;
+                proxy.lose(skip, part);
+                let reply = client.send(method, &format!("/auth/v1/{path}"), &body).await;
+                losses += usize::from(!proxy.has_loss_pending());
+                proxy.lose(1_000_000, Lost::Request);
+                let context = format!("{event} {part:?} {skip}: {}", reply.json());
+                assert!(reply.status.is_success(), "{context}");
+                assert_eq!(service.count(count).await, before + 1, "{context}");
+                let last = "SELECT entry::jsonb->>'event' AS event FROM auth.security_events
+                             ORDER BY seq DESC LIMIT 1";
+                assert_eq!(service.rows(last).await[0]["event"], event, "{context}");
+                reply.json()
+            };
+            let device = format!("device/{}", session.device);
+            let name = json!({ "deviceName": "Another" });
+            let _ = send(Method::PATCH, &device, name, "device_changed").await;
+            for (path, body) in [
+                ("signed-prekey", keys.signed_prekey(7)),
+                ("prekeys", json!({ "preKeys": keys.prekeys(40..43) })),
+                ("kyber-prekeys", json!({ "kyberPreKeys": keys.kyber_prekeys(40..42) })),
+                ("kyber-last-resort", keys.kyber_prekey(1_000_007)),
+            ] {
+                let path = format!("signal/keys/{path}");
+                let _ = send(Method::POST, &path, body, "prekeys_uploaded").await;
+            }
+            let set_up =
+                send(Method::POST, "2fa/setup", json!({}), "second_factor_set_up").await;
+            let app = Authenticator::from_base32(set_up["secret"].as_str().unwrap());
+            let token = json!({ "token": app.at(service.now()) });
+            let enabled =
+                send(Method::POST, "2fa/enable", token, "second_factor_enabled").await;
+            let code = &enabled["backupCodes"][0];
+            let token = json!({ "token": code });
+            let _ = send(Method::POST, "2fa/verify", token, "backup_code_used").await;
+            service.advance(std::time::Duration::from_secs(30));
+            let token = json!({ "token": app.at(service.now()) });
+            let _ = send(Method::POST, "2fa/verify", token, "second_factor_verified").await;
+            if losses == 0 {
+                assert!(skip >= 4, "a request has more exchanges than {skip}");
+                break;
+            }
+        }
+    }
 }

@@ -3,27 +3,35 @@
 //!
 //! `UPDATE_SNAPSHOTS=1 cargo test -p tests --test it examples` writes the keys of the examples anew.
 
+mod alike;
+
 use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use domain::time::Timestamp;
 use http::Request;
 use serde_json::{Value, json};
 use shared::http::examples::{PHONE_NUMBER, VERIFICATION_ID};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
 use tests::contract::DOCUMENT;
 use tests::proof::{ISSUER, keys_digest, message};
-use tests::{Client, Keys, Reply, Service, Session, token};
+use tests::{Authenticator, Client, Keys, Reply, Service, Session};
 use uuid::Uuid;
 
 use crate::sources::{Operation, operations, read};
+use alike::{assert_alike, assert_form};
 
 const KEYS: &str = "shared/src/http/examples/keys.json";
 
-/// Operations that come last, whatever their group: they end the sessions of the others.
-const LAST: [&str; 2] = ["logout_session", "logout_all_sessions"];
+/// Of a TOTP code.
+const STEP: Duration = Duration::from_secs(30);
+
+/// Groups and operations that come last, in this order: they end sessions of the others.
+const LAST: [&str; 4] = ["two-factor", "remove_device", "logout_session", "logout_all_sessions"];
 
 /// Operations of a sender, the other device of the account: a device is not told its own keys.
 const OF_A_SENDER: [&str; 5] = [
@@ -33,30 +41,6 @@ const OF_A_SENDER: [&str; 5] = [
     "fetch_user_bundles",
     "fetch_bundles",
 ];
-
-/// Fields of answers that differ each time, and one-time keys, of which each call takes the next: the
-/// example has their form alone.
-const VARYING: [&str; 15] = [
-    "verificationId",
-    "accessToken",
-    "refreshToken",
-    "wsToken",
-    "userId",
-    "deviceId",
-    "deviceIds",
-    "installationId",
-    "timestamp",
-    "signedPreKeyExpiresAt",
-    "version",
-    "preKey",
-    "kyberPreKey",
-    "keys", // of the key set
-    "sms",
-];
-
-/// Operations whose answers hold more than the description says: fields for older clients, and the
-/// description itself.
-const WITH_MORE: [&str; 2] = ["fetch_prekey_bundle", "fetch_openapi"];
 
 #[test]
 fn the_example_keys_are_those_of_the_recorded_identity() {
@@ -165,10 +149,12 @@ fn in_order() -> Vec<Operation> {
         let tag = tags.iter().position(|tag| tag == one.function);
         (tag.expect("a tag"), place(&one.path))
     });
-    let (last, mut all): (Vec<_>, Vec<_>) =
-        all.into_iter().partition(|one| LAST.contains(&one.id.as_str()));
-    assert_eq!(last.len(), LAST.len(), "an operation of the list is gone");
-    all.extend(last);
+    for last in LAST {
+        let is_last = |one: &Operation| last == one.id || last == one.function;
+        let (moved, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_last);
+        assert!(!moved.is_empty(), "{last} is gone");
+        all = others.into_iter().chain(moved).collect();
+    }
     all
 }
 
@@ -179,13 +165,28 @@ struct Reader {
     verifications: BTreeMap<&'static str, String>,
     with_keys: Session,
     without_keys: Session,
+    /// The one of them that registered: the other is new to the account, and may not change it yet.
+    first: Session,
+    /// The app that read the secret of the second factor, and the newest backup codes.
+    authenticator: Option<Authenticator>,
+    used_code_of: Cell<Option<Timestamp>>,
+    backup_codes: Vec<String>,
 }
 
 impl Reader {
     async fn new() -> Self {
         let client = Service::start().await.client();
-        let (with_keys, without_keys) = Default::default();
-        Self { client, verifications: BTreeMap::new(), with_keys, without_keys }
+        let (with_keys, without_keys, first, backup_codes) = Default::default();
+        Self {
+            client,
+            verifications: BTreeMap::new(),
+            with_keys,
+            without_keys,
+            first,
+            authenticator: None,
+            used_code_of: Cell::default(),
+            backup_codes,
+        }
     }
 
     /// What an earlier answer gave for a field of this name.
@@ -201,8 +202,22 @@ impl Reader {
             "userId" => json!(session.user),
             "userIds" => json!([session.user]),
             "deviceId" => json!(session.device),
+            "token" if path.ends_with("backup-codes/use") => json!(self.backup_codes[0]),
+            "token" => json!(self.next_totp_code()),
             _ => return None,
         })
+    }
+
+    /// A code that was not used yet: each is good once, from one step before now to one after.
+    fn next_totp_code(&self) -> String {
+        let service = &self.client.service;
+        let before = service.now() - STEP;
+        let at = self.used_code_of.get().map_or(before, |used| before.max(used + STEP));
+        if at > service.now() + STEP {
+            service.advance(STEP);
+        }
+        self.used_code_of.set(Some(at));
+        self.authenticator.as_ref().expect("a set-up").at(at)
     }
 
     /// An example with what only earlier answers give.
@@ -228,6 +243,9 @@ impl Reader {
     async fn path_of(&self, operation: &Operation) -> String {
         let mut path = operation.path.clone();
         for parameter in operation.spec["parameters"].as_array().into_iter().flatten() {
+            if parameter["in"] != "path" {
+                continue;
+            }
             let name = parameter["name"].as_str().unwrap();
             let given = self.given(&operation.path, name).await.expect(name);
             assert_form(&format!("{path} {name}"), &parameter["example"], &given);
@@ -239,9 +257,12 @@ impl Reader {
     async fn send(&self, operation: &Operation, body: Option<&Value>) -> Reply {
         let mut client = self.client.clone();
         if operation.needs_bearer() {
-            let others = [OF_A_SENDER.as_slice(), &LAST[1..]].concat();
-            let other = others.contains(&operation.id.as_str());
-            let session = if other { &self.without_keys } else { &self.with_keys };
+            let others = [OF_A_SENDER.as_slice(), &LAST[3..]].concat();
+            let session = match operation.id.as_str() {
+                _ if operation.function == "two-factor" => &self.first,
+                id if others.contains(&id) => &self.without_keys,
+                _ => &self.with_keys,
+            };
             client = client.bearer(&session.access);
         }
         let path = self.path_of(operation).await;
@@ -252,10 +273,32 @@ impl Reader {
         client.send_request(request.body(Body::empty()).unwrap()).await
     }
 
+    /// Logs in anew where an operation ended a session.
+    async fn rejoin(&mut self, operation: &str) {
+        match operation {
+            "disable_second_factor" if self.first.device == self.with_keys.device => {
+                self.without_keys = self.client.log_in(PHONE_NUMBER, "tablet").await;
+            }
+            "disable_second_factor" => {
+                self.with_keys = self.client.log_in(PHONE_NUMBER, "tablet").await;
+            }
+            "remove_device" => {
+                self.with_keys = self.client.log_in(PHONE_NUMBER, "phone").await;
+            }
+            _ => {}
+        }
+    }
+
     /// Keeps what later requests need.
     fn read(&mut self, path: &str, with_keys: bool, answer: &Value) {
         if let Some(id) = answer["verificationId"].as_str() {
             self.verifications.insert(purpose(path), id.to_owned());
+        }
+        if let Some(secret) = answer["secret"].as_str() {
+            self.authenticator = Some(Authenticator::from_base32(secret));
+        }
+        if let Some(codes) = answer["backupCodes"].as_array() {
+            self.backup_codes = codes.iter().map(|code| code.as_str().unwrap().into()).collect();
         }
         if let Some(access) = answer["accessToken"].as_str() {
             let text = |name: &str| answer[name].as_str().unwrap().to_owned();
@@ -265,6 +308,11 @@ impl Reader {
                 user: text("userId"),
                 device: text("deviceId"),
             };
+            if path.contains("register") {
+                self.first = session.clone();
+            } else if session.device == self.first.device {
+                self.first = session.clone();
+            }
             *(if with_keys { &mut self.with_keys } else { &mut self.without_keys }) = session;
         }
     }
@@ -308,6 +356,7 @@ pub async fn try_all(mut number: usize) -> Vec<(String, i64)> {
         assert_eq!(reply.status.as_str(), status, "{id}: {}", reply.json());
         let Some(contents) = response["content"].as_object() else {
             assert!(reply.body.is_empty(), "{id}: a body that is not described");
+            reader.rejoin(id).await;
             continue;
         };
         let (kind, content) = contents.iter().next().expect("a content type");
@@ -321,6 +370,7 @@ pub async fn try_all(mut number: usize) -> Vec<(String, i64)> {
             body.get("signalKeyBundle").is_some() || body.get("refreshToken").is_some()
         });
         reader.read(path, with_keys, &reply.json());
+        reader.rejoin(id).await;
     }
     left
 }
@@ -343,69 +393,4 @@ async fn the_script_proves_the_keys_of_the_examples_for_a_verification() {
     let body = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{error}"));
     let reply = client.post("/auth/v1/register", body).await.expect(201);
     assert_eq!(reply.json()["signalDeviceId"], 1);
-}
-
-/// An answer is its example, but for what varies.
-#[track_caller]
-fn assert_alike(place: &str, example: &Value, answer: &Value) {
-    match (example, answer) {
-        (Value::Object(example), Value::Object(answer)) => {
-            let names: BTreeSet<&String> = answer.keys().collect();
-            let is_whole = !WITH_MORE.contains(&place);
-            assert!(!is_whole || names == example.keys().collect(), "{place}: {answer:?}");
-            for (name, example) in example {
-                let inner = format!("{place}.{name}");
-                let answer = answer.get(name).unwrap_or_else(|| panic!("{inner} is missing"));
-                if VARYING.contains(&name.as_str()) {
-                    assert_form(&inner, example, answer);
-                } else {
-                    assert_alike(&inner, example, answer);
-                }
-            }
-        }
-        (Value::Array(example), Value::Array(answer)) => {
-            assert_eq!(example.len(), answer.len(), "{place}: {answer:?}");
-            for (example, answer) in example.iter().zip(answer) {
-                assert_alike(place, example, answer);
-            }
-        }
-        _ => assert_eq!(example, answer, "{place}"),
-    }
-}
-
-/// A value has the form of its example: the same fields, ids of the same version, tokens with the same
-/// claims, other texts of the same length.
-#[track_caller]
-fn assert_form(place: &str, example: &Value, value: &Value) {
-    match (example, value) {
-        (Value::Object(example), Value::Object(value)) => {
-            assert_eq!(names(&json!(example)), names(&json!(value)), "{place}");
-            for (name, example) in example {
-                assert_form(&format!("{place}.{name}"), example, &value[name]);
-            }
-        }
-        (Value::Array(example), Value::Array(value)) => {
-            for value in value {
-                assert_form(place, &example[0], value);
-            }
-        }
-        (Value::String(example), Value::String(value)) => {
-            let version = |text: &str| Uuid::try_parse(text).ok().map(|id| id.get_version_num());
-            assert_eq!(version(example), version(value), "{place}: {example} and {value}");
-            if example.starts_with("eyJ") {
-                for part in [token::header, token::claims] {
-                    assert_eq!(names(&part(example)), names(&part(value)), "{place}");
-                }
-                assert_eq!(token::header(example)["typ"], token::header(value)["typ"], "{place}");
-            } else {
-                assert_eq!(example.len(), value.len(), "{place}: {example} and {value}");
-            }
-        }
-        (Value::Number(_), Value::Number(_)) => {}
-        _ => panic!("{place}: {example} and {value}"),
-    }
-}
-
-fn names(value: &Value) -> BTreeSet<String> {
-    value.as_object().expect("an object").keys().cloned().collect()
 }

@@ -91,12 +91,10 @@ async fn a_repeated_call_leaves_one_entry() {
                 let path = format!("signal/keys/{path}");
                 let _ = send(Method::POST, &path, body, "prekeys_uploaded").await;
             }
-            let set_up =
-                send(Method::POST, "2fa/setup", json!({}), "second_factor_set_up").await;
+            let set_up = send(Method::POST, "2fa/setup", json!({}), "second_factor_set_up").await;
             let app = Authenticator::from_base32(set_up["secret"].as_str().unwrap());
             let token = json!({ "token": app.at(service.now()) });
-            let enabled =
-                send(Method::POST, "2fa/enable", token, "second_factor_enabled").await;
+            let enabled = send(Method::POST, "2fa/enable", token, "second_factor_enabled").await;
             let code = &enabled["backupCodes"][0];
             let token = json!({ "token": code });
             let _ = send(Method::POST, "2fa/verify", token, "backup_code_used").await;

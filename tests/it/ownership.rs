@@ -287,7 +287,12 @@ async fn check(operation: &Operation) {
     if NO_CONTROL.iter().all(|(name, _)| name != id) {
         let owner = client.bearer(&victim.session.access);
         let reply = send(owner, method, &request(operation, &victim, &victim, &service)).await;
-        assert!(reply.status.is_success(), "{id} as its owner: {}", reply.json());
+        assert!(
+            reply.status.is_success(),
+            "{id} as its owner: {}. Prepare what it needs in `Account`, or add it with the reason to \
+             `NO_CONTROL` in tests/it/ownership.rs",
+            reply.json()
+        );
     }
 }
 

@@ -25,6 +25,10 @@ const WITHOUT_ENTRY: [(&str, &str); 10] = [
     ("start_registration_verification", "requests a code: anybody may, for any number"),
 ];
 
+/// Operations that find nothing to change in their place among the examples. Tests below try them.
+const NOTHING_LEFT: [(&str, &str); 1] =
+    [("delete_all_keys", "delete_device_keys before it deletes the only ones")];
+
 #[tokio::test]
 async fn every_operation_that_changes_something_leaves_an_entry() {
     let entries: BTreeMap<String, i64> = try_all(0).await.into_iter().collect();
@@ -40,6 +44,8 @@ async fn every_operation_that_changes_something_leaves_an_entry() {
         let left = left.unwrap_or_else(|| panic!("{id} has no place among the examples"));
         if operation.method == Method::GET || WITHOUT_ENTRY.iter().any(|(name, _)| *name == id) {
             assert_eq!(left, 0, "{id} leaves an entry: it does not belong to `WITHOUT_ENTRY`");
+        } else if NOTHING_LEFT.iter().any(|(name, _)| *name == id) {
+            assert_eq!(left, 0, "{id} leaves an entry: it does not belong to `NOTHING_LEFT`");
         } else if left == 0 {
             missing.push(id);
         }
@@ -49,6 +55,17 @@ async fn every_operation_that_changes_something_leaves_an_entry() {
         "{missing:?} leave no entry: write a `SecurityEvent` in the transaction of the change, or add \
          the operation with the reason to `WITHOUT_ENTRY` in tests/it/trail/entries.rs"
     );
+}
+
+#[tokio::test]
+async fn a_deletion_of_all_keys_leaves_an_entry() {
+    let service = super::unlimited().await;
+    let session = service.client().sign_up_with(PHONE, Keys::new().bundle(1..4, 1..4)).await;
+    let client = service.client().bearer(&session.access);
+    let _ = client.send(Method::DELETE, "/auth/v1/signal/keys", &json!({})).await.expect(204);
+    let entries = service.rows("SELECT entry FROM auth.security_events ORDER BY seq").await;
+    assert_eq!(entries.len(), 2, "{entries:?}");
+    assert!(entries[1]["entry"].as_str().unwrap().contains("\"keys_deleted\""));
 }
 
 /// The connection is lost at each exchange with Postgres. The call is repeated, and finds its entry.

@@ -87,11 +87,10 @@ impl ChainWalk {
         match head {
             None if self.seq > 0 => Err(ChainFault::BehindHead { seq: 1 }),
             None if has_account => Err(ChainFault::NoChain),
-            None => Ok(()),
             Some((seq, _)) if seq > self.seq => Err(ChainFault::Cut { seq: next }),
             Some((seq, _)) if seq < self.seq => Err(ChainFault::BehindHead { seq: seq + 1 }),
             Some((seq, hash)) if hash != self.head => Err(ChainFault::HeadChanged { seq }),
-            Some(_) => Ok(()),
+            None | Some(_) => Ok(()),
         }
     }
 }
@@ -139,7 +138,9 @@ mod tests {
         let mut entries = chain(5);
         let head = entries[4].clone();
         assert_eq!(fault(&entries, &head), None);
-        entries.iter_mut().for_each(|entry| entry.personal = None);
+        for entry in &mut entries {
+            entry.personal = None;
+        }
         assert_eq!(fault(&entries, &head), None);
     }
 
@@ -171,7 +172,9 @@ mod tests {
         assert_eq!(personal, Some(ChainFault::PersonalChanged { seq: 4 }));
         let short = Some((3, &whole[2].hash[..]));
         let mut walk = ChainWalk::default();
-        whole.iter().for_each(|entry| walk.step(entry).unwrap());
+        for entry in &whole {
+            walk.step(entry).unwrap();
+        }
         assert_eq!(walk.end(short, true), Err(ChainFault::BehindHead { seq: 4 }));
         assert_eq!(walk.end(Some((5, &[0; 32])), true), Err(ChainFault::HeadChanged { seq: 5 }));
         assert_eq!(walk.end(None, false), Err(ChainFault::BehindHead { seq: 1 }));

@@ -6,13 +6,22 @@
 //! `auth.security_events`, which its user reads.
 //! Personal fields enter the entry as salted commitments, SHA-256(salt ‖ value), and
 //! travel beside it in the clear: erased later, the chain still holds.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | [`chain`] | the rule of the chain, and what breaks it |
+//! | [`verify`] | walks the chains of all users |
+
+pub mod chain;
+pub mod verify;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use domain::ids::{DeviceId, SessionId};
+use domain::ids::{DeviceId, SessionId, UserId};
 use domain::time::Timestamp;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use crate::clock::Rng;
 
@@ -34,6 +43,20 @@ pub enum SecurityEvent {
     BackupCodesReplaced,
     /// Another account showed that the identity key is its own; this one never had.
     IdentityKeyLost,
+    /// Its name, or where its notices go.
+    DeviceChanged,
+    PrekeysUploaded,
+    SecondFactorSetUp,
+    /// A session showed it.
+    SecondFactorVerified,
+    /// A session showed the second factor by a backup code.
+    BackupCodeUsed,
+    /// Counted by the hour, as the next ones: log-ins that the second factor stopped.
+    LogInsFailed,
+    /// Wrong codes of the second factor in sessions of the account.
+    SecondFactorRefused,
+    /// Requests beyond the limits of the account or of a session.
+    RequestsLimited,
 }
 
 impl SecurityEvent {
@@ -54,8 +77,29 @@ impl SecurityEvent {
             Self::SecondFactorDisabled => "second_factor_disabled",
             Self::BackupCodesReplaced => "backup_codes_replaced",
             Self::IdentityKeyLost => "identity_key_lost",
+            Self::DeviceChanged => "device_changed",
+            Self::PrekeysUploaded => "prekeys_uploaded",
+            Self::SecondFactorSetUp => "second_factor_set_up",
+            Self::SecondFactorVerified => "second_factor_verified",
+            Self::BackupCodeUsed => "backup_code_used",
+            Self::LogInsFailed => "log_ins_failed",
+            Self::SecondFactorRefused => "second_factor_refused",
+            Self::RequestsLimited => "requests_limited",
         }
     }
+
+    /// Those that Redis counts, and that are entered once an hour with their count.
+    pub const HOURLY: [Self; 3] =
+        [Self::LogInsFailed, Self::SecondFactorRefused, Self::RequestsLimited];
+}
+
+/// The id of an hourly event: the same however often it is entered.
+#[must_use]
+pub fn hourly_event_id(user: UserId, event: SecurityEvent, hour: Timestamp) -> Uuid {
+    let text = format!("{user}:{}:{}", event.name(), hour.millis());
+    let mut id = [0; 16];
+    id.copy_from_slice(&digest(&SHA256, text.as_bytes()).as_ref()[..16]);
+    uuid::Builder::from_custom_bytes(id).into_uuid()
 }
 
 /// An entry ready for the store.
@@ -105,5 +149,17 @@ impl AuditEntry {
             entry: Value::Object(entry).to_string(),
             personal: json!({ "address": { "salt": salt, "value": address } }),
         }
+    }
+
+    /// Of what happened so often within the hour that began then.
+    #[must_use]
+    pub fn counted(event: SecurityEvent, count: i64, since: Timestamp, now: Timestamp) -> Self {
+        let entry = json!({
+            "event": event.name(),
+            "at": now.millis(),
+            "since": since.millis(),
+            "count": count,
+        });
+        Self { entry: entry.to_string(), personal: json!({}) }
     }
 }

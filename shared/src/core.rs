@@ -2,9 +2,11 @@
 //! network: stores connect with the first request.
 
 use domain::ids::{SessionId, UserId};
+use domain::time::Timestamp;
 use std::sync::Arc;
 use thiserror::Error;
 
+use crate::audit::SecurityEvent;
 use crate::cache::Cache;
 use crate::clock::{Clock, Rng};
 use crate::config::{ConfigErrors, CoreConfig, EnvReader};
@@ -47,6 +49,14 @@ impl Core {
     pub async fn write_tombstones(&self, user: UserId, ended: &[SessionId]) {
         if let Err(error) = self.cache.write_tombstones(user, ended).await {
             tracing::error!(error = %ErrorChain(&error), "failed to write tombstones");
+        }
+    }
+
+    /// Counts what is entered in the trail of the user with the end of the hour. If Redis does not
+    /// answer, it is not counted.
+    pub async fn count_hourly(&self, user: UserId, event: SecurityEvent, now: Timestamp) {
+        if let Err(error) = self.cache.count_hourly_event(user, event, now).await {
+            tracing::warn!(error = %ErrorChain(&error), "failed to count for the trail");
         }
     }
 

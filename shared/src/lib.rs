@@ -19,6 +19,7 @@
 //! | [`lambda`] | a router as a Lambda function |
 //! | [`telemetry`] | logs and metrics |
 //! | [`maintenance`] | clean-up on a schedule |
+//! | [`relay`] | delivers the events of the outbox |
 
 /// The rules of `domain::access` as tables, for the documentation.
 pub use domain::access::table as access_table;
@@ -33,6 +34,7 @@ pub mod http;
 pub mod lambda;
 pub mod limits;
 pub mod maintenance;
+pub mod relay;
 pub mod second_factor;
 pub mod secrets;
 pub mod sender;

@@ -22,6 +22,8 @@ const EVENT_RETENTION: Duration = Duration::from_hours(7 * 24);
 /// How long a used verification is kept. The verification itself lives for 15 minutes in Redis,
 /// and a Redis that is restored from a backup may be some days old.
 const VERIFICATION_RETENTION: Duration = Duration::from_hours(7 * 24);
+/// How long the ids of hourly events are kept: longer than Redis keeps the counts.
+const HOURLY_RETENTION: Duration = Duration::from_hours(7 * 24);
 /// How much a statement deletes, few enough that it takes milliseconds; and how many statements
 /// a run has for it. The next run continues.
 #[derive(Clone, Copy)]
@@ -77,6 +79,7 @@ pub async fn delete_old_rows(
         }
     }
     let history = now - config.login_history;
+    in_batches(ROWS, || store.delete_hourly_events(now - HOURLY_RETENTION)).await?;
     Ok(Deleted {
         sessions,
         logins: in_batches(ROWS, || store.delete_old_logins(history)).await?,

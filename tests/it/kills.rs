@@ -57,6 +57,12 @@ async fn the_checker_finds_planted_faults() {
             "no audit entry",
         ),
         ("DELETE FROM auth.signed_prekeys", "no signed prekey"),
+        ("UPDATE auth.security_events SET hash = sha256('other')", "not as its event"),
+        (
+            "INSERT INTO auth.dead_letters (seq, user_id, topic, payload, created_at, failures,
+               reason, died_at) VALUES (1, gen_random_uuid(), 'test', '{}', now(), 1, '', now())",
+            "a dead letter",
+        ),
         ("UPDATE auth.audit_heads SET seq = seq + 1", "the audit head"),
         (
             "UPDATE auth.outbox SET payload = jsonb_set(payload, '{seq}', '7')

@@ -9,7 +9,7 @@ use crate::text::hex;
 
 /// Queries that return a line of text for each violation. They join counts, so that they also
 /// end over millions of rows.
-const QUERIES: [(&str, &str); 13] = [
+const QUERIES: [(&str, &str); 15] = [
     (
         "a session has no used verification of its own",
         "SELECT s.id::text FROM auth.sessions s
@@ -79,6 +79,14 @@ const QUERIES: [(&str, &str); 13] = [
              ON o.user_id = s.user_id
           WHERE o.n IS DISTINCT FROM s.n",
     ),
+    (
+        "a security event is not as its event",
+        "SELECT o.seq::text FROM auth.outbox o
+           LEFT JOIN auth.security_events e
+             ON e.user_id = o.user_id AND e.seq = (o.payload->>'seq')::int8
+          WHERE o.topic = 'audit' AND encode(e.hash, 'hex') IS DISTINCT FROM o.payload->>'hash'",
+    ),
+    ("an event is a dead letter", "SELECT reason FROM auth.dead_letters"),
     (
         "a device with an identity key has no signed prekey",
         "SELECT i.device_id::text FROM auth.identity_keys i

@@ -55,7 +55,9 @@ pub async fn serve() {
     local::service::log_to(File::options().create(true).append(true).open(log).expect("a log"));
     let lookup = local::service::lookup(&local::instance::Variables::new());
     let state = local::service::ServiceState::read(lookup, Clock::System).await;
-    let router = local::service::router(state.expect("a configuration"));
+    let state = state.expect("a configuration");
+    tokio::spawn(local::service::run_relay(state.core.clone()));
+    let router = local::service::router(state);
     process::serve(router, String::new).await;
 }
 

@@ -32,7 +32,9 @@ pub async fn set_up(
     let keys = second_factor.data_keys.load();
     let secret = keys.encrypt(found.user, &core.rng.bytes::<SECRET_LENGTH>(), core.rng);
     let secret = secret.map_err(Problem::internal)?;
-    let stored = match core.store.set_up_second_factor(&proof, &secret, context.now()).await?? {
+    let audit = entry(state, context, SecurityEvent::SecondFactorSetUp, proof.principal());
+    let stored = core.store.set_up_second_factor(&proof, &secret, context.now(), &audit).await??;
+    let stored = match stored {
         SetUpOutcome::Pending(stored) => stored,
         SetUpOutcome::AlreadyEnabled => return Err(Problem::new(Code::TwoFactorEnabled)),
     };
@@ -92,7 +94,12 @@ pub async fn verify(
         return Ok(false);
     };
     let call = CallId::new(core.rng.bytes());
-    let stepped_up = core.store.step_up(principal, &right.code, call, now).await;
+    let event = match token {
+        SecondFactorToken::Totp(_) => SecurityEvent::SecondFactorVerified,
+        SecondFactorToken::BackupCode(_) => SecurityEvent::BackupCodeUsed,
+    };
+    let audit = entry(state, context, event, principal);
+    let stepped_up = core.store.step_up(principal, &right.code, call, now, &audit).await;
     right.conclude(core, &stepped_up, now).await;
     match stepped_up? {
         Err(AccessDenied::SecondFactorSpent) => Ok(false),

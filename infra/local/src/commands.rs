@@ -11,8 +11,13 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use domain::ids::UserId;
 use migrations::Database;
-use shared::clock::Clock;
+use shared::audit::verify::verify;
+use shared::clock::{Clock, Rng};
+use shared::config::PostgresConfig;
+use shared::store::Store;
+use uuid::Uuid;
 
 use crate::error::Error;
 use crate::instance::{self, Instance, State, Status, Variables};
@@ -259,6 +264,22 @@ pub async fn migrate_status(port: u16) -> Result<(), Error> {
 pub fn migrate_new(name: &str) -> Result<(), Error> {
     let files = runner().create(name)?;
     files.iter().try_for_each(|file| print(&format!("wrote {}\n", file.display())))
+}
+
+/// Verifies the chains of security events, and prints the first bad place of each broken one; false if
+/// there is one.
+pub async fn audit_verify(port: u16, user: Option<Uuid>) -> Result<bool, Error> {
+    let (url, ca) = migration_target(port)?;
+    let config = PostgresConfig { url: url.into(), ca, pool: 1, prepares: true };
+    let store =
+        Store::new(&config, Clock::System, Rng).map_err(|error| Error::Database(error.error))?;
+    let verified = verify(&store, user.map(UserId::from_uuid)).await?;
+    for (user, fault) in &verified.faults {
+        print(&format!("{user}: {fault}\n"))?;
+    }
+    let (users, entries, broken) = (verified.users, verified.entries, verified.faults.len());
+    print(&format!("verified {entries} entries of {users} users, {broken} broken chains\n"))?;
+    Ok(verified.faults.is_empty())
 }
 
 /// A runner that prints what it waits for.

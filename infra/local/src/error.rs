@@ -13,6 +13,10 @@ pub enum Error {
     Start(#[from] shared::core::StartError),
     #[error(transparent)]
     Store(#[from] stores::StoreError),
+    #[error("DATABASE_URL {0}")]
+    Database(&'static str),
+    #[error("failed to read the trail: {}", shared::telemetry::ErrorChain(.0))]
+    Trail(#[from] shared::store::StoreError),
     #[error(transparent)]
     Migration(#[from] migrations::MigrationError),
     #[error(transparent)]

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use local::{Error, commands, up};
+use uuid::Uuid;
 
 /// The whole service on a laptop, in one command.
 #[derive(Parser)]
@@ -49,6 +50,11 @@ enum Command {
         #[command(subcommand)]
         command: Migrate,
     },
+    /// Look at the trail of security events, in the database of `DATABASE_URL`, else the instance's.
+    Audit {
+        #[command(subcommand)]
+        command: Audit,
+    },
     /// Create secrets.
     Keys {
         #[command(subcommand)]
@@ -71,6 +77,16 @@ enum Migrate {
     Status,
     /// Write the two files of a new migration.
     New { name: String },
+}
+
+#[derive(Subcommand)]
+enum Audit {
+    /// Verify the chains of all users; the exit code is 1 if one is broken.
+    Verify {
+        /// Only the chain of this user.
+        #[arg(long)]
+        user: Option<Uuid>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -113,6 +129,10 @@ async fn run(Arguments { command, port, ephemeral }: Arguments) -> Result<ExitCo
             Migrate::Status => commands::migrate_status(port).await?,
             Migrate::New { name } => commands::migrate_new(&name)?,
         },
+        Command::Audit { command: Audit::Verify { user } } => {
+            let holds = commands::audit_verify(port, user).await?;
+            return Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Command::Keys { command: KeysStep::New } => commands::new_keys()?,
         Command::Keys { command: KeysStep::Rotate } => commands::rotate_keys()?,
         Command::Keys { command: KeysStep::RotatePepper } => commands::rotate_pepper()?,

@@ -21,7 +21,10 @@ use shared::crypto::data_keys::{new_data_keys, rotate_data_keys};
 use shared::crypto::pepper::{new_pepper, rotate_pepper};
 use shared::crypto::phone_index::new_phone_index_key;
 use shared::http::ClientConnection;
+use shared::relay::hourly::enter_hourly_events;
+use shared::relay::{Relay, Sinks};
 use shared::secrets::SecretName;
+use shared::telemetry::ErrorChain;
 use shared::tokens::{SigningKeys, new_jwt_keys, rotate_jwt_keys};
 use std::sync::Arc;
 use tokens::TokensState;
@@ -219,6 +222,28 @@ pub async fn run_maintenance(core: Core, config: MaintenanceConfig, keys: DataKe
         shared::maintenance::run(&core, config, core.clock.now()).await;
         if let Err(error) = shared::maintenance::renew_secrets(&core, &keys).await {
             tracing::warn!(%error, "failed to renew secrets");
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Runs the relay, until it is dropped. Once a minute it also enters what was counted by the hour.
+pub async fn run_relay(core: Core) {
+    const EVERY: Duration = Duration::from_secs(1);
+    const RUNS_A_MINUTE: u32 = 60;
+    let relay = Relay::new(core.clone(), Sinks::local(&core));
+    for run in (0..RUNS_A_MINUTE).cycle() {
+        if let Err(error) = relay.run().await {
+            tracing::warn!(error = %ErrorChain(&error), "failed to relay events");
+        }
+        if run == 0 {
+            let now = core.clock.now();
+            if let Err(error) = enter_hourly_events(&core, now).await {
+                tracing::warn!(error = %ErrorChain(&error), "failed to enter hourly events");
+            }
+            if let Err(error) = relay.measure(now).await {
+                tracing::warn!(error = %ErrorChain(&error), "failed to measure the outbox");
+            }
         }
         tokio::time::sleep(EVERY).await;
     }

@@ -11,6 +11,7 @@
 //! | `rate_limit:wrong_codes_end:{slot}` | when each of these is forgotten | 90 days | `verification` |
 //! | `rate_limit:breaker:{country}` | SMS and confirmations per minute, the pause, the probes | 3 h | `sms_breaker` |
 //! | `rate_limit:breaker_blocks:{country}` | the same counts per block of numbers, and paused blocks | 1 h | `sms_breaker` |
+//! | `hourly_events:{hourly_events}:{hour}` | what is entered in the trail by the hour, by user and kind | 3 days | `hourly` |
 //! | `metrics` | the counters of all processes | 7 days | `metrics` |
 //! | `inbox` | codes "sent" on a laptop | 1 day | `inbox` |
 //!
@@ -33,6 +34,7 @@ mod dpop;
 mod endpoint;
 mod error;
 mod eviction;
+pub mod hourly;
 mod inbox;
 mod metrics;
 mod outcome;

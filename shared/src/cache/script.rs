@@ -110,6 +110,14 @@ impl Reply {
         value.ok_or_else(|| self.unexpected(expected))
     }
 
+    /// The next element, if the list has one more.
+    pub(super) fn next_if_any<T: FromRedisValue>(
+        &mut self,
+        expected: &'static str,
+    ) -> Result<Option<T>, CacheError> {
+        if self.values.len() == 0 { Ok(None) } else { self.next(expected).map(Some) }
+    }
+
     pub(super) fn number<T: TryFrom<i64>>(
         &mut self,
         expected: &'static str,

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret as _;
 
 use super::backup_codes::{self, BackupCodeSet};
 use super::totp::matching_step;
+use crate::audit::SecurityEvent;
 use crate::cache::second_factor::{AttemptBegun, AttemptSettled, SecondFactorAttempt};
 use crate::config::EnvReader;
 use crate::core::Core;
@@ -152,19 +153,30 @@ impl SecondFactor {
             AttemptBegun::Compare => {}
             AttemptBegun::Repeated => return Ok(None),
             AttemptBegun::Locked { wait } => {
+                core.count_hourly(user, refused_event(session), now).await;
                 return Err(Problem::retry(Code::TwoFactorLocked, wait));
             }
         }
         match compare().await? {
             Compared::Right(code) => return Ok(Some(Right { code, attempt })),
             Compared::Spent => settle(core, &attempt, AttemptSettled::Uncounted, now).await,
-            // Only a session's record knows a wrong code again.
-            Compared::Wrong if attempt.session.is_some() => {
-                settle(core, &attempt, AttemptSettled::Wrong, now).await;
+            Compared::Wrong => {
+                // Only a session's record knows a wrong code again.
+                if attempt.session.is_some() {
+                    settle(core, &attempt, AttemptSettled::Wrong, now).await;
+                }
+                core.count_hourly(user, refused_event(session), now).await;
             }
-            Compared::Wrong => {}
         }
         Ok(None)
+    }
+}
+
+/// What the trail calls a code that was refused.
+const fn refused_event(session: Option<SessionId>) -> SecurityEvent {
+    match session {
+        Some(_) => SecurityEvent::SecondFactorRefused,
+        None => SecurityEvent::LogInsFailed,
     }
 }
 

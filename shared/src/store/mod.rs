@@ -19,7 +19,7 @@
 //! | [`access`] | who may change an account: what a caller shows, the decision, what is consumed |
 //! | [`second_factor`] | TOTP secrets and backup codes |
 //! | `ended_by_call` | the sessions that a call ended, for its repeats |
-//! | `outbox` | `outbox`, `audit_heads`, `security_events`: SQL fragments that other statements end with |
+//! | [`outbox`] | `outbox`, `audit_heads`, `security_events`: fragments that other statements end with, and what the relay sends |
 //!
 //! Every statement is prepared once per connection, with a generic plan. Where a proxy pins
 //! sessions with prepared statements, `DATABASE_STATEMENTS=unnamed` sends each with its types.
@@ -33,7 +33,7 @@ mod error;
 pub mod keys;
 pub mod login;
 pub mod maintenance;
-mod outbox;
+pub mod outbox;
 mod pool;
 pub mod second_factor;
 pub mod sessions;
@@ -74,6 +74,8 @@ pub fn statements() -> Vec<&'static Statement> {
         maintenance::by_age::STATEMENTS,
         maintenance::secrets::STATEMENTS,
         maintenance::sessions::STATEMENTS,
+        outbox::leases::STATEMENTS,
+        outbox::trail::STATEMENTS,
         second_factor::backup_codes::STATEMENTS,
         second_factor::disable::STATEMENTS,
         second_factor::enable::STATEMENTS,

@@ -179,7 +179,8 @@ WITH device AS (
                  identity_id = excluded.identity_id, next = 0, count = excluded.count,
                  width = excluded.width, arrived_at = excluded.arrived_at,
                  hashes = excluded.hashes, keys = excluded.keys
-               WHERE true),
+               WHERE true
+               RETURNING p.user_id),
          kyber_known AS MATERIALIZED (
                SELECT key_hash FROM used WHERE kind = 2
                UNION ALL
@@ -215,7 +216,8 @@ WITH device AS (
                  identity_id = excluded.identity_id, next = 0, count = excluded.count,
                  width = excluded.width, arrived_at = excluded.arrived_at,
                  hashes = excluded.hashes, keys = excluded.keys
-               WHERE true),
+               WHERE true
+               RETURNING p.user_id),
          clashing AS ( -- the last resort that the device has now
            SELECT $17 AS key_id, $18 AS key_hash
             WHERE $17 IS NOT NULL

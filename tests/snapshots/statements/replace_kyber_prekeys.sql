@@ -3,10 +3,12 @@
 -- $2 device uuid
 -- $3 session uuid
 -- $4 now timestamptz
--- $5 identity bytea
--- $6 kyber_hashes _bytea
--- $7 kyber_keys bytea
--- $8 kyber_ids _int4
+-- $5 audit_entry text
+-- $6 audit_personal jsonb
+-- $7 identity bytea
+-- $8 kyber_hashes _bytea
+-- $9 kyber_keys bytea
+-- $10 kyber_ids _int4
 -- returns has_session bool
 -- returns has_identity bool
 -- returns clashes bool
@@ -15,11 +17,11 @@ WITH session AS (
            SELECT FROM auth.sessions WHERE id = $3 AND revoked_at IS NULL),
          found AS (
            SELECT user_id, device_id, id AS identity_id FROM auth.identity_keys
-            WHERE device_id = $2 AND user_id = $1 AND identity = $5
+            WHERE device_id = $2 AND user_id = $1 AND identity = $7
               AND EXISTS (SELECT FROM session)),
          clash AS (SELECT FROM auth.kyber_last_resort_prekeys
             WHERE device_id = $2
-              AND (key_id = ANY ($8) OR key_hash = ANY ($6))),
+              AND (key_id = ANY ($10) OR key_hash = ANY ($8))),
          owner AS (SELECT * FROM found WHERE NOT EXISTS (SELECT FROM clash)),
          page AS MATERIALIZED (
            SELECT p.*
@@ -42,7 +44,7 @@ WITH session AS (
                SELECT key_hash FROM used WHERE kind = 2
                UNION ALL
                SELECT u.key_hash FROM auth.used_prekeys u
-                WHERE u.user_id = $1 AND u.kind IN (2, 3) AND u.key_hash = ANY ($6)
+                WHERE u.user_id = $1 AND u.kind IN (2, 3) AND u.key_hash = ANY ($8)
                UNION ALL
                SELECT substring(e.hashes FROM 16 * n.place + 1 FOR 16) AS key_hash
              FROM (SELECT substring(p.hashes FROM 1) AS hashes FROM auth.prekey_pages p
@@ -50,7 +52,7 @@ WITH session AS (
             CROSS JOIN LATERAL generate_series(0, octet_length(e.hashes) / 16 - 1) AS n (place)),
              kyber_fresh AS MATERIALIZED (
                SELECT n.key_hash, n.place::int AS place
-                 FROM unnest($6::bytea[]) WITH ORDINALITY AS n (key_hash, place)
+                 FROM unnest($8::bytea[]) WITH ORDINALITY AS n (key_hash, place)
                 WHERE NOT EXISTS (SELECT FROM kyber_known k WHERE k.key_hash = n.key_hash)),
              kyber_stored AS (
                INSERT INTO auth.prekey_pages AS p
@@ -61,17 +63,42 @@ WITH session AS (
                  FROM owner o CROSS JOIN (
                    SELECT count(*) AS count,
                           coalesce(string_agg(key_hash, '' ORDER BY place), '') AS hashes,
-                          CASE WHEN count(*) = cardinality($6::bytea[]) THEN $7
+                          CASE WHEN count(*) = cardinality($8::bytea[]) THEN $9
                           ELSE coalesce((
-                            SELECT string_agg(substring($7 FROM (s.place - 1) * 1638 + 1
+                            SELECT string_agg(substring($9 FROM (s.place - 1) * 1638 + 1
                                                         FOR 1638), '' ORDER BY s.place)
                               FROM kyber_fresh s), '') END AS keys
                      FROM kyber_fresh) f
-                WHERE cardinality($6::bytea[]) > 0
+                WHERE cardinality($8::bytea[]) > 0
                ON CONFLICT (user_id, device_id, kind) DO UPDATE SET
                  identity_id = excluded.identity_id, next = 0, count = excluded.count,
                  width = excluded.width, arrived_at = excluded.arrived_at,
                  hashes = excluded.hashes, keys = excluded.keys
-               WHERE p.arrived_at <= excluded.arrived_at)
+               WHERE p.arrived_at <= excluded.arrived_at
+               RETURNING p.user_id),
+         new_cause AS (
+           SELECT c.user_id FROM kyber_stored AS c WHERE NOT EXISTS (
+             SELECT FROM auth.security_events AS e
+              WHERE e.user_id = c.user_id AND e.entry = $5
+                AND e.seq > (SELECT h.seq - 20 FROM auth.audit_heads AS h
+                              WHERE h.user_id = c.user_id))),
+         audit_head AS (
+           INSERT INTO auth.audit_heads AS h (user_id, seq, head)
+           SELECT user_id, 1, sha256(decode(repeat('00', 32), 'hex') || int8send(1)
+                    || convert_to($5, 'UTF8'))
+             FROM new_cause
+           ON CONFLICT (user_id) DO UPDATE
+             SET seq = h.seq + 1,
+                 head = sha256(h.head || int8send(h.seq + 1) || convert_to($5, 'UTF8'))
+           RETURNING user_id, seq, head),
+         security_event AS (
+           INSERT INTO auth.security_events (user_id, seq, hash, entry, personal, created_at)
+           SELECT user_id, seq, head, $5, $6, $4 FROM audit_head),
+         audit_event AS (
+           INSERT INTO auth.outbox (user_id, topic, payload, created_at)
+           SELECT user_id, 'audit',
+                  jsonb_build_object('seq', seq, 'hash', encode(head, 'hex'),
+                                     'entry', $5, 'personal', $6), $4
+             FROM audit_head)
          SELECT EXISTS (SELECT FROM session) AS has_session, EXISTS (SELECT FROM found) AS has_identity,
                 EXISTS (SELECT FROM clash) AS clashes, (SELECT count(*) FROM kyber_fresh) AS stored

@@ -46,7 +46,10 @@ pub async fn update(
     update: &DeviceUpdate,
 ) -> Result<OwnDevice, Problem> {
     let proof = caller.without_proof(&state.core);
-    let updated = state.core.store.update_device(&proof, device, update, context.now()).await?;
+    let (now, session) = (context.now(), Some(caller.principal().session));
+    let (event, address) = (SecurityEvent::DeviceChanged, context.address());
+    let audit = AuditEntry::about(event, session, Some(device), &address, now, state.core.rng);
+    let updated = state.core.store.update_device(&proof, device, update, now, &audit).await?;
     let updated = updated.map_err(|denied| refused(&proof, denied))?;
     Ok(OwnDevice::new(updated, caller.principal().device))
 }

@@ -33,7 +33,8 @@ async fn list_log_ins(
 /// List the security events of the caller's account.
 ///
 /// Pages of 50, the newest first: log-ins, removed devices, changed keys, and whatever else changed
-/// who may do what.
+/// who may do what. Failed log-ins and requests beyond a limit are counted: each hour that had any
+/// gives one entry with `count` and `since`, at most some minutes after its end.
 #[utoipa::path(get, path = "/auth/v1/security-events", tag = "devices", security(("bearer" = [])),
     params(("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before.",
         example = json!("AAAAAAAAADM"))),

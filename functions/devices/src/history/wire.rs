@@ -98,6 +98,14 @@ pub struct SecurityEventBody {
     device_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ip_address: Option<String>,
+    /// How often it happened, of events that are entered once an hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    count: Option<i64>,
+    /// When that hour began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    since: Option<String>,
 }
 
 impl From<SecurityEntry> for SecurityEventBody {
@@ -110,6 +118,8 @@ impl From<SecurityEntry> for SecurityEventBody {
             session_id: text("sessionId"),
             device_id: text("deviceId"),
             ip_address: address.filter(|address| !address.is_empty()),
+            count: entry["count"].as_i64(),
+            since: entry["since"].as_i64().map(Timestamp::from_millis).map(date_time),
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use domain::prekey::{IdentityKey, KyberPrekey, Prekey, SignedPrekey};
 use domain::principal::Principal;
+use shared::audit::{AuditEntry, SecurityEvent};
 use shared::http::context::RequestContext;
 use shared::http::problem::{Code, Problem};
 use shared::http::signal_keys::{SignatureErrors, last_resort_clash};
-use shared::store::keys::Upload;
+use shared::store::keys::{Upload, UploadedBy};
 
 use super::wire::Uploaded;
 use crate::state::PrekeysState;
@@ -21,9 +22,9 @@ pub async fn signed_prekey(
     let mut signature_errors = SignatureErrors::default();
     signature_errors.signed(&state.core, &identity.verifier(), signed, "signature");
     signature_errors.into_result()?;
-    let (now, rng) = (context.now(), state.core.rng);
-    let upload =
-        state.core.store.replace_signed_prekey(principal, &identity, signed, now, rng).await?;
+    let (audit, rng) = (entry(state, context, principal), state.core.rng);
+    let by = UploadedBy { principal, now: context.now(), audit: &audit };
+    let upload = state.core.store.replace_signed_prekey(by, &identity, signed, rng).await?;
     stored(upload, "keyId")?;
     Ok(Uploaded { message: "The signed prekey is stored.", uploaded: None })
 }
@@ -39,9 +40,9 @@ pub async fn kyber_last_resort(
     let mut signature_errors = SignatureErrors::default();
     signature_errors.kyber(&identity.verifier(), last_resort, "signature");
     signature_errors.into_result()?;
-    let (now, rng) = (context.now(), state.core.rng);
-    let upload =
-        state.core.store.replace_last_resort(principal, &identity, last_resort, now, rng).await?;
+    let (audit, rng) = (entry(state, context, principal), state.core.rng);
+    let by = UploadedBy { principal, now: context.now(), audit: &audit };
+    let upload = state.core.store.replace_last_resort(by, &identity, last_resort, rng).await?;
     stored(upload, "keyId")?;
     Ok(Uploaded { message: "The last-resort prekey is stored.", uploaded: None })
 }
@@ -55,7 +56,9 @@ pub async fn prekeys(
 ) -> Result<Uploaded, Problem> {
     let mut uploaded = 0;
     if !keys.is_empty() {
-        let upload = state.core.store.replace_prekeys(principal, keys, context.now()).await?;
+        let audit = entry(state, context, principal);
+        let by = UploadedBy { principal, now: context.now(), audit: &audit };
+        let upload = state.core.store.replace_prekeys(by, keys).await?;
         uploaded = stored(upload, "preKeys")?;
     }
     Ok(Uploaded { message: "The prekeys are stored.", uploaded: Some(uploaded) })
@@ -74,12 +77,23 @@ pub async fn kyber_prekeys(
         let mut signature_errors = SignatureErrors::default();
         signature_errors.kyber_list(&identity.verifier(), keys, "kyberPreKeys");
         signature_errors.into_result()?;
-        let now = context.now();
-        let upload =
-            state.core.store.replace_kyber_prekeys(principal, &identity, keys, now).await?;
+        let audit = entry(state, context, principal);
+        let by = UploadedBy { principal, now: context.now(), audit: &audit };
+        let upload = state.core.store.replace_kyber_prekeys(by, &identity, keys).await?;
         uploaded = stored(upload, "kyberPreKeys")?;
     }
     Ok(Uploaded { message: "The Kyber prekeys are stored.", uploaded: Some(uploaded) })
+}
+
+fn entry(state: &PrekeysState, context: &RequestContext, principal: Principal) -> AuditEntry {
+    AuditEntry::about(
+        SecurityEvent::PrekeysUploaded,
+        Some(principal.session),
+        Some(principal.device),
+        &context.address(),
+        context.now(),
+        state.core.rng,
+    )
 }
 
 /// The key that the device's signatures must be by.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::dpop::ProvenRequest;
 use super::rate_limit::refuse_by_address;
+use crate::audit::SecurityEvent;
 use crate::cache::CacheError;
 use crate::cache::session::{Access, CachedSessionState};
 use crate::core::Core;
@@ -152,7 +153,10 @@ impl VerifiedToken {
         };
         let (alive, quotas) = match access {
             Ok(access) => (access.session == CachedSessionState::Alive, access.quotas),
-            Err(limited @ CacheError::Limited { .. }) => return Err(limited.into()),
+            Err(limited @ CacheError::Limited { .. }) => {
+                core.count_hourly(user, SecurityEvent::RequestsLimited, context.now()).await;
+                return Err(limited.into());
+            }
             // The row decides, so that nobody is signed out because Redis is down.
             Err(error) => {
                 tracing::warn!(error = %ErrorChain(&error), "failed to read a cached session");

@@ -8,6 +8,8 @@ use tracing::Span;
 use super::dpop::ProvenRequest;
 use super::json::{self, Validate};
 use super::rate_limit::refuse_by_address;
+use crate::audit::SecurityEvent;
+use crate::cache::CacheError;
 use crate::core::Core;
 use crate::http::context::RequestContext;
 use crate::http::problem::Problem;
@@ -51,7 +53,13 @@ where
         Span::current().record("session_id", tracing::field::display(session));
         let limits = [(Limit::RefreshPerSession, &*session.to_string())];
         let check = context.rate_limit_check(&core.config.limits, &limits);
-        core.cache.take_limits(&check).await?;
+        if let Err(error) = core.cache.take_limits(&check).await {
+            if matches!(error, CacheError::Limited { .. }) {
+                let (user, event) = (token.principal.user, SecurityEvent::RequestsLimited);
+                core.count_hourly(user, event, context.now()).await;
+            }
+            return Err(error.into());
+        }
         let proven = ProvenRequest { method: &method, path: &path, headers: &headers };
         proven.demand(&core, &context, token.binding.as_ref(), None).await?;
         Ok(Self { token, body: PhantomData })

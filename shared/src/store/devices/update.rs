@@ -7,10 +7,12 @@ use std::time::SystemTime;
 use tokio_postgres::types::Type;
 
 use super::list::{AccountDevice, find_device};
+use crate::audit::AuditEntry;
 use crate::store::access::authorize::{Change, authorize_change};
 use crate::store::access::{AccessDenied, FreshProof};
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
+use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit_once};
 use crate::store::statement::{LazyStatement, Parameter, Statement};
 
 /// What is not there stays as it is.
@@ -22,14 +24,21 @@ pub struct DeviceUpdate {
 }
 
 static UPDATE_DEVICE: LazyStatement = LazyStatement::new(|| {
+    let sql = format!(
+        "WITH changed AS (
+           UPDATE auth.devices SET
+             device_name = coalesce(:device_name, device_name),
+             fcm_token = coalesce(:fcm_token, fcm_token),
+             apns_token = coalesce(:apns_token, apns_token),
+             updated_at = :now
+           WHERE id = :device AND user_id = :user RETURNING user_id),
+         {audit}
+         SELECT 1 AS updated",
+        audit = audit_once("changed"),
+    );
     Statement::new(
         "update_device",
-        "UPDATE auth.devices SET
-           device_name = coalesce(:device_name, device_name),
-           fcm_token = coalesce(:fcm_token, fcm_token),
-           apns_token = coalesce(:apns_token, apns_token),
-           updated_at = :now
-         WHERE id = :device AND user_id = :user",
+        &sql,
         [
             ("user", Type::UUID),
             ("device", Type::UUID),
@@ -37,6 +46,8 @@ static UPDATE_DEVICE: LazyStatement = LazyStatement::new(|| {
             ("fcm_token", Type::TEXT),
             ("apns_token", Type::TEXT),
             ("now", Type::TIMESTAMPTZ),
+            AUDIT_ENTRY,
+            AUDIT_PERSONAL,
         ],
     )
 });
@@ -52,6 +63,7 @@ impl Store {
         device: DeviceId,
         update: &DeviceUpdate,
         now: Timestamp,
+        audit: &AuditEntry,
     ) -> Result<Result<AccountDevice, AccessDenied>, StoreError> {
         let (at, user) = (SystemTime::from(now), proof.principal().user);
         let parameters: &[Parameter<'_>] = &[
@@ -61,6 +73,8 @@ impl Store {
             ("fcm_token", &update.fcm_token),
             ("apns_token", &update.apns_token),
             ("now", &at),
+            ("audit_entry", &audit.entry),
+            ("audit_personal", &audit.personal),
         ];
         let change = Change::Device(device, Action::EndSession);
         self.transaction("update_device", async |transaction| {

@@ -38,4 +38,4 @@ pub use directory::{DeviceList, DeviceRow, PublishedKeys};
 pub use entries::{StoredKey, StoredKyberKey};
 pub use publish::{DeviceKeys, NewKeys};
 pub use status::{KeyStats, KeyStatus};
-pub use upload::Upload;
+pub use upload::{Upload, UploadedBy};

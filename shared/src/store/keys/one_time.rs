@@ -5,16 +5,15 @@
 //! that arrived later stays, all of it and nothing else.
 
 use domain::prekey::{IdentityKey, KeyId, KyberPrekey, Prekey};
-use domain::principal::Principal;
-use domain::time::Timestamp;
 use tokio_postgres::types::Type;
 
 use super::entries::KeyPage;
 use super::kind::{EC, KYBER, OneTimeKeyKind};
 use super::pages::lock_and_remember;
-use super::upload::{Signatures, Upload, upload_columns, upload_guard, upload_types};
+use super::upload::{Signatures, Upload, UploadedBy, upload_columns, upload_guard, upload_types};
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
+use crate::store::outbox::audit::audit_once;
 use crate::store::statement::{LazyStatement, Parameter, Statement};
 
 /// An upload that arrived earlier and comes later, because it is repeated or was slow,
@@ -27,11 +26,13 @@ fn replace(kind: OneTimeKeyKind, signatures: Signatures, clash: &str) -> String 
          clash AS ({clash}),
          owner AS (SELECT * FROM found WHERE NOT EXISTS (SELECT FROM clash)),
          {remembered},
-         {replaced}
+         {replaced},
+         {audit}
          SELECT {columns}",
         guard = upload_guard(signatures),
         remembered = lock_and_remember("owner", &format!("p.kind = {}", kind.number)),
         replaced = kind.replace("p.user_id = :user AND p.device_id <> :device", ARRIVED_LATER),
+        audit = audit_once(&format!("{}_stored", kind.name)),
         columns = upload_columns(
             "EXISTS (SELECT FROM clash)",
             &format!("(SELECT count(*) FROM {}_fresh)", kind.name),
@@ -67,26 +68,24 @@ impl Store {
     /// Replaces the unused one-time keys of the caller's device.
     pub async fn replace_prekeys(
         &self,
-        principal: Principal,
+        by: UploadedBy<'_>,
         keys: &[Prekey],
-        now: Timestamp,
     ) -> Result<Upload, StoreError> {
         let page = KeyPage::ec(keys);
-        self.upload(&REPLACE_PREKEYS, principal, None, now, &page.parameters()).await
+        self.upload(&REPLACE_PREKEYS, by, None, &page.parameters()).await
     }
 
     /// Replaces the unused one-time Kyber keys, whose signatures were checked with this
     /// identity key.
     pub async fn replace_kyber_prekeys(
         &self,
-        principal: Principal,
+        by: UploadedBy<'_>,
         identity: &IdentityKey,
         keys: &[KyberPrekey],
-        now: Timestamp,
     ) -> Result<Upload, StoreError> {
         let (page, ids) = (KeyPage::kyber(keys), kyber_ids(keys));
         let mut parameters: Vec<Parameter<'_>> = page.parameters().to_vec();
         parameters.push(("kyber_ids", &ids));
-        self.upload(&REPLACE_KYBER_PREKEYS, principal, Some(identity), now, &parameters).await
+        self.upload(&REPLACE_KYBER_PREKEYS, by, Some(identity), &parameters).await
     }
 }

@@ -127,7 +127,8 @@ impl OneTimeKeyKind {
                  identity_id = excluded.identity_id, next = 0, count = excluded.count,
                  width = excluded.width, arrived_at = excluded.arrived_at,
                  hashes = excluded.hashes, keys = excluded.keys
-               WHERE {replaces})",
+               WHERE {replaces}
+               RETURNING p.user_id)",
             others = hashes_of(self, elsewhere),
         )
     }

@@ -3,17 +3,16 @@
 use domain::ids::EntryId;
 use domain::prekey::lifecycle::signed_prekey_expires_at;
 use domain::prekey::{IdentityKey, KyberPrekey, SIGNED_PREKEY_GRACE, SignedPrekey};
-use domain::principal::Principal;
-use domain::time::Timestamp;
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
 
 use super::kind::{KYBER, LAST_RESORT};
 use super::pages::{has_hash, has_unused_id};
-use super::upload::{Signatures, Upload, upload_columns, upload_guard, upload_types};
+use super::upload::{Signatures, Upload, UploadedBy, upload_columns, upload_guard, upload_types};
 use crate::clock::Rng;
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
+use crate::store::outbox::audit::audit_once;
 use crate::store::statement::{LazyStatement, Parameter, Statement};
 
 pub(super) const SIGNED_REPLACES: &str = "ON CONFLICT (device_id) DO UPDATE SET id = excluded.id,
@@ -42,8 +41,11 @@ static REPLACE_SIGNED_PREKEY: LazyStatement = LazyStatement::new(|| {
            INSERT INTO auth.signed_prekeys AS k (device_id, id, key_id, public_key, signature,
                   expires_at, created_at)
            SELECT device_id, :row, :key_id, :public_key, :signature, :expires_at, :now FROM found
-           {SIGNED_REPLACES} {ARRIVED_LATER})
+           {SIGNED_REPLACES} {ARRIVED_LATER} RETURNING k.device_id),
+         cause AS (SELECT user_id FROM found WHERE EXISTS (SELECT FROM signed)),
+         {audit}
          SELECT {columns}",
+        audit = audit_once("cause"),
         guard = upload_guard(Signatures::ByIdentity),
         columns = upload_columns("false", "1::int8"),
     );
@@ -78,8 +80,11 @@ static REPLACE_LAST_RESORT: LazyStatement = LazyStatement::new(|| {
            INSERT INTO auth.kyber_last_resort_prekeys AS k (device_id, id, key_id, key_hash,
                   public_key, signature, created_at)
            SELECT device_id, :row, :key_id, :key_hash, :public_key, :signature, :now FROM owner
-           {LAST_RESORT_REPLACES} {ARRIVED_LATER})
+           {LAST_RESORT_REPLACES} {ARRIVED_LATER} RETURNING k.device_id),
+         cause AS (SELECT user_id FROM found WHERE EXISTS (SELECT FROM last_resort)),
+         {audit}
          SELECT {columns}",
+        audit = audit_once("cause"),
         guard = upload_guard(Signatures::ByIdentity),
         has_hash = has_hash(KYBER, ":key_hash", "p.user_id = :user"),
         kyber = KYBER.number,
@@ -105,13 +110,12 @@ impl Store {
     /// this identity key.
     pub async fn replace_signed_prekey(
         &self,
-        principal: Principal,
+        by: UploadedBy<'_>,
         identity: &IdentityKey,
         signed: &SignedPrekey,
-        now: Timestamp,
         rng: Rng,
     ) -> Result<Upload, StoreError> {
-        let row = EntryId::new(now, &rng.bytes());
+        let (now, row) = (by.now, EntryId::new(by.now, &rng.bytes()));
         let keys: &[Parameter<'_>] = &[
             ("row", row.as_uuid()),
             ("key_id", &signed.id.get()),
@@ -120,19 +124,18 @@ impl Store {
             ("expires_at", &SystemTime::from(signed_prekey_expires_at(now))),
             ("dead_before", &SystemTime::from(now - SIGNED_PREKEY_GRACE)),
         ];
-        self.upload(&REPLACE_SIGNED_PREKEY, principal, Some(identity), now, keys).await
+        self.upload(&REPLACE_SIGNED_PREKEY, by, Some(identity), keys).await
     }
 
     /// Replaces the Kyber prekey of last resort in the same way.
     pub async fn replace_last_resort(
         &self,
-        principal: Principal,
+        by: UploadedBy<'_>,
         identity: &IdentityKey,
         last_resort: &KyberPrekey,
-        now: Timestamp,
         rng: Rng,
     ) -> Result<Upload, StoreError> {
-        let (row, hash) = (EntryId::new(now, &rng.bytes()), last_resort.key.hash());
+        let (row, hash) = (EntryId::new(by.now, &rng.bytes()), last_resort.key.hash());
         let keys: &[Parameter<'_>] = &[
             ("row", row.as_uuid()),
             ("key_id", &last_resort.id.get()),
@@ -140,6 +143,6 @@ impl Store {
             ("public_key", &last_resort.key.as_bytes()),
             ("signature", &last_resort.signature.as_str()),
         ];
-        self.upload(&REPLACE_LAST_RESORT, principal, Some(identity), now, keys).await
+        self.upload(&REPLACE_LAST_RESORT, by, Some(identity), keys).await
     }
 }

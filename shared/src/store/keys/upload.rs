@@ -7,8 +7,10 @@ use domain::time::Timestamp;
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
 
+use crate::audit::AuditEntry;
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
+use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL};
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 
 /// What became of an upload.
@@ -22,6 +24,14 @@ pub enum Upload {
     NoIdentity,
     /// A one-time Kyber key would share its id, or all of itself, with the last resort.
     LastResortClash,
+}
+
+/// Whose upload it is, when it arrived, and its entry in the trail.
+#[derive(Clone, Copy, Debug)]
+pub struct UploadedBy<'a> {
+    pub principal: Principal,
+    pub now: Timestamp,
+    pub audit: &'a AuditEntry,
 }
 
 /// The lock under which a user's keys change. A log-in holds it too.
@@ -78,6 +88,8 @@ pub(super) fn upload_types(signatures: Signatures) -> Vec<(&'static str, Type)> 
         ("device", Type::UUID),
         ("session", Type::UUID),
         ("now", Type::TIMESTAMPTZ),
+        AUDIT_ENTRY,
+        AUDIT_PERSONAL,
     ];
     if signatures == Signatures::ByIdentity {
         types.push(("identity", Type::BYTEA));
@@ -91,9 +103,8 @@ impl Store {
     pub(super) async fn upload(
         &self,
         statement: &'static Statement,
-        principal: Principal,
+        UploadedBy { principal, now, audit }: UploadedBy<'_>,
         identity: Option<&IdentityKey>,
-        now: Timestamp,
         keys: &[Parameter<'_>],
     ) -> Result<Upload, StoreError> {
         let identity = identity.map(|key| key.public().as_bytes().as_slice());
@@ -103,6 +114,8 @@ impl Store {
             ("device", principal.device.as_uuid()),
             ("session", principal.session.as_uuid()),
             ("now", &now),
+            ("audit_entry", &audit.entry),
+            ("audit_personal", &audit.personal),
         ];
         if identity.is_some() {
             parameters.push(("identity", &identity));

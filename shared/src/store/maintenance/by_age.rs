@@ -35,12 +35,21 @@ static DELETE_USED_VERIFICATIONS: LazyStatement = LazyStatement::new(|| {
     delete_oldest("delete_used_verifications", table, key, "used_at")
 });
 
+/// No count of such an age is read again: Redis has forgotten it.
+static DELETE_HOURLY_EVENTS: LazyStatement = LazyStatement::new(|| {
+    delete_oldest("delete_hourly_events", "hourly_events", "event_id", "entered_at")
+});
+
 row_struct! {
     struct DeletedRow { deleted: i64 }
 }
 
-pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
-    &[&DELETE_OLD_LOGINS, &DELETE_DELIVERED_EVENTS, &DELETE_USED_VERIFICATIONS];
+pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[
+    &DELETE_OLD_LOGINS,
+    &DELETE_DELIVERED_EVENTS,
+    &DELETE_USED_VERIFICATIONS,
+    &DELETE_HOURLY_EVENTS,
+];
 
 /// Each deletes one batch and gives the number of rows. Fewer than [`BATCH_ROWS`] means that
 /// no row is left, or that a request or another run holds it.
@@ -61,6 +70,11 @@ impl Store {
         used_before: Timestamp,
     ) -> Result<i64, StoreError> {
         self.delete_oldest(&DELETE_USED_VERIFICATIONS, used_before).await
+    }
+
+    /// The ids of events that are entered by the hour. The entries stay.
+    pub async fn delete_hourly_events(&self, entered_before: Timestamp) -> Result<i64, StoreError> {
+        self.delete_oldest(&DELETE_HOURLY_EVENTS, entered_before).await
     }
 
     async fn delete_oldest(

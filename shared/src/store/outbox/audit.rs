@@ -3,6 +3,9 @@
 
 use tokio_postgres::types::Type;
 
+/// Newest entries of a user among which a repeated call looks for its own.
+const RECENT: i64 = 20;
+
 /// The parameters of [`audit`] besides `now`.
 pub const AUDIT_ENTRY: (&str, Type) = ("audit_entry", Type::TEXT);
 pub const AUDIT_PERSONAL: (&str, Type) = ("audit_personal", Type::JSONB);
@@ -29,5 +32,20 @@ pub fn audit(cause: &str) -> String {
                   jsonb_build_object('seq', seq, 'hash', encode(head, 'hex'),
                                      'entry', :audit_entry, 'personal', :audit_personal), :now
              FROM audit_head)"
+    )
+}
+
+/// The same where a repeated call shows its cause again: it finds the entry of its first try, whose
+/// salt no other has. The account is locked before the statement begins.
+pub fn audit_once(cause: &str) -> String {
+    format!(
+        "new_cause AS (
+           SELECT c.user_id FROM {cause} AS c WHERE NOT EXISTS (
+             SELECT FROM auth.security_events AS e
+              WHERE e.user_id = c.user_id AND e.entry = :audit_entry
+                AND e.seq > (SELECT h.seq - {RECENT} FROM auth.audit_heads AS h
+                              WHERE h.user_id = c.user_id))),
+         {audit}",
+        audit = audit("new_cause"),
     )
 }

@@ -1,10 +1,14 @@
 //! `outbox`, `audit_heads` and `security_events`: SQL fragments with which a statement records what it did, in
 //! the same transaction. The relay delivers the rows of the outbox afterwards.
 //!
-//! | file | fragment |
+//! | file | what it holds |
 //! |---|---|
-//! | `audit` | an entry of a user's audit chain |
-//! | `session_ended` | `session.ended`, for each ended session |
+//! | `audit` | a fragment: an entry of a user's audit chain |
+//! | `session_ended` | a fragment: `session.ended`, for each ended session |
+//! | [`leases`] | what a relay takes, and what became of it |
+//! | [`trail`] | entries by the relay and by the hour; the chains as a verification reads them |
 
-pub mod audit;
-pub mod session_ended;
+pub(super) mod audit;
+pub mod leases;
+pub(super) mod session_ended;
+pub mod trail;

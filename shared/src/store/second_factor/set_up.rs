@@ -6,10 +6,12 @@ use domain::time::Timestamp;
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
 
+use crate::audit::AuditEntry;
 use crate::store::access::authorize::authorize;
 use crate::store::access::{AccessDenied, FreshProof};
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
+use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit_once};
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 
 /// The session that has a secret gets it again; any other session gets the new one.
@@ -17,14 +19,19 @@ static SET_UP: LazyStatement = LazyStatement::new(|| {
     let is_pending = "two_factor_pending_session = :session
         AND two_factor_pending_at > :pending_since AND two_factor_pending_secret IS NOT NULL";
     let sql = format!(
-        "UPDATE auth.users_auth
-            SET two_factor_pending_secret =
-                  CASE WHEN {is_pending} THEN two_factor_pending_secret ELSE :secret END,
-                two_factor_pending_at =
-                  CASE WHEN {is_pending} THEN two_factor_pending_at ELSE :now END,
-                two_factor_pending_session = :session
-          WHERE id = :user AND NOT two_factor_enabled
-         RETURNING two_factor_pending_secret AS secret"
+        "WITH set_up AS (
+           UPDATE auth.users_auth
+              SET two_factor_pending_secret =
+                    CASE WHEN {is_pending} THEN two_factor_pending_secret ELSE :secret END,
+                  two_factor_pending_at =
+                    CASE WHEN {is_pending} THEN two_factor_pending_at ELSE :now END,
+                  two_factor_pending_session = :session
+            WHERE id = :user AND NOT two_factor_enabled
+           RETURNING id AS user_id, two_factor_pending_secret AS secret),
+         cause AS (SELECT user_id FROM set_up WHERE secret = :secret),
+         {audit}
+         SELECT secret FROM set_up",
+        audit = audit_once("cause"),
     );
     let types = [
         ("user", Type::UUID),
@@ -32,6 +39,8 @@ static SET_UP: LazyStatement = LazyStatement::new(|| {
         ("secret", Type::BYTEA),
         ("now", Type::TIMESTAMPTZ),
         ("pending_since", Type::TIMESTAMPTZ),
+        AUDIT_ENTRY,
+        AUDIT_PERSONAL,
     ];
     Statement::new("set_up_second_factor", &sql, types)
 });
@@ -56,6 +65,7 @@ impl Store {
         proof: &FreshProof,
         secret: &[u8],
         now: Timestamp,
+        audit: &AuditEntry,
     ) -> Result<Result<SetUpOutcome, AccessDenied>, StoreError> {
         let principal = proof.principal();
         let parameters: &[Parameter<'_>] = &[
@@ -64,6 +74,8 @@ impl Store {
             ("secret", &secret),
             ("now", &SystemTime::from(now)),
             ("pending_since", &SystemTime::from(now - PENDING_TTL)),
+            ("audit_entry", &audit.entry),
+            ("audit_personal", &audit.personal),
         ];
         self.transaction("set_up_second_factor", async |transaction| {
             // A repeat of this call finds the secret of its session.

@@ -6,10 +6,12 @@ use domain::time::Timestamp;
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
 
+use crate::audit::AuditEntry;
 use crate::store::access::second_factor::spend;
 use crate::store::access::{AccessDenied, SecondFactorClaim};
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
+use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit_once};
 use crate::store::statement::{LazyStatement, Parameter, Statement};
 
 /// Every change of an account locks its row first, so that none waits for another in a circle.
@@ -19,13 +21,23 @@ static LOCK_ACCOUNT: LazyStatement = LazyStatement::new(|| {
 });
 
 static STEP_UP: LazyStatement = LazyStatement::new(|| {
-    Statement::new(
-        "step_up_session",
-        "UPDATE auth.sessions SET stepped_up_at = :now
-          WHERE id = :session AND user_id = :user AND revoked_at IS NULL
-         RETURNING id",
-        [("user", Type::UUID), ("session", Type::UUID), ("now", Type::TIMESTAMPTZ)],
-    )
+    let sql = format!(
+        "WITH stepped_up AS (
+           UPDATE auth.sessions SET stepped_up_at = :now
+            WHERE id = :session AND user_id = :user AND revoked_at IS NULL
+           RETURNING id, user_id),
+         {audit}
+         SELECT id FROM stepped_up",
+        audit = audit_once("stepped_up"),
+    );
+    let types = [
+        ("user", Type::UUID),
+        ("session", Type::UUID),
+        ("now", Type::TIMESTAMPTZ),
+        AUDIT_ENTRY,
+        AUDIT_PERSONAL,
+    ];
+    Statement::new("step_up_session", &sql, types)
 });
 
 pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&LOCK_ACCOUNT, &STEP_UP];
@@ -39,12 +51,18 @@ impl Store {
         claim: &SecondFactorClaim,
         call: CallId,
         now: Timestamp,
+        audit: &AuditEntry,
     ) -> Result<Result<(), AccessDenied>, StoreError> {
         let Principal { user, session, .. } = principal;
         let at = SystemTime::from(now);
         let of_user: &[Parameter<'_>] = &[("user", user.as_uuid())];
-        let of_session: &[Parameter<'_>] =
-            &[("user", user.as_uuid()), ("session", session.as_uuid()), ("now", &at)];
+        let of_session: &[Parameter<'_>] = &[
+            ("user", user.as_uuid()),
+            ("session", session.as_uuid()),
+            ("now", &at),
+            ("audit_entry", &audit.entry),
+            ("audit_personal", &audit.personal),
+        ];
         self.transaction("step_up", async |transaction| {
             let locked: Option<()> = transaction.fetch_optional(&LOCK_ACCOUNT, of_user).await?;
             if locked.is_none() || !spend(&transaction, user, claim, call.as_uuid()).await? {

@@ -1,0 +1,36 @@
+//! What Redis counted within an hour, entered in the trail as one event with its count.
+
+use domain::time::Timestamp;
+use thiserror::Error;
+
+use crate::audit::{AuditEntry, hourly_event_id};
+use crate::cache::CacheError;
+use crate::core::Core;
+use crate::store::StoreError;
+
+#[derive(Debug, Error)]
+pub enum HourlyError {
+    #[error("failed to read or delete counts")]
+    Cache(#[from] CacheError),
+    #[error("failed to enter a count")]
+    Store(#[from] StoreError),
+}
+
+/// Enters the counts of all hours that are over. Gives how many were entered. A count is deleted
+/// when its entry is committed: whatever is killed in between is found again, and entered once.
+pub async fn enter_hourly_events(core: &Core, now: Timestamp) -> Result<usize, HourlyError> {
+    let mut entered = 0;
+    loop {
+        let counts = core.cache.take_hourly_counts(now).await?;
+        if counts.is_empty() {
+            return Ok(entered);
+        }
+        for count in &counts {
+            let id = hourly_event_id(count.user, count.event, count.hour);
+            let entry = AuditEntry::counted(count.event, count.count, count.hour, now);
+            let is_new = core.store.record_hourly_event(id, count.user, now, &entry).await?;
+            entered += usize::from(is_new);
+        }
+        core.cache.delete_hourly_counts(&counts).await?;
+    }
+}

@@ -26,6 +26,7 @@ mod mutations;
 mod platform;
 mod postgres;
 mod prekeys;
+mod qr;
 mod redis;
 mod refresh;
 mod secrets;

@@ -17,7 +17,8 @@ use shared::{endpoints, problems};
 
 use super::flow;
 use super::wire::{
-    QrScan, QrScanPollRequest, QrScanRequest, Scan, ScanPoll, challenge_example, scan_example,
+    ChallengeInPath, OwnDeviceInPath, QrScan, QrScanPollRequest, QrScanRequest, Scan, ScanInPath,
+    ScanPoll, challenge_example, scan_example,
 };
 use crate::qr::approval;
 use crate::qr::wire::{ApprovalBody, ApprovalRequest, Polled, QrLoginBody, QrPending};
@@ -44,7 +45,7 @@ endpoints!(DevicesState, Head::Refused; create_qr_challenge, scan_qr_challenge, 
 /// the calls that follow. Then fetch the challenge until a device has scanned it, and let the user
 /// type the code that this device shows.
 #[utoipa::path(post, path = "/auth/v1/qr-code/challenge/{id}", tag = "devices",
-    security(("bearer" = [])), params(("id" = Uuid, Path, description = "The device of the caller.")),
+    security(("bearer" = [])), params(OwnDeviceInPath),
     responses((status = 201, body = String, content_type = "text/plain",
         example = json!(challenge_example())), ShowProblems))]
 async fn create_qr_challenge(
@@ -82,7 +83,7 @@ async fn scan_qr_challenge(
 /// Show it to the user before they decide. The confirm code is not here: the user reads it on the
 /// new device.
 #[utoipa::path(get, path = "/auth/v1/qr-code/challenge/{id}", tag = "devices",
-    security(("bearer" = [])), params(("id" = Uuid, Path, description = "The first part of the challenge.")),
+    security(("bearer" = [])), params(ChallengeInPath),
     responses((status = 200, body = QrLoginBody), FetchProblems))]
 async fn fetch_qr_challenge(
     State(state): State<DevicesState>,
@@ -101,7 +102,7 @@ async fn fetch_qr_challenge(
 /// `proofVerificationId`; with a second factor, `twoFactorToken` or a step-up of the last 10 minutes
 /// instead. The approval ends with the session that gave it, and with a change of the second factor.
 #[utoipa::path(post, path = "/auth/v1/qr-code/challenge/{id}/approve", tag = "devices",
-    security(("bearer" = [])), params(("id" = Uuid, Path, description = "The first part of the challenge.")), request_body = ApprovalRequest,
+    security(("bearer" = [])), params(ChallengeInPath), request_body = ApprovalRequest,
     responses((status = 204, description = "The next poll of the new device gets its tokens."), ApproveProblems))]
 async fn approve_qr_challenge(
     State(state): State<DevicesState>,
@@ -119,7 +120,7 @@ async fn approve_qr_challenge(
 ///
 /// Also ends a challenge that nobody has scanned, and an approval whose tokens nobody has fetched.
 #[utoipa::path(post, path = "/auth/v1/qr-code/challenge/{id}/deny", tag = "devices",
-    security(("bearer" = [])), params(("id" = Uuid, Path, description = "The first part of the challenge.")),
+    security(("bearer" = [])), params(ChallengeInPath),
     responses((status = 204, description = "The next poll of the new device is refused."), DenyProblems))]
 async fn deny_qr_challenge(
     State(state): State<DevicesState>,
@@ -138,7 +139,7 @@ async fn deny_qr_challenge(
 /// for a minute, until they are refreshed. With 10 devices on the account, 409 `device_limit` lists
 /// them; repeat with `replaceDeviceId`. The device that approved is never replaced.
 #[utoipa::path(post, path = "/auth/v1/qr-code/scan/{scanId}", tag = "devices",
-    params(("scanId" = Uuid, Path)), request_body = QrScanPollRequest,
+    params(ScanInPath), request_body = QrScanPollRequest,
     responses((status = 200, body = Tokens, examples(
         ("QrLoginTokens" = (summary = "Approved", value = json!(qr_answer_example()))))),
         (status = 202, body = QrPending), PollProblems))]

@@ -10,7 +10,7 @@ use shared::http::extract::JsonObject;
 use shared::http::extract::json::{KEYS_BODY_LIMIT, Validate, ValidationErrors};
 use shared::http::extract::path::uuid;
 use shared::http::signal_keys::SignalKeyBundleWire;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::qr::new_device::{NewDevice, QrLinkRequest};
@@ -116,6 +116,33 @@ impl Validate for ScanPoll {
         let secret = errors.required("scanSecret", wire.scan_secret, QrSecret::parse)?;
         Some(Self { secret, replaced: replaced.map(DeviceId::from_uuid) })
     }
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "documents the id, which `PathIds` reads")]
+pub struct OwnDeviceInPath {
+    /// The device of the caller, as its log-in answered it.
+    #[param(example = json!(examples::DEVICE_ID))]
+    id: Uuid,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "documents the id, which `PathIds` reads")]
+pub struct ChallengeInPath {
+    /// The first part of the challenge.
+    #[param(example = json!(QR_LOGIN_ID))]
+    id: Uuid,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path, rename_all = "camelCase")]
+#[expect(dead_code, reason = "documents the id, which `PathIds` reads")]
+pub struct ScanInPath {
+    /// As the scan answered it.
+    #[param(example = json!(QR_LOGIN_ID))]
+    scan_id: Uuid,
 }
 
 pub fn challenge_example() -> String {

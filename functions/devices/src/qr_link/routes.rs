@@ -14,7 +14,7 @@ use shared::http::problem::Problem;
 use shared::{endpoints, problems};
 
 use super::flow;
-use super::wire::{LinkPoll, QrLink, QrLinkPollRequest};
+use super::wire::{LinkInPath, LinkPoll, QrLink, QrLinkPollRequest};
 use crate::qr::approval;
 use crate::qr::new_device::{NewDevice, QrLinkRequest};
 use crate::qr::wire::{
@@ -58,7 +58,7 @@ async fn create_qr_link(
 /// Show it to the user before they decide. The confirm code is not here: the user reads it on the
 /// new device.
 #[utoipa::path(get, path = "/auth/v1/qr-code/link/{linkId}", tag = "devices",
-    security(("bearer" = [])), params(("linkId" = Uuid, Path)),
+    security(("bearer" = [])), params(LinkInPath),
     responses((status = 200, body = QrLoginBody), FetchProblems))]
 async fn fetch_qr_link(
     State(state): State<DevicesState>,
@@ -77,7 +77,7 @@ async fn fetch_qr_link(
 /// `proofVerificationId`; with a second factor, `twoFactorToken` or a step-up of the last 10 minutes
 /// instead. The approval ends with the session that gave it, and with a change of the second factor.
 #[utoipa::path(post, path = "/auth/v1/qr-code/link/{linkId}/approve", tag = "devices",
-    security(("bearer" = [])), params(("linkId" = Uuid, Path)), request_body = ApprovalRequest,
+    security(("bearer" = [])), params(LinkInPath), request_body = ApprovalRequest,
     responses((status = 204, description = "The next poll of the new device gets its tokens."), ApproveProblems))]
 async fn approve_qr_link(
     State(state): State<DevicesState>,
@@ -95,7 +95,7 @@ async fn approve_qr_link(
 ///
 /// Also ends an approval whose tokens nobody has fetched.
 #[utoipa::path(post, path = "/auth/v1/qr-code/link/{linkId}/deny", tag = "devices",
-    security(("bearer" = [])), params(("linkId" = Uuid, Path)),
+    security(("bearer" = [])), params(LinkInPath),
     responses((status = 204, description = "The next poll of the new device is refused."), DenyProblems))]
 async fn deny_qr_link(
     State(state): State<DevicesState>,
@@ -114,7 +114,7 @@ async fn deny_qr_link(
 /// for a minute, until they are refreshed. With 10 devices on the account, 409 `device_limit` lists
 /// them; repeat with `replaceDeviceId`. The device that approved is never replaced.
 #[utoipa::path(post, path = "/auth/v1/qr-code/link/{linkId}", tag = "devices",
-    params(("linkId" = Uuid, Path)), request_body = QrLinkPollRequest,
+    params(LinkInPath), request_body = QrLinkPollRequest,
     responses((status = 200, body = Tokens, examples(
         ("QrLoginTokens" = (summary = "Approved", value = json!(qr_answer_example()))))),
         (status = 202, body = QrPending), PollProblems))]

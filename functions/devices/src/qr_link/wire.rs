@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::http::extract::json::{Validate, ValidationErrors};
 use shared::http::extract::path::uuid;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::qr::wire::{CONFIRM_CODE, QR_LOGIN_ID, SECRET};
@@ -69,6 +69,15 @@ impl Validate for LinkPoll {
         let secret = errors.required("linkSecret", wire.link_secret, QrSecret::parse)?;
         Some(Self { secret, proof, replaced: replaced.map(DeviceId::from_uuid) })
     }
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path, rename_all = "camelCase")]
+#[expect(dead_code, reason = "documents the id, which `PathIds` reads")]
+pub struct LinkInPath {
+    /// The `id` in the text of the QR code.
+    #[param(example = json!(QR_LOGIN_ID))]
+    link_id: Uuid,
 }
 
 pub fn link_answer_example() -> Value {

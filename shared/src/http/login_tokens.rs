@@ -102,5 +102,5 @@ pub fn answer_example(with_keys: bool) -> Tokens {
 /// An answer to the poll of a QR log-in.
 #[must_use]
 pub fn qr_answer_example() -> Tokens {
-    Tokens { phone_number: Some("+1***0123".to_owned()), ..answer_example(true) }
+    Tokens { phone_number: Some("+1***0123".to_owned()), ..answer_example(false) }
 }

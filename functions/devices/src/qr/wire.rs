@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 /// Who waits to be let in.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = QrLogin, example = json!(qr_login_example()))]
+#[schema(as = QrLogin)]
 pub struct QrLoginBody {
     pub status: QrStatus,
     /// Seconds until the new device must be logged in.
@@ -164,8 +164,9 @@ pub fn device_example() -> Value {
     })
 }
 
-fn qr_login_example() -> Value {
+/// A device that waits, and how long it may.
+pub fn qr_login_example(expires_in: u64) -> Value {
     let mut device = device_example();
     device["network"] = json!("203.0.113.0/24");
-    json!({ "status": "scanned", "expiresIn": 300, "device": device })
+    json!({ "status": "scanned", "expiresIn": expires_in, "device": device })
 }

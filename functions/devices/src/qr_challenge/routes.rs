@@ -21,7 +21,9 @@ use super::wire::{
     ScanPoll, challenge_example, scan_example,
 };
 use crate::qr::approval;
-use crate::qr::wire::{ApprovalBody, ApprovalRequest, Polled, QrLoginBody, QrPending};
+use crate::qr::wire::{
+    ApprovalBody, ApprovalRequest, Polled, QrLoginBody, QrPending, qr_login_example,
+};
 use crate::state::DevicesState;
 
 problems!(ShowProblems: BEARER, ANY, [IdMalformed, DeviceNotFound]);
@@ -84,7 +86,7 @@ async fn scan_qr_challenge(
 /// new device.
 #[utoipa::path(get, path = "/auth/v1/qr-code/challenge/{id}", tag = "devices",
     security(("bearer" = [])), params(ChallengeInPath),
-    responses((status = 200, body = QrLoginBody), FetchProblems))]
+    responses((status = 200, body = QrLoginBody, example = json!(qr_login_example(300))), FetchProblems))]
 async fn fetch_qr_challenge(
     State(state): State<DevicesState>,
     context: RequestContext,

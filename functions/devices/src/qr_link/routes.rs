@@ -18,7 +18,7 @@ use super::wire::{LinkInPath, LinkPoll, QrLink, QrLinkPollRequest};
 use crate::qr::approval;
 use crate::qr::new_device::{NewDevice, QrLinkRequest};
 use crate::qr::wire::{
-    ApprovalBody, ApprovalRequest, Polled, QrLoginBody, QrPending, device_example,
+    ApprovalBody, ApprovalRequest, Polled, QrLoginBody, QrPending, device_example, qr_login_example,
 };
 use crate::state::DevicesState;
 
@@ -59,7 +59,7 @@ async fn create_qr_link(
 /// new device.
 #[utoipa::path(get, path = "/auth/v1/qr-code/link/{linkId}", tag = "devices",
     security(("bearer" = [])), params(LinkInPath),
-    responses((status = 200, body = QrLoginBody), FetchProblems))]
+    responses((status = 200, body = QrLoginBody, example = json!(qr_login_example(120))), FetchProblems))]
 async fn fetch_qr_link(
     State(state): State<DevicesState>,
     context: RequestContext,

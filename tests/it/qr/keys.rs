@@ -177,8 +177,6 @@ async fn nobody_takes_the_keys_of_another() {
 async fn with_legacy_clients_no_proof_is_needed_and_a_wrong_one_is_refused() {
     let service = Service::with(&[("RATE_LIMITS", "off"), ("LEGACY_CLIENTS", "true")]).await;
     let phone = service.client().sign_up(PHONE).await;
-    let mut bundle = Keys::new().bundle(1..4, 1..4);
-    bundle["identityProof"] = Value::Null;
     for kind in KINDS {
         let mut bundle = Keys::new().bundle(1..4, 1..4);
         bundle["identityProof"] = Value::Null;

@@ -120,7 +120,8 @@ async fn polls_beside_a_logout_of_the_approver_get_a_session_or_nothing() {
         for reply in replies.iter().filter(|reply| reply.status == 200) {
             assert!(is_alive(&service, &Session::from_reply(reply)).await);
         }
-        service.sql("DELETE FROM auth.devices WHERE joined = 'approved'").await;
+        let new = "joined <> 'registered' AND device_fingerprint <> 'approver'";
+        service.sql(&format!("DELETE FROM auth.devices WHERE {new}")).await;
         if added == 0 {
             waiting.poll(&service.client()).await.refused(410, "qr_gone");
         }

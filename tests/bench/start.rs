@@ -20,8 +20,8 @@ use tower::ServiceExt as _;
 use crate::figures::{median, micros, process_cpu};
 
 /// The router that does nothing, and the functions.
-pub const FUNCTIONS: [&str; 7] =
-    ["hello", "verify", "login", "tokens", "devices", "prekeys", "platform"];
+pub const FUNCTIONS: [&str; 8] =
+    ["hello", "verify", "login", "tokens", "devices", "two-factor", "prekeys", "platform"];
 
 /// All steps up to the first answer.
 pub const READY: &str = "ready";
@@ -146,6 +146,10 @@ pub async fn start(function: &str) {
         "devices" => {
             let routes = devices::router();
             read(watch_state, devices::SECRETS, devices::DevicesState::read, routes).await
+        }
+        "two-factor" => {
+            let routes = two_factor::router();
+            read(watch_state, two_factor::SECRETS, two_factor::TwoFactorState::read, routes).await
         }
         "prekeys" => {
             let routes = prekeys::router();

@@ -3,27 +3,36 @@
 //!
 //! `UPDATE_SNAPSHOTS=1 cargo test -p tests --test it examples` writes the keys of the examples anew.
 
+mod alike;
+mod qr;
+
 use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use domain::time::Timestamp;
 use http::Request;
 use serde_json::{Value, json};
 use shared::http::examples::{PHONE_NUMBER, VERIFICATION_ID};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
 use tests::contract::DOCUMENT;
 use tests::proof::{ISSUER, keys_digest, message};
-use tests::{Client, Keys, Reply, Service, Session, token};
+use tests::{Authenticator, Client, Keys, Reply, Service, Session};
 use uuid::Uuid;
 
 use crate::sources::{Operation, operations, read};
+use alike::{assert_alike, assert_form};
 
 const KEYS: &str = "shared/src/http/examples/keys.json";
 
-/// Operations that come last, whatever their group: they end the sessions of the others.
-const LAST: [&str; 2] = ["logout_session", "logout_all_sessions"];
+/// Of a TOTP code.
+const STEP: Duration = Duration::from_secs(30);
+
+/// Groups and operations that come last, in this order: they end sessions of the others.
+const LAST: [&str; 4] = ["two-factor", "remove_device", "logout_session", "logout_all_sessions"];
 
 /// Operations of a sender, the other device of the account: a device is not told its own keys.
 const OF_A_SENDER: [&str; 5] = [
@@ -33,38 +42,6 @@ const OF_A_SENDER: [&str; 5] = [
     "fetch_user_bundles",
     "fetch_bundles",
 ];
-
-/// Fields of answers that differ each time, and one-time keys, of which each call takes the next: the
-/// example has their form alone.
-const VARYING: [&str; 23] = [
-    "verificationId",
-    "accessToken",
-    "refreshToken",
-    "wsToken",
-    "userId",
-    "deviceId",
-    "deviceIds",
-    "installationId",
-    "timestamp",
-    "signedPreKeyExpiresAt",
-    "version",
-    "preKey",
-    "kyberPreKey",
-    "keys", // of the key set
-    "sms",
-    "scanId",
-    "scanSecret",
-    "linkId",
-    "linkSecret",
-    "confirmCode",
-    "qr",
-    "qrPng",
-    "qrSvg",
-];
-
-/// Operations whose answers hold more than the description says: fields for older clients, and the
-/// description itself.
-const WITH_MORE: [&str; 2] = ["fetch_prekey_bundle", "fetch_openapi"];
 
 #[test]
 fn the_example_keys_are_those_of_the_recorded_identity() {
@@ -173,10 +150,12 @@ fn in_order() -> Vec<Operation> {
         let tag = tags.iter().position(|tag| tag == one.function);
         (tag.expect("a tag"), place(&one.path))
     });
-    let (last, mut all): (Vec<_>, Vec<_>) =
-        all.into_iter().partition(|one| LAST.contains(&one.id.as_str()));
-    assert_eq!(last.len(), LAST.len(), "an operation of the list is gone");
-    all.extend(last);
+    for last in LAST {
+        let is_last = |one: &Operation| last == one.id || last == one.function;
+        let (moved, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_last);
+        assert!(!moved.is_empty(), "{last} is gone");
+        all = others.into_iter().chain(moved).collect();
+    }
     all
 }
 
@@ -187,54 +166,30 @@ struct Reader {
     verifications: BTreeMap<&'static str, String>,
     with_keys: Session,
     without_keys: Session,
-    /// What the answers of the QR log-in gave that an operation goes on with, by the names of fields.
-    qr: BTreeMap<String, String>,
+    /// The one of them that registered: the other is new to the account, and may not change it yet.
+    first: Session,
+    /// The app that read the secret of the second factor, and the newest backup codes.
+    authenticator: Option<Authenticator>,
+    used_code_of: Cell<Option<Timestamp>>,
+    backup_codes: Vec<String>,
+    /// Of the QR log-in that the operation goes on with.
+    qr: qr::Given,
 }
 
 impl Reader {
     async fn new() -> Self {
         let client = Service::start().await.client();
-        let (with_keys, without_keys) = Default::default();
-        let (verifications, qr) = (BTreeMap::new(), BTreeMap::new());
-        Self { client, verifications, with_keys, without_keys, qr }
-    }
-
-    /// Makes a QR log-in of its own for an operation, up to where the operation belongs.
-    async fn prepare_qr(&mut self, operation: &str) {
-        let (client, phone) = (self.client.clone(), self.with_keys.clone());
-        let approver = client.clone().bearer(&phone.access);
-        self.qr.clear();
-        if operation == "create_qr_challenge" {
-            self.qr.insert("id".to_owned(), phone.device);
-            return;
-        }
-        let path = if operation.contains("link") {
-            if operation == "create_qr_link" {
-                return;
-            }
-            let made = device_of(&client.post("/auth/v1/qr-code/link", named_device()).await);
-            self.qr.extend(made);
-            format!("/auth/v1/qr-code/link/{}", self.qr["linkId"])
-        } else {
-            let path = format!("/auth/v1/qr-code/challenge/{}", phone.device);
-            let shown = approver.post(&path, json!({})).await.expect(201);
-            let shown = String::from_utf8(shown.body).unwrap();
-            self.qr.insert("challenge".to_owned(), shown.clone());
-            self.qr.insert("authenticatedDeviceId".to_owned(), phone.device.clone());
-            if operation == "scan_qr_challenge" {
-                return;
-            }
-            let mut body = named_device();
-            body["challenge"] = json!(shown);
-            body["authenticatedDeviceId"] = json!(phone.device);
-            let made = device_of(&client.post("/auth/v1/qr-code/scan", body).await);
-            self.qr.extend(made);
-            self.qr.insert("id".to_owned(), self.qr["scanId"].clone());
-            format!("/auth/v1/qr-code/challenge/{}", self.qr["scanId"])
-        };
-        if operation.starts_with("poll") {
-            let body = json!({ "confirmCode": self.qr["confirmCode"] });
-            let _ = approver.post(&format!("{path}/approve"), body).await.expect(204);
+        let (with_keys, without_keys, first, backup_codes) = Default::default();
+        Self {
+            client,
+            verifications: BTreeMap::new(),
+            with_keys,
+            without_keys,
+            first,
+            authenticator: None,
+            used_code_of: Cell::default(),
+            backup_codes,
+            qr: qr::Given::new(),
         }
     }
 
@@ -254,8 +209,22 @@ impl Reader {
             "userId" => json!(session.user),
             "userIds" => json!([session.user]),
             "deviceId" => json!(session.device),
+            "token" if path.ends_with("backup-codes/use") => json!(self.backup_codes[0]),
+            "token" => json!(self.next_totp_code()),
             _ => return None,
         })
+    }
+
+    /// A code that was not used yet: each is good once, from one step before now to one after.
+    fn next_totp_code(&self) -> String {
+        let service = &self.client.service;
+        let before = service.now() - STEP;
+        let at = self.used_code_of.get().map_or(before, |used| before.max(used + STEP));
+        if at > service.now() + STEP {
+            service.advance(STEP);
+        }
+        self.used_code_of.set(Some(at));
+        self.authenticator.as_ref().expect("a set-up").at(at)
     }
 
     /// An example with what only earlier answers give.
@@ -281,6 +250,9 @@ impl Reader {
     async fn path_of(&self, operation: &Operation) -> String {
         let mut path = operation.path.clone();
         for parameter in operation.spec["parameters"].as_array().into_iter().flatten() {
+            if parameter["in"] != "path" {
+                continue;
+            }
             let name = parameter["name"].as_str().unwrap();
             let given = self.given(&operation.path, name).await.expect(name);
             assert_form(&format!("{path} {name}"), &parameter["example"], &given);
@@ -292,9 +264,12 @@ impl Reader {
     async fn send(&self, operation: &Operation, body: Option<&Value>) -> Reply {
         let mut client = self.client.clone();
         if operation.needs_bearer() {
-            let others = [OF_A_SENDER.as_slice(), &LAST[1..]].concat();
-            let other = others.contains(&operation.id.as_str());
-            let session = if other { &self.without_keys } else { &self.with_keys };
+            let others = [OF_A_SENDER.as_slice(), &LAST[3..]].concat();
+            let session = match operation.id.as_str() {
+                _ if operation.function == "two-factor" => &self.first,
+                id if others.contains(&id) => &self.without_keys,
+                _ => &self.with_keys,
+            };
             client = client.bearer(&session.access);
         }
         let path = self.path_of(operation).await;
@@ -305,10 +280,32 @@ impl Reader {
         client.send_request(request.body(Body::empty()).unwrap()).await
     }
 
+    /// Logs in anew where an operation ended a session.
+    async fn rejoin(&mut self, operation: &str) {
+        match operation {
+            "disable_second_factor" if self.first.device == self.with_keys.device => {
+                self.without_keys = self.client.log_in(PHONE_NUMBER, "tablet").await;
+            }
+            "disable_second_factor" => {
+                self.with_keys = self.client.log_in(PHONE_NUMBER, "tablet").await;
+            }
+            "remove_device" => {
+                self.with_keys = self.client.log_in(PHONE_NUMBER, "phone").await;
+            }
+            _ => {}
+        }
+    }
+
     /// Keeps what later requests need.
     fn read(&mut self, path: &str, with_keys: bool, answer: &Value) {
         if let Some(id) = answer["verificationId"].as_str() {
             self.verifications.insert(purpose(path), id.to_owned());
+        }
+        if let Some(secret) = answer["secret"].as_str() {
+            self.authenticator = Some(Authenticator::from_base32(secret));
+        }
+        if let Some(codes) = answer["backupCodes"].as_array() {
+            self.backup_codes = codes.iter().map(|code| code.as_str().unwrap().into()).collect();
         }
         if let Some(access) = answer["accessToken"].as_str() {
             let text = |name: &str| answer[name].as_str().unwrap().to_owned();
@@ -318,24 +315,12 @@ impl Reader {
                 user: text("userId"),
                 device: text("deviceId"),
             };
+            if path.contains("register") || session.device == self.first.device {
+                self.first = session.clone();
+            }
             *(if with_keys { &mut self.with_keys } else { &mut self.without_keys }) = session;
         }
     }
-}
-
-/// The new device of the examples.
-fn named_device() -> Value {
-    json!({ "deviceName": "Firefox on Linux", "deviceType": "web", "appVersion": "2.4.1" })
-}
-
-/// The texts of the answer to a new device.
-fn device_of(reply: &Reply) -> BTreeMap<String, String> {
-    assert!(reply.status.is_success(), "{}", reply.json());
-    let answer = reply.json();
-    let fields = answer.as_object().expect("an object");
-    let texts =
-        fields.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.into())));
-    texts.collect()
 }
 
 /// What a verification is for, by the path that it is sent to.
@@ -354,9 +339,11 @@ async fn try_all(mut number: usize) {
             reader.client.service.advance(Duration::from_secs(30));
         }
         let is_qr = path.contains("/qr-code/");
-        if is_qr {
-            reader.prepare_qr(id).await;
-        }
+        reader.qr = if is_qr {
+            qr::prepare(&reader.client, &reader.with_keys, id).await
+        } else {
+            qr::Given::new()
+        };
         let bodies = examples(&spec["requestBody"]["content"]["application/json"]);
         let chosen = number % bodies.len().max(1);
         number += usize::from(bodies.len() > 1);
@@ -375,6 +362,7 @@ async fn try_all(mut number: usize) {
         let (_, response) = response.unwrap_or_else(|| panic!("{id}: {}", reply.json()));
         let Some(contents) = response["content"].as_object() else {
             assert!(reply.body.is_empty(), "{id}: a body that is not described");
+            reader.rejoin(id).await;
             continue;
         };
         let (kind, content) = contents.iter().next().expect("a content type");
@@ -390,6 +378,7 @@ async fn try_all(mut number: usize) {
         if !is_qr {
             reader.read(path, with_keys, &reply.json());
         }
+        reader.rejoin(id).await;
     }
 }
 
@@ -411,74 +400,4 @@ async fn the_script_proves_the_keys_of_the_examples_for_a_verification() {
     let body = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{error}"));
     let reply = client.post("/auth/v1/register", body).await.expect(201);
     assert_eq!(reply.json()["signalDeviceId"], 1);
-}
-
-/// An answer is its example, but for what varies.
-#[track_caller]
-fn assert_alike(place: &str, example: &Value, answer: &Value) {
-    match (example, answer) {
-        (Value::Object(example), Value::Object(answer)) => {
-            let names: BTreeSet<&String> = answer.keys().collect();
-            let is_whole = !WITH_MORE.contains(&place);
-            assert!(!is_whole || names == example.keys().collect(), "{place}: {answer:?}");
-            for (name, example) in example {
-                let inner = format!("{place}.{name}");
-                let answer = answer.get(name).unwrap_or_else(|| panic!("{inner} is missing"));
-                if VARYING.contains(&name.as_str()) {
-                    assert_form(&inner, example, answer);
-                } else {
-                    assert_alike(&inner, example, answer);
-                }
-            }
-        }
-        (Value::Array(example), Value::Array(answer)) => {
-            assert_eq!(example.len(), answer.len(), "{place}: {answer:?}");
-            for (example, answer) in example.iter().zip(answer) {
-                assert_alike(place, example, answer);
-            }
-        }
-        _ => assert_eq!(example, answer, "{place}"),
-    }
-}
-
-/// A value has the form of its example: the same fields, ids of the same version, tokens with the same
-/// claims, other texts of the same length.
-#[track_caller]
-fn assert_form(place: &str, example: &Value, value: &Value) {
-    match (example, value) {
-        (Value::Object(example), Value::Object(value)) => {
-            assert_eq!(names(&json!(example)), names(&json!(value)), "{place}");
-            for (name, example) in example {
-                assert_form(&format!("{place}.{name}"), example, &value[name]);
-            }
-        }
-        (Value::Array(example), Value::Array(value)) => {
-            for value in value {
-                assert_form(place, &example[0], value);
-            }
-        }
-        (Value::String(example), Value::String(value)) => {
-            let version = |text: &str| Uuid::try_parse(text).ok().map(|id| id.get_version_num());
-            assert_eq!(version(example), version(value), "{place}: {example} and {value}");
-            if let Some(kind) =
-                ["data:image/png;base64,", "<svg "].iter().find(|kind| example.starts_with(**kind))
-            {
-                // Of pictures the form alone.
-                assert!(value.starts_with(kind), "{place}: {value}");
-            } else if example.starts_with("eyJ") {
-                for part in [token::header, token::claims] {
-                    assert_eq!(names(&part(example)), names(&part(value)), "{place}");
-                }
-                assert_eq!(token::header(example)["typ"], token::header(value)["typ"], "{place}");
-            } else {
-                assert_eq!(example.len(), value.len(), "{place}: {example} and {value}");
-            }
-        }
-        (Value::Number(_), Value::Number(_)) => {}
-        _ => panic!("{place}: {example} and {value}"),
-    }
-}
-
-fn names(value: &Value) -> BTreeSet<String> {
-    value.as_object().expect("an object").keys().cloned().collect()
 }

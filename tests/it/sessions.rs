@@ -166,10 +166,10 @@ async fn logout_everywhere_ends_every_session_of_the_account_alone() {
 async fn what_has_ended_does_not_end_again() {
     let (service, _, [first, second, _]) = three_devices().await;
     let client = service.client();
-    let _ = logout(&client, &first, json!({})).await.expect(204);
-    let other = json!({ "deviceId": first.device });
-    let _ = logout(&client, &second, other).await.expect(204);
-    let _ = logout_all(&client, &second).await.expect(204);
+    let _ = logout(&client, &second, json!({})).await.expect(204);
+    let other = json!({ "deviceId": second.device });
+    let _ = logout(&client, &first, other).await.expect(204);
+    let _ = logout_all(&client, &first).await.expect(204);
     let reasons = "SELECT revoked_for, count(*) FROM auth.sessions
                     WHERE revoked_at IS NOT NULL GROUP BY 1 ORDER BY 1";
     let expected = [("logout", 1), ("logout_all", 2)];

@@ -35,6 +35,11 @@ impl Authenticator {
         Self { secret }
     }
 
+    #[must_use]
+    pub fn secret(&self) -> &[u8] {
+        &self.secret
+    }
+
     /// The code of a step.
     #[must_use]
     pub fn of_step(&self, step: i64) -> String {

@@ -3,9 +3,9 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use redis::AsyncCommands as _;
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
 
 use crate::stores::{Stores, connect};
+use crate::text::hex;
 
 /// Queries that return a line of text for each violation. They join counts, so that they also
 /// end over millions of rows.
@@ -136,13 +136,6 @@ async fn broken_chains(client: &tokio_postgres::Client) -> Vec<String> {
         }
     }
     found
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// No app received a key that another received, and none of them can be handed out again.

@@ -156,7 +156,7 @@ impl Validate for Logout {
 pub fn request_example(with_keys: bool) -> Value {
     let mut example = json!({
         "verificationId": examples::VERIFICATION_ID,
-        "deviceName": "Camille's iPhone",
+        "deviceName": examples::DEVICE_NAME,
         "deviceType": "ios",
         "model": "iPhone17,1",
         "osVersion": "18.3",

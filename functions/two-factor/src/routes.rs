@@ -28,8 +28,8 @@ problems!(ChangeProblems: BODY, BEARER, ANY, [FreshProofRequired, DeviceTooNew, 
 problems!(ReadProblems: BEARER, ANY, []);
 
 endpoints!(TwoFactorState, Head::Refused; set_up_second_factor, enable_second_factor,
-    verify_second_factor, disable_second_factor, create_backup_codes, regenerate_backup_codes,
-    use_backup_code, count_backup_codes, fetch_second_factor_status);
+    verify_second_factor, use_backup_code, count_backup_codes, create_backup_codes,
+    regenerate_backup_codes, fetch_second_factor_status, disable_second_factor);
 
 pub fn router() -> axum::Router<TwoFactorState> {
     endpoints()

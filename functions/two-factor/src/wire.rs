@@ -1,13 +1,34 @@
 //! Request and response bodies, and the parsing of requests into domain types.
 
 use domain::second_factor::{BackupCode, SecondFactorToken, TotpCode};
+use secrecy::SecretSlice;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use shared::http::examples::{TOTP_CODE, backup_codes};
 use shared::http::extract::fresh_proof::ProofFields;
 use shared::http::extract::json::{Validate, ValidationErrors};
+use shared::second_factor::totp::provisioning;
 use utoipa::ToSchema;
+
+use crate::qr;
+
+/// With the secret of RFC 6238, appendix B.
+fn set_up_example() -> Value {
+    let secret = SecretSlice::from(b"12345678901234567890".to_vec());
+    // These texts always make a picture.
+    let given = provisioning(&secret, "Whispr", "+1***0123").ok();
+    given.map_or(Value::Null, |given| {
+        json!({
+            "qrCodeUrl": qr::data_url(&given.uri).unwrap_or_default(),
+            "secret": given.secret,
+            "otpauthUri": given.uri,
+        })
+    })
+}
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "token": TOTP_CODE }))]
 pub struct EnableRequest {
     /// The 6 digits that the app shows now.
     #[schema(required, value_type = String, pattern = "^[0-9]{6}$")]
@@ -34,7 +55,7 @@ impl Validate for Enable {
 }
 
 #[derive(Deserialize, ToSchema)]
-#[schema(as = SecondFactorToken)]
+#[schema(as = SecondFactorToken, example = json!({ "token": TOTP_CODE }))]
 pub struct TokenRequest {
     /// 6 digits of the app, or a backup code `XXXX-XXXX`. Its dash may be left out.
     #[schema(required, value_type = String,
@@ -54,7 +75,7 @@ impl Validate for Token {
 }
 
 #[derive(Deserialize, ToSchema)]
-#[schema(as = BackupCodeToken)]
+#[schema(as = BackupCodeToken, example = json!({ "token": backup_codes()[0] }))]
 pub struct BackupCodeRequest {
     /// A backup code `XXXX-XXXX`. Its dash may be left out.
     #[schema(required, value_type = String, pattern = "^[A-Za-z2-9]{4}-?[A-Za-z2-9]{4}$")]
@@ -76,6 +97,7 @@ impl Validate for BackupCodeBody {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!(set_up_example()))]
 pub struct SecondFactorSetup {
     /// In base 32, for an app that reads no QR code.
     pub secret: String,
@@ -86,30 +108,35 @@ pub struct SecondFactorSetup {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "backupCodes": backup_codes() }))]
 pub struct BackupCodes {
     /// Ten codes, each good once. They are never shown again.
     pub backup_codes: Vec<String>,
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({ "valid": true }))]
 pub struct SecondFactorVerified {
     /// False if the code is wrong or was used.
     pub valid: bool,
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({ "disabled": true }))]
 pub struct SecondFactorDisabled {
     /// Always true.
     pub disabled: bool,
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({ "remaining": 9 }))]
 pub struct RemainingBackupCodes {
     #[schema(minimum = 0, maximum = 10)]
     pub remaining: usize,
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({ "enabled": true }))]
 pub struct SecondFactorStatus {
     pub enabled: bool,
 }

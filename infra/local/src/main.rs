@@ -52,7 +52,7 @@ enum Command {
     /// Create secrets.
     Keys {
         #[command(subcommand)]
-        command: Keys,
+        command: KeysStep,
     },
     /// Write the files that are made from the code: infra/openapi.json, the watch routes in
     /// Cargo.toml, and an event for each operation that has none.
@@ -74,7 +74,7 @@ enum Migrate {
 }
 
 #[derive(Subcommand)]
-enum Keys {
+enum KeysStep {
     /// Print new signing keys, a new pepper, a new data key and a new key of the phone index.
     New,
     /// Print the signing keys of `JWT_KEYS` after the next step of their rotation.
@@ -113,10 +113,10 @@ async fn run(Arguments { command, port, ephemeral }: Arguments) -> Result<ExitCo
             Migrate::Status => commands::migrate_status(port).await?,
             Migrate::New { name } => commands::migrate_new(&name)?,
         },
-        Command::Keys { command: Keys::New } => commands::new_keys()?,
-        Command::Keys { command: Keys::Rotate } => commands::rotate_keys()?,
-        Command::Keys { command: Keys::RotatePepper } => commands::rotate_pepper()?,
-        Command::Keys { command: Keys::RotateDataKeys } => commands::rotate_data_keys()?,
+        Command::Keys { command: KeysStep::New } => commands::new_keys()?,
+        Command::Keys { command: KeysStep::Rotate } => commands::rotate_keys()?,
+        Command::Keys { command: KeysStep::RotatePepper } => commands::rotate_pepper()?,
+        Command::Keys { command: KeysStep::RotateDataKeys } => commands::rotate_data_keys()?,
         Command::Generate => commands::generate().await?,
         Command::Functions => commands::functions()?,
     }

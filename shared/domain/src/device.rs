@@ -5,6 +5,7 @@ use crate::text::{TextError, bounded};
 use std::time::Duration;
 use thiserror::Error;
 use uuid::Uuid;
+use woothee::parser::Parser;
 
 pub const MAX_FINGERPRINT: usize = 128;
 /// Devices of a user are numbered from 1 to this, as Signal's clients want it.
@@ -76,42 +77,32 @@ impl Fingerprint {
 
 /// Derives the type and the name of a device that sent neither.
 #[must_use]
-pub fn from_user_agent(user_agent: &str) -> (DeviceType, &'static str) {
-    let agent = user_agent.to_ascii_lowercase();
-    let has = |word: &str| agent.contains(word);
-    let system = if has("iphone") {
-        Some((DeviceType::Ios, "iPhone"))
-    } else if has("ipad") {
-        Some((DeviceType::Ios, "iPad"))
-    } else if has("cfnetwork") || has("darwin/") {
-        Some((DeviceType::Ios, "Apple device"))
-    } else if has("android") || has("okhttp") {
-        Some((DeviceType::Android, "Android device"))
-    } else if has("electron") {
-        Some((DeviceType::Desktop, "Desktop app"))
-    } else {
-        None
-    };
-    // Edge comes first, since it also names Chrome and Safari. Chrome also names Safari.
-    let browser = if has("edg/") || has("edga/") || has("edgios/") {
-        Some("Edge")
-    } else if has("firefox/") || has("fxios/") {
-        Some("Firefox")
-    } else if has("chrome/") || has("crios/") {
-        Some("Chrome")
-    } else if has("safari/") {
-        Some("Safari")
-    } else {
-        None
-    };
-    match (system, browser) {
-        // Electron names the browser engine it contains.
-        (Some((DeviceType::Desktop, name)), _) => (DeviceType::Desktop, name),
-        // A browser on a phone is the web client.
-        (_, Some(browser)) => (DeviceType::Web, browser),
-        (Some(app), None) => app,
-        (None, None) => (DeviceType::Web, "Unknown device"),
+pub fn from_user_agent(user_agent: &str) -> (DeviceType, String) {
+    let has = |word: &str| user_agent.to_ascii_lowercase().contains(word);
+    // It names the browser engine that it contains.
+    if has("electron") {
+        return (DeviceType::Desktop, "Desktop app".to_owned());
     }
+    let parsed = Parser::new().parse(user_agent).unwrap_or_default();
+    // Crawlers and libraries are no browsers, whatever they are called.
+    let browser =
+        known_name(parsed.name).filter(|_| !["crawler", "misc"].contains(&parsed.category));
+    let system = known_name(parsed.os).map(|os| if os == "Mac OSX" { "macOS" } else { os });
+    match (browser, system) {
+        // A browser on a phone is the web client.
+        (Some(browser), Some(system)) => (DeviceType::Web, format!("{browser} on {system}")),
+        (Some(browser), None) => (DeviceType::Web, browser.to_owned()),
+        (None, Some(phone @ ("iPhone" | "iPad" | "iPod"))) => (DeviceType::Ios, phone.to_owned()),
+        (None, Some("Android")) => (DeviceType::Android, "Android device".to_owned()),
+        (None, Some("iOS")) => (DeviceType::Ios, "Apple device".to_owned()),
+        _ if has("darwin/") => (DeviceType::Ios, "Apple device".to_owned()),
+        _ if has("okhttp") => (DeviceType::Android, "Android device".to_owned()),
+        _ => (DeviceType::Web, "Unknown device".to_owned()),
+    }
+}
+
+fn known_name(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !["", "UNKNOWN"].contains(text))
 }
 
 #[cfg(test)]
@@ -123,15 +114,15 @@ mod tests {
         for (agent, expected) in [
             (
                 "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-                (DeviceType::Web, "Firefox"),
+                (DeviceType::Web, "Firefox on Linux"),
             ),
             (
                 "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/139.0 Safari/537.36 Edg/139.0",
-                (DeviceType::Web, "Edge"),
+                (DeviceType::Web, "Edge on Windows 10"),
             ),
             (
                 "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5) AppleWebKit/605.1.15 Version/18.5 Mobile Safari/604.1",
-                (DeviceType::Web, "Safari"),
+                (DeviceType::Web, "Safari on iPhone"),
             ),
             ("Messenger/12 CFNetwork/1568 Darwin/24.0.0", (DeviceType::Ios, "Apple device")),
             ("Messenger/12 CFNetwork/1568", (DeviceType::Ios, "Apple device")),
@@ -143,34 +134,38 @@ mod tests {
                 (DeviceType::Desktop, "Desktop app"),
             ),
             ("curl/8.5.0", (DeviceType::Web, "Unknown device")),
+            (
+                "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+                (DeviceType::Web, "Unknown device"),
+            ),
             ("", (DeviceType::Web, "Unknown device")),
             (
                 "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Mobile Safari/537.36",
-                (DeviceType::Web, "Chrome"),
+                (DeviceType::Web, "Chrome on Android"),
             ),
             (
                 "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Mobile Safari/537.36 EdgA/139.0.0.0",
-                (DeviceType::Web, "Edge"),
+                (DeviceType::Web, "Edge on Android"),
             ),
             (
                 "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 EdgiOS/139.0.3405.86 Mobile/15E148 Safari/605.1.15",
-                (DeviceType::Web, "Edge"),
+                (DeviceType::Web, "Edge on iPhone"),
             ),
             (
                 "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/139.0.7258.76 Mobile/15E148 Safari/604.1",
-                (DeviceType::Web, "Chrome"),
+                (DeviceType::Web, "Chrome on iPhone"),
             ),
             (
                 "Mozilla/5.0 (iPhone; CPU iPhone OS 15_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) FxiOS/142.0 Mobile/15E148 Safari/605.1.15",
-                (DeviceType::Web, "Firefox"),
+                (DeviceType::Web, "Firefox on iPhone"),
             ),
             (
                 "Mozilla/5.0 (Android 15; Mobile; rv:142.0) Gecko/142.0 Firefox/142.0",
-                (DeviceType::Web, "Firefox"),
+                (DeviceType::Web, "Firefox on Android"),
             ),
             (
                 "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Safari/605.1.15",
-                (DeviceType::Web, "Safari"),
+                (DeviceType::Web, "Safari on macOS"),
             ),
             (
                 "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Signal/7.30.0 Chrome/130.0.6723.59 Electron/33.0.2 Safari/537.36",
@@ -182,7 +177,8 @@ mod tests {
             ),
             ("Signal/7.68 (iPad; iOS 18.6; Scale/2.00)", (DeviceType::Ios, "iPad")),
         ] {
-            assert_eq!(from_user_agent(agent), expected, "{agent}");
+            let (kind, name) = from_user_agent(agent);
+            assert_eq!((kind, &*name), expected, "{agent}");
         }
     }
 

@@ -17,18 +17,41 @@ pub const PHONE_NUMBER: &str = "+12025550123";
 /// As a message contains it.
 pub const CODE: &str = "042719";
 
+pub const DEVICE_NAME: &str = "Camille's iPhone";
+/// As an authenticator app shows it.
+pub const TOTP_CODE: &str = "081804";
+pub const ADDRESS: &str = "203.0.113.7";
+
 pub const VERIFICATION_ID: Uuid = uuid!("3f0c8a52-7d4e-8b19-a6c3-91e5d2f8b074");
 pub const USER_ID: Uuid = uuid!("01957d3e-6f00-7a41-9c52-3d8e0b7f6a15");
 pub const DEVICE_ID: Uuid = uuid!("01957d3e-6f02-7c83-be94-5fa02d917c37");
 pub const INSTALLATION_ID: Uuid = uuid!("6cf5c1a8-3f0e-4c1c-9b57-0d6f1c0a4be2");
 pub const REQUEST_ID: &str = "39192b62-0c5f-4d7e-8a41-f2b96e03d7c8";
-const SESSION_ID: Uuid = uuid!("01957d3e-6f01-7b62-8d73-4e9f1c806b26");
+pub const SESSION_ID: Uuid = uuid!("01957d3e-6f01-7b62-8d73-4e9f1c806b26");
+pub const ENTRY_ID: Uuid = uuid!("01957d3e-6f03-7d94-8ea5-60b13ea28d48");
 const TOKEN_ID: Uuid = uuid!("c1a7e3f4-58b2-4d96-8e0a-7f3b9d2c6e15");
 
 /// The moment of the log-in, and of all that follows from it.
 const LOGIN: i64 = 1_773_307_740;
 pub const TIMESTAMP: &str = "2026-03-12T09:29:00Z";
 pub const SIGNED_PREKEY_EXPIRES_AT: &str = "2026-03-19T09:29:00Z";
+
+/// Ten codes, as an account with a second factor has them.
+#[must_use]
+pub fn backup_codes() -> [&'static str; 10] {
+    [
+        "4KQT-9XWP",
+        "B7ND-2FHY",
+        "RC5J-6MVA",
+        "X3GS-8ZEK",
+        "H2PW-4TQB",
+        "9DYN-7JCR",
+        "M6VF-3AXG",
+        "E8KZ-5SHP",
+        "T4BQ-2WND",
+        "J9CM-6YFV",
+    ]
+}
 
 /// The public key of RFC 7517, appendix A.1.
 #[must_use]

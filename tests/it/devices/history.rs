@@ -5,6 +5,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use shared::clock::date_time;
 use std::time::Duration;
+use tests::text::hex;
 use tests::{Service, Session};
 
 const LOG_INS: &str = "/auth/v1/login-history";
@@ -218,7 +219,7 @@ async fn the_events_that_users_read_are_the_chain() {
         head = digest(&SHA256, &[&head[..], &seq.to_be_bytes(), entry.as_bytes()].concat())
             .as_ref()
             .to_vec();
-        let hash: String = head.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex(&head);
         assert_eq!((event["seq"].as_i64(), event["hash"].as_str()), (Some(seq), Some(&*hash)));
     }
     // An account that goes takes along what is personal, and leaves the chain.

@@ -338,11 +338,16 @@ async fn name_and_type_come_from_the_user_agent_where_they_are_not_said() {
     let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
     let _ = client.sign_up(PHONE).await;
     for (number, (agent, said, name, kind)) in [
-        (firefox, json!({}), "Firefox", "web"),
+        (firefox, json!({}), "Firefox on Linux", "web"),
         ("okhttp/4.12.0", json!({}), "Android device", "android"),
         ("Messenger/3.1 (iPhone; iOS 18.5)", json!({}), "iPhone", "ios"),
         (firefox, json!({ "deviceName": "Mine" }), "Mine", "web"),
-        (firefox, json!({ "deviceType": "desktop", "deviceName": null }), "Firefox", "desktop"),
+        (
+            firefox,
+            json!({ "deviceType": "desktop", "deviceName": null }),
+            "Firefox on Linux",
+            "desktop",
+        ),
     ]
     .into_iter()
     .enumerate()

@@ -5,21 +5,14 @@ use super::{PHONE, log_in, unlimited};
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::Duration;
 use tests::race::together;
+use tests::text::hex;
 use tests::{Service, Session};
 
 async fn news(service: &Service, topic: &str) -> Vec<Value> {
     let query = format!("SELECT payload FROM auth.outbox WHERE topic = '{topic}' ORDER BY seq");
     service.rows(&query).await.into_iter().map(|row| row["payload"].clone()).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 /// Follows each user's chain from its beginning to its head, as an auditor would who has

@@ -4,6 +4,7 @@ use super::{Owner, PHONE, STEP, log_in, log_in_by, post, set_up, unlimited};
 use serde_json::json;
 use std::time::Duration;
 use tests::race::{tally, together};
+use tests::text::hex;
 use tests::{Authenticator, Reply, Service, Session};
 
 fn step(service: &Service) -> i64 {
@@ -67,7 +68,7 @@ async fn equal_codes_of_neighbouring_steps_are_good_once() {
     let user = domain::ids::UserId::from_uuid(owner.session.user.parse().unwrap());
     let keys = service.state.two_factor.second_factor.data_keys.load();
     let stored = keys.encrypt(user, secret, service.state.core.rng).unwrap();
-    let hex: String = stored.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex(&stored);
     service.sql(&format!("UPDATE auth.users_auth SET two_factor_secret = '\\x{hex}'")).await;
     let owner = Owner { app: Authenticator::new(secret.to_vec()), ..owner };
     assert_eq!(step(&service), EQUAL);

@@ -43,7 +43,7 @@ async fn five_wrong_codes_lock_for_a_quarter_of_an_hour_and_twice_as_long_each_t
         let reply = log_in(&service.client(), "phone-2", Some(&owner.code())).await;
         reply.refused(429, "two_factor_locked");
         assert_eq!(owner.remaining().await, 10);
-        pass(&mut owner, Duration::from_secs(seconds) - Duration::from_millis(1)).await;
+        pass(&mut owner, Duration::from_millis(seconds * 1000 - 1)).await;
         let reply = owner.post("verify", &owner.code()).await.refused(429, "two_factor_locked");
         assert_eq!(wait(&reply), 1);
         pass(&mut owner, Duration::from_millis(1)).await;
@@ -72,7 +72,7 @@ async fn wrong_codes_count_for_a_quarter_of_an_hour_and_a_right_one_forgets_them
     for wrong in owner.wrong().skip(10).take(4) {
         assert!(!owner.verifies(&wrong).await);
     }
-    pass(&mut owner, 15 * MINUTE - Duration::from_millis(1)).await;
+    pass(&mut owner, Duration::from_millis(15 * 60_000 - 1)).await;
     let fifth = owner.wrong().next().unwrap();
     assert!(!owner.verifies(&fifth).await);
     owner.post("verify", &owner.code()).await.refused(429, "two_factor_locked");

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 use std::fmt::Write as _;
+use tests::text::hex;
 use tests::{Authenticator, Service};
 
 /// Every row of every table, and every value in Redis, as text; the inbox is the phone itself.
@@ -36,10 +37,6 @@ async fn dump(service: &Service) -> String {
         writeln!(all, "redis {key} {value:?}").unwrap();
     }
     all
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The forms in which bytes could stand in a dump.
@@ -80,7 +77,7 @@ async fn a_copy_of_both_stores_opens_nothing_without_the_keys() {
     for given in [&given, &pending] {
         let secret = given["secret"].as_str().unwrap();
         assert!(!dump.contains(secret));
-        let bytes = base32(secret);
+        let bytes = Authenticator::from_base32(secret).secret().to_vec();
         for form in forms(&bytes) {
             assert!(!dump.contains(&form));
         }
@@ -149,18 +146,4 @@ async fn a_copy_of_both_stores_opens_nothing_without_the_keys() {
     let row = service.rows("SELECT code_hash FROM auth.backup_codes LIMIT 1").await;
     let Value::String(hash) = &row[0]["code_hash"] else { panic!("a hash") };
     assert!(hash.starts_with("$2b$04$"));
-}
-
-fn base32(text: &str) -> Vec<u8> {
-    let bits: String = text
-        .bytes()
-        .map(|letter| {
-            let at = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|one| *one == letter);
-            format!("{:05b}", at.expect("a letter"))
-        })
-        .collect();
-    bits.as_bytes()
-        .chunks_exact(8)
-        .map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap())
-        .collect()
 }

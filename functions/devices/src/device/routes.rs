@@ -12,7 +12,8 @@ use shared::{endpoints, problems};
 
 use super::flow;
 use super::wire::{
-    DeviceRemovalRequest, DeviceUpdateRequest, OwnDevice, RemovalProof, ValidUpdate,
+    DeviceRemovalRequest, DeviceUpdateRequest, OwnDevice, OwnDeviceInPath, RemovalProof,
+    ValidUpdate, device_example,
 };
 use crate::state::DevicesState;
 
@@ -29,10 +30,10 @@ endpoints!(DevicesState, Head::Refused; list_devices, fetch_device, update_devic
 
 /// List the devices of the caller.
 ///
-/// The newest activity comes first. Older clients read `name`, `platform`, `last_active` and
+/// The newest activity comes first. For older clients the answer also holds `last_active` and
 /// `is_current`.
 #[utoipa::path(get, path = "/auth/v1/device", tag = "devices", security(("bearer" = [])),
-    responses((status = 200, body = Vec<OwnDevice>), ListProblems))]
+    responses((status = 200, body = Vec<OwnDevice>, example = json!([device_example()])), ListProblems))]
 async fn list_devices(
     State(state): State<DevicesState>,
     context: RequestContext,
@@ -42,8 +43,10 @@ async fn list_devices(
 }
 
 /// Get one of the caller's devices.
+///
+/// The same as its entry in the list of devices.
 #[utoipa::path(get, path = "/auth/v1/device/{deviceId}", tag = "devices",
-    security(("bearer" = [])), params(("deviceId" = Uuid, Path)),
+    security(("bearer" = [])), params(OwnDeviceInPath),
     responses((status = 200, body = OwnDevice), FetchProblems))]
 async fn fetch_device(
     State(state): State<DevicesState>,
@@ -59,7 +62,7 @@ async fn fetch_device(
 /// What is absent stays as it is. For 7 days, a device that joined by SMS alone beside another device
 /// in use cannot change older devices.
 #[utoipa::path(patch, path = "/auth/v1/device/{deviceId}", tag = "devices",
-    security(("bearer" = [])), params(("deviceId" = Uuid, Path)), request_body = DeviceUpdateRequest,
+    security(("bearer" = [])), params(OwnDeviceInPath), request_body = DeviceUpdateRequest,
     responses((status = 200, body = OwnDevice), UpdateProblems))]
 async fn update_device(
     State(state): State<DevicesState>,
@@ -80,7 +83,7 @@ async fn update_device(
 /// `twoFactorToken` or a step-up of the last 10 minutes instead. For 7 days, a device that
 /// joined by SMS alone beside another device in use cannot remove older devices.
 #[utoipa::path(delete, path = "/auth/v1/device/{deviceId}", tag = "devices",
-    security(("bearer" = [])), params(("deviceId" = Uuid, Path)), request_body = DeviceRemovalRequest,
+    security(("bearer" = [])), params(OwnDeviceInPath), request_body = DeviceRemovalRequest,
     responses((status = 204, description = "The device is removed. The very next request of its session is refused."), RemoveProblems))]
 async fn remove_device(
     State(state): State<DevicesState>,

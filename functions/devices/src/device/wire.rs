@@ -5,18 +5,49 @@ use domain::ids::DeviceId;
 use domain::second_factor::SecondFactorToken;
 use domain::text::bounded;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use shared::clock::date_time;
 use shared::http::account_devices::DeviceTypeBody;
+use shared::http::examples;
 use shared::http::extract::fresh_proof::{ProofFields, second_factor_token};
 use shared::http::extract::json::{Validate, ValidationErrors};
 use shared::store::devices::{AccountDevice, DeviceUpdate};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
+
+/// `{deviceId}` of a path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "documents the id, which `PathIds` reads")]
+pub struct OwnDeviceInPath {
+    /// The `deviceId` that the log-in of the device answered, or the `id` in the list of devices.
+    #[param(rename = "deviceId", example = json!(examples::DEVICE_ID))]
+    device_id: Uuid,
+}
+
+pub fn device_example() -> Value {
+    json!({
+        "id": examples::DEVICE_ID,
+        "deviceName": examples::DEVICE_NAME,
+        "deviceType": "ios",
+        "model": "iPhone17,1",
+        "osVersion": "18.3",
+        "appVersion": "2.4.1",
+        "lastActive": examples::TIMESTAMP,
+        "createdAt": examples::TIMESTAMP,
+        "isVerified": true,
+        "isActive": true,
+        "isCurrent": true,
+        "name": examples::DEVICE_NAME,
+        "platform": "ios",
+    })
+}
 
 /// A device of the caller.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own in the answer")]
 #[serde(rename_all = "camelCase")]
-#[schema(as = Device)]
+#[schema(as = Device, example = json!(device_example()))]
 pub struct OwnDevice {
     id: Uuid,
     device_name: String,
@@ -42,12 +73,12 @@ pub struct OwnDevice {
     name: String,
     /// `deviceType` for older clients.
     platform: DeviceTypeBody,
-    /// `lastActive` for older clients.
+    // Names that older clients read, and that generators of clients take for those above.
     #[serde(rename = "last_active")]
-    #[schema(format = DateTime)]
+    #[schema(ignore)]
     last_active_alias: String,
-    /// `isCurrent` for older clients.
     #[serde(rename = "is_current")]
+    #[schema(ignore)]
     is_current_alias: bool,
 }
 
@@ -76,6 +107,7 @@ impl OwnDevice {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "deviceName": examples::DEVICE_NAME }))]
 pub struct DeviceUpdateRequest {
     #[schema(min_length = 1, max_length = 100)]
     device_name: Option<String>,
@@ -102,6 +134,7 @@ impl Validate for ValidUpdate {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({}))]
 pub struct DeviceRemovalRequest {
     /// For an older device: a log-in verification of the account's number, confirmed and not used.
     /// Needed if the log-in of this session is older than 10 minutes and the account has no second

@@ -19,7 +19,8 @@ endpoints!(DevicesState, Head::Refused; list_log_ins, list_security_events);
 ///
 /// Pages of 50, the newest first.
 #[utoipa::path(get, path = "/auth/v1/login-history", tag = "devices", security(("bearer" = [])),
-    params(("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before.")),
+    params(("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before.",
+        example = json!("AAABnOFTAmABlX0-bwN9lI6lYLE-oo1I"))),
     responses((status = 200, body = LoginHistory), PageProblems))]
 async fn list_log_ins(
     State(state): State<DevicesState>,
@@ -34,7 +35,8 @@ async fn list_log_ins(
 /// Pages of 50, the newest first: log-ins, removed devices, changed keys, and whatever else changed
 /// who may do what.
 #[utoipa::path(get, path = "/auth/v1/security-events", tag = "devices", security(("bearer" = [])),
-    params(("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before.")),
+    params(("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before.",
+        example = json!("AAAAAAAAADM"))),
     responses((status = 200, body = SecurityEvents), PageProblems))]
 async fn list_security_events(
     State(state): State<DevicesState>,

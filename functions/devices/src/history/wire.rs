@@ -4,6 +4,7 @@ use domain::ids::EntryId;
 use domain::time::Timestamp;
 use serde::Serialize;
 use shared::clock::date_time;
+use shared::http::examples;
 use shared::http::extract::cursor::Position;
 use shared::store::devices::{LogIn, LogInPosition, SecurityEntry};
 use utoipa::ToSchema;
@@ -12,6 +13,14 @@ use uuid::Uuid;
 /// A page of the log-ins of an account.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "entries": [{
+    "id": examples::ENTRY_ID,
+    "deviceId": examples::DEVICE_ID,
+    "deviceName": examples::DEVICE_NAME,
+    "ipAddress": examples::ADDRESS,
+    "status": "success",
+    "createdAt": examples::TIMESTAMP,
+}] }))]
 pub struct LoginHistory {
     /// The newest first.
     #[schema(max_items = 50)]
@@ -54,6 +63,13 @@ impl From<LogIn> for LogInBody {
 /// A page of the security events of an account.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "entries": [{
+    "seq": 1,
+    "event": "user_registered",
+    "createdAt": examples::TIMESTAMP,
+    "sessionId": examples::SESSION_ID,
+    "ipAddress": examples::ADDRESS,
+}] }))]
 pub struct SecurityEvents {
     /// The newest first.
     #[schema(max_items = 50)]

@@ -110,7 +110,8 @@ fn tags() -> Vec<Tag> {
         ("verify", "Prove a phone number by a code."),
         ("login", "Register or log in with a proven number, and log out."),
         ("tokens", "Keep a session: exchange the refresh token, and get tokens for web sockets."),
-        ("devices", "See and manage the devices of an account, let others in by QR code, see log-ins and security events."),
+        ("devices", "See and manage the devices of an account, let others in by QR code, see log-ins and events."),
+        ("two-factor", "Protect an account by codes of an authenticator app, and by backup codes."),
         ("prekeys", "Publish the keys of a device, and fetch those of others (X3DH, PQXDH)."),
         ("platform", "Health, metrics, the key set that verifies tokens, and this document."),
     ]

@@ -1,10 +1,11 @@
 //! An example of each refusal, for the OpenAPI document.
 
-use serde_json::Value;
+use domain::time::Timestamp;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 use super::{Code, FieldError, Problem};
-use crate::http::examples::REQUEST_ID;
+use crate::http::examples::{DEVICE_ID, DEVICE_NAME, REQUEST_ID, TIMESTAMP};
 
 /// The body of a refusal with this code, as a client receives it.
 #[must_use]
@@ -26,6 +27,10 @@ pub fn example_of(code: Code) -> Value {
             let name = "signalKeyBundle.identityProof";
             Problem::with_errors(code, field(name, "required", "is required"))
         }
+        Code::DeviceLimit => Problem::new(code).with_extension("devices", json!([device()])),
+        Code::DeviceTooNew => Problem::too_new(Timestamp::from_millis(1_773_912_540_000)),
+        Code::RegistrationLocked => Problem::registration_locked(Duration::from_hours(100)),
+        Code::TwoFactorLocked => Problem::retry(code, Duration::from_mins(15)),
         Code::ResendTooEarly => Problem::retry(code, Duration::from_secs(30)),
         Code::SmsPaused => Problem::retry(code, Duration::from_mins(30)),
         Code::PhoneLocked => Problem::retry(code, Duration::from_hours(24)),
@@ -35,4 +40,21 @@ pub fn example_of(code: Code) -> Value {
         _ => Problem::new(code),
     };
     problem.body(REQUEST_ID)
+}
+
+/// One of the devices that `device_limit` lists.
+fn device() -> Value {
+    json!({
+        "id": DEVICE_ID,
+        "deviceName": DEVICE_NAME,
+        "deviceType": "ios",
+        "model": "iPhone17,1",
+        "osVersion": "18.3",
+        "appVersion": "2.4.1",
+        "lastActive": TIMESTAMP,
+        "createdAt": TIMESTAMP,
+        "isVerified": true,
+        "isActive": true,
+        "replaceable": false,
+    })
 }

@@ -28,7 +28,7 @@ pub struct DeviceDetails {
     pub name: Option<String>,
     pub kind: Option<DeviceType>,
     /// Type and name of a new device that did not say.
-    pub derived: (DeviceType, &'static str),
+    pub derived: (DeviceType, String),
     pub model: Option<String>,
     pub os_version: Option<String>,
     pub app_version: Option<String>,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::http::extract::json::{Validate, ValidationErrors};
 use shared::http::extract::path::uuid;
+use shared::qr::QrPicture;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -81,13 +82,15 @@ pub struct LinkInPath {
 }
 
 pub fn link_answer_example() -> Value {
+    let qr = format!("whispr://link?id={QR_LOGIN_ID}");
+    let picture = QrPicture::new(&qr).ok();
     json!({
         "linkId": QR_LOGIN_ID,
         "linkSecret": SECRET,
         "confirmCode": CONFIRM_CODE,
-        "qr": format!("whispr://link?id={QR_LOGIN_ID}"),
-        "qrPng": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUg==",
-        "qrSvg": "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 41 41\"></svg>",
+        "qr": qr,
+        "qrPng": picture.as_ref().and_then(|picture| picture.png_data_url().ok()),
+        "qrSvg": picture.as_ref().map(QrPicture::svg),
         "expiresIn": 120,
     })
 }

@@ -4,7 +4,7 @@
 //! `UPDATE_SNAPSHOTS=1 cargo test -p tests --test it examples` writes the keys of the examples anew.
 
 mod alike;
-mod qr;
+pub mod qr;
 
 use axum::body::Body;
 use base64::Engine as _;

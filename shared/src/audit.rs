@@ -32,6 +32,8 @@ pub enum SecurityEvent {
     SessionEnded,
     AllSessionsEnded,
     DeviceRemoved,
+    /// A device joined by QR code, approved by another one.
+    DeviceApproved,
     RefreshTokenReused,
     /// A number got more verifications or wrong codes than codes of six digits bear.
     CodesLengthened,
@@ -68,6 +70,7 @@ impl SecurityEvent {
             Self::SessionEnded => "session_ended",
             Self::AllSessionsEnded => "all_sessions_ended",
             Self::DeviceRemoved => "device_removed",
+            Self::DeviceApproved => "device_approved",
             Self::RefreshTokenReused => "refresh_token_reused",
             Self::CodesLengthened => "codes_lengthened",
             Self::PhoneLocked => "phone_locked",

@@ -11,6 +11,7 @@
 //! | [`tokens`] | JWTs: signing in `issue`, verification in `verify` |
 //! | [`limits`] | every rate limit, one line each |
 //! | [`audit`] | every security event that is recorded |
+//! | [`qr`] | QR codes as pictures |
 //! | [`second_factor`] | checks codes of the second factor |
 //! | [`sender`] | how a code reaches a phone, and the text of the message |
 //! | [`store`] | Postgres: one file for each table family |
@@ -35,6 +36,7 @@ pub mod lambda;
 pub mod limits;
 pub mod maintenance;
 pub mod relay;
+pub mod qr;
 pub mod second_factor;
 pub mod secrets;
 pub mod sender;

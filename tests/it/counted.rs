@@ -11,15 +11,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tests::{Authenticator, Client, Keys, Reply, Service, Session};
 
+use crate::examples::qr::prepare;
 use crate::sources::{Operation, operations};
 
 const ALICE: &str = "+33612345678";
 const BOB: &str = "+33698765432";
 
 /// The limits of which a request is counted by exactly one.
-const OWN: [Limit; 4] = [
+const OWN: [Limit; 5] = [
     Limit::PublicPerAddress,
     Limit::SendPerAddress,
+    Limit::QrLinkPerAddress,
     Limit::BearerPerAccount,
     Limit::RefreshPerSession,
 ];
@@ -73,8 +75,12 @@ async fn counted_by(
 type Sent<'f> = std::pin::Pin<Box<dyn Future<Output = Reply> + Send + 'f>>;
 
 fn public_limit(operation: &Operation) -> Limit {
-    let sends = operation.id.starts_with("start_") || operation.id == "resend_verification";
-    if sends { Limit::SendPerAddress } else { Limit::PublicPerAddress }
+    match operation.id.as_str() {
+        "resend_verification" => Limit::SendPerAddress,
+        start if start.starts_with("start_") => Limit::SendPerAddress,
+        "create_qr_link" => Limit::QrLinkPerAddress,
+        _ => Limit::PublicPerAddress,
+    }
 }
 
 /// Requests that fail, each in its own way.
@@ -254,6 +260,15 @@ impl Success {
             "delete_device_keys" | "fetch_device" | "update_device" | "remove_device" => {
                 let path = operation.path.replace("{deviceId}", &alice.device);
                 (path, none(), Some(alice.access.clone()))
+            }
+            qr if operation.path.contains("/qr-code/") => {
+                let given = prepare(&client, alice, qr).await;
+                let fill = |path: String, (name, value): (&String, &String)| {
+                    path.replace(&format!("{{{name}}}"), value)
+                };
+                let path = given.iter().fold(operation.path.clone(), fill);
+                let token = operation.needs_bearer().then(|| alice.access.clone());
+                (path, json!(given), token)
             }
             _ => {
                 let path = operation.path.replace("{userId}", &self.bob.user);

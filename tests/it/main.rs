@@ -27,6 +27,7 @@ mod ownership;
 mod platform;
 mod postgres;
 mod prekeys;
+mod qr;
 mod redis;
 mod refresh;
 mod secrets;

@@ -233,7 +233,7 @@ async fn a_log_in_that_is_cached_late_replaces_no_tombstone() {
     let _ = logout_all(&client, &session).await.expect(204);
     let (user, id) = ids(&session);
     let used = VerificationId::from_uuid(Uuid::nil());
-    service.state.core.cache.cache_login(user, id, &[], &used).await.unwrap();
+    service.state.core.cache.cache_login(user, id, &[], Some(&used)).await.unwrap();
     client.ws_token(&session.access).await.refused(401, "session_ended");
 }
 

@@ -13,33 +13,69 @@ use crate::keys::Keys;
 /// The issuer of a service that was not told another.
 pub const ISSUER: &str = "whispr-auth";
 
-/// Adds the proof to the bundle of a register or log-in, if it has none, for the verification that
-/// the body names.
+/// What a proof is for: the byte of the purpose, and the id.
+#[derive(Clone, Debug)]
+pub enum Purpose {
+    Verification(Uuid),
+    /// Of a challenge as it was scanned.
+    Scan(String),
+    Link(Uuid),
+}
+
+impl Purpose {
+    /// What a body with a bundle says of it.
+    fn of(body: &Value) -> Option<Self> {
+        if let Some(challenge) = body["challenge"].as_str() {
+            return Some(Self::Scan(challenge.to_owned()));
+        }
+        let id = body["verificationId"].as_str().and_then(|id| Uuid::try_parse(id).ok());
+        id.map(Self::Verification)
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Verification(id) => [&[1], id.as_bytes().as_slice()].concat(),
+            Self::Scan(challenge) => {
+                [&[3], digest(&SHA256, challenge.as_bytes()).as_ref()].concat()
+            }
+            Self::Link(id) => [&[4], id.as_bytes().as_slice()].concat(),
+        }
+    }
+}
+
+/// Adds the proof to the bundle of a register, a log-in or a scan, if it has none, for the
+/// verification or the challenge that the body names.
 pub fn prove(issuer: &str, body: &mut Value) {
     let bundle = &body["signalKeyBundle"];
     if !bundle.is_object() || bundle.get("identityProof").is_some() {
         return;
     }
-    let id = body["verificationId"].as_str().and_then(|id| Uuid::try_parse(id).ok());
-    let keys = curve_bytes(&bundle["identityKey"]).and_then(|identity| Keys::made(&identity));
-    if let (Some(keys), Some(id)) = (keys, id)
-        && let Some(message) = message(issuer, &id, bundle)
+    if let Some(purpose) = Purpose::of(body)
+        && let Some(proof) = sign(issuer, &purpose, bundle)
     {
-        body["signalKeyBundle"]["identityProof"] = keys.sign(&message).into();
+        body["signalKeyBundle"]["identityProof"] = proof.into();
     }
 }
 
-/// What the identity key of a bundle signs, if the bundle holds keys.
+/// The proof of a bundle whose keys were made here.
+#[must_use]
+pub fn sign(issuer: &str, purpose: &Purpose, bundle: &Value) -> Option<String> {
+    let keys = Keys::made(&curve_bytes(&bundle["identityKey"])?)?;
+    Some(keys.sign(&message_for(issuer, purpose, bundle)?))
+}
+
+/// What the identity key of a bundle signs for a verification, if the bundle holds keys.
 #[must_use]
 pub fn message(issuer: &str, verification: &Uuid, bundle: &Value) -> Option<Vec<u8>> {
+    message_for(issuer, &Purpose::Verification(*verification), bundle)
+}
+
+/// The same for any purpose.
+#[must_use]
+pub fn message_for(issuer: &str, purpose: &Purpose, bundle: &Value) -> Option<Vec<u8>> {
     let (issuer, keys) = (digest(&SHA256, issuer.as_bytes()), keys_digest(bundle)?);
-    let parts = [
-        b"\0whispr identity v1".as_slice(),
-        issuer.as_ref(),
-        &[1],
-        verification.as_bytes(),
-        keys.as_ref(),
-    ];
+    let parts =
+        [b"\0whispr identity v1".as_slice(), issuer.as_ref(), &purpose.bytes(), keys.as_ref()];
     Some(parts.concat())
 }
 

@@ -144,6 +144,12 @@ impl Service {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let reply = self.send_unchecked(request, address).await;
         contract::check(&method, &path, &reply);
+        // What fetches the tokens of a QR log-in.
+        for secret in ["scanSecret", "linkSecret"] {
+            if let Some(secret) = reply.json()[secret].as_str() {
+                crate::secrets::remember(secret);
+            }
+        }
         if let Some(id) = reply.json()["verificationId"].as_str() {
             crate::secrets::remember(id);
         }

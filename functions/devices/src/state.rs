@@ -6,7 +6,7 @@ use shared::core::Core;
 use shared::crypto::Pepper;
 use shared::second_factor::SecondFactor;
 use shared::secrets::SecretName;
-use shared::tokens::TokenVerifier;
+use shared::tokens::{TokenIssuer, TokenVerifier};
 
 /// The secrets that this function reads.
 pub const SECRETS: &[SecretName] = &[
@@ -16,7 +16,7 @@ pub const SECRETS: &[SecretName] = &[
     SecretName::RedisPassword,
     SecretName::RedisSentinelPassword,
     SecretName::OriginVerifySecret,
-    SecretName::JwtPublicKeys,
+    SecretName::JwtKeys,
     SecretName::Pepper,
     SecretName::DataKeys,
 ];
@@ -24,17 +24,21 @@ pub const SECRETS: &[SecretName] = &[
 #[derive(Clone, FromRef)]
 pub struct DevicesState {
     pub core: Core,
+    /// For the device that a QR log-in lets in.
+    pub issuer: TokenIssuer,
     pub verifier: TokenVerifier,
-    /// Checks what removes an older device.
+    /// Checks what removes an older device, or lets one in.
     pub second_factor: SecondFactor,
 }
 
 impl DevicesState {
     pub fn read(core: &Core, env: &mut EnvReader) -> Option<Self> {
         let tokens = TokenConfig::read(env);
-        let verifier = TokenVerifier::read(env, &tokens);
+        let issuer = TokenIssuer::read(env, &tokens);
         let pepper = Pepper::read(env);
         let second_factor = SecondFactor::read(env, pepper.as_ref());
-        Some(Self { core: core.clone(), verifier: verifier?, second_factor: second_factor? })
+        let issuer = issuer?;
+        let verifier = TokenVerifier::of_issuer(&issuer, &tokens);
+        Some(Self { core: core.clone(), issuer, verifier, second_factor: second_factor? })
     }
 }

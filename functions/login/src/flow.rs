@@ -5,10 +5,9 @@ use domain::access::Choice;
 use domain::device::{Fingerprint, from_user_agent};
 use domain::ids::{CallId, DeviceId, EntryId, SessionId, UserId};
 use domain::phone::PhoneNumber;
-use domain::prekey::SignalDeviceId;
+use domain::prekey::ProofPurpose;
 use domain::principal::Principal;
 use domain::second_factor::SecondFactorToken;
-use domain::session::{Rotation, refresh_expires_in};
 use domain::verification::Purpose;
 use secrecy::ExposeSecret as _;
 use shared::audit::{AuditEntry, SecurityEvent};
@@ -16,18 +15,16 @@ use shared::cache::verification::Verification;
 use shared::crypto::{PepperKeys, PepperSet};
 use shared::http::context::RequestContext;
 use shared::http::extract::{Binding, ChangeCaller};
+use shared::http::login_tokens::{LoginTimes, Tokens};
 use shared::http::problem::{Code, Problem};
-use shared::http::signal_keys::{last_resort_clash, verify_bundle};
+use shared::http::signal_keys::{claim_again, last_resort_clash, verify_bundle};
 use shared::second_factor::RightCode;
 use shared::store::access::AccessDenied;
 use shared::store::keys::NewKeys;
-use shared::store::login::{DeviceDetails, LoginCompleted, LoginOutcome, NewLogin};
+use shared::store::login::{DeviceDetails, LoginOutcome, NewLogin};
 use shared::telemetry::ErrorChain;
 
-use crate::wire::{Credentials, Tokens};
-
-/// How many unproven claims to one identity key a log-in ends: others may come in between.
-const MAX_UNPROVEN_CLAIMS: usize = 3;
+use crate::wire::Credentials;
 
 /// Creates a session from a confirmed verification: the account's first, or one more.
 pub async fn complete_login(
@@ -43,17 +40,18 @@ pub async fn complete_login(
     let (verification, pepper) = usable(&peppers, found, purpose, &credentials)
         .ok_or_else(|| Problem::new(Code::VerificationInvalid))?;
     if let Some(keys) = &credentials.keys {
-        verify_bundle(&state.core, state.issuer.issuer(), &credentials.verification, keys)?;
+        let purpose = ProofPurpose::Verification(&credentials.verification);
+        verify_bundle(&state.core, state.issuer.issuer(), purpose, keys)?;
     }
     let phone = pepper.cipher.decrypt(&verification.sealed_phone, &credentials.verification)?;
     let phone =
         PhoneNumber::from_stored(phone).map_err(|_| Problem::new(Code::VerificationInvalid))?;
 
     let token = credentials.second_factor.clone();
-    let mut login = new_login(state, &binding, context, purpose, phone, credentials);
-    let code = check_second_factor(state, &login, purpose, token.as_ref()).await?;
+    let mut login = new_login(state, &binding, context, purpose, credentials);
+    let code = check_second_factor(state, (&login, &phone), purpose, token.as_ref()).await?;
     login.second_factor = code.as_ref().map(|code| code.code.clone());
-    let outcome = store_with_claims(state, purpose, &login).await;
+    let outcome = store_with_claims(state, purpose, &login, &phone).await;
     if let Some(code) = &code {
         conclude(state, &login, code, &outcome).await;
     }
@@ -92,7 +90,7 @@ pub async fn complete_login(
     let cached = state
         .core
         .cache
-        .cache_login(completed.user, login.session, &completed.ended, &login.verification)
+        .cache_login(completed.user, login.session, &completed.ended, Some(&login.verification))
         .await;
     if let Err(error) = cached {
         tracing::warn!(error = %ErrorChain(&error), "failed to cache login session");
@@ -101,20 +99,24 @@ pub async fn complete_login(
         Purpose::Register => "auth_registrations_total",
         Purpose::Login => "auth_logins_total",
     });
-    tokens(state, &login, &binding, completed)
+    let principal =
+        Principal { user: completed.user, session: login.session, device: completed.device };
+    let of_device = (completed.installation, completed.signal_device_id);
+    let times = LoginTimes { issued_at: login.now, auth_time: login.now, now: login.now };
+    Ok(Tokens::issue(&state.issuer, state.core.rng, principal, &binding, of_device, times)?)
 }
 
 /// Checks the code of a log-in to an account with a second factor. A wrong one is 401, and the
 /// verification can still be used.
 async fn check_second_factor(
     state: &LoginState,
-    login: &NewLogin,
+    (login, phone): (&NewLogin, &PhoneNumber),
     purpose: Purpose,
     token: Option<&SecondFactorToken>,
 ) -> Result<Option<RightCode>, Problem> {
     let Some(token) = token.filter(|_| purpose == Purpose::Login) else { return Ok(None) };
     let core = &state.core;
-    let found = core.store.find_second_factor_by_phone(&login.phone).await?;
+    let found = core.store.find_second_factor_by_phone(phone).await?;
     let Some(found) = found.filter(|found| found.enabled) else { return Ok(None) };
     let code = state.second_factor.check(core, &found, None, token, login.now).await?;
     code.map(Some).ok_or_else(|| Problem::new(Code::TwoFactorInvalid))
@@ -139,40 +141,20 @@ async fn store_with_claims(
     state: &LoginState,
     purpose: Purpose,
     login: &NewLogin,
-) -> Result<LoginOutcome, Problem> {
-    let mut outcome = store_login(state, purpose, login).await?;
-    for _ in 0..MAX_UNPROVEN_CLAIMS {
-        if !matches!(outcome, LoginOutcome::IdentityKeyInUse)
-            || !end_unproven_claim(state, login).await?
-        {
-            break;
-        }
-        outcome = store_login(state, purpose, login).await?;
-    }
-    Ok(outcome)
-}
-
-async fn store_login(
-    state: &LoginState,
-    purpose: Purpose,
-    login: &NewLogin,
+    phone: &PhoneNumber,
 ) -> Result<LoginOutcome, Problem> {
     let store = &state.core.store;
-    Ok(match purpose {
-        Purpose::Register => store.register(login).await?,
-        Purpose::Login => store.log_in(login).await?,
-    })
-}
-
-/// Makes way for a log-in whose identity key is another user's, if this one has proven that the
-/// key is its own and the other never did.
-async fn end_unproven_claim(state: &LoginState, login: &NewLogin) -> Result<bool, Problem> {
-    let proven = login.keys.as_ref().filter(|new| new.keys.proof.is_some());
-    let Some(NewKeys { keys, .. }) = proven else { return Ok(false) };
-    // Into the chain of the other user, who must not learn this one's address.
-    let event = SecurityEvent::IdentityKeyLost;
-    let audit = AuditEntry::new(event, None, "", login.now, state.core.rng);
-    Ok(state.core.store.end_unproven_claim(&keys.identity, login.now, &audit).await?)
+    let mut tries = 0;
+    loop {
+        let outcome = match purpose {
+            Purpose::Register => store.register(login, phone).await?,
+            Purpose::Login => store.log_in(login, phone).await?,
+        };
+        let is_in_use = matches!(outcome, LoginOutcome::IdentityKeyInUse);
+        if !is_in_use || !claim_again(&state.core, login, &mut tries).await? {
+            return Ok(outcome);
+        }
+    }
 }
 
 /// Ends the session of this device, or of another device of the same user.
@@ -236,7 +218,6 @@ fn new_login(
     binding: &Binding,
     context: &RequestContext,
     purpose: Purpose,
-    phone: PhoneNumber,
     credentials: Credentials,
 ) -> NewLogin {
     let (now, rng) = (context.now(), state.core.rng);
@@ -255,7 +236,6 @@ fn new_login(
         Purpose::Login => SecurityEvent::UserLoggedIn,
     };
     NewLogin {
-        phone,
         verification: credentials.verification,
         user: UserId::new(now, &rng.bytes()),
         device: DeviceId::new(now, &rng.bytes()),
@@ -292,32 +272,6 @@ fn new_login(
         audit: entry(state, context, event, session),
         rng,
     }
-}
-
-fn tokens(
-    state: &LoginState,
-    login: &NewLogin,
-    Binding(binding): &Binding,
-    completed: LoginCompleted,
-) -> Result<Tokens, Problem> {
-    let principal =
-        Principal { user: completed.user, session: login.session, device: completed.device };
-    let rotation = Rotation::first(login.now);
-    Ok(Tokens {
-        access_token: state.issuer.access(
-            principal,
-            binding.as_ref(),
-            login.now,
-            state.core.rng,
-        )?,
-        refresh_token: state.issuer.refresh(principal, binding.as_ref(), &rotation, login.now)?,
-        expires_in: state.issuer.access_ttl().as_secs(),
-        refresh_expires_in: refresh_expires_in(rotation.issued_at, login.now, login.now),
-        user_id: *completed.user.as_uuid(),
-        device_id: *completed.device.as_uuid(),
-        installation_id: completed.installation,
-        signal_device_id: completed.signal_device_id.map(SignalDeviceId::get),
-    })
 }
 
 fn entry(

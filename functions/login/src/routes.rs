@@ -8,6 +8,7 @@ use shared::http::context::RequestContext;
 use shared::http::extract::ValidatedJson;
 use shared::http::extract::rate_limit::PublicRequests;
 use shared::http::extract::{Binding, ChangeCaller, RateLimited};
+use shared::http::login_tokens::{Tokens, answer_example};
 use shared::http::openapi::Head;
 use shared::http::problem::Problem;
 use shared::{endpoints, problems};
@@ -15,9 +16,7 @@ use shared::{endpoints, problems};
 use domain::verification::Purpose;
 
 use crate::flow;
-use crate::wire::{
-    Credentials, LoginRequest, Logout, LogoutRequest, Tokens, answer_example, request_example,
-};
+use crate::wire::{Credentials, LoginRequest, Logout, LogoutRequest, request_example};
 
 problems!(RegisterProblems: BODY, ANY, [VerificationInvalid, AccountExists, IdentityKeyInUse,
     KeyInvalid, KyberLastResortRequired, IdentityProofRequired, DpopProofInvalid]);

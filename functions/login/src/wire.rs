@@ -7,7 +7,7 @@ use domain::ids::{DeviceId, VerificationId};
 use domain::second_factor::SecondFactorToken;
 use domain::text::bounded;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::http::account_devices::DeviceTypeBody;
 use shared::http::examples;
@@ -18,7 +18,6 @@ use shared::http::extract::path::uuid;
 use shared::http::signal_keys::SignalKeyBundleWire;
 use shared::store::keys::DeviceKeys;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 const MAX_TOKEN: usize = 4096;
 
@@ -153,32 +152,6 @@ impl Validate for Logout {
     }
 }
 
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = LoginTokens)]
-pub struct Tokens {
-    /// ES256 JWT, `typ: at+jwt`, for 15 minutes.
-    pub access_token: String,
-    /// ES256 JWT, `typ: rt+jwt`, for this service alone; it can be exchanged once.
-    pub refresh_token: String,
-    /// Seconds until the access token expires.
-    #[schema(minimum = 0)]
-    pub expires_in: u64,
-    /// Seconds until the refresh token expires.
-    #[schema(minimum = 0)]
-    pub refresh_expires_in: u64,
-    pub user_id: Uuid,
-    /// The id of the device in this service: paths and tokens name it so.
-    pub device_id: Uuid,
-    /// The client's own stable id of the device, as it was sent, or made here. Send it at the next
-    /// log-in of this device.
-    pub installation_id: String,
-    /// The number of the device in Signal's addresses. Absent if the device has no keys.
-    #[schema(minimum = 1, maximum = 127)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub signal_device_id: Option<i16>,
-}
-
 /// A request, without keys or with those of the device.
 pub fn request_example(with_keys: bool) -> Value {
     let mut example = json!({
@@ -193,18 +166,4 @@ pub fn request_example(with_keys: bool) -> Value {
         example["signalKeyBundle"] = examples::keys("signalKeyBundle");
     }
     example
-}
-
-/// The answer to it.
-pub fn answer_example(with_keys: bool) -> Tokens {
-    Tokens {
-        access_token: examples::access_token(),
-        refresh_token: examples::refresh_token(),
-        expires_in: 900,
-        refresh_expires_in: 2_592_000,
-        user_id: examples::USER_ID,
-        device_id: examples::DEVICE_ID,
-        installation_id: examples::INSTALLATION_ID.to_string(),
-        signal_device_id: with_keys.then_some(1),
-    }
 }

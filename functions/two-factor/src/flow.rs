@@ -8,11 +8,11 @@ use shared::http::context::RequestContext;
 use shared::http::extract::FreshCaller;
 use shared::http::extract::fresh_proof::{ProofFields, ProofWithCode};
 use shared::http::problem::{Code, Problem};
+use shared::qr::QrPicture;
 use shared::second_factor::totp::provisioning;
 use shared::store::access::AccessDenied;
 use shared::store::second_factor::{EnableOutcome, SecondFactorState, SetUpOutcome};
 
-use crate::qr;
 use crate::state::TwoFactorState;
 use crate::wire::{BackupCodes, Enable, SecondFactorSetup};
 
@@ -41,8 +41,9 @@ pub async fn set_up(
     let secret = keys.decrypt(found.user, &stored).map_err(Problem::internal)?;
     let account = found.phone.map(|phone| phone.masked()).unwrap_or_default();
     let given = provisioning(&secret, brand, &account).map_err(Problem::internal)?;
+    let picture = QrPicture::new(&given.uri).and_then(|code| code.png_data_url());
     Ok(SecondFactorSetup {
-        qr_code_url: qr::data_url(&given.uri).map_err(Problem::internal)?,
+        qr_code_url: picture.map_err(Problem::internal)?,
         secret: given.secret,
         otpauth_uri: given.uri,
     })

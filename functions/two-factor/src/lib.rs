@@ -14,7 +14,6 @@
 //! How a code is checked is in `shared::second_factor`. Log-ins and fresh proofs ask it too.
 
 mod flow;
-mod qr;
 mod routes;
 mod state;
 mod wire;

@@ -7,10 +7,9 @@ use serde_json::{Value, json};
 use shared::http::examples::{TOTP_CODE, backup_codes};
 use shared::http::extract::fresh_proof::ProofFields;
 use shared::http::extract::json::{Validate, ValidationErrors};
+use shared::qr::QrPicture;
 use shared::second_factor::totp::provisioning;
 use utoipa::ToSchema;
-
-use crate::qr;
 
 /// With the secret of RFC 6238, appendix B.
 fn set_up_example() -> Value {
@@ -18,8 +17,9 @@ fn set_up_example() -> Value {
     // These texts always make a picture.
     let given = provisioning(&secret, "Whispr", "+1***0123").ok();
     given.map_or(Value::Null, |given| {
+        let picture = QrPicture::new(&given.uri).and_then(|code| code.png_data_url());
         json!({
-            "qrCodeUrl": qr::data_url(&given.uri).unwrap_or_default(),
+            "qrCodeUrl": picture.unwrap_or_default(),
             "secret": given.secret,
             "otpauthUri": given.uri,
         })

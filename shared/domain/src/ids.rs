@@ -79,6 +79,10 @@ id!(
     /// A running verification. Whoever knows it may try codes: it never prints in logs.
     VerificationId
 );
+id!(
+    /// A QR log-in. Whoever scans the QR code knows it: it never prints in logs.
+    QrLoginId
+);
 
 impl fmt::Debug for CallId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -115,6 +119,20 @@ impl VerificationId {
     }
 }
 
+impl QrLoginId {
+    /// A UUID v4 (RFC 9562 §5.4): 122 random bits.
+    #[must_use]
+    pub const fn new(random: [u8; 16]) -> Self {
+        Self(Builder::from_random_bytes(random).into_uuid())
+    }
+}
+
+impl fmt::Debug for QrLoginId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("QrLoginId(…)")
+    }
+}
+
 impl fmt::Debug for VerificationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("VerificationId(…)")
@@ -131,6 +149,13 @@ mod tests {
         let late = UserId::new(Timestamp::from_millis(1_001), &[0; 10]);
         assert_eq!(early.as_uuid().get_version_num(), 7);
         assert!(early < late);
+    }
+
+    #[test]
+    fn the_id_of_a_qr_login_is_random_and_does_not_print() {
+        let bits = |random| QrLoginId::new(random).as_uuid().as_u128();
+        assert_eq!((bits([0xff; 16]) ^ bits([0; 16])).count_ones(), 122);
+        assert_eq!(format!("{:?}", QrLoginId::new([7; 16])), "QrLoginId(…)");
     }
 
     #[test]

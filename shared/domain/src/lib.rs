@@ -14,6 +14,7 @@
 //! | [`access`] | what a device in a given state may do to an account in a given state |
 //! | [`principal`] | who a verified token speaks for |
 //! | [`device`] | what a client says of its device |
+//! | [`qr`] | QR log-in: what the two devices show each other, and for how long |
 //! | [`prekey`] | Signal's keys: which are taken, whose signatures hold, how long they serve |
 
 pub mod access;
@@ -22,6 +23,7 @@ pub mod ids;
 pub mod phone;
 pub mod prekey;
 pub mod principal;
+pub mod qr;
 pub mod second_factor;
 pub mod session;
 pub mod text;

@@ -5,6 +5,7 @@
 //! |---|---|---|---|
 //! | `session:{user}:{sid}` | `alive`, an entry that caches the row, or `ended`, a tombstone | 60 s, 20 min | `session` |
 //! | `verification:{slot}:{id}` | a running verification | 15 min; confirmed: 5 min | `verification` |
+//! | `qr_challenge:{id}`, `qr_link:{id}` | a QR log-in that one of the two devices shows | 5 min, 2 min; 1 min after delivery | `qr` |
 //! | `two_factor:{user}`, `two_factor:{user}:{sid}` | wrong codes of a second factor, and its lock | 30 days | `second_factor` |
 //! | `rate_limit:{name}:{id}` | the time at which the bucket is full again | 60 s after that time | `rate_limits` |
 //! | `rate_limit:wrong_codes:{slot}` | the wrong codes of the numbers of a slot | 90 days | `verification` |
@@ -38,6 +39,7 @@ pub mod hourly;
 mod inbox;
 mod metrics;
 mod outcome;
+pub mod qr;
 mod rate_limits;
 mod round_trip;
 mod script;

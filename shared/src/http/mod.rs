@@ -7,6 +7,7 @@
 //! | [`origin`] | requests that come through CloudFront, and the address of its viewer |
 //! | [`extract`] | callers, limits, bodies and ids, as arguments of handlers |
 //! | [`signal_keys`] | Signal keys in a body |
+//! | [`login_tokens`] | what a new session is answered with |
 //! | [`account_devices`] | devices of an account in an answer |
 //! | [`problem`] | every refusal, and the one mapping from errors to answers |
 //! | [`openapi`] | routes and their description in the OpenAPI document |
@@ -17,6 +18,7 @@ pub mod context;
 pub mod examples;
 pub mod extract;
 pub mod layers;
+pub mod login_tokens;
 pub mod openapi;
 pub mod origin;
 pub mod problem;

@@ -4,12 +4,11 @@
 //! What is wrong with the form (a missing field, an id out of range or given twice) is 400,
 //! what is wrong with a key is 422.
 
-use domain::ids::VerificationId;
 use domain::prekey::{
-    IdentityKey, KeyError, KeyId, KyberKey, KyberPrekey, MAX_ONE_TIME_KEYS, Prekey, PublicKey,
-    RegistrationId, Signature, SignatureVerifier, SignedPrekey, identity_proof_message,
+    IdentityKey, KeyError, KeyId, KyberKey, KyberPrekey, MAX_ONE_TIME_KEYS, Prekey, ProofPurpose,
+    PublicKey, RegistrationId, Signature, SignatureVerifier, SignedPrekey, identity_proof_message,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::hash::Hash;
 use utoipa::ToSchema;
@@ -18,11 +17,13 @@ use super::examples;
 use super::extract::JsonObject;
 use super::extract::json::ValidationErrors;
 use super::problem::{Code, FieldError, Problem};
+use crate::audit::{AuditEntry, SecurityEvent};
 use crate::core::Core;
-use crate::store::keys::DeviceKeys;
+use crate::store::keys::{DeviceKeys, NewKeys};
+use crate::store::login::NewLogin;
 
 /// A Curve25519 public key with its id.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Prekey)]
 pub struct PrekeyWire {
@@ -34,7 +35,7 @@ pub struct PrekeyWire {
 }
 
 /// A Curve25519 public key with its id, signed by the identity key.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = SignedPrekey, example = json!(examples::keys("signedPreKey")))]
 pub struct SignedPrekeyWire {
@@ -50,7 +51,7 @@ pub struct SignedPrekeyWire {
 }
 
 /// A Kyber-1024 public key with its id, signed by the identity key.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = KyberPrekey, example = json!(examples::keys("kyberLastResortPreKey")))]
 pub struct KyberPrekeyWire {
@@ -65,7 +66,7 @@ pub struct KyberPrekeyWire {
 }
 
 /// All public keys of a device.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = SignalKeyBundle)]
 pub struct SignalKeyBundleWire {
@@ -92,8 +93,9 @@ pub struct SignalKeyBundleWire {
     /// Shows that the client has the private identity key. Base64 of 64 bytes: XEdDSA by the
     /// identity key over 100 bytes, which are a zero byte, the text `whispr identity v1`, SHA-256
     /// of the issuer (`iss` of all tokens, by default `whispr-auth`), a byte 1, the 16 bytes of the
-    /// `verificationId`, and the digest of these keys as `/signal/keys/check` takes it. Required,
-    /// unless the service is set up for clients that have none.
+    /// `verificationId`, and the digest of these keys as `/signal/keys/check` takes it. With the scan of
+    /// a challenge: a byte 3 and SHA-256 of the challenge instead. Required, unless the service is set
+    /// up for clients that have none, and except in the request for a link, whose poll brings it.
     identity_proof: Option<String>,
 }
 
@@ -127,6 +129,26 @@ impl KyberPrekeyWire {
 }
 
 impl SignalKeyBundleWire {
+    /// The bundle as JSON, with so many one-time keys of each kind at most.
+    #[must_use]
+    pub fn to_stored(&self, max_one_time_keys: usize) -> Option<String> {
+        let mut stored = self.clone();
+        if let Some(keys) = &mut stored.pre_keys {
+            keys.truncate(max_one_time_keys);
+        }
+        if let Some(keys) = &mut stored.kyber_pre_keys {
+            keys.truncate(max_one_time_keys);
+        }
+        serde_json::to_string(&stored).ok()
+    }
+
+    /// Reads what [`Self::to_stored`] gave, which was valid then.
+    #[must_use]
+    pub fn from_stored(json: &str) -> Option<DeviceKeys> {
+        let stored: Self = serde_json::from_str(json).ok()?;
+        stored.validate("signalKeyBundle", &mut ValidationErrors::default())
+    }
+
     pub fn validate(self, at: &str, errors: &mut ValidationErrors) -> Option<DeviceKeys> {
         let identity =
             key(self.identity_key, &dotted(at, "identityKey"), errors, IdentityKey::parse);
@@ -205,29 +227,50 @@ pub fn validate_kyber_prekeys(
 }
 
 /// Whether a bundle is complete, and its signatures and its proof of possession for this
-/// verification are by its identity key. Costly: after all that could refuse it more cheaply.
+/// purpose are by its identity key. Costly: after all that could refuse it more cheaply.
 pub fn verify_bundle(
     core: &Core,
     issuer: &str,
-    verification: &VerificationId,
+    purpose: ProofPurpose<'_>,
     keys: &DeviceKeys,
 ) -> Result<(), Problem> {
-    if !core.config.http.legacy_clients {
-        let required = [
-            ("signalKeyBundle.registrationId", keys.registration.is_none()),
-            ("signalKeyBundle.kyberLastResortPreKey", keys.last_resort.is_none()),
-        ];
-        let missing = required.iter().filter(|(_, missing)| *missing);
-        let errors: Vec<_> =
-            missing.map(|(field, _)| FieldError::new(field, "required", "is required")).collect();
-        if !errors.is_empty() {
-            return Err(Problem::with_errors(Code::KyberLastResortRequired, errors));
-        }
-        if keys.proof.is_none() {
-            let error = FieldError::new("signalKeyBundle.identityProof", "required", "is required");
-            return Err(Problem::with_errors(Code::IdentityProofRequired, vec![error]));
-        }
+    const FIELD: &str = "signalKeyBundle.identityProof";
+    require_whole(core, keys)?;
+    if keys.proof.is_none() && !core.config.http.legacy_clients {
+        let error = FieldError::new(FIELD, "required", "is required");
+        return Err(Problem::with_errors(Code::IdentityProofRequired, vec![error]));
     }
+    verify_signatures(core, keys)?;
+    match &keys.proof {
+        Some(proof) => verify_proof(issuer, purpose, keys, proof, FIELD),
+        None => Ok(()),
+    }
+}
+
+/// The same without the proof, which is sent later.
+pub fn verify_keys(core: &Core, keys: &DeviceKeys) -> Result<(), Problem> {
+    require_whole(core, keys)?;
+    verify_signatures(core, keys)
+}
+
+fn require_whole(core: &Core, keys: &DeviceKeys) -> Result<(), Problem> {
+    if core.config.http.legacy_clients {
+        return Ok(());
+    }
+    let required = [
+        ("signalKeyBundle.registrationId", keys.registration.is_none()),
+        ("signalKeyBundle.kyberLastResortPreKey", keys.last_resort.is_none()),
+    ];
+    let missing = required.iter().filter(|(_, missing)| *missing);
+    let errors: Vec<_> =
+        missing.map(|(field, _)| FieldError::new(field, "required", "is required")).collect();
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::with_errors(Code::KyberLastResortRequired, errors))
+}
+
+fn verify_signatures(core: &Core, keys: &DeviceKeys) -> Result<(), Problem> {
     let verifier = keys.identity.verifier();
     let mut signature_errors = SignatureErrors::default();
     signature_errors.signed(
@@ -240,17 +283,45 @@ pub fn verify_bundle(
     if let Some(last) = &keys.last_resort {
         signature_errors.kyber(&verifier, last, "signalKeyBundle.kyberLastResortPreKey.signature");
     }
-    if let Some(proof) = &keys.proof {
-        let message = identity_proof_message(issuer, verification, &keys.digest());
-        if !verifier.verifies(&message, proof) {
-            signature_errors.0.push(FieldError::new(
-                "signalKeyBundle.identityProof",
-                "invalid",
-                "is not by the identity key over this verification and these keys",
-            ));
-        }
-    }
     signature_errors.into_result()
+}
+
+/// Whether a proof of possession is by the identity key of these keys, for this purpose.
+pub fn verify_proof(
+    issuer: &str,
+    purpose: ProofPurpose<'_>,
+    keys: &DeviceKeys,
+    proof: &Signature,
+    field: &str,
+) -> Result<(), Problem> {
+    let message = identity_proof_message(issuer, purpose, &keys.digest());
+    if keys.identity.verifier().verifies(&message, proof) {
+        return Ok(());
+    }
+    let detail = "is not by the identity key for this purpose, this id and these keys";
+    Err(Problem::with_errors(Code::KeyInvalid, vec![FieldError::new(field, "invalid", detail)]))
+}
+
+/// How many unproven claims to one identity key a log-in ends: others may come in between.
+const MAX_UNPROVEN_CLAIMS: usize = 3;
+
+/// Makes way for a log-in whose identity key is another user's, if this one has proven that the
+/// key is its own and the other never did. True if the log-in is worth another try.
+pub async fn claim_again(
+    core: &Core,
+    login: &NewLogin,
+    tries: &mut usize,
+) -> Result<bool, Problem> {
+    let proven = login.keys.as_ref().filter(|new| new.keys.proof.is_some());
+    let Some(NewKeys { keys, .. }) = proven else { return Ok(false) };
+    if *tries >= MAX_UNPROVEN_CLAIMS {
+        return Ok(false);
+    }
+    *tries += 1;
+    // Into the chain of the other user, who must not learn this one's address.
+    let event = SecurityEvent::IdentityKeyLost;
+    let audit = AuditEntry::new(event, None, "", login.now, core.rng);
+    Ok(core.store.end_unproven_claim(&keys.identity, login.now, &audit).await?)
 }
 
 /// A one-time Kyber key that is the last resort too, or has its id, as the store found.

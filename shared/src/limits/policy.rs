@@ -139,6 +139,8 @@ limits! {
     /// Requests to all other public routes, and requests that need a token and show no valid
     /// one. A campus or a carrier shares one address.
     PublicPerAddress = "public_address", 300 / MINUTE, Address, FailOpen, Shown;
+    /// Links for a QR log-in. Each may hold keys of 40 kB for two minutes.
+    QrLinkPerAddress = "qr_link_address", 30 / MINUTE, Address, FailClosed, Shown;
     /// Refreshes with a valid token. The address is not counted.
     RefreshPerSession = "refresh_session", 30 / MINUTE, Session, FailOpen, Hidden;
     /// Requests to bearer routes.
@@ -147,6 +149,8 @@ limits! {
     /// an ended session therefore spends nothing of its account. No lower than the limit of
     /// accounts: a live session is counted here too, until Redis knows it.
     BearerPerSession = "bearer_session", 300 / MINUTE, Session, FailOpen, Hidden;
+    /// Challenges for a QR log-in. Each may come to hold keys of 500 kB for five minutes.
+    QrChallengePerAccount = "qr_challenge_account", 10 / MINUTE, Account, FailClosed, Shown;
     /// Uploads of keys. Each may hold 300 kB that replace the last upload.
     KeyUploadPerAccount = "key_upload_account", 100 / HOUR, Account, FailOpen, Shown;
     /// Users and devices whose bundles are requested. Each costs one, because Redis keeps a

@@ -11,7 +11,7 @@
 //! | `transaction` | `Store::transaction`: writes of several statements |
 //! | `error` | [`StoreError`] and what of a Postgres error may be shown |
 //! | `accounts` | `users_auth` |
-//! | [`login`] | register and log in: the two transactions that create a session |
+//! | [`login`] | register, log in, log in by QR code: the transactions that create a session |
 //! | [`sessions`] | `sessions`: refresh, liveness, ends |
 //! | [`devices`] | `devices`: list, changes, removal; the history of log-ins and security events |
 //! | [`maintenance`] | deletions of what nobody needs any more |
@@ -52,6 +52,7 @@ pub fn statements() -> Vec<&'static Statement> {
     let files = [
         connection::STATEMENTS,
         accounts::STATEMENTS,
+        access::approve::STATEMENTS,
         access::authorize::STATEMENTS,
         access::proof::STATEMENTS,
         access::second_factor::STATEMENTS,
@@ -68,6 +69,7 @@ pub fn statements() -> Vec<&'static Statement> {
         keys::status::STATEMENTS,
         keys::unproven::STATEMENTS,
         keys::upload::STATEMENTS,
+        login::approved::STATEMENTS,
         login::log_in::STATEMENTS,
         login::new_login::STATEMENTS,
         login::register::STATEMENTS,

@@ -4,12 +4,8 @@ use domain::ids::DeviceId;
 use domain::principal::Principal;
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::http::context::RequestContext;
-use shared::http::extract::fresh_proof::{
-    ChangeCaller, ProofWithCode, forget_verification, refused,
-};
+use shared::http::extract::fresh_proof::{ChangeCaller, ShownProof, forget_verification, refused};
 use shared::http::problem::{Code, Problem};
-use shared::second_factor::RightCode;
-use shared::store::access::FreshProof;
 use shared::store::devices::DeviceUpdate;
 
 use super::wire::{OwnDevice, RemovalProof};
@@ -62,8 +58,10 @@ pub async fn remove(
     device: DeviceId,
     shown: RemovalProof,
 ) -> Result<(), Problem> {
-    let core = &state.core;
-    let (proof, code) = prove(state, context, caller, shown).await?;
+    let DevicesState { core, second_factor, .. } = state;
+    let RemovalProof { fields, token } = shown;
+    let ShownProof { proof, code } =
+        caller.with_any(core, second_factor, context, fields, token.as_ref()).await?;
     let (now, principal) = (context.now(), caller.principal());
     let audit = AuditEntry::about(
         SecurityEvent::DeviceRemoved,
@@ -83,25 +81,4 @@ pub async fn remove(
         forget_verification(core, &proof).await;
     }
     Ok(())
-}
-
-/// What the caller shows: a code of the second factor only if there is one.
-async fn prove(
-    state: &DevicesState,
-    context: &RequestContext,
-    caller: ChangeCaller,
-    RemovalProof { fields, token }: RemovalProof,
-) -> Result<(FreshProof, Option<RightCode>), Problem> {
-    let DevicesState { core, second_factor, .. } = state;
-    if let Some(token) = &token {
-        let found = core.store.find_second_factor(caller.principal().user).await?;
-        if let Some(found) = found.filter(|found| found.enabled) {
-            let shown = (&found, token);
-            let ProofWithCode { proof, code } =
-                caller.with_second_factor(core, second_factor, context, fields, shown).await?;
-            return Ok((proof, Some(code)));
-        }
-    }
-    let proof = caller.with(core, &second_factor.pepper, context, fields).await?;
-    Ok((proof, None))
 }

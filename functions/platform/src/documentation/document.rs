@@ -30,8 +30,9 @@ characters are refused.
 
 const INTRODUCTION_END: &str = "
 **Limits**: 429 and 503 carry `Retry-After`. `RateLimit-Limit`, `-Remaining` and `-Reset` describe \
-the limit of the caller's address (public routes: 300 requests per minute, code requests: 10) or \
-account (bearer routes: 300 requests per minute, key uploads: 100 per hour, users and devices whose \
+the limit of the caller's address (public routes: 300 requests per minute, code requests: 10, links for a QR log-in: 30) or \
+account (bearer routes: 300 requests per minute, challenges for a QR log-in: 10, key uploads: 100 \
+per hour, users and devices whose \
 bundles are fetched: 1,000 per 10 minutes). An IPv6 address counts as its /64; code requests also \
 count for its /56 (20 per minute) and its /48 (40). A refresh counts for its session (30 per \
 minute), and for the address only if its body or token is refused. A token of an ended session \
@@ -109,7 +110,7 @@ fn tags() -> Vec<Tag> {
         ("verify", "Prove a phone number by a code."),
         ("login", "Register or log in with a proven number, and log out."),
         ("tokens", "Keep a session: exchange the refresh token, and get tokens for web sockets."),
-        ("devices", "See and manage the devices of an account, its log-ins and security events."),
+        ("devices", "See and manage the devices of an account, let others in by QR code, see log-ins and events."),
         ("two-factor", "Protect an account by codes of an authenticator app, and by backup codes."),
         ("prekeys", "Publish the keys of a device, and fetch those of others (X3DH, PQXDH)."),
         ("platform", "Health, metrics, the key set that verifies tokens, and this document."),

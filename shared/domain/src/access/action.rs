@@ -207,6 +207,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_newcomer_approves_is_a_newcomer() {
+        let newcomer = actor(Joined::BySms).standing;
+        assert_eq!(newcomer.approves_as(NOW), Joined::BySms);
+        let end = newcomer.joined_at + NEWCOMER_PERIOD;
+        assert_eq!(newcomer.approves_as(end), Joined::Approved);
+        for joined in [Joined::Registered, Joined::Proven, Joined::Approved] {
+            assert_eq!(actor(joined).standing.approves_as(NOW), Joined::Approved);
+        }
+        let alone = Standing { other_verified_active: None, ..newcomer };
+        assert_eq!(alone.approves_as(NOW), Joined::Approved);
+    }
+
+    #[test]
     fn nobody_stays_a_newcomer() {
         let mut newcomer = actor(Joined::BySms);
         let may = |actor: &Actor, now| decide(Action::DeleteAccount, actor, ALL, now).is_ok();

@@ -87,6 +87,13 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// How a device joins that this one approves. What a newcomer lets in is a newcomer: an approval
+    /// does not give what its giver lacks.
+    #[must_use]
+    pub fn approves_as(&self, now: Timestamp) -> Joined {
+        if self.newcomer_until(now).is_some() { Joined::BySms } else { Joined::Approved }
+    }
+
     /// Until when the device is a newcomer; none if it is not.
     #[must_use]
     pub fn newcomer_until(&self, now: Timestamp) -> Option<Timestamp> {

@@ -233,6 +233,12 @@ impl IdentityKey {
     pub const fn public(&self) -> &PublicKey {
         &self.0
     }
+
+    /// SHA-256 of its 33 bytes.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.0.as_bytes()).into()
+    }
 }
 
 impl From<PublicKey> for IdentityKey {

@@ -32,7 +32,7 @@ pub use keys::{
 pub use numbers::{
     KeyId, KeyIdError, RegistrationId, RegistrationIdError, SignalDeviceId, SignalDeviceIdError,
 };
-pub use proof::identity_proof_message;
+pub use proof::{ProofPurpose, identity_proof_message};
 pub use xeddsa::SignatureVerifier;
 
 use sha2::{Digest, Sha256};

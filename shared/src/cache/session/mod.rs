@@ -73,17 +73,17 @@ impl Cache {
     }
 
     /// Caches a login: the new session is alive, the sessions of the user that it replaces
-    /// have ended, and its verification is deleted.
+    /// have ended, and its verification, if it used one, is deleted.
     pub async fn cache_login(
         &self,
         user: UserId,
         started: SessionId,
         ended: &[SessionId],
-        used: &VerificationId,
+        used: Option<&VerificationId>,
     ) -> Result<(), CacheError> {
         let tombstones = ended.iter().map(|session| tombstone(user, *session));
         let sessions = tombstones.chain([alive(user, started)]).collect();
-        let verification = record::key(used).map(|key| {
+        let verification = used.and_then(record::key).map(|key| {
             let mut unlink = redis::cmd("UNLINK");
             unlink.arg(key);
             unlink

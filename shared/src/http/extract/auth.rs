@@ -30,6 +30,10 @@ pub struct Caller(pub Principal);
 #[derive(Clone, Copy, Debug)]
 pub struct KeyUploadCaller(pub Principal);
 
+/// A caller who shows a challenge: Redis keeps it, and what its scanner brings.
+#[derive(Clone, Copy, Debug)]
+pub struct ChallengeCaller(pub Principal);
+
 /// How an access token is shown: alone (RFC 6750 §2.1), or with a proof (RFC 9449 §7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scheme {
@@ -74,6 +78,19 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         authorize(parts, state, &[Limit::KeyUploadPerAccount]).await.map(Self)
+    }
+}
+
+impl<S> FromRequestParts<S> for ChallengeCaller
+where
+    S: Sync,
+    Core: FromRef<S>,
+    TokenVerifier: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        authorize(parts, state, &[Limit::QrChallengePerAccount]).await.map(Self)
     }
 }
 

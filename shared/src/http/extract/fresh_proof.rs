@@ -90,6 +90,12 @@ pub fn second_factor_token(
     errors.optional(field, token, |token| SecondFactorToken::parse(&token))
 }
 
+/// A proof, and the code of the second factor that it shows, if any.
+pub struct ShownProof {
+    pub proof: FreshProof,
+    pub code: Option<RightCode>,
+}
+
 /// A proof that shows a right code of the second factor.
 pub struct ProofWithCode {
     pub proof: FreshProof,
@@ -167,6 +173,18 @@ impl FreshCaller {
     ) -> Result<ProofWithCode, Problem> {
         self.0.with_second_factor(core, second_factor, context, fields, shown).await
     }
+
+    /// The same with what the body shows, as [`ChangeCaller::with_any`].
+    pub async fn with_any(
+        self,
+        core: &Core,
+        second_factor: &SecondFactor,
+        context: &RequestContext,
+        fields: ProofFields,
+        token: Option<&SecondFactorToken>,
+    ) -> Result<ShownProof, Problem> {
+        self.0.with_any(core, second_factor, context, fields, token).await
+    }
 }
 
 impl ChangeCaller {
@@ -212,6 +230,28 @@ impl ChangeCaller {
             _ => None,
         };
         Ok(FreshProof { proven: proven.map(|phone| (id, phone)), ..proof })
+    }
+
+    /// Adds what the body shows, with a code of the second factor only if the account has one.
+    pub async fn with_any(
+        self,
+        core: &Core,
+        second_factor: &SecondFactor,
+        context: &RequestContext,
+        fields: ProofFields,
+        token: Option<&SecondFactorToken>,
+    ) -> Result<ShownProof, Problem> {
+        if let Some(token) = token {
+            let found = core.store.find_second_factor(self.principal.user).await?;
+            if let Some(found) = found.filter(|found| found.enabled) {
+                let shown = (&found, token);
+                let ProofWithCode { proof, code } =
+                    self.with_second_factor(core, second_factor, context, fields, shown).await?;
+                return Ok(ShownProof { proof, code: Some(code) });
+            }
+        }
+        let proof = self.with(core, &second_factor.pepper, context, fields).await?;
+        Ok(ShownProof { proof, code: None })
     }
 
     /// Adds what the body shows, with a code of the second factor, which is enabled. A wrong code

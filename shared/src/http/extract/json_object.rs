@@ -3,7 +3,7 @@
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Error as _, IntoDeserializer as _, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
+use serde::{Deserialize, Deserializer, Serialize, forward_to_deserialize_any};
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
@@ -19,7 +19,8 @@ pub(super) fn duplicate_field() -> Option<&'static str> {
 }
 
 /// A JSON object, each known field given at most once.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
 pub struct JsonObject<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for JsonObject<T> {

@@ -4,7 +4,7 @@
 //!
 //! | file | arguments |
 //! |---|---|
-//! | [`auth`] | `Caller`, `KeyUploadCaller`: a valid access token of a live session |
+//! | [`auth`] | `Caller`, `ChallengeCaller`, `KeyUploadCaller`: a valid access token of a live session |
 //! | [`cursor`] | `Cursor`: where a page of a list begins |
 //! | [`dpop`] | `Binding`: the key that new tokens are bound to |
 //! | [`fresh_proof`] | `FreshCaller`: a young token; with a proof of the number, a `FreshProof`. `ChangeCaller`: the same where the store decides whether the token must be young |
@@ -29,7 +29,7 @@ pub mod path;
 pub mod rate_limit;
 pub mod refresh;
 
-pub use auth::{Caller, KeyUploadCaller};
+pub use auth::{Caller, ChallengeCaller, KeyUploadCaller};
 pub use cursor::Cursor;
 pub use directory::DirectoryCaller;
 pub use dpop::Binding;

@@ -29,6 +29,13 @@ impl AddressLimit for PublicRequests {
     const LIMIT: Limit = Limit::PublicPerAddress;
 }
 
+/// Requests for a link of a QR log-in.
+pub struct QrLinks;
+
+impl AddressLimit for QrLinks {
+    const LIMIT: Limit = Limit::QrLinkPerAddress;
+}
+
 /// The request has been counted by its address, and is within the limit.
 pub struct RateLimited<L>(PhantomData<L>);
 

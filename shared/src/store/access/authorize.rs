@@ -52,7 +52,7 @@ pub enum Change<'a> {
     Device(DeviceId, fn(Seniority) -> Action),
 }
 
-static LOCK_ACCOUNT: LazyStatement = LazyStatement::new(|| {
+pub(in crate::store) static LOCK_ACCOUNT: LazyStatement = LazyStatement::new(|| {
     Statement::new(
         "lock_account_for_change",
         "SELECT FROM auth.users_auth WHERE id = :user FOR UPDATE",
@@ -63,7 +63,7 @@ static LOCK_ACCOUNT: LazyStatement = LazyStatement::new(|| {
 /// A statement of its own, behind the lock: it sees what was committed while it waited. When a
 /// device was last active is told by its sessions. An earlier try of the same call may have ended
 /// the session, so the row does not depend on that.
-static READ_STATE: LazyStatement = LazyStatement::new(|| {
+pub(in crate::store) static READ_STATE: LazyStatement = LazyStatement::new(|| {
     Statement::new(
         "read_access_state",
         "SELECT u.phone_number, u.two_factor_enabled, u.last_change_call, s.auth_time,
@@ -86,7 +86,7 @@ static READ_STATE: LazyStatement = LazyStatement::new(|| {
 });
 
 row_struct! {
-    struct StateRow {
+    pub(in crate::store) struct StateRow {
         phone_number: String,
         two_factor_enabled: bool,
         last_change_call: Option<Uuid>,
@@ -223,7 +223,7 @@ pub(in crate::store) async fn authorize_change(
 }
 
 impl StateRow {
-    fn standing(&self) -> Result<Standing, StoreError> {
+    pub(in crate::store) fn standing(&self) -> Result<Standing, StoreError> {
         let joined = Joined::from_stored(&self.joined).ok_or(StoreError::UnexpectedData {
             statement: "read_access_state",
             what: "how the device joined",

@@ -1,7 +1,7 @@
 //! An account has ten devices at most. The next log-in of a new device replaces one of them.
 
 use domain::access::{Admission, Candidate, choose_replaced};
-use domain::ids::{SessionId, UserId};
+use domain::ids::{DeviceId, SessionId, UserId};
 
 use super::new_login::{NewLogin, ReplaceableDevice};
 use crate::audit::{AuditEntry, SecurityEvent};
@@ -18,16 +18,19 @@ pub(super) enum Room {
     Full(Vec<ReplaceableDevice>),
 }
 
-/// Removes a device of a full account for a log-in that may replace it. The account is locked.
+/// Removes a device of a full account for a log-in that may replace it, and never the one that is
+/// `kept`. The account is locked.
 pub(super) async fn make_room(
     transaction: &Transaction<'_>,
     login: &NewLogin,
     user: UserId,
     admission: Admission,
+    kept: Option<DeviceId>,
 ) -> Result<Room, StoreError> {
     let now = login.now;
     let devices = list_devices(transaction, user, now).await?;
-    let candidates: Vec<Candidate> = devices.iter().map(candidate).collect();
+    let replaceable = devices.iter().filter(|device| Some(device.id) != kept);
+    let candidates: Vec<Candidate> = replaceable.map(candidate).collect();
     let chosen = choose_replaced(admission, &candidates, login.makes_room, now);
     let ended = match chosen {
         Some(device) => {
@@ -40,10 +43,11 @@ pub(super) async fn make_room(
     };
     Ok(ended.map_or_else(
         || {
-            let replaceable = candidates.iter().map(|one| one.is_replaceable(admission, now));
-            let devices = devices.into_iter().zip(replaceable);
-            let devices = devices
-                .map(|(device, is_replaceable)| ReplaceableDevice { device, is_replaceable });
+            let devices = devices.into_iter().map(|device| ReplaceableDevice {
+                is_replaceable: Some(device.id) != kept
+                    && candidate(&device).is_replaceable(admission, now),
+                device,
+            });
             Room::Full(devices.collect())
         },
         Room::Made,

@@ -1,10 +1,12 @@
 //! Log in: a session of an existing account, on a new device or one that comes back.
 
 use domain::access::{
-    EarlierToken, LogInAccount, LogInDecision, LogInPolicy, LogInShown, MAX_DEVICES, decide_log_in,
+    Admission, EarlierToken, LogInAccount, LogInDecision, LogInPolicy, LogInShown, MAX_DEVICES,
+    decide_log_in,
 };
 use domain::device::{MAX_SIGNAL_DEVICE_ID, SIGNAL_DEVICE_ID_REUSE_DELAY};
 use domain::ids::{DeviceId, SessionId, UserId};
+use domain::phone::PhoneNumber;
 use domain::prekey::RegistrationId;
 use domain::time::Timestamp;
 use std::time::{Duration, SystemTime};
@@ -102,12 +104,15 @@ static INSERT_LOGIN: LazyStatement = LazyStatement::new(|| {
             WHERE d.user_id = :user AND {device}),
          doubted AS ( -- anyone may know the ids of a device: only an earlier token shows that
            SELECT e.id FROM earlier e -- it is the same
-            WHERE e.is_verified AND NOT EXISTS (
+            WHERE e.is_verified AND :joined <> 'approved' AND NOT EXISTS (
               SELECT FROM auth.sessions s
                WHERE s.id = :previous_session AND s.device_id = e.id AND {COUNTS})),
+         vouched AS ( -- an older device has let it in
+           SELECT e.id FROM earlier e WHERE NOT e.is_verified AND :joined = 'approved'),
          version AS (
            UPDATE auth.users_auth SET device_list_version = device_list_version + 1
-            WHERE id = (SELECT user_id FROM account) AND EXISTS (SELECT FROM doubted)),
+            WHERE id = (SELECT user_id FROM account)
+              AND (EXISTS (SELECT FROM doubted) OR EXISTS (SELECT FROM vouched))),
          ended AS (
            UPDATE auth.sessions AS s
               SET revoked_at = :now, revoked_for = 'replaced', ended_by = :session
@@ -135,7 +140,8 @@ static INSERT_LOGIN: LazyStatement = LazyStatement::new(|| {
                   coalesce(:device_name, :default_device_name),
                   coalesce(:device_type, :default_device_type), :model, :os_version, :app_version,
                   :fcm_token, :apns_token,
-                  NOT EXISTS (SELECT 1 FROM auth.devices o WHERE o.user_id = :user),
+                  (:joined = 'approved')
+                    OR NOT EXISTS (SELECT 1 FROM auth.devices o WHERE o.user_id = :user),
                   :now, :now, :now, CASE WHEN :has_keys THEN (SELECT free FROM number) END,
                   :joined, :now
              FROM used
@@ -148,7 +154,8 @@ static INSERT_LOGIN: LazyStatement = LazyStatement::new(|| {
              app_version = coalesce(excluded.app_version, d.app_version),
              fcm_token = coalesce(excluded.fcm_token, d.fcm_token),
              apns_token = coalesce(excluded.apns_token, d.apns_token),
-             is_verified = d.is_verified AND NOT EXISTS (SELECT FROM doubted),
+             is_verified = (:joined = 'approved')
+               OR d.is_verified AND NOT EXISTS (SELECT FROM doubted),
              joined = CASE WHEN :is_known THEN d.joined ELSE excluded.joined END,
              joined_at = CASE WHEN :is_known THEN d.joined_at ELSE excluded.joined_at END,
              is_active = true, last_active = :now, updated_at = :now,
@@ -156,7 +163,7 @@ static INSERT_LOGIN: LazyStatement = LazyStatement::new(|| {
            RETURNING id, user_id, device_fingerprint, id = :device AS is_new, signal_device_id),
          session AS (
            INSERT INTO auth.sessions ({SESSION_COLUMNS})
-           SELECT :session, user_id, id, :now, :now, :now, :expires_at, :now
+           SELECT :session, user_id, id, :auth_time, :now, :now, :expires_at, :now
              FROM device),
          history AS (
            INSERT INTO auth.login_history (id, user_id, device_id, ip_address, status, created_at)
@@ -186,6 +193,7 @@ static INSERT_LOGIN: LazyStatement = LazyStatement::new(|| {
         ("previous_session", Type::UUID),
         ("joined", Type::TEXT),
         ("is_known", Type::BOOL),
+        ("auth_time", Type::TIMESTAMPTZ),
     ];
     Statement::new("insert_login", &sql, [&TYPES[..], &own].concat())
 });
@@ -234,26 +242,42 @@ impl LogInStateRow {
 pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
     &[&LOCK_ACCOUNT, &READ_LOG_IN_STATE, &INSERT_LOGIN];
 
+/// A log-in that the state of its account allows.
+pub(super) struct Admitted {
+    pub user: UserId,
+    pub admission: Admission,
+    /// When the number was proven: now, or as its approver has it.
+    pub auth_time: Timestamp,
+    /// Whether a device must make room.
+    pub is_full: bool,
+    /// The device that never makes room: the one that approves.
+    pub kept: Option<DeviceId>,
+}
+
 impl Store {
     /// Creates a session of an existing account: two statements, two more for keys, one
     /// commit. Three round trips; two more where a device makes room.
-    pub async fn log_in(&self, login: &NewLogin) -> Result<LoginOutcome, StoreError> {
+    pub async fn log_in(
+        &self,
+        login: &NewLogin,
+        phone: &PhoneNumber,
+    ) -> Result<LoginOutcome, StoreError> {
         let earlier = EndedByCall::default();
-        let result = self.transaction("log_in", |transaction| log_in(transaction, login, &earlier));
-        map_login_constraint(result.await)
+        let work = |transaction| log_in(transaction, login, phone, &earlier);
+        map_login_constraint(self.transaction("log_in", work).await)
     }
 }
 
 async fn log_in(
     transaction: Transaction<'_>,
     login: &NewLogin,
+    phone: &PhoneNumber,
     earlier: &EndedByCall,
 ) -> Result<Ended<LoginOutcome>, StoreError> {
-    let derived = login.derived();
-    let phone = login.phone.as_e164();
+    let (phone, now) = (phone.as_e164(), SystemTime::from(login.now));
     let named_device = login.named_device.as_ref().map(DeviceId::as_uuid);
     let previous_session = login.previous_session.as_ref().map(SessionId::as_uuid);
-    let lock: &[Parameter<'_>] = &[("phone", &phone), ("now", &derived.now)];
+    let lock: &[Parameter<'_>] = &[("phone", &phone), ("now", &now)];
     let of_log_in: &[Parameter<'_>] = &[
         ("phone", &phone),
         ("previous_session", &previous_session),
@@ -285,10 +309,24 @@ async fn log_in(
     {
         return transaction.rollback(LoginOutcome::SecondFactorSpent).await;
     }
+    let (auth_time, is_full) = (login.now, state.is_full());
+    let admitted = Admitted { user, admission, auth_time, is_full, kept: None };
+    insert_login(transaction, login, &admitted, earlier).await
+}
+
+/// Writes a log-in whose account is locked, and commits.
+pub(super) async fn insert_login(
+    transaction: Transaction<'_>,
+    login: &NewLogin,
+    admitted: &Admitted,
+    earlier: &EndedByCall,
+) -> Result<Ended<LoginOutcome>, StoreError> {
+    let derived = login.derived(admitted.auth_time);
+    let (user, admission) = (admitted.user, admitted.admission);
     let mut replaced = Vec::new();
-    if state.is_full() {
+    if admitted.is_full {
         // On the heap: few log-ins meet the limit, and the others need not carry its state.
-        match Box::pin(make_room(&transaction, login, user, admission)).await? {
+        match Box::pin(make_room(&transaction, login, user, admission, admitted.kept)).await? {
             Room::Made(ended) => {
                 earlier.set(&ended);
                 replaced = ended;
@@ -300,14 +338,17 @@ async fn log_in(
     }
     let registration = login.keys.as_ref().and_then(|new| new.keys.registration);
     let registration = registration.map(RegistrationId::get);
+    let named_device = login.named_device.as_ref().map(DeviceId::as_uuid);
+    let previous_session = login.previous_session.as_ref().map(SessionId::as_uuid);
     let mut parameters = login.parameters(&user, &derived);
     let joined = admission.joined.as_str();
-    parameters.extend::<[Parameter<'_>; 5]>([
+    parameters.extend::<[Parameter<'_>; 6]>([
         ("registration_id", &registration),
         ("named_device", &named_device),
         ("previous_session", &previous_session),
         ("joined", &joined),
         ("is_known", &admission.is_known),
+        ("auth_time", &derived.auth_time),
     ]);
     let (inserted, published) = tokio::join!(
         biased;

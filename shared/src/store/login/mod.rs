@@ -1,4 +1,4 @@
-//! The two transactions that create a session: register and log in. Either everything is
+//! The transactions that create a session: register, log in, and log in by QR code. Either everything is
 //! written (user, device, session, history, outbox events) or nothing, and the primary key of
 //! `used_verifications` lets a verification be used exactly once. COMMIT is sent only when
 //! all before it was answered: a transaction that was given up never commits later.
@@ -8,11 +8,14 @@
 //! | `new_login` | what both take, and their outcomes |
 //! | `register` | a new account |
 //! | `log_in` | an existing account |
+//! | `approved` | an existing account, on a device that another one approved by QR code |
 //! | `device_limit` | which device makes room in a full account |
 
+pub(super) mod approved;
 mod device_limit;
 pub(super) mod log_in;
 pub(super) mod new_login;
 pub(super) mod register;
 
+pub use approved::{Delivered, DeliveryOutcome};
 pub use new_login::{DeviceDetails, LoginCompleted, LoginOutcome, NewLogin, ReplaceableDevice};

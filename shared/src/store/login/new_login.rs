@@ -4,7 +4,6 @@
 use domain::access::Choice;
 use domain::device::DeviceType;
 use domain::ids::{DeviceId, EntryId, SessionId, UserId, VerificationId};
-use domain::phone::PhoneNumber;
 use domain::prekey::SignalDeviceId;
 use domain::session::{Rotation, expires_at};
 use domain::time::Timestamp;
@@ -40,7 +39,7 @@ pub struct DeviceDetails {
 /// A session to be created, with every id it needs.
 #[derive(Debug)]
 pub struct NewLogin {
-    pub phone: PhoneNumber,
+    /// What the log-in uses up: a verification, or the id of a QR log-in.
     pub verification: VerificationId,
     /// Used where the account or the device is new.
     pub user: UserId,
@@ -204,19 +203,22 @@ pub(super) struct Derived {
     kind: Option<&'static str>,
     default_kind: &'static str,
     pub(super) now: SystemTime,
+    pub(super) auth_time: SystemTime,
     expires_at: SystemTime,
     timestamp: i64,
     has_keys: bool,
 }
 
 impl NewLogin {
-    pub(super) fn derived(&self) -> Derived {
+    /// Of a session whose number was proven at `auth_time`.
+    pub(super) fn derived(&self, auth_time: Timestamp) -> Derived {
         let first = Rotation::first(self.now);
         Derived {
             kind: self.details.kind.map(DeviceType::as_str),
             default_kind: self.details.derived.0.as_str(),
             now: self.now.into(),
-            expires_at: expires_at(first.issued_at, self.now).into(),
+            expires_at: expires_at(first.issued_at, auth_time).into(),
+            auth_time: auth_time.into(),
             timestamp: self.now.millis(),
             has_keys: self.keys.is_some(),
         }
@@ -292,9 +294,14 @@ impl LoginCompleted {
 pub(super) fn map_login_constraint(
     result: Result<LoginOutcome, StoreError>,
 ) -> Result<LoginOutcome, StoreError> {
-    map_constraint(result, |constraint| match constraint {
+    map_constraint(result, login_constraint)
+}
+
+/// The outcome that a violated unique constraint stands for.
+pub(super) fn login_constraint(constraint: &str) -> Option<LoginOutcome> {
+    match constraint {
         "used_verifications_pkey" => Some(LoginOutcome::VerificationUsed),
         "identity_keys_identity" => Some(LoginOutcome::IdentityKeyInUse),
         _ => None,
-    })
+    }
 }

@@ -1,5 +1,6 @@
 //! Register: an account with its first device and session.
 
+use domain::phone::PhoneNumber;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -58,8 +59,13 @@ pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&INSERT_ACCOUNT];
 impl Store {
     /// Creates an account with its first device and session: one statement, two more for
     /// keys, one commit. Two round trips.
-    pub async fn register(&self, login: &NewLogin) -> Result<LoginOutcome, StoreError> {
-        let result = self.transaction("register", |transaction| register(transaction, login));
+    pub async fn register(
+        &self,
+        login: &NewLogin,
+        phone: &PhoneNumber,
+    ) -> Result<LoginOutcome, StoreError> {
+        let result =
+            self.transaction("register", |transaction| register(transaction, login, phone));
         map_login_constraint(result.await)
     }
 }
@@ -67,9 +73,10 @@ impl Store {
 async fn register(
     transaction: Transaction<'_>,
     login: &NewLogin,
+    phone: &PhoneNumber,
 ) -> Result<Ended<LoginOutcome>, StoreError> {
-    let derived = login.derived();
-    let phone = login.phone.as_e164();
+    let derived = login.derived(login.now);
+    let phone = phone.as_e164();
     let mut parameters = login.parameters(&login.user, &derived);
     parameters.push(("phone", &phone));
     let (inserted, published) = tokio::join!(

@@ -35,12 +35,21 @@ static DELETE_USED_VERIFICATIONS: LazyStatement = LazyStatement::new(|| {
     delete_oldest("delete_used_verifications", table, key, "used_at")
 });
 
+static DELETE_OLD_CHANGES: LazyStatement = LazyStatement::new(|| {
+    delete_oldest("delete_old_account_changes", "account_changes", "call", "changed_at")
+});
+
 row_struct! {
     struct DeletedRow { deleted: i64 }
 }
 
 pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
-    &[&DELETE_OLD_LOGINS, &DELETE_DELIVERED_EVENTS, &DELETE_USED_VERIFICATIONS];
+    &[
+    &DELETE_OLD_LOGINS,
+    &DELETE_DELIVERED_EVENTS,
+    &DELETE_USED_VERIFICATIONS,
+    &DELETE_OLD_CHANGES,
+];
 
 /// Each deletes one batch and gives the number of rows. Fewer than [`BATCH_ROWS`] means that
 /// no row is left, or that a request or another run holds it.
@@ -61,6 +70,13 @@ impl Store {
         used_before: Timestamp,
     ) -> Result<i64, StoreError> {
         self.delete_oldest(&DELETE_USED_VERIFICATIONS, used_before).await
+    }
+
+    pub async fn delete_old_account_changes(
+        &self,
+        changed_before: Timestamp,
+    ) -> Result<i64, StoreError> {
+        self.delete_oldest(&DELETE_OLD_CHANGES, changed_before).await
     }
 
     async fn delete_oldest(

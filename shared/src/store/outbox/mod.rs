@@ -4,7 +4,9 @@
 //! | file | fragment |
 //! |---|---|
 //! | `audit` | an entry of a user's audit chain |
+//! | `notice` | `security.notice`, to devices or to a number |
 //! | `session_ended` | `session.ended`, for each ended session |
 
 pub mod audit;
+pub mod notice;
 pub mod session_ended;

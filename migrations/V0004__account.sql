@@ -31,6 +31,8 @@ CREATE TABLE auth.account_changes (
   device_id          uuid NOT NULL,
   device_joined_at   timestamptz NOT NULL,
   changed_at         timestamptz NOT NULL,
+  -- Under the lock of the account: the order of its changes.
+  seq                bigint GENERATED ALWAYS AS IDENTITY,
   -- As in auth.users_auth before the change.
   phone_number       text,
   two_factor_enabled boolean NOT NULL,
@@ -39,5 +41,5 @@ CREATE TABLE auth.account_changes (
   -- The rows of auth.backup_codes before the change.
   backup_codes       jsonb NOT NULL
 );
-CREATE INDEX account_changes_by_user ON auth.account_changes (user_id, changed_at);
+CREATE INDEX account_changes_by_user ON auth.account_changes (user_id, seq);
 CREATE INDEX account_changes_by_age ON auth.account_changes (changed_at);

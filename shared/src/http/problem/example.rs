@@ -1,5 +1,6 @@
 //! An example of each refusal, for the OpenAPI document.
 
+use domain::time::Timestamp;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -26,6 +27,12 @@ pub fn example_of(code: Code) -> Value {
             let name = "signalKeyBundle.identityProof";
             Problem::with_errors(code, field(name, "required", "is required"))
         }
+        Code::RegistrationLocked => Problem::registration_locked(Duration::from_hours(5 * 24)),
+        Code::DeviceTooNew => {
+            let week = Duration::from_hours(7 * 24);
+            Problem::too_new(Timestamp::from_millis(1_773_307_740_000) + week)
+        }
+        Code::TwoFactorLocked => Problem::retry(code, Duration::from_mins(15)),
         Code::ResendTooEarly => Problem::retry(code, Duration::from_secs(30)),
         Code::SmsPaused => Problem::retry(code, Duration::from_mins(30)),
         Code::PhoneLocked => Problem::retry(code, Duration::from_hours(24)),

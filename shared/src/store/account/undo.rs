@@ -48,7 +48,7 @@ static UNDO: LazyStatement = LazyStatement::new(|| {
            SELECT c.* FROM auth.account_changes c JOIN own o ON o.user_id = c.user_id
             WHERE c.phone_number = :phone AND c.changed_at > :since
               AND (c.device_joined_at, c.device_id) > (o.joined_at, o.device_id)
-            ORDER BY c.changed_at, c.call LIMIT 1),
+            ORDER BY c.seq LIMIT 1),
          used AS (
            INSERT INTO auth.used_verifications (verification_id, used_by, used_at)
            SELECT :verification, :call, :now FROM chosen
@@ -69,7 +69,7 @@ static UNDO: LazyStatement = LazyStatement::new(|| {
          forgotten AS (
            DELETE FROM auth.account_changes
             WHERE user_id IN (SELECT user_id FROM restored)
-              AND changed_at >= (SELECT changed_at FROM chosen)),
+              AND seq >= (SELECT seq FROM chosen)),
          {ended},
          changed_event AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)

@@ -43,6 +43,16 @@ pub enum SecurityEvent {
     SecondFactorEnabled,
     SecondFactorDisabled,
     BackupCodesReplaced,
+    RegistrationLockSet,
+    RegistrationLockRemoved,
+    PhoneChanged,
+    /// The number got a new account. This one lost it.
+    NumberReleased,
+    /// Lock or second factor stopped a log-in with a proven number.
+    LogInStopped,
+    /// A change of second factor, lock or number was taken back.
+    ChangeUndone,
+    AccountDeleted,
     /// Another account showed that the identity key is its own; this one never had.
     IdentityKeyLost,
     /// Its name, or where its notices go.
@@ -79,6 +89,13 @@ impl SecurityEvent {
             Self::SecondFactorEnabled => "second_factor_enabled",
             Self::SecondFactorDisabled => "second_factor_disabled",
             Self::BackupCodesReplaced => "backup_codes_replaced",
+            Self::RegistrationLockSet => "registration_lock_set",
+            Self::RegistrationLockRemoved => "registration_lock_removed",
+            Self::PhoneChanged => "phone_changed",
+            Self::NumberReleased => "number_released",
+            Self::LogInStopped => "log_in_stopped",
+            Self::ChangeUndone => "change_undone",
+            Self::AccountDeleted => "account_deleted",
             Self::IdentityKeyLost => "identity_key_lost",
             Self::DeviceChanged => "device_changed",
             Self::PrekeysUploaded => "prekeys_uploaded",

@@ -1,12 +1,14 @@
 //! Scheduled maintenance: deletes what nobody needs any more, in small batches, and stores
 //! the fleet's key statistics as metrics. `cargo local` runs it on a timer.
 
+use domain::access::UNDO_PERIOD;
 use domain::ids::UserId;
 use domain::session::EARLIER_TOKEN_TTL;
 use domain::time::Timestamp;
 use secrecy::ExposeSecret as _;
 use std::time::Duration;
 
+use crate::audit::{AuditEntry, SecurityEvent};
 use crate::config::MaintenanceConfig;
 use crate::core::Core;
 use crate::crypto::DataKeys;
@@ -24,6 +26,10 @@ const EVENT_RETENTION: Duration = Duration::from_hours(7 * 24);
 const VERIFICATION_RETENTION: Duration = Duration::from_hours(7 * 24);
 /// How long the ids of hourly events are kept: longer than Redis keeps the counts.
 const HOURLY_RETENTION: Duration = Duration::from_hours(7 * 24);
+/// How long an account is kept that lost its number: its owner may come back with another one.
+const RELEASED_RETENTION: Duration = Duration::from_hours(30 * 24);
+/// Accounts that a run deletes, each in a transaction of its own.
+const MAX_ACCOUNTS: usize = 500;
 /// How much a statement deletes, few enough that it takes milliseconds; and how many statements
 /// a run has for it. The next run continues.
 #[derive(Clone, Copy)]
@@ -44,6 +50,10 @@ pub struct Deleted {
     pub logins: i64,
     pub events: i64,
     pub verifications: i64,
+    /// What was before changes that cannot be undone any more.
+    pub changes: i64,
+    /// Accounts that lost their number.
+    pub accounts: i64,
 }
 
 /// Runs everything. What fails is logged, and the next run repeats it.
@@ -53,8 +63,16 @@ pub async fn run(core: &Core, config: MaintenanceConfig, now: Timestamp) {
     }
     match delete_old_rows(core, config, now).await {
         Ok(deleted) if deleted == Deleted::default() => {}
-        Ok(Deleted { sessions, logins, events, verifications }) => {
-            tracing::info!(sessions, logins, events, verifications, "deleted old rows");
+        Ok(Deleted { sessions, logins, events, verifications, changes, accounts }) => {
+            tracing::info!(
+                sessions,
+                logins,
+                events,
+                verifications,
+                changes,
+                accounts,
+                "deleted old rows"
+            );
         }
         Err(error) => {
             tracing::warn!(error = %ErrorChain(&error), "failed to delete old rows");
@@ -88,7 +106,28 @@ pub async fn delete_old_rows(
             store.delete_used_verifications(now - VERIFICATION_RETENTION)
         })
         .await?,
+        changes: in_batches(ROWS, || store.delete_old_account_changes(now - UNDO_PERIOD)).await?,
+        accounts: delete_released_accounts(core, now).await?,
     })
+}
+
+/// Deletes accounts that lost their number long ago. Gives how many.
+async fn delete_released_accounts(core: &Core, now: Timestamp) -> Result<i64, StoreError> {
+    let mut count = 0;
+    for _ in 0..MAX_ACCOUNTS {
+        let audit = AuditEntry::new(SecurityEvent::AccountDeleted, None, "", now, core.rng);
+        let before = now - RELEASED_RETENTION;
+        let Some((user, deleted)) = core.store.delete_released_account(before, now, &audit).await?
+        else {
+            break;
+        };
+        count += 1;
+        core.write_tombstones(user, &deleted.ended).await;
+        if let Err(error) = core.cache.delete_account_keys(user, &deleted.sessions).await {
+            tracing::warn!(error = %ErrorChain(&error), "failed to delete cache keys of an account");
+        }
+    }
+    Ok(count)
 }
 
 /// Encrypts the secrets of second factors anew that are under an earlier data key. Gives how many.

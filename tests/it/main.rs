@@ -2,6 +2,7 @@
 //! over real stores that this binary starts itself.
 
 mod abuse;
+mod account;
 mod bad_input;
 mod circles;
 mod config;

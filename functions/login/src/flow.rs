@@ -7,6 +7,7 @@ use domain::ids::{CallId, DeviceId, EntryId, SessionId, UserId};
 use domain::phone::PhoneNumber;
 use domain::prekey::ProofPurpose;
 use domain::principal::Principal;
+use domain::recovery_code::RecoveryCode;
 use domain::second_factor::SecondFactorToken;
 use domain::verification::Purpose;
 use secrecy::ExposeSecret as _;
@@ -18,26 +19,44 @@ use shared::http::extract::{Binding, ChangeCaller};
 use shared::http::login_tokens::{LoginTimes, Tokens};
 use shared::http::problem::{Code, Problem};
 use shared::http::signal_keys::{claim_again, last_resort_clash, verify_bundle};
-use shared::second_factor::RightCode;
+use shared::second_factor::{Right, RightCode};
 use shared::store::access::AccessDenied;
 use shared::store::keys::NewKeys;
-use shared::store::login::{DeviceDetails, LoginOutcome, NewLogin};
+use shared::store::login::{DeviceDetails, LoginOutcome, NewLogin, ProvenNumber, StartOver};
 use shared::telemetry::ErrorChain;
 
 use crate::wire::Credentials;
+
+/// What a log-in is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A new account.
+    Register,
+    /// An existing one.
+    LogIn,
+}
+
+impl Entry {
+    const fn purpose(self) -> Purpose {
+        match self {
+            Self::Register => Purpose::Register,
+            Self::LogIn => Purpose::Login,
+        }
+    }
+}
 
 /// Creates a session from a confirmed verification: the account's first, or one more.
 pub async fn complete_login(
     state: &LoginState,
     context: &RequestContext,
-    purpose: Purpose,
+    entry: Entry,
     binding: Binding,
     credentials: Credentials,
 ) -> Result<Tokens, Problem> {
     let found =
         state.core.cache.find_verification(&credentials.verification, context.now()).await?;
     let peppers = state.pepper.load();
-    let (verification, pepper) = usable(&peppers, found, purpose, &credentials)
+    let (verification, pepper) = usable(&peppers, found, entry.purpose(), &credentials)
         .ok_or_else(|| Problem::new(Code::VerificationInvalid))?;
     if let Some(keys) = &credentials.keys {
         let purpose = ProofPurpose::Verification(&credentials.verification);
@@ -47,42 +66,47 @@ pub async fn complete_login(
     let phone =
         PhoneNumber::from_stored(phone).map_err(|_| Problem::new(Code::VerificationInvalid))?;
 
-    let token = credentials.second_factor.clone();
-    let mut login = new_login(state, &binding, context, purpose, credentials);
-    let code = check_second_factor(state, (&login, &phone), purpose, token.as_ref()).await?;
-    login.second_factor = code.as_ref().map(|code| code.code.clone());
-    let outcome = store_with_claims(state, purpose, &login, &phone).await;
-    if let Some(code) = &code {
-        conclude(state, &login, code, &outcome).await;
-    }
-    let completed = match (outcome?, purpose) {
-        (LoginOutcome::Completed(completed), _) => completed,
-        (LoginOutcome::VerificationUsed, _) => {
+    let shown = (credentials.second_factor.clone(), credentials.recovery_code.clone());
+    let agrees_to_start_over = credentials.start_over;
+    let mut login = new_login(state, &binding, context, entry, credentials);
+    let recovery = shown.1.as_ref();
+    let number = proven_number(state, &login, phone, recovery, agrees_to_start_over);
+    let codes = match entry {
+        Entry::Register => Codes::default(),
+        Entry::LogIn => check_codes(state, (&login, &number), shown).await?,
+    };
+    login.second_factor = codes.second_factor.as_ref().map(|code| code.code.clone());
+    let outcome = store_with_claims(state, entry, &login, &number).await;
+    codes.conclude(state, &login, &outcome).await;
+    let completed = match outcome? {
+        LoginOutcome::Completed(completed) => completed,
+        LoginOutcome::VerificationUsed => {
             return Err(Problem::new(Code::VerificationInvalid));
         }
-        (LoginOutcome::AccountExists, _) => {
+        LoginOutcome::AccountExists => {
             return Err(Problem::new(Code::AccountExists));
         }
-        (LoginOutcome::AccountNotFound, _) => {
+        LoginOutcome::AccountNotFound => {
             return Err(Problem::new(Code::AccountNotFound));
         }
-        (LoginOutcome::SecondFactorRequired, _) => {
+        LoginOutcome::SecondFactorRequired => {
             return Err(Problem::new(Code::TwoFactorRequired));
         }
-        (LoginOutcome::SecondFactorSpent, _) => {
+        LoginOutcome::SecondFactorSpent => {
             return Err(Problem::new(Code::TwoFactorInvalid));
         }
-        (LoginOutcome::RegistrationLocked { lapses_in }, _) => {
+        LoginOutcome::AccountIdle => return Err(Problem::new(Code::AccountIdle)),
+        LoginOutcome::RegistrationLocked { lapses_in } => {
             return Err(Problem::registration_locked(lapses_in));
         }
-        (LoginOutcome::DeviceLimit(devices), _) => return Err(Problem::device_limit(devices)),
-        (LoginOutcome::IdentityKeyInUse, _) => {
+        LoginOutcome::DeviceLimit(devices) => return Err(Problem::device_limit(devices)),
+        LoginOutcome::IdentityKeyInUse => {
             return Err(Problem::new(Code::IdentityKeyInUse));
         }
-        (LoginOutcome::LastResortClash, _) => {
+        LoginOutcome::LastResortClash => {
             return Err(last_resort_clash("signalKeyBundle.kyberLastResortPreKey"));
         }
-        (LoginOutcome::DeviceIdsExhausted, _) => {
+        LoginOutcome::DeviceIdsExhausted => {
             return Err(Problem::new(Code::DeviceIdsExhausted));
         }
     };
@@ -95,10 +119,12 @@ pub async fn complete_login(
     if let Err(error) = cached {
         tracing::warn!(error = %ErrorChain(&error), "failed to cache login session");
     }
-    state.core.metrics.count(match purpose {
-        Purpose::Register => "auth_registrations_total",
-        Purpose::Login => "auth_logins_total",
-    });
+    if let Some((old, ended)) = &completed.released {
+        state.core.write_tombstones(*old, ended).await;
+    }
+    let is_new = entry == Entry::Register || completed.released.is_some();
+    let counter = if is_new { "auth_registrations_total" } else { "auth_logins_total" };
+    state.core.metrics.count(counter);
     let principal =
         Principal { user: completed.user, session: login.session, device: completed.device };
     let of_device = (completed.installation, completed.signal_device_id);
@@ -106,49 +132,81 @@ pub async fn complete_login(
     Ok(Tokens::issue(&state.issuer, state.core.rng, principal, &binding, of_device, times)?)
 }
 
-/// Checks the code of a log-in to an account with a second factor. A wrong one is 401, and the
-/// verification can still be used.
-async fn check_second_factor(
-    state: &LoginState,
-    (login, phone): (&NewLogin, &PhoneNumber),
-    purpose: Purpose,
-    token: Option<&SecondFactorToken>,
-) -> Result<Option<RightCode>, Problem> {
-    let Some(token) = token.filter(|_| purpose == Purpose::Login) else { return Ok(None) };
-    let core = &state.core;
-    let found = core.store.find_second_factor_by_phone(phone).await?;
-    let Some(found) = found.filter(|found| found.enabled) else { return Ok(None) };
-    let code = state.second_factor.check(core, &found, None, token, login.now).await?;
-    code.map(Some).ok_or_else(|| Problem::new(Code::TwoFactorInvalid))
+/// The right codes of a log-in, if any.
+#[derive(Default)]
+struct Codes {
+    second_factor: Option<RightCode>,
+    recovery: Option<Right<()>>,
 }
 
-async fn conclude(
+/// Checks what a log-in shows of second factor and registration lock, if the account has them. A wrong
+/// code is 401, and the verification can still be used. It stops the log-in as none would.
+async fn check_codes(
     state: &LoginState,
-    login: &NewLogin,
-    code: &RightCode,
-    outcome: &Result<LoginOutcome, Problem>,
-) {
-    let result = match outcome {
-        Ok(LoginOutcome::SecondFactorSpent) => Ok(Err(AccessDenied::SecondFactorSpent)),
-        Ok(_) => Ok(Ok(())),
-        Err(_) => Err(()),
-    };
-    code.conclude(&state.core, &result, login.now).await;
+    (login, number): (&NewLogin, &ProvenNumber),
+    (token, recovery): (Option<SecondFactorToken>, Option<RecoveryCode>),
+) -> Result<Codes, Problem> {
+    if token.is_none() && recovery.is_none() {
+        return Ok(Codes::default());
+    }
+    let LoginState { core, second_factor, .. } = state;
+    let found = core.store.find_second_factor_by_phone(&number.phone).await?;
+    let Some(found) = found else { return Ok(Codes::default()) };
+    let mut codes = Codes::default();
+    if let Some(token) = token.filter(|_| found.enabled) {
+        codes.second_factor = second_factor.check(core, &found, None, &token, login.now).await?;
+        if codes.second_factor.is_none() {
+            core.store.record_stopped_log_in(login, number).await?;
+            return Err(Problem::new(Code::TwoFactorInvalid));
+        }
+    }
+    if let (Some(recovery), Some(hash)) = (&recovery, &found.recovery_code_hash) {
+        let shown = (hash.as_slice(), recovery);
+        codes.recovery =
+            second_factor.check_recovery_code(core, found.user, shown, login.now).await?;
+        if codes.recovery.is_none() {
+            core.store.record_stopped_log_in(login, number).await?;
+            return Err(Problem::new(Code::RecoveryCodeInvalid));
+        }
+    }
+    Ok(codes)
+}
+
+impl Codes {
+    /// Tells what became of the codes.
+    async fn conclude(
+        &self,
+        state: &LoginState,
+        login: &NewLogin,
+        outcome: &Result<LoginOutcome, Problem>,
+    ) {
+        if let Some(code) = &self.second_factor {
+            let result = match outcome {
+                Ok(LoginOutcome::SecondFactorSpent) => Ok(Err(AccessDenied::SecondFactorSpent)),
+                Ok(_) => Ok(Ok(())),
+                Err(_) => Err(()),
+            };
+            code.conclude(&state.core, &result, login.now).await;
+        }
+        if let Some(recovery) = &self.recovery {
+            recovery.uncount(&state.core, login.now).await;
+        }
+    }
 }
 
 /// Stores a log-in, and makes way for it where another user holds its identity key in vain.
 async fn store_with_claims(
     state: &LoginState,
-    purpose: Purpose,
+    entry: Entry,
     login: &NewLogin,
-    phone: &PhoneNumber,
+    number: &ProvenNumber,
 ) -> Result<LoginOutcome, Problem> {
     let store = &state.core.store;
     let mut tries = 0;
     loop {
-        let outcome = match purpose {
-            Purpose::Register => store.register(login, phone).await?,
-            Purpose::Login => store.log_in(login, phone).await?,
+        let outcome = match entry {
+            Entry::Register => store.register(login, &number.phone).await?,
+            Entry::LogIn => store.log_in(login, number).await?,
         };
         let is_in_use = matches!(outcome, LoginOutcome::IdentityKeyInUse);
         if !is_in_use || !claim_again(&state.core, login, &mut tries).await? {
@@ -165,7 +223,7 @@ pub async fn logout(
     device: Option<DeviceId>,
 ) -> Result<(), Problem> {
     let (principal, store) = (caller.principal(), &state.core.store);
-    let audit = entry(state, context, SecurityEvent::SessionEnded, principal.session);
+    let audit = audit_entry(state, context, SecurityEvent::SessionEnded, principal.session);
     let now = context.now();
     let ended = match device.filter(|device| *device != principal.device) {
         None => {
@@ -192,7 +250,7 @@ pub async fn logout_all(
     caller: ChangeCaller,
 ) -> Result<(), Problem> {
     let principal = caller.principal();
-    let audit = entry(state, context, SecurityEvent::AllSessionsEnded, principal.session);
+    let audit = audit_entry(state, context, SecurityEvent::AllSessionsEnded, principal.session);
     let proof = caller.without_proof(&state.core);
     let ended = state.core.store.end_all_sessions(&proof, context.now(), &audit).await?;
     state.core.write_tombstones(principal.user, &ended?).await;
@@ -217,7 +275,7 @@ fn new_login(
     state: &LoginState,
     binding: &Binding,
     context: &RequestContext,
-    purpose: Purpose,
+    entry: Entry,
     credentials: Credentials,
 ) -> NewLogin {
     let (now, rng) = (context.now(), state.core.rng);
@@ -231,9 +289,9 @@ fn new_login(
         || uuid::Builder::from_random_bytes(rng.bytes()).into_uuid().to_string(),
         |device| device.as_str().to_owned(),
     );
-    let event = match purpose {
-        Purpose::Register => SecurityEvent::UserRegistered,
-        Purpose::Login => SecurityEvent::UserLoggedIn,
+    let event = match entry {
+        Entry::Register => SecurityEvent::UserRegistered,
+        Entry::LogIn => SecurityEvent::UserLoggedIn,
     };
     NewLogin {
         verification: credentials.verification,
@@ -256,9 +314,10 @@ fn new_login(
             apns_token: credentials.apns_token,
         },
         keys: credentials.keys.map(|keys| NewKeys {
+            digest: state.identities.digest(keys.identity.public().as_bytes()),
             keys,
             rng,
-            audit: entry(state, context, SecurityEvent::IdentityKeyChanged, session),
+            audit: audit_entry(state, context, SecurityEvent::IdentityKeyChanged, session),
         }),
         // Shipped clients cannot ask their user.
         makes_room: if state.core.config.http.legacy_clients && credentials.replace_device.is_none()
@@ -269,12 +328,37 @@ fn new_login(
         },
         address: context.address(),
         now,
-        audit: entry(state, context, event, session),
+        audit: audit_entry(state, context, event, session),
         rng,
     }
 }
 
-fn entry(
+fn proven_number(
+    state: &LoginState,
+    login: &NewLogin,
+    phone: PhoneNumber,
+    recovery_code: Option<&RecoveryCode>,
+    agrees_to_start_over: bool,
+) -> ProvenNumber {
+    let entry = |event, session, address| {
+        AuditEntry::new(event, session, address, login.now, state.core.rng)
+    };
+    ProvenNumber {
+        phone,
+        recovery_code: recovery_code.map(RecoveryCode::hash),
+        // The old account is not told who has its number now.
+        start_over: agrees_to_start_over.then(|| StartOver {
+            registered: entry(SecurityEvent::UserRegistered, Some(login.session), &login.address),
+            released: entry(SecurityEvent::NumberReleased, None, ""),
+            keys_deleted: entry(SecurityEvent::KeysDeleted, None, ""),
+        }),
+        stopped: entry(SecurityEvent::LogInStopped, None, &login.address),
+        policy: state.policy,
+        identities: state.identities.clone(),
+    }
+}
+
+fn audit_entry(
     state: &LoginState,
     context: &RequestContext,
     event: SecurityEvent,

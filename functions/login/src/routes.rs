@@ -13,15 +13,13 @@ use shared::http::openapi::Head;
 use shared::http::problem::Problem;
 use shared::{endpoints, problems};
 
-use domain::verification::Purpose;
-
-use crate::flow;
+use crate::flow::{self, Entry};
 use crate::wire::{Credentials, LoginRequest, Logout, LogoutRequest, request_example};
 
 problems!(RegisterProblems: BODY, ANY, [VerificationInvalid, AccountExists, IdentityKeyInUse,
     KeyInvalid, KyberLastResortRequired, IdentityProofRequired, DpopProofInvalid]);
 problems!(LoginProblems: BODY, ANY, [VerificationInvalid, AccountNotFound, TwoFactorRequired,
-    TwoFactorInvalid, TwoFactorLocked, RegistrationLocked, DeviceLimit, IdentityKeyInUse,
+    TwoFactorInvalid, TwoFactorLocked, RecoveryCodeInvalid, RegistrationLocked, AccountIdle, DeviceLimit, IdentityKeyInUse,
     DeviceIdsExhausted, KeyInvalid, KyberLastResortRequired, IdentityProofRequired, DpopProofInvalid]);
 problems!(LogoutProblems: BODY, BEARER, ANY, [DeviceForeign, DeviceTooNew]);
 problems!(LogoutAllProblems: BEARER, ANY, []);
@@ -53,7 +51,7 @@ async fn register_user(
     ValidatedJson(credentials): ValidatedJson<Credentials>,
 ) -> Result<(StatusCode, Json<Tokens>), Problem> {
     let tokens =
-        flow::complete_login(&state, &context, Purpose::Register, binding, credentials).await?;
+        flow::complete_login(&state, &context, Entry::Register, binding, credentials).await?;
     Ok((StatusCode::CREATED, Json(tokens)))
 }
 
@@ -62,6 +60,15 @@ async fn register_user(
 /// A log-in with the same `deviceId` belongs to the same device, whose earlier session ends. An
 /// account with a second factor needs `twoFactorToken`. Without it, or with a wrong one, the
 /// verification can still be used.
+///
+/// An account with a registration lock needs the second factor, an earlier token or `recoveryCode` on a
+/// new device (403 `registration_locked`), until no device was active for 7 days. The account's devices
+/// are told of the first log-in that lock or second factor stop. If none of them proves the number by a
+/// log-in within 30 days, `startOver` makes a new account.
+///
+/// An account that no device used for 90 days may be that of an earlier owner of the number (409
+/// `account_idle`). An earlier token, the second factor or the recovery code open it; `startOver` makes
+/// a new account for the number.
 ///
 /// An account has at most 10 devices. A log-in of one more is refused (409 `device_limit`) with the list
 /// of devices, and replaces one of them if it is repeated with `replaceDeviceId`. If the log-in shows
@@ -82,7 +89,7 @@ async fn login_user(
     binding: Binding,
     ValidatedJson(credentials): ValidatedJson<Credentials>,
 ) -> Result<Json<Tokens>, Problem> {
-    flow::complete_login(&state, &context, Purpose::Login, binding, credentials).await.map(Json)
+    flow::complete_login(&state, &context, Entry::LogIn, binding, credentials).await.map(Json)
 }
 
 /// Log out this device, or another device of the account.

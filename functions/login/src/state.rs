@@ -1,9 +1,10 @@
 //! The state of `login`: exactly the parts of [`Core`] and the keys that its handlers need.
 
 use axum::extract::FromRef;
+use domain::access::LogInPolicy;
 use shared::config::{EnvReader, TokenConfig};
 use shared::core::Core;
-use shared::crypto::Pepper;
+use shared::crypto::{IdentityIndex, Pepper};
 use shared::second_factor::SecondFactor;
 use shared::secrets::SecretName;
 use shared::tokens::{TokenIssuer, TokenVerifier};
@@ -19,6 +20,7 @@ pub const SECRETS: &[SecretName] = &[
     SecretName::JwtKeys,
     SecretName::Pepper,
     SecretName::DataKeys,
+    SecretName::PhoneIndexKey,
 ];
 
 #[derive(Clone, FromRef)]
@@ -28,6 +30,10 @@ pub struct LoginState {
     pub verifier: TokenVerifier,
     pub pepper: Pepper,
     pub second_factor: SecondFactor,
+    pub identities: IdentityIndex,
+    /// When an account is idle.
+    #[from_ref(skip)]
+    pub policy: LogInPolicy,
 }
 
 impl LoginState {
@@ -36,6 +42,9 @@ impl LoginState {
         let issuer = TokenIssuer::read(env, &tokens);
         let pepper = Pepper::read(env);
         let second_factor = SecondFactor::read(env, pepper.as_ref());
+        let identities = IdentityIndex::read(env);
+        let idle_days = env.number("NUMBER_IDLE_DAYS", 90, 30, 3650);
+        let policy = LogInPolicy::new(idle_days, core.config.http.legacy_clients);
         let issuer = issuer?;
         let verifier = TokenVerifier::of_issuer(&issuer, &tokens);
         Some(Self {
@@ -44,6 +53,8 @@ impl LoginState {
             verifier,
             pepper: pepper?,
             second_factor: second_factor?,
+            identities: identities?,
+            policy,
         })
     }
 }

@@ -4,6 +4,7 @@ use domain::device::{
     DeviceType, Fingerprint, MAX_APP_VERSION, MAX_MODEL, MAX_NAME, MAX_OS_VERSION, MAX_PUSH_TOKEN,
 };
 use domain::ids::{DeviceId, VerificationId};
+use domain::recovery_code::RecoveryCode;
 use domain::second_factor::SecondFactorToken;
 use domain::text::bounded;
 use secrecy::SecretString;
@@ -63,6 +64,14 @@ pub struct LoginRequest {
     /// code `XXXX-XXXX`. A code is good once.
     #[schema(pattern = "^([0-9]{6}|[A-Za-z2-9]{4}-?[A-Za-z2-9]{4})$")]
     two_factor_token: Option<String>,
+    /// At log-in to an account with a registration lock, on a device that shows no `previousToken`.
+    #[schema(pattern = "^[0-9A-Za-z -]{26,64}$")]
+    recovery_code: Option<String>,
+    /// At log-in: whether the number gets a new account if nobody used the old one for long
+    /// (`account_idle`), or if lock or second factor have stopped log-ins for 30 days. The user must
+    /// agree: the old account loses the number and is deleted after 30 days.
+    #[schema(value_type = Option<bool>)]
+    start_over: Option<bool>,
     /// The device's public keys. They replace its earlier keys. One-time keys that were given
     /// out before are left out.
     #[schema(value_type = Option<SignalKeyBundleWire>)]
@@ -82,6 +91,8 @@ pub struct Credentials {
     pub previous_token: Option<SecretString>,
     pub replace_device: Option<DeviceId>,
     pub second_factor: Option<SecondFactorToken>,
+    pub recovery_code: Option<RecoveryCode>,
+    pub start_over: bool,
     pub keys: Option<DeviceKeys>,
 }
 
@@ -108,6 +119,8 @@ impl Validate for Credentials {
             errors.optional("replaceDeviceId", wire.replace_device_id, |id| uuid(&id));
         let verification = errors.required("verificationId", wire.verification_id, |id| uuid(&id));
         let second_factor = second_factor_token("twoFactorToken", wire.two_factor_token, errors);
+        let parse = |code: String| RecoveryCode::parse(&code);
+        let recovery_code = errors.optional("recoveryCode", wire.recovery_code, parse);
         let keys = match wire.signal_key_bundle {
             Some(JsonObject(bundle)) => Some(bundle.validate("signalKeyBundle", errors)?),
             None => None,
@@ -125,6 +138,8 @@ impl Validate for Credentials {
             previous_token: previous_token.map(SecretString::from),
             replace_device: replace_device.map(DeviceId::from_uuid),
             second_factor,
+            recovery_code,
+            start_over: wire.start_over.unwrap_or(false),
             keys,
         })
     }

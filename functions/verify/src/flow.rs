@@ -128,8 +128,10 @@ pub async fn resend(
     let of_each_kind = [
         (Purpose::Register, six),
         (Purpose::Login, six),
+        (Purpose::ChangePhone, six),
         (Purpose::Register, ten),
         (Purpose::Login, ten),
+        (Purpose::ChangePhone, ten),
     ];
     let shown = shown(&peppers, &id, resend.device.as_ref(), of_each_kind);
     let call = CallId::new(state.core.rng.bytes());
@@ -174,6 +176,7 @@ pub async fn fetch(
         purpose: match found.purpose {
             Purpose::Register => WirePurpose::Register,
             Purpose::Login => WirePurpose::Login,
+            Purpose::ChangePhone => WirePurpose::ChangePhone,
         },
         verified: found.verified,
         code_length: found.progress.code_length.digits(),

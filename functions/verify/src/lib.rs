@@ -8,6 +8,8 @@
 //! | `GET /auth/v1/verify/{verificationId}` | where a verification stands |
 //! | `POST /auth/v1/verify/register/confirm` | prove the number with the code |
 //! | `POST /auth/v1/verify/login/confirm` | the same for a login |
+//! | `POST /auth/v1/verify/change-phone/request` | start a verification for a new number of an account |
+//! | `POST /auth/v1/verify/change-phone/confirm` | prove that number with the code |
 
 mod flow;
 mod routes;

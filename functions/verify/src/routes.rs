@@ -18,8 +18,8 @@ use domain::verification::Purpose;
 
 use crate::flow;
 use crate::wire::{
-    ConfirmRequest, Confirmation, LoginConfirmed, RegistrationConfirmed, Resend, ResendRequest,
-    Start, StartRequest, Started, VerificationInPath, VerificationState,
+    ConfirmRequest, Confirmation, LoginConfirmed, PhoneChangeConfirmed, RegistrationConfirmed,
+    Resend, ResendRequest, Start, StartRequest, Started, VerificationInPath, VerificationState,
 };
 
 // `AccountExists` and `AccountUnknown` are answered only with `LEGACY_CLIENTS`.
@@ -27,6 +27,8 @@ problems!(StartRegistrationProblems: BODY, ANY,
     [AccountExists, ChallengeRefused, DpopProofInvalid, PhoneLocked, SmsPaused, SmsFailed]);
 problems!(StartLoginProblems: BODY, ANY,
     [AccountUnknown, ChallengeRefused, DpopProofInvalid, PhoneLocked, SmsPaused, SmsFailed]);
+problems!(StartPhoneChangeProblems: BODY, ANY,
+    [ChallengeRefused, DpopProofInvalid, PhoneLocked, SmsPaused, SmsFailed]);
 problems!(ResendProblems: BODY, ANY,
     [IdMalformed, VerificationInvalid, TooManyAttempts, ResendTooEarly, SmsPaused, SmsFailed]);
 problems!(ConfirmProblems: BODY, ANY,
@@ -41,6 +43,8 @@ endpoints!(
     confirm_registration_verification,
     start_login_verification,
     confirm_login_verification,
+    start_phone_change_verification,
+    confirm_phone_change_verification,
 );
 
 pub fn router() -> axum::Router<VerifyState> {
@@ -150,4 +154,38 @@ async fn confirm_login_verification(
 ) -> Result<Json<LoginConfirmed>, Problem> {
     let requires_2fa = flow::confirm(&state, &context, Purpose::Login, confirmation).await?;
     Ok(Json(LoginConfirmed { verified: true, requires_2fa }))
+}
+
+/// Start to verify the new number of an account.
+///
+/// Behaves exactly as the request for a registration, whether the number has an account or not. Who
+/// has proved the number is told by `PUT /auth/v1/account/phone-number`.
+#[utoipa::path(post, path = "/auth/v1/verify/change-phone/request", tag = "verify",
+    request_body = StartRequest,
+    responses((status = 200, body = Started), StartPhoneChangeProblems))]
+async fn start_phone_change_verification(
+    State(state): State<VerifyState>,
+    context: RequestContext,
+    _: RateLimited<CodeRequests>,
+    binding: Binding,
+    ValidatedJson(start): ValidatedJson<Start>,
+) -> Result<Json<Started>, Problem> {
+    flow::start(&state, &context, Purpose::ChangePhone, binding, start).await.map(Json)
+}
+
+/// Prove the new number of an account with the code it received.
+///
+/// As for a registration. Then `PUT /auth/v1/account/phone-number` may use the verification once,
+/// within 5 minutes.
+#[utoipa::path(post, path = "/auth/v1/verify/change-phone/confirm", tag = "verify",
+    request_body = ConfirmRequest,
+    responses((status = 200, body = PhoneChangeConfirmed), ConfirmProblems))]
+async fn confirm_phone_change_verification(
+    State(state): State<VerifyState>,
+    context: RequestContext,
+    _: RateLimited<PublicRequests>,
+    ValidatedJson(confirmation): ValidatedJson<Confirmation>,
+) -> Result<Json<PhoneChangeConfirmed>, Problem> {
+    flow::confirm(&state, &context, Purpose::ChangePhone, confirmation).await?;
+    Ok(Json(PhoneChangeConfirmed { verified: true }))
 }

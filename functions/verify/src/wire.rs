@@ -205,10 +205,11 @@ impl Started {
 }
 
 #[derive(Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum WirePurpose {
     Register,
     Login,
+    ChangePhone,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -242,6 +243,12 @@ pub struct VerificationState {
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({ "verified": true }))]
 pub struct RegistrationConfirmed {
+    pub verified: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({ "verified": true }))]
+pub struct PhoneChangeConfirmed {
     pub verified: bool,
 }
 

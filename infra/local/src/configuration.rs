@@ -250,6 +250,12 @@ pub const VARIABLES: &[Variable] = &[
         "none",
     ),
     variable(
+        &["NUMBER_IDLE_DAYS"],
+        "days without activity of any device after which an account is idle, 30 to 3650: its number may have a new owner",
+        "",
+        "90",
+    ),
+    variable(
         &["LOGIN_HISTORY_DAYS"],
         "days for which a user's log-in history is kept, 1 to 3650",
         "",

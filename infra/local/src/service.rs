@@ -6,6 +6,7 @@ use std::fs::File;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use account::AccountState;
 use axum::Router;
 use axum::extract::Request;
 use devices::DevicesState;
@@ -47,7 +48,7 @@ pub struct Function {
 }
 
 /// Every function, and the only list of them.
-pub const FUNCTIONS: [Function; 7] = [
+pub const FUNCTIONS: [Function; 8] = [
     Function {
         name: "verify",
         secrets: verify::SECRETS,
@@ -79,6 +80,12 @@ pub const FUNCTIONS: [Function; 7] = [
         routes: |state| two_factor::router().with_state(state.two_factor),
     },
     Function {
+        name: "account",
+        secrets: account::SECRETS,
+        document: account::document,
+        routes: |state| account::router().with_state(state.account),
+    },
+    Function {
         name: "prekeys",
         secrets: prekeys::SECRETS,
         document: prekeys::document,
@@ -101,6 +108,7 @@ pub struct ServiceState {
     pub tokens: TokensState,
     pub devices: DevicesState,
     pub two_factor: TwoFactorState,
+    pub account: AccountState,
     pub prekeys: PrekeysState,
     pub platform: PlatformState,
     pub maintenance: MaintenanceConfig,
@@ -131,6 +139,7 @@ impl ServiceState {
         let tokens = TokensState::read(&core, env);
         let devices = DevicesState::read(&core, env);
         let two_factor = TwoFactorState::read(&core, env);
+        let account = AccountState::read(&core, env);
         let prekeys = PrekeysState::read(&core, env);
         let platform = PlatformState::read(&core, env);
         let maintenance = MaintenanceConfig::read(env);
@@ -140,6 +149,7 @@ impl ServiceState {
             tokens: tokens?,
             devices: devices?,
             two_factor: two_factor?,
+            account: account?,
             prekeys: prekeys?,
             platform: platform?,
             maintenance,
@@ -149,7 +159,7 @@ impl ServiceState {
 }
 
 /// The routes of each function, as its `main.rs` serves them.
-pub fn functions(state: &ServiceState) -> [(&'static str, Router); 7] {
+pub fn functions(state: &ServiceState) -> [(&'static str, Router); 8] {
     FUNCTIONS.map(|function| (function.name, (function.routes)(state.clone())))
 }
 
@@ -171,6 +181,7 @@ pub async fn variables_read() -> Result<BTreeMap<&'static str, BTreeSet<String>>
         ("tokens", variables_read_by(tokens::SECRETS, TokensState::read).await?),
         ("devices", variables_read_by(devices::SECRETS, DevicesState::read).await?),
         ("two-factor", variables_read_by(two_factor::SECRETS, TwoFactorState::read).await?),
+        ("account", variables_read_by(account::SECRETS, AccountState::read).await?),
         ("prekeys", variables_read_by(prekeys::SECRETS, PrekeysState::read).await?),
         ("platform", variables_read_by(platform::SECRETS, PlatformState::read).await?),
         // The maintenance, which no function runs yet.

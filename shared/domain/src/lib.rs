@@ -10,6 +10,7 @@
 //! | [`phone`] | which strings are phone numbers |
 //! | [`verification`] | codes, purposes, lives and waits |
 //! | [`second_factor`] | TOTP steps, backup codes, when wrong codes lock |
+//! | [`recovery_code`] | the code that opens a registration lock |
 //! | [`session`] | which refresh token may be exchanged |
 //! | [`access`] | what a device in a given state may do to an account in a given state |
 //! | [`principal`] | who a verified token speaks for |
@@ -24,6 +25,7 @@ pub mod phone;
 pub mod prekey;
 pub mod principal;
 pub mod qr;
+pub mod recovery_code;
 pub mod second_factor;
 pub mod session;
 pub mod text;

@@ -30,6 +30,7 @@
 //!
 //! Files below this one import each other by path, not through the names re-exported here.
 
+mod account;
 mod connection;
 mod dpop;
 mod endpoint;

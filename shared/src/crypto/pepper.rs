@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::ids::UserId;
 use domain::ids::VerificationId;
+use domain::recovery_code::RecoveryCode;
 use domain::second_factor::{BackupCode, SecondFactorToken};
 use domain::verification::{Code, Purpose};
 use secrecy::{SecretSlice, SecretString};
@@ -80,7 +81,17 @@ impl PepperKeys {
     /// The digest by which a code of the second factor is known again for a short time.
     #[must_use]
     pub fn second_factor_attempt(&self, user: UserId, token: &SecondFactorToken) -> String {
-        BASE64.encode(&of_user(&self.attempts, user, token.text()).as_ref()[..18])
+        self.attempt(user, token.text())
+    }
+
+    /// The same of a recovery code.
+    #[must_use]
+    pub fn recovery_attempt(&self, user: UserId, code: &RecoveryCode) -> String {
+        self.attempt(user, code.symbols())
+    }
+
+    fn attempt(&self, user: UserId, text: &str) -> String {
+        BASE64.encode(&of_user(&self.attempts, user, text).as_ref()[..18])
     }
 
     /// What is hashed of a backup code. In base64, because bcrypt ends at the first zero byte.

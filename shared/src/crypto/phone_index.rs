@@ -25,16 +25,7 @@ pub struct PhoneIndex {
 
 impl PhoneIndex {
     pub fn read(env: &mut EnvReader) -> Option<Self> {
-        let text = env.required_secret(SecretName::PhoneIndexKey);
-        if text.expose_secret().is_empty() {
-            return None;
-        }
-        let bytes = secret_bytes(text.expose_secret());
-        let index = bytes.and_then(|bytes| Self::new(&bytes).ok());
-        if index.is_none() {
-            env.error(SecretName::PhoneIndexKey.variable(), MALFORMED);
-        }
-        index
+        read_index(env, Self::new)
     }
 
     fn new(secret: &SecretSlice<u8>) -> Result<Self, CryptoError> {
@@ -87,6 +78,23 @@ impl PhoneIndex {
         BASE64
             .encode(self.digest::<18>(&format!("client {phone} {purpose} {address} {fingerprint}")))
     }
+}
+
+/// Makes an index from the key of `PHONE_INDEX_KEY`.
+pub(super) fn read_index<T>(
+    env: &mut EnvReader,
+    new: impl FnOnce(&SecretSlice<u8>) -> Result<T, CryptoError>,
+) -> Option<T> {
+    let text = env.required_secret(SecretName::PhoneIndexKey);
+    if text.expose_secret().is_empty() {
+        return None;
+    }
+    let bytes = secret_bytes(text.expose_secret());
+    let index = bytes.and_then(|bytes| new(&bytes).ok());
+    if index.is_none() {
+        env.error(SecretName::PhoneIndexKey.variable(), MALFORMED);
+    }
+    index
 }
 
 /// A new key, as the variable `PHONE_INDEX_KEY` holds it.

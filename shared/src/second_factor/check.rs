@@ -1,6 +1,7 @@
 //! [`SecondFactor`]: counts an attempt, compares its code, and tells what became of it.
 
 use domain::ids::{CallId, SessionId, UserId};
+use domain::recovery_code::RecoveryCode;
 use domain::second_factor::{SecondFactorToken, TotpCode};
 use domain::time::Timestamp;
 use secrecy::ExposeSecret as _;
@@ -73,7 +74,30 @@ impl SecondFactor {
                 })
             }
         };
-        self.attempt(core, state.user, session, token, now, compare).await
+        let code = self.attempt_digest(state.user, token);
+        self.attempt(core, (state.user, session, code), now, compare).await
+    }
+
+    /// Checks the recovery code of a registration lock at log-in. A wrong one counts as a wrong code
+    /// of the second factor; a right one forgets no wrong ones (see [`Right::uncount`]).
+    pub async fn check_recovery_code(
+        &self,
+        core: &Core,
+        user: UserId,
+        (stored, shown): (&[u8], &RecoveryCode),
+        now: Timestamp,
+    ) -> Result<Option<Right<()>>, Problem> {
+        let code = self.pepper.load().current().recovery_attempt(user, shown);
+        let compare = async || {
+            // Both are digests of 128 random bits: how long it takes tells nothing.
+            let is_right = shown.hash().as_slice() == stored;
+            Ok(if is_right { Compared::Right(()) } else { Compared::Wrong })
+        };
+        self.attempt(core, (user, None, code), now, compare).await
+    }
+
+    fn attempt_digest(&self, user: UserId, token: &SecondFactorToken) -> String {
+        self.pepper.load().current().second_factor_attempt(user, token)
     }
 
     /// Checks the code by which a pending secret is to be enabled.
@@ -95,7 +119,8 @@ impl SecondFactor {
                 step,
             }))
         };
-        self.attempt(core, state.user, Some(pending.session), &token, now, compare).await
+        let code = self.attempt_digest(state.user, &token);
+        self.attempt(core, (state.user, Some(pending.session), code), now, compare).await
     }
 
     /// Draws a set of backup codes.
@@ -137,9 +162,7 @@ impl SecondFactor {
     async fn attempt<T>(
         &self,
         core: &Core,
-        user: UserId,
-        session: Option<SessionId>,
-        token: &SecondFactorToken,
+        (user, session, code): (UserId, Option<SessionId>, String),
         now: Timestamp,
         compare: impl AsyncFnOnce() -> Result<Compared<T>, Problem>,
     ) -> Result<Option<Right<T>>, Problem> {
@@ -147,7 +170,7 @@ impl SecondFactor {
             user,
             session,
             call: CallId::new(core.rng.bytes()),
-            code: self.pepper.load().current().second_factor_attempt(user, token),
+            code,
         };
         match core.cache.begin_second_factor_attempt(&attempt, now).await? {
             AttemptBegun::Compare => {}
@@ -189,6 +212,12 @@ fn compared<T>(step: Option<i64>, last: i64, claim: impl FnOnce(i64) -> T) -> Co
 }
 
 impl<T> Right<T> {
+    /// Takes back that the attempt was counted, and forgets nothing: whoever knows a recovery code may
+    /// not guess codes of the second factor for ever.
+    pub async fn uncount(&self, core: &Core, now: Timestamp) {
+        settle(core, &self.attempt, AttemptSettled::Uncounted, now).await;
+    }
+
     /// Tells what became of a right code: it did its work, another request was first, or the work
     /// failed. Where something else was missing, it stays counted: each try costs what a right code
     /// costs.

@@ -12,4 +12,4 @@ pub mod backup_codes;
 pub mod check;
 pub mod totp;
 
-pub use check::{RightCode, RightPendingCode, SecondFactor};
+pub use check::{Right, RightCode, RightPendingCode, SecondFactor};

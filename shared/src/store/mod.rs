@@ -11,6 +11,7 @@
 //! | `transaction` | `Store::transaction`: writes of several statements |
 //! | `error` | [`StoreError`] and what of a Postgres error may be shown |
 //! | `accounts` | `users_auth` |
+//! | [`account`] | what a user reads and changes of its own account |
 //! | [`login`] | register, log in, log in by QR code: the transactions that create a session |
 //! | [`sessions`] | `sessions`: refresh, liveness, ends |
 //! | [`devices`] | `devices`: list, changes, removal; the history of log-ins and security events |
@@ -25,6 +26,7 @@
 //! sessions with prepared statements, `DATABASE_STATEMENTS=unnamed` sends each with its types.
 
 pub mod access;
+pub mod account;
 pub mod accounts;
 mod connection;
 pub mod devices;
@@ -51,6 +53,11 @@ pub use tls::tls;
 pub fn statements() -> Vec<&'static Statement> {
     let files = [
         connection::STATEMENTS,
+        account::delete::STATEMENTS,
+        account::lock::STATEMENTS,
+        account::phone::STATEMENTS,
+        account::read::STATEMENTS,
+        account::undo::STATEMENTS,
         accounts::STATEMENTS,
         access::approve::STATEMENTS,
         access::authorize::STATEMENTS,
@@ -65,15 +72,20 @@ pub fn statements() -> Vec<&'static Statement> {
         keys::directory::STATEMENTS,
         keys::one_time::STATEMENTS,
         keys::publish::STATEMENTS,
+        keys::retired::STATEMENTS,
         keys::signed::STATEMENTS,
         keys::status::STATEMENTS,
         keys::unproven::STATEMENTS,
         keys::upload::STATEMENTS,
         login::approved::STATEMENTS,
         login::log_in::STATEMENTS,
+        login::log_in_state::STATEMENTS,
         login::new_login::STATEMENTS,
         login::register::STATEMENTS,
+        login::start_over::STATEMENTS,
+        login::stopped::STATEMENTS,
         maintenance::by_age::STATEMENTS,
+        maintenance::released::STATEMENTS,
         maintenance::secrets::STATEMENTS,
         maintenance::sessions::STATEMENTS,
         outbox::leases::STATEMENTS,

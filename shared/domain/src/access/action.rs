@@ -94,6 +94,19 @@ impl Action {
         }
     }
 
+    /// Whether an older device can take it back for [`super::UNDO_PERIOD`].
+    #[must_use]
+    pub const fn is_undoable(self) -> bool {
+        matches!(
+            self,
+            Self::EnableSecondFactor
+                | Self::ChangeSecondFactor
+                | Self::SetRegistrationLock
+                | Self::RemoveRegistrationLock
+                | Self::ChangePhone
+        )
+    }
+
     /// Whether shipped clients, which know no proof of the number here, are asked for none.
     const fn is_open_to_shipped_clients(self) -> bool {
         matches!(self, Self::EnableSecondFactor)

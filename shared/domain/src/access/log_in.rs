@@ -56,6 +56,15 @@ pub struct LogInShown {
 }
 
 impl LogInShown {
+    /// Without what the account does not ask for: it proves nothing there.
+    const fn to(self, account: &LogInAccount) -> Self {
+        Self {
+            second_factor: self.second_factor && account.has_second_factor,
+            recovery_code: self.recovery_code && account.has_registration_lock,
+            ..self
+        }
+    }
+
     /// Whether it shows more than the number.
     const fn proves_more(self) -> bool {
         self.second_factor
@@ -93,6 +102,7 @@ pub fn decide_log_in(
     policy: &LogInPolicy,
     now: Timestamp,
 ) -> LogInDecision {
+    let shown = shown.to(account);
     let is_active_within =
         |period: Duration| account.last_active.is_some_and(|active| active + period > now);
     let is_idle = !is_active_within(policy.idle_after) && !policy.serves_shipped_clients;
@@ -176,11 +186,25 @@ mod tests {
 
     #[test]
     fn a_number_alone_opens_an_account_that_asks_for_nothing_more() {
-        for shown in all_shown() {
+        for shown in all_shown().map(|shown| shown.to(&ACTIVE)) {
             let joined = if shown.proves_more() { Joined::Proven } else { Joined::BySms };
             let is_known = shown.earlier_token == EarlierToken::OfThisDevice;
             assert_eq!(decide(ACTIVE, shown), admitted(joined, is_known), "{shown:?}");
         }
+    }
+
+    #[test]
+    fn what_the_account_does_not_ask_for_proves_nothing() {
+        let idle = LogInAccount { last_active: None, ..ACTIVE };
+        let shown = LogInShown { second_factor: true, recovery_code: true, ..NOTHING };
+        assert_eq!(decide(ACTIVE, shown), admitted(Joined::BySms, false));
+        assert_eq!(decide(idle, shown), LogInDecision::Idle);
+        let with_factor = LogInAccount { has_second_factor: true, ..ACTIVE };
+        assert_eq!(decide(with_factor, shown), admitted(Joined::Proven, false));
+        let locked = LogInAccount { has_registration_lock: true, ..ACTIVE };
+        assert_eq!(decide(locked, shown), admitted(Joined::Proven, false));
+        let factor_alone = LogInShown { second_factor: true, ..NOTHING };
+        assert!(!matches!(decide(locked, factor_alone), LogInDecision::Admit(_)));
     }
 
     #[test]
@@ -200,7 +224,7 @@ mod tests {
             ..ACTIVE
         };
         for shown in all_shown() {
-            let expected = if shown.proves_more() {
+            let expected = if shown.to(&account).proves_more() {
                 let is_known = shown.earlier_token == EarlierToken::OfThisDevice;
                 admitted(Joined::Proven, is_known)
             } else {

@@ -1,4 +1,5 @@
-//! The rules as tables in Markdown, for docs/security.md: each cell is what the functions decide.
+//! The rules as tables in Markdown, for docs/security.md: each cell is what the functions decide. A test
+//! drives a real log-in for each cell of the first table (`tests/it/account/cells.rs`).
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -14,69 +15,123 @@ use crate::time::Timestamp;
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const IDLE_DAYS: u32 = 90;
 
-/// What a log-in shows beside the number, each a column.
-fn log_in_columns() -> [(&'static str, LogInShown); 6] {
-    let nothing = LogInShown {
-        earlier_token: EarlierToken::None,
-        second_factor: false,
-        recovery_code: false,
-        start_over: false,
-    };
-    let token = |earlier_token| LogInShown { earlier_token, ..nothing };
-    [
-        ("nothing", nothing),
-        ("`startOver`", LogInShown { start_over: true, ..nothing }),
-        ("an earlier token of this device", token(EarlierToken::OfThisDevice)),
-        ("an earlier token of another device", token(EarlierToken::OfAccount)),
-        ("the second factor", LogInShown { second_factor: true, ..nothing }),
-        ("the recovery code", LogInShown { recovery_code: true, ..nothing }),
-    ]
+/// What a log-in shows beside the number: the columns. The service cannot tell a new owner of a number,
+/// or of a SIM, from the same one, but by what only the same one has.
+const LOG_IN_COLUMNS: [(&str, LogInShown); 6] = [
+    ("a new owner or the same: the number alone", NOTHING),
+    ("and `startOver`", LogInShown { start_over: true, ..NOTHING }),
+    (
+        "the same owner: an earlier token of this device",
+        LogInShown { earlier_token: EarlierToken::OfThisDevice, ..NOTHING },
+    ),
+    (
+        "an earlier token of another device",
+        LogInShown { earlier_token: EarlierToken::OfAccount, ..NOTHING },
+    ),
+    ("the second factor", LogInShown { second_factor: true, ..NOTHING }),
+    ("the recovery code", LogInShown { recovery_code: true, ..NOTHING }),
+];
+
+const NOTHING: LogInShown = LogInShown {
+    earlier_token: EarlierToken::None,
+    second_factor: false,
+    recovery_code: false,
+    start_over: false,
+};
+
+/// When the devices of an account were last active, in days before now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Activity {
+    pub phone: u32,
+    /// Of a second device, which is linked to the account.
+    pub linked_device: Option<u32>,
+    /// Whether lock or second factor stop log-ins, and no device has proven the number since.
+    pub is_stopped: bool,
 }
 
-/// What a proven number opens. The service cannot tell a new owner of a number, or of a SIM, from
-/// the same one: whoever has the number and shows the same gets the same.
+const ACTIVITIES: [(&str, Activity); 6] = [
+    ("yesterday", Activity { phone: 1, linked_device: None, is_stopped: false }),
+    (
+        "100 days ago, a linked device yesterday",
+        Activity { phone: 100, linked_device: Some(1), is_stopped: false },
+    ),
+    ("30 days ago", Activity { phone: 30, linked_device: None, is_stopped: false }),
+    ("100 days ago", Activity { phone: 100, linked_device: None, is_stopped: false }),
+    (
+        "100 days ago, a linked device too",
+        Activity { phone: 100, linked_device: Some(100), is_stopped: false },
+    ),
+    (
+        "yesterday, log-ins stopped for 30 days",
+        Activity { phone: 1, linked_device: None, is_stopped: true },
+    ),
+];
+
+/// One log-in: to this account, with that.
+#[derive(Clone, Copy, Debug)]
+pub struct LogInCell {
+    pub has_second_factor: bool,
+    pub has_registration_lock: bool,
+    pub activity: Activity,
+    pub activity_name: &'static str,
+    pub shown: LogInShown,
+    pub shown_name: &'static str,
+    pub decision: LogInDecision,
+}
+
+/// All cells of the table of log-ins, row by row.
+#[must_use]
+pub fn log_in_cells() -> Vec<LogInCell> {
+    let policy = LogInPolicy::new(IDLE_DAYS, false);
+    let mut cells = Vec::new();
+    for (has_second_factor, has_registration_lock) in
+        [(false, false), (false, true), (true, false), (true, true)]
+    {
+        for (activity_name, activity) in ACTIVITIES {
+            if activity.is_stopped && !has_second_factor && !has_registration_lock {
+                continue;
+            }
+            let days = activity.linked_device.map_or(activity.phone, |days| days.min(activity.phone));
+            let account = LogInAccount {
+                has_second_factor,
+                has_registration_lock,
+                last_active: Some(NOW - DAY * days),
+                stopped_since: activity.is_stopped.then_some(NOW - STOPPED_PERIOD),
+            };
+            cells.extend(LOG_IN_COLUMNS.map(|(shown_name, shown)| LogInCell {
+                has_second_factor,
+                has_registration_lock,
+                activity,
+                activity_name,
+                shown,
+                shown_name,
+                decision: decide_log_in(&account, shown, &policy, NOW),
+            }));
+        }
+    }
+    cells
+}
+
+/// What a proven number opens. Whoever has the number and shows the same gets the same.
 #[must_use]
 pub fn log_in_table() -> String {
-    let columns = log_in_columns();
     let mut text = String::from("| second factor | registration lock | last active |");
-    for (name, _) in &columns {
+    for (name, _) in LOG_IN_COLUMNS {
         let _ = write!(text, " {name} |");
     }
     text.push('\n');
-    text.push_str(&"|---".repeat(columns.len() + 3));
+    text.push_str(&"|---".repeat(LOG_IN_COLUMNS.len() + 3));
     text.push_str("|\n");
-    for has_second_factor in [false, true] {
-        for has_registration_lock in [false, true] {
-            for (active, days, is_stopped) in [
-                ("yesterday", 1, false),
-                ("30 days ago", 30, false),
-                ("100 days ago", 100, false),
-                ("yesterday, log-ins stopped for 30 days", 1, true),
-            ] {
-                if is_stopped && !has_second_factor && !has_registration_lock {
-                    continue;
-                }
-                let account = LogInAccount {
-                    has_second_factor,
-                    has_registration_lock,
-                    last_active: Some(NOW - DAY * days),
-                    stopped_since: is_stopped.then_some(NOW - STOPPED_PERIOD),
-                };
-                let on = |is_on| if is_on { "on" } else { "off" };
-                let _ = write!(
-                    text,
-                    "| {} | {} | {active} |",
-                    on(has_second_factor),
-                    on(has_registration_lock)
-                );
-                for (_, shown) in columns {
-                    let policy = LogInPolicy::new(IDLE_DAYS, false);
-                    let decision = decide_log_in(&account, shown, &policy, NOW);
-                    let _ = write!(text, " {} |", log_in_cell(decision));
-                }
-                text.push('\n');
-            }
+    for row in log_in_cells().chunks(LOG_IN_COLUMNS.len()) {
+        let on = |is_on| if is_on { "on" } else { "off" };
+        for cell in row.iter().take(1) {
+            let (factor, lock) = (on(cell.has_second_factor), on(cell.has_registration_lock));
+            let _ = write!(text, "| {factor} | {lock} | {} |", cell.activity_name);
         }
+        for cell in row {
+            let _ = write!(text, " {} |", log_in_cell(cell.decision));
+        }
+        text.push('\n');
     }
     text
 }

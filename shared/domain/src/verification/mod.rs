@@ -26,16 +26,19 @@ use thiserror::Error;
 pub enum Purpose {
     Register,
     Login,
+    /// A new number of an account.
+    ChangePhone,
 }
 
 impl Purpose {
-    pub const ALL: [Self; 2] = [Self::Register, Self::Login];
+    pub const ALL: [Self; 3] = [Self::Register, Self::Login, Self::ChangePhone];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Register => "register",
             Self::Login => "login",
+            Self::ChangePhone => "change_phone",
         }
     }
 

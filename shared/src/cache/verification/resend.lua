@@ -5,8 +5,9 @@
 -- ARGV: now, how many limits (-1: only look at the record), whether budgets and breaker are
 -- asked, call id, whether resends wait, how the breaker finds the send (in a cluster, which has
 -- asked it before); the arguments of sms.lua and of each limit; for digests.lua: the digests of
--- the device, of codes of 6 digits for register and for login, and of 10 digits for both.
+-- the device, and of codes of 6 and then of 10 digits for each purpose, in the order of PLACES.
 local MAX_CALLS = 16
+local PLACES = { register = 1, login = 2, change_phone = 3 }
 
 local record = read(KEYS[1], { 'pepper', 'purpose', 'device', 'expires_at', 'attempts', 'verified', 'sends',
   'resend_at', 'tier', 'phone_key', 'phone', 'country', 'block', 'known', 'code_mac',
@@ -15,7 +16,7 @@ local limits, call, sms = tonumber(ARGV[2]), ARGV[4], nil
 local has_waits = ARGV[5] == '1'
 local first_limit = 7 + SMS_ARGS
 -- Without a record there is no pepper.
-local at = digests_under(record.pepper, first_limit + 3 * math.max(limits, 0), 5)
+local at = digests_under(record.pepper, first_limit + 3 * math.max(limits, 0), 7)
 if not at then return { 'invalid', 0 } end
 
 local function resent(code_expires_at, resend_at)
@@ -59,7 +60,7 @@ redis.call('HSET', KEYS[1], 'code_expires_at', code_expires_at, 'sends', sends,
 -- The code of a test number never changes.
 if record.tier ~= 'test' then
   -- If the sender fails, withdraw.lua restores what was before.
-  local mac = (record.code_length == '10' and 3 or 1) + (record.purpose == 'register' and 0 or 1)
+  local mac = (record.code_length == '10' and 3 or 0) + PLACES[record.purpose]
   redis.call('HSET', KEYS[1], 'code_mac', ARGV[at + mac],
     'previous_code_mac', record.code_mac,
     'previous_code_expires_at', record.code_expires_at,

@@ -27,7 +27,7 @@ pub struct CodeResend<'a> {
     pub call: CallId,
     /// The device and a new code of each length, in the order of [`CodeLength::ALL`], each for
     /// register and for login, under each pepper: only the record knows which it needs.
-    pub shown: &'a [ShownDigests<4>],
+    pub shown: &'a [ShownDigests<6>],
     pub source: SmsSource,
 }
 

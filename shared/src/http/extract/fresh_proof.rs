@@ -8,6 +8,7 @@
 
 use axum::extract::{FromRef, FromRequestParts};
 use domain::access::AccessRefusal;
+use domain::device::Fingerprint;
 use domain::ids::{CallId, DeviceId, VerificationId};
 use domain::phone::PhoneNumber;
 use domain::principal::Principal;
@@ -216,19 +217,8 @@ impl ChangeCaller {
     ) -> Result<FreshProof, Problem> {
         let proof = self.without_proof(core);
         let Some(id) = fields.verification else { return Ok(proof) };
-        let found = core.cache.find_verification(&id, context.now()).await?;
-        let peppers = pepper.load();
-        let found = found.filter(|found| found.verified && found.purpose == Purpose::Login);
-        let found = found.and_then(|found| Some((peppers.by_id(&found.pepper)?, found)));
-        let proven = match found {
-            Some((pepper, found))
-                if is_of_device(core, pepper, &id, &found, self.principal.device).await? =>
-            {
-                let phone = pepper.cipher.decrypt(&found.sealed_phone, &id).ok();
-                phone.and_then(|phone| PhoneNumber::from_stored(phone).ok())
-            }
-            _ => None,
-        };
+        let of = (Purpose::Login, RequestedBy::Device(self.principal.device));
+        let proven = proven_phone(core, pepper, context, &id, of).await?;
         Ok(FreshProof { proven: proven.map(|phone| (id, phone)), ..proof })
     }
 
@@ -272,6 +262,41 @@ impl ChangeCaller {
     }
 }
 
+/// Who may use a verification that its request has bound to a device.
+#[derive(Clone, Copy, Debug)]
+pub enum RequestedBy<'a> {
+    /// A device of an account.
+    Device(DeviceId),
+    /// A device that is known by the client's own id of it alone.
+    Fingerprint(Option<&'a Fingerprint>),
+}
+
+/// The number that a verification proves, if it is confirmed, for this purpose and this device.
+pub async fn proven_phone(
+    core: &Core,
+    pepper: &Pepper,
+    context: &RequestContext,
+    id: &VerificationId,
+    (purpose, by): (Purpose, RequestedBy<'_>),
+) -> Result<Option<PhoneNumber>, Problem> {
+    let found = core.cache.find_verification(id, context.now()).await?;
+    let peppers = pepper.load();
+    let found = found.filter(|found| found.verified && found.purpose == purpose);
+    let found = found.and_then(|found| Some((peppers.by_id(&found.pepper)?, found)));
+    let Some((pepper, found)) = found else { return Ok(None) };
+    let is_bound_to = match by {
+        RequestedBy::Device(device) => is_of_device(core, pepper, id, &found, device).await?,
+        RequestedBy::Fingerprint(fingerprint) => {
+            pepper.admits_device(id, &found.device, fingerprint.map(Fingerprint::as_str))
+        }
+    };
+    if !is_bound_to {
+        return Ok(None);
+    }
+    let phone = pepper.cipher.decrypt(&found.sealed_phone, id).ok();
+    Ok(phone.and_then(|phone| PhoneNumber::from_stored(phone).ok()))
+}
+
 /// Whether a verification is bound to no device, or to this one.
 async fn is_of_device(
     core: &Core,
@@ -291,6 +316,11 @@ async fn is_of_device(
 /// Removes a verification that was consumed. Its row keeps it from being used again.
 pub async fn forget_verification(core: &Core, proof: &FreshProof) {
     let Some(id) = proof.verification_id() else { return };
+    delete_verification(core, id).await;
+}
+
+/// The same of a verification by its id.
+pub async fn delete_verification(core: &Core, id: &VerificationId) {
     if let Err(error) = core.cache.delete_verification(id).await {
         tracing::warn!(error = %ErrorChain(&error), "failed to delete a used verification");
     }

@@ -52,6 +52,7 @@ codes! {
     ChallengeRefused = "challenge_refused", FORBIDDEN, "The captcha is not solved; show another one.";
     DeviceForeign = "device_foreign", FORBIDDEN, "The device belongs to another user.";
     TwoFactorRequired = "two_factor_required", FORBIDDEN, "This account requires a second factor; send a code of the authenticator app or a backup code, or verify one in this session first.";
+    RecoveryCodeInvalid = "recovery_code_invalid", UNAUTHORIZED, "The recovery code is wrong; it counts as a wrong code of the second factor.";
     TwoFactorInvalid = "two_factor_invalid", UNAUTHORIZED, "The code of the second factor is wrong or was used; wait for the next one.";
     RegistrationLocked = "registration_locked", FORBIDDEN, "This account has a registration lock. Log in with its recovery code, or wait until the lock lapses.";
     DeviceTooNew = "device_too_new", FORBIDDEN, "This device joined by SMS alone while another device was active; `allowedAt` tells when it may do this. Use the other device, or wait.";
@@ -61,6 +62,7 @@ codes! {
     NotFound = "not_found", NOT_FOUND, "There is no such route.";
     VerificationNotFound = "verification_not_found", NOT_FOUND, "The verification is unknown or has expired.";
     AccountNotFound = "account_not_found", NOT_FOUND, "This number has no account; register it.";
+    UndoNotFound = "undo_not_found", NOT_FOUND, "In the last 7 days, no younger device changed second factor, lock or number while the account had this number.";
     UserNotFound = "user_not_found", NOT_FOUND, "There is no such user.";
     DeviceNotFound = "device_not_found", NOT_FOUND, "You have no such device.";
     KeysNotFound = "keys_not_found", NOT_FOUND, "None of these users has published keys.";
@@ -69,6 +71,7 @@ codes! {
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "This route does not offer this method; see `Allow`.";
     AccountUnknown = "account_unknown", BAD_REQUEST, "This number has no account; register it.";
     AccountExists = "account_exists", CONFLICT, "This number has an account already; log in.";
+    AccountIdle = "account_idle", CONFLICT, "No device of this account was active for long: its number may have a new owner. Log in again with the same verification and an earlier token, the second factor or the recovery code; or, if the user wants a new account, with startOver.";
     DeviceLimit = "device_limit", CONFLICT, "This account has 10 devices, and may have no more. Let the user choose one of `devices` that is `replaceable`, and send the same request again with its id as replaceDeviceId.";
     QrNotReady = "qr_not_ready", CONFLICT, "No device has scanned the QR code yet, or the new device has not proven its keys yet; try again in a second.";
     IdentityKeyInUse = "identity_key_in_use", CONFLICT, "The identity key belongs to another user.";

@@ -98,7 +98,8 @@ pub fn body(
     known: bool,
 ) -> String {
     // A registration does not tell whether there is an account: whoever asks is about to make one.
-    config.text(language, code.digits(), known || purpose == Purpose::Register)
+    // Nor does a change of the number, for which there must be none.
+    config.text(language, code.digits(), known || purpose != Purpose::Login)
 }
 
 /// The same for a channel other than SMS, taken because an SMS could not be sent: it begins with

@@ -87,7 +87,7 @@ pub(in crate::store) static READ_STATE: LazyStatement = LazyStatement::new(|| {
 
 row_struct! {
     pub(in crate::store) struct StateRow {
-        phone_number: String,
+        phone_number: Option<String>,
         two_factor_enabled: bool,
         last_change_call: Option<Uuid>,
         auth_time: Option<SystemTime>,
@@ -99,26 +99,49 @@ row_struct! {
     }
 }
 
-/// Marks the call, and consumes the verification if one is given. No row if another call used it.
+/// How many changes of a device are remembered at a time. The oldest count: they lead back to what was
+/// before all of them.
+const MAX_REMEMBERED: usize = 20;
+
+/// Marks the call, and consumes the verification if one is given: it proves the number. Remembers what
+/// was before a change that can be undone. No row if another call used the verification.
 static CONSUME: LazyStatement = LazyStatement::new(|| {
-    Statement::new(
-        "consume_proof",
+    let sql = format!(
         "WITH consumed AS (
            INSERT INTO auth.used_verifications AS v (verification_id, used_by, used_at)
            SELECT :verification, :call, :now WHERE :verification IS NOT NULL
            ON CONFLICT (verification_id) DO UPDATE SET used_by = excluded.used_by
             WHERE v.used_by = excluded.used_by
-           RETURNING verification_id)
-         UPDATE auth.users_auth SET last_change_call = :call, updated_at = :now
+           RETURNING verification_id),
+         remembered AS (
+           INSERT INTO auth.account_changes (call, user_id, device_id, device_joined_at, changed_at,
+                  phone_number, two_factor_enabled, two_factor_secret, recovery_code_hash,
+                  backup_codes)
+           SELECT :call, u.id, :device, :device_joined_at, :now, u.phone_number,
+                  u.two_factor_enabled, u.two_factor_secret, u.recovery_code_hash,
+                  coalesce((SELECT jsonb_agg(to_jsonb(b)) FROM auth.backup_codes b
+                             WHERE b.user_id = u.id), '[]')
+             FROM auth.users_auth u
+            WHERE u.id = :user AND :is_undoable
+              AND (SELECT count(*) FROM auth.account_changes c
+                    WHERE c.user_id = :user AND c.device_id = :device) < {MAX_REMEMBERED})
+         UPDATE auth.users_auth
+            SET last_change_call = :call, updated_at = :now,
+                log_ins_stopped_since =
+                  CASE WHEN :verification IS NULL THEN log_ins_stopped_since END
           WHERE id = :user AND (:verification IS NULL OR EXISTS (SELECT FROM consumed))
-         RETURNING 1 AS consumed",
-        [
-            ("user", Type::UUID),
-            ("verification", Type::UUID),
-            ("call", Type::UUID),
-            ("now", Type::TIMESTAMPTZ),
-        ],
-    )
+         RETURNING 1 AS consumed"
+    );
+    let types = [
+        ("user", Type::UUID),
+        ("device", Type::UUID),
+        ("device_joined_at", Type::TIMESTAMPTZ),
+        ("is_undoable", Type::BOOL),
+        ("verification", Type::UUID),
+        ("call", Type::UUID),
+        ("now", Type::TIMESTAMPTZ),
+    ];
+    Statement::new("consume_proof", &sql, types)
 });
 
 pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&LOCK_ACCOUNT, &READ_STATE, &CONSUME];
@@ -178,7 +201,7 @@ pub(in crate::store) async fn authorize_change(
     };
     let since = SystemTime::from(now - PROOF_TTL);
     let by_log_in = auth_time >= since;
-    let by_code = proof.proves(&state.phone_number);
+    let by_code = state.phone_number.as_ref().is_some_and(|phone| proof.proves(phone));
     let stepped_up = state.stepped_up_at.is_some_and(|at| at >= since);
     let actor = Actor {
         standing,
@@ -210,6 +233,9 @@ pub(in crate::store) async fn authorize_change(
     };
     let parameters: &[Parameter<'_>] = &[
         ("user", user.as_uuid()),
+        ("device", own.as_uuid()),
+        ("device_joined_at", &SystemTime::from(standing.joined_at)),
+        ("is_undoable", &action.is_undoable()),
         ("verification", &verification),
         ("call", proof.call.as_uuid()),
         ("now", &SystemTime::from(now)),

@@ -17,7 +17,7 @@ use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 
 /// Deletes the identity keys of a user that meet a condition, with all that hangs on them. Follows
 /// the CTEs `before`.
-pub(super) fn delete(before: &str, condition: &str, columns: &str) -> String {
+pub(in crate::store) fn delete(before: &str, condition: &str, columns: &str) -> String {
     format!(
         "WITH {before}
          gone AS MATERIALIZED (
@@ -39,7 +39,7 @@ pub(super) fn delete(before: &str, condition: &str, columns: &str) -> String {
     )
 }
 
-pub(super) const TYPES: [(&str, Type); 4] =
+pub(in crate::store) const TYPES: [(&str, Type); 4] =
     [("user", Type::UUID), ("now", Type::TIMESTAMPTZ), AUDIT_ENTRY, AUDIT_PERSONAL];
 
 /// The user's own deletion. `keys` and `device` are conditions on the identity keys and on the

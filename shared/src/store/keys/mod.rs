@@ -13,6 +13,7 @@
 //! | `bundles` | the statement that hands keys out |
 //! | `directory` | device lists and published keys |
 //! | `status` | counts, and the clean-up of dead keys |
+//! | `retired` | identity keys that may not come back |
 //! | `delete` | takes keys out of the directory |
 //! | `unproven` | ends the claim of a user who never proved an identity key |
 //!
@@ -27,6 +28,7 @@ mod kind;
 pub(super) mod one_time;
 pub(super) mod pages;
 pub(super) mod publish;
+pub(super) mod retired;
 pub(super) mod signed;
 pub(super) mod status;
 pub(super) mod unproven;

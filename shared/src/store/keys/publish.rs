@@ -16,9 +16,11 @@ use super::entries::KeyPage;
 use super::kind::{EC, KYBER, LAST_RESORT};
 use super::one_time::kyber_ids;
 use super::pages::{delete_pages, has_hash, has_unused_id, hashes_of, lock_and_remember};
+use super::retired::is_retired;
 use super::signed::{LAST_RESORT_REPLACES, SIGNED_REPLACES};
 use crate::audit::AuditEntry;
 use crate::clock::Rng;
+use crate::crypto::IdentityDigest;
 use crate::store::error::StoreError;
 use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit};
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
@@ -52,6 +54,8 @@ impl DeviceKeys {
 #[derive(Debug)]
 pub struct NewKeys {
     pub keys: DeviceKeys,
+    /// Stands for the identity key among those that may not come back.
+    pub digest: IdentityDigest,
     /// Makes the ids of their rows.
     pub rng: Rng,
     /// Recorded if the device had another identity key before.
@@ -215,18 +219,27 @@ row_struct! {
 
 pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&PUBLISH_KEYS];
 
+/// What became of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Published {
+    Done,
+    /// The last resort clashes with a one-time key: the transaction must not commit.
+    LastResortClash,
+    /// The identity key was that of an account that is gone: the transaction must not commit.
+    Retired,
+}
+
 /// Publishes the keys of a log-in, in its transaction, behind the statement that writes the
-/// device: it does nothing where there is none. False if the last resort clashes with a
-/// one-time key: the transaction must not commit.
+/// device: it does nothing where there is none.
 pub(in crate::store) async fn publish_keys(
     transaction: &Transaction<'_>,
     user: UserId,
     (fingerprint, named_device): (&str, Option<DeviceId>),
     now: Timestamp,
     new: &NewKeys,
-) -> Result<bool, StoreError> {
+) -> Result<Published, StoreError> {
     let named_device = named_device.as_ref().map(DeviceId::as_uuid);
-    let NewKeys { keys, rng, audit } = new;
+    let NewKeys { keys, digest, rng, audit } = new;
     let DeviceKeys { identity, signed, last_resort, .. } = keys;
     let row = || EntryId::new(now, &rng.bytes());
     let (new_identity, signed_row, last_resort_row) = (row(), row(), row());
@@ -272,6 +285,15 @@ pub(in crate::store) async fn publish_keys(
     ];
     parameters.extend(ec.parameters());
     parameters.extend(kyber.parameters());
-    let published: PublishedRow = transaction.fetch_one(&PUBLISH_KEYS, &parameters).await?;
-    Ok(!published.clashes)
+    let (published, retired) = tokio::join!(
+        biased;
+        transaction.fetch_one::<PublishedRow>(&PUBLISH_KEYS, &parameters),
+        is_retired(transaction, user, digest),
+    );
+    let published = published?;
+    Ok(match retired? {
+        true => Published::Retired,
+        false if published.clashes => Published::LastResortClash,
+        false => Published::Done,
+    })
 }

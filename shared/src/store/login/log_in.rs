@@ -1,23 +1,20 @@
 //! Log in: a session of an existing account, on a new device or one that comes back.
 
-use domain::access::{
-    Admission, EarlierToken, LogInAccount, LogInDecision, LogInPolicy, LogInShown, MAX_DEVICES,
-    decide_log_in,
-};
+use domain::access::{Admission, LogInDecision};
 use domain::device::{MAX_SIGNAL_DEVICE_ID, SIGNAL_DEVICE_ID_REUSE_DELAY};
 use domain::ids::{DeviceId, SessionId, UserId};
-use domain::phone::PhoneNumber;
 use domain::prekey::RegistrationId;
-use domain::time::Timestamp;
-use std::time::{Duration, SystemTime};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::device_limit::{Room, make_room};
+use super::log_in_state::{COUNTS, lock_and_read};
 use super::new_login::{
-    DEVICE_COLUMNS, LoginCompleted, LoginOutcome, NewLogin, SESSION_COLUMNS, TYPES, find_own_login,
+    DEVICE_COLUMNS, LoginCompleted, LoginOutcome, NewLogin, ProvenNumber, SESSION_COLUMNS, TYPES, find_own_login,
     map_login_constraint,
 };
+use super::start_over::{StartedOver, lock_sessions, start_over};
+use super::stopped::record_stopped;
 use crate::store::access::second_factor::spend;
 use crate::store::connection::Store;
 use crate::store::ended_by_call::EndedByCall;
@@ -27,67 +24,6 @@ use crate::store::outbox::audit::audit;
 use crate::store::outbox::session_ended::session_ended;
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 use crate::store::transaction::{Ended, Transaction};
-
-static LOCK_ACCOUNT: LazyStatement = LazyStatement::new(|| {
-    Statement::new(
-        "lock_account",
-        "UPDATE auth.users_auth SET last_authenticated_at = :now
-          WHERE phone_number = :phone RETURNING id",
-        [("phone", Type::TEXT), ("now", Type::TIMESTAMPTZ)],
-    )
-});
-
-row_struct! {
-    struct LockedAccountRow { id: Uuid }
-}
-
-/// Whether the session of an earlier token counts: these reasons say that someone else may hold
-/// its tokens, or that they were to mean nothing any more.
-const COUNTS: &str = "coalesce(s.revoked_for NOT IN
-    ('logout_all', 'refresh_reused', 'device_removed', 'second_factor_changed'), true)";
-
-/// What the decision about a log-in depends on: a statement of its own behind the lock, so that it
-/// sees what was committed while it waited.
-static READ_LOG_IN_STATE: LazyStatement = LazyStatement::new(|| {
-    let sql = format!(
-        "SELECT u.two_factor_enabled, u.recovery_code_hash IS NOT NULL AS has_registration_lock,
-                u.log_ins_stopped_since,
-                (SELECT max(greatest(d.last_active,
-                          (SELECT max(rotated_at) FROM auth.sessions WHERE device_id = d.id)))
-                   FROM auth.devices d WHERE d.user_id = u.id) AS last_active,
-                (SELECT count(*) FROM auth.devices d WHERE d.user_id = u.id) AS devices,
-                EXISTS (SELECT FROM auth.devices d WHERE d.user_id = u.id AND {device})
-                  AS has_device,
-                s.id IS NOT NULL AS has_earlier_token,
-                coalesce((SELECT d.id = s.device_id FROM auth.devices d
-                  WHERE d.user_id = u.id AND {device}), false) AS is_of_this_device
-           FROM auth.users_auth u
-           LEFT JOIN auth.sessions s
-             ON s.id = :previous_session AND s.user_id = u.id AND {COUNTS}
-          WHERE u.phone_number = :phone",
-        device = IS_DEVICE.replace(":user", "u.id"),
-    );
-    let types = [
-        ("phone", Type::TEXT),
-        ("previous_session", Type::UUID),
-        ("fingerprint", Type::TEXT),
-        ("named_device", Type::UUID),
-    ];
-    Statement::new("read_log_in_state", &sql, types)
-});
-
-row_struct! {
-    struct LogInStateRow {
-        two_factor_enabled: bool,
-        has_registration_lock: bool,
-        log_ins_stopped_since: Option<SystemTime>,
-        last_active: Option<SystemTime>,
-        devices: i64,
-        has_device: bool,
-        has_earlier_token: bool,
-        is_of_this_device: bool,
-    }
-}
 
 /// The account's row is locked first (`lock_account`): this statement sees what was committed
 /// before, and two log-ins of one device follow each other. Then the old session, then the
@@ -109,10 +45,15 @@ static INSERT_LOGIN: LazyStatement = LazyStatement::new(|| {
                WHERE s.id = :previous_session AND s.device_id = e.id AND {COUNTS})),
          vouched AS ( -- an older device has let it in
            SELECT e.id FROM earlier e WHERE NOT e.is_verified AND :joined = 'approved'),
-         version AS (
-           UPDATE auth.users_auth SET device_list_version = device_list_version + 1
-            WHERE id = (SELECT user_id FROM account)
-              AND (EXISTS (SELECT FROM doubted) OR EXISTS (SELECT FROM vouched))),
+         logged_in AS ( -- an approval proves no number
+           UPDATE auth.users_auth
+              SET last_authenticated_at = :now,
+                  log_ins_stopped_since =
+                    CASE WHEN :joined = 'approved' THEN log_ins_stopped_since END,
+                  device_list_version = device_list_version
+                    + CASE WHEN EXISTS (SELECT FROM doubted) OR EXISTS (SELECT FROM vouched)
+                      THEN 1 ELSE 0 END
+            WHERE id = (SELECT user_id FROM account)),
          ended AS (
            UPDATE auth.sessions AS s
               SET revoked_at = :now, revoked_for = 'replaced', ended_by = :session
@@ -208,39 +149,7 @@ row_struct! {
     }
 }
 
-/// Idle accounts open as before until a log-in can start over.
-const POLICY: LogInPolicy = LogInPolicy { idle_after: Duration::MAX, serves_shipped_clients: true };
-
-impl LogInStateRow {
-    /// Whether the log-in would add a device to an account that has as many as it may have.
-    fn is_full(&self) -> bool {
-        !self.has_device && usize::try_from(self.devices).is_ok_and(|count| count >= MAX_DEVICES)
-    }
-
-    fn decide(&self, login: &NewLogin) -> LogInDecision {
-        let account = LogInAccount {
-            has_second_factor: self.two_factor_enabled,
-            has_registration_lock: self.has_registration_lock,
-            last_active: self.last_active.map(Timestamp::from),
-            stopped_since: self.log_ins_stopped_since.map(Timestamp::from),
-        };
-        let earlier_token = match (self.has_earlier_token, self.is_of_this_device) {
-            (true, true) => EarlierToken::OfThisDevice,
-            (true, false) => EarlierToken::OfAccount,
-            (false, _) => EarlierToken::None,
-        };
-        let shown = LogInShown {
-            earlier_token,
-            second_factor: login.second_factor.is_some(),
-            recovery_code: false,
-            start_over: false,
-        };
-        decide_log_in(&account, shown, &POLICY, login.now)
-    }
-}
-
-pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
-    &[&LOCK_ACCOUNT, &READ_LOG_IN_STATE, &INSERT_LOGIN];
+pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&INSERT_LOGIN];
 
 /// A log-in that the state of its account allows.
 pub(super) struct Admitted {
@@ -260,58 +169,66 @@ impl Store {
     pub async fn log_in(
         &self,
         login: &NewLogin,
-        phone: &PhoneNumber,
+        number: &ProvenNumber,
     ) -> Result<LoginOutcome, StoreError> {
-        let earlier = EndedByCall::default();
-        let work = |transaction| log_in(transaction, login, phone, &earlier);
-        map_login_constraint(self.transaction("log_in", work).await)
+        let (earlier, started_over) = (EndedByCall::default(), StartedOver::default());
+        let result = self.transaction("log_in", |transaction| {
+            log_in(transaction, (login, number), &earlier, &started_over)
+        });
+        map_login_constraint(result.await)
     }
 }
 
 async fn log_in(
     transaction: Transaction<'_>,
-    login: &NewLogin,
-    phone: &PhoneNumber,
+    (login, number): (&NewLogin, &ProvenNumber),
     earlier: &EndedByCall,
+    started_over: &StartedOver,
 ) -> Result<Ended<LoginOutcome>, StoreError> {
-    let (phone, now) = (phone.as_e164(), SystemTime::from(login.now));
-    let named_device = login.named_device.as_ref().map(DeviceId::as_uuid);
-    let previous_session = login.previous_session.as_ref().map(SessionId::as_uuid);
-    let lock: &[Parameter<'_>] = &[("phone", &phone), ("now", &now)];
-    let of_log_in: &[Parameter<'_>] = &[
-        ("phone", &phone),
-        ("previous_session", &previous_session),
-        ("fingerprint", &login.details.fingerprint),
-        ("named_device", &named_device),
-    ];
-    let (account, state) = tokio::join!(
-        biased;
-        transaction.fetch_optional::<LockedAccountRow>(&LOCK_ACCOUNT, lock),
-        transaction.fetch_optional::<LogInStateRow>(&READ_LOG_IN_STATE, of_log_in),
-    );
-    let (Some(account), Some(state)) = (account?, state?) else {
+    let Some((mut user, mut state)) = lock_and_read(&transaction, login, number).await? else {
         return transaction.rollback(LoginOutcome::AccountNotFound).await;
     };
-    let user = UserId::from_uuid(account.id);
-    let admission = match state.decide(login) {
+    let mut decision = state.decide(login, number);
+    if decision == LogInDecision::StartOver {
+        // A session may have been used in between. Now none is until this ends.
+        lock_sessions(&transaction, user).await?;
+        let Some(again) = lock_and_read(&transaction, login, number).await? else {
+            return transaction.rollback(LoginOutcome::AccountNotFound).await;
+        };
+        (user, state) = again;
+        decision = state.decide(login, number);
+    }
+    let admission = match decision {
         LogInDecision::Admit(admission) => admission,
-        LogInDecision::RegistrationLocked { lapses_in } => {
-            return transaction.rollback(LoginOutcome::RegistrationLocked { lapses_in }).await;
+        LogInDecision::StartOver => {
+            return Box::pin(start_over(transaction, (login, number), user, started_over)).await;
         }
-        // Idle accounts are not told apart yet (see POLICY).
-        LogInDecision::SecondFactorRequired | LogInDecision::StartOver | LogInDecision::Idle => {
-            return transaction.rollback(LoginOutcome::SecondFactorRequired).await;
+        LogInDecision::Idle => return transaction.rollback(LoginOutcome::AccountIdle).await,
+        LogInDecision::RegistrationLocked { lapses_in } => {
+            record_stopped(&transaction, login, number).await?;
+            return transaction.commit(LoginOutcome::RegistrationLocked { lapses_in }).await;
+        }
+        LogInDecision::SecondFactorRequired => {
+            record_stopped(&transaction, login, number).await?;
+            return transaction.commit(LoginOutcome::SecondFactorRequired).await;
         }
     };
     if let Some(claim) = &login.second_factor
-        && state.two_factor_enabled
+        && state.has_second_factor()
         && !spend(&transaction, user, claim, login.session.as_uuid()).await?
     {
         return transaction.rollback(LoginOutcome::SecondFactorSpent).await;
     }
     let (auth_time, is_full) = (login.now, state.is_full());
     let admitted = Admitted { user, admission, auth_time, is_full, kept: None };
-    insert_login(transaction, login, &admitted, earlier).await
+    let inserted = insert_login(transaction, login, &admitted, earlier).await?;
+    Ok(inserted.map(|outcome| match outcome {
+        LoginOutcome::Completed(mut own) if own.released.is_none() => {
+            own.released = started_over.get();
+            LoginOutcome::Completed(own)
+        }
+        outcome => outcome,
+    }))
 }
 
 /// Writes a log-in whose account is locked, and commits.
@@ -340,7 +257,7 @@ pub(super) async fn insert_login(
     let registration = registration.map(RegistrationId::get);
     let named_device = login.named_device.as_ref().map(DeviceId::as_uuid);
     let previous_session = login.previous_session.as_ref().map(SessionId::as_uuid);
-    let mut parameters = login.parameters(&user, &derived);
+    let mut parameters = login.parameters(&user, &derived, &login.audit);
     let joined = admission.joined.as_str();
     parameters.extend::<[Parameter<'_>; 6]>([
         ("registration_id", &registration),
@@ -370,8 +287,8 @@ pub(super) async fn insert_login(
     if login.keys.is_some() && inserted.signal_device_id.is_none() {
         return transaction.rollback(LoginOutcome::DeviceIdsExhausted).await;
     }
-    if !published? {
-        return transaction.rollback(LoginOutcome::LastResortClash).await;
+    if let Some(refused) = LoginOutcome::of_keys(published?) {
+        return transaction.rollback(refused).await;
     }
     let mut completed = LoginCompleted::new(
         inserted.user_id,

@@ -9,13 +9,22 @@
 //! | `register` | a new account |
 //! | `log_in` | an existing account |
 //! | `approved` | an existing account, on a device that another one approved by QR code |
+//! | `log_in_state` | what the decision about a log-in depends on |
+//! | `stopped` | log-ins that lock or second factor stop |
+//! | `start_over` | a new account for the number of one that nobody uses |
 //! | `device_limit` | which device makes room in a full account |
 
 pub(super) mod approved;
 mod device_limit;
 pub(super) mod log_in;
+pub(super) mod log_in_state;
 pub(super) mod new_login;
 pub(super) mod register;
+pub(super) mod start_over;
+pub(super) mod stopped;
 
 pub use approved::{Delivered, DeliveryOutcome};
-pub use new_login::{DeviceDetails, LoginCompleted, LoginOutcome, NewLogin, ReplaceableDevice};
+pub use new_login::{
+    DeviceDetails, LoginCompleted, LoginOutcome, NewLogin, ProvenNumber, ReplaceableDevice,
+    StartOver,
+};

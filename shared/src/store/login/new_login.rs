@@ -1,9 +1,10 @@
 //! What register and log in share: their input, their outcomes, and the parameters and
 //! columns of their statements.
 
-use domain::access::Choice;
+use domain::access::{Choice, LogInPolicy};
 use domain::device::DeviceType;
 use domain::ids::{DeviceId, EntryId, SessionId, UserId, VerificationId};
+use domain::phone::PhoneNumber;
 use domain::prekey::SignalDeviceId;
 use domain::session::{Rotation, expires_at};
 use domain::time::Timestamp;
@@ -13,10 +14,11 @@ use uuid::Uuid;
 
 use crate::audit::AuditEntry;
 use crate::clock::Rng;
+use crate::crypto::IdentityIndex;
 use crate::store::access::SecondFactorClaim;
 use crate::store::devices::AccountDevice;
 use crate::store::error::{StoreError, map_constraint};
-use crate::store::keys::publish::{NewKeys, publish_keys};
+use crate::store::keys::publish::{NewKeys, Published, publish_keys};
 use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL};
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 use crate::store::transaction::{Ended, Transaction};
@@ -63,6 +65,31 @@ pub struct NewLogin {
     pub rng: Rng,
 }
 
+/// The number that a log-in has proven, and what else decides whether it opens the account.
+#[derive(Debug)]
+pub struct ProvenNumber {
+    pub phone: PhoneNumber,
+    /// The hash of the recovery code that was shown.
+    pub recovery_code: Option<[u8; 32]>,
+    /// What is recorded if the number gets a new account, if the user agreed to that.
+    pub start_over: Option<StartOver>,
+    /// What is recorded if lock or second factor stop the log-in.
+    pub stopped: AuditEntry,
+    pub policy: LogInPolicy,
+    /// Makes the digests of identity keys that may not come back.
+    pub identities: IdentityIndex,
+}
+
+/// What is recorded of a log-in that starts over.
+#[derive(Debug)]
+pub struct StartOver {
+    /// In the chain of the new account.
+    pub registered: AuditEntry,
+    /// In that of the old one. They do not tell who the new owner is.
+    pub released: AuditEntry,
+    pub keys_deleted: AuditEntry,
+}
+
 /// A session that was created.
 #[derive(Debug)]
 pub struct LoginCompleted {
@@ -74,6 +101,8 @@ pub struct LoginCompleted {
     pub signal_device_id: Option<SignalDeviceId>,
     /// Earlier sessions of the same device, ended by this one, and those of a device that made room.
     pub ended: Vec<SessionId>,
+    /// The account that lost the number, and its sessions, which have ended.
+    pub released: Option<(UserId, Vec<SessionId>)>,
 }
 
 /// A device of a full account.
@@ -97,6 +126,8 @@ pub enum LoginOutcome {
     SecondFactorRequired,
     /// Another request spent the code of the second factor first.
     SecondFactorSpent,
+    /// Nobody used the account for long, and nothing but the number was shown.
+    AccountIdle,
     /// The registration lock stands in the way of what was shown.
     RegistrationLocked {
         lapses_in: Duration,
@@ -229,6 +260,7 @@ impl NewLogin {
         &'a self,
         user: &'a UserId,
         derived: &'a Derived,
+        audit: &'a AuditEntry,
     ) -> Vec<Parameter<'a>> {
         let details = &self.details;
         vec![
@@ -252,19 +284,19 @@ impl NewLogin {
             ("timestamp", &derived.timestamp),
             ("now", &derived.now),
             ("has_keys", &derived.has_keys),
-            ("audit_entry", &self.audit.entry),
-            ("audit_personal", &self.audit.personal),
+            ("audit_entry", &audit.entry),
+            ("audit_personal", &audit.personal),
         ]
     }
 
     /// Publishes the keys that came along, if any, behind the statement that writes the
-    /// device. False if they clash: the transaction must not commit.
+    /// device.
     pub(super) async fn publish_keys(
         &self,
         transaction: &Transaction<'_>,
         user: UserId,
-    ) -> Result<bool, StoreError> {
-        let Some(keys) = &self.keys else { return Ok(true) };
+    ) -> Result<Published, StoreError> {
+        let Some(keys) = &self.keys else { return Ok(Published::Done) };
         let device = (self.details.fingerprint.as_str(), self.named_device);
         // On the heap: few log-ins bring keys, and the others need not carry its state.
         Box::pin(publish_keys(transaction, user, device, self.now, keys)).await
@@ -285,6 +317,18 @@ impl LoginCompleted {
             installation,
             signal_device_id: signal_device_id.map(SignalDeviceId::from_stored),
             ended: ended.into_iter().map(SessionId::from_uuid).collect(),
+            released: None,
+        }
+    }
+}
+
+impl LoginOutcome {
+    /// Why a log-in must not commit because of its keys, if so.
+    pub(super) const fn of_keys(published: Published) -> Option<Self> {
+        match published {
+            Published::Done => None,
+            Published::LastResortClash => Some(Self::LastResortClash),
+            Published::Retired => Some(Self::IdentityKeyInUse),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::new_login::{
     DEVICE_COLUMNS, LoginCompleted, LoginOutcome, NewLogin, SESSION_COLUMNS, TYPES,
     USED_VERIFICATION, find_own_login, map_login_constraint,
 };
+use crate::audit::AuditEntry;
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
 use crate::store::outbox::audit::audit;
@@ -75,26 +76,40 @@ async fn register(
     login: &NewLogin,
     phone: &PhoneNumber,
 ) -> Result<Ended<LoginOutcome>, StoreError> {
+    match insert_account(&transaction, login, phone, &login.audit).await? {
+        Ok(Some(completed)) => transaction.commit(LoginOutcome::Completed(completed)).await,
+        Err(refused) => transaction.rollback(refused).await,
+        // The number has an account: of an earlier try of this call, or of someone else.
+        Ok(None) => {
+            let used = find_own_login(transaction, login).await?;
+            Ok(used.map(|used| used.unwrap_or(LoginOutcome::AccountExists)))
+        }
+    }
+}
+
+/// Creates the account in a transaction. None if the number has one.
+pub(super) async fn insert_account(
+    transaction: &Transaction<'_>,
+    login: &NewLogin,
+    phone: &PhoneNumber,
+    audit: &AuditEntry,
+) -> Result<Result<Option<LoginCompleted>, LoginOutcome>, StoreError> {
     let derived = login.derived(login.now);
     let phone = phone.as_e164();
-    let mut parameters = login.parameters(&login.user, &derived);
+    let mut parameters = login.parameters(&login.user, &derived, audit);
     parameters.push(("phone", &phone));
     let (inserted, published) = tokio::join!(
         biased;
         transaction.fetch_optional(&INSERT_ACCOUNT, &parameters),
-        login.publish_keys(&transaction, login.user),
+        login.publish_keys(transaction, login.user),
     );
     let inserted: Option<InsertedRow> = inserted?;
-    if let Some(InsertedRow { user_id, signal_device_id }) = inserted {
-        if !published? {
-            return transaction.rollback(LoginOutcome::LastResortClash).await;
-        }
-        let (device, installation) = (*login.device.as_uuid(), login.details.fingerprint.clone());
-        let completed =
-            LoginCompleted::new(user_id, device, installation, signal_device_id, Vec::new());
-        return transaction.commit(LoginOutcome::Completed(completed)).await;
+    let Some(InsertedRow { user_id, signal_device_id }) = inserted else { return Ok(Ok(None)) };
+    if let Some(refused) = LoginOutcome::of_keys(published?) {
+        return Ok(Err(refused));
     }
-    // The number has an account: of an earlier try of this call, or of someone else.
-    let used = find_own_login(transaction, login).await?;
-    Ok(used.map(|used| used.unwrap_or(LoginOutcome::AccountExists)))
+    let (device, installation) = (*login.device.as_uuid(), login.details.fingerprint.clone());
+    let completed =
+        LoginCompleted::new(user_id, device, installation, signal_device_id, Vec::new());
+    Ok(Ok(Some(completed)))
 }

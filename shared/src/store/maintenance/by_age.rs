@@ -40,6 +40,10 @@ static DELETE_HOURLY_EVENTS: LazyStatement = LazyStatement::new(|| {
     delete_oldest("delete_hourly_events", "hourly_events", "event_id", "entered_at")
 });
 
+static DELETE_OLD_CHANGES: LazyStatement = LazyStatement::new(|| {
+    delete_oldest("delete_old_account_changes", "account_changes", "call", "changed_at")
+});
+
 row_struct! {
     struct DeletedRow { deleted: i64 }
 }
@@ -49,6 +53,7 @@ pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[
     &DELETE_DELIVERED_EVENTS,
     &DELETE_USED_VERIFICATIONS,
     &DELETE_HOURLY_EVENTS,
+    &DELETE_OLD_CHANGES,
 ];
 
 /// Each deletes one batch and gives the number of rows. Fewer than [`BATCH_ROWS`] means that
@@ -75,6 +80,13 @@ impl Store {
     /// The ids of events that are entered by the hour. The entries stay.
     pub async fn delete_hourly_events(&self, entered_before: Timestamp) -> Result<i64, StoreError> {
         self.delete_oldest(&DELETE_HOURLY_EVENTS, entered_before).await
+    }
+
+    pub async fn delete_old_account_changes(
+        &self,
+        changed_before: Timestamp,
+    ) -> Result<i64, StoreError> {
+        self.delete_oldest(&DELETE_OLD_CHANGES, changed_before).await
     }
 
     async fn delete_oldest(

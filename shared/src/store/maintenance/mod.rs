@@ -5,10 +5,12 @@
 //! | file | what it deletes |
 //! |---|---|
 //! | `sessions` | sessions, long after their last refresh token |
-//! | `by_age` | old log-ins, delivered events, used verifications |
+//! | `by_age` | old log-ins, delivered events, used verifications, changes that are too old to undo |
+//! | `released` | accounts that lost their number |
 //! | `secrets` | nothing: it moves secrets of second factors to the current data key |
 
 pub(super) mod by_age;
+pub(super) mod released;
 pub(super) mod secrets;
 pub(super) mod sessions;
 

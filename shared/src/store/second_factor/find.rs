@@ -16,7 +16,7 @@ fn find(name: &'static str, condition: &str, parameter: (&'static str, Type)) ->
     let sql = format!(
         "SELECT u.id, u.phone_number, u.two_factor_enabled, u.two_factor_secret,
                 u.two_factor_last_step, u.two_factor_pending_secret, u.two_factor_pending_session,
-                u.two_factor_pending_at, b.id AS code, b.selector, b.code_hash, b.pepper, b.used
+                u.two_factor_pending_at, u.recovery_code_hash, b.id AS code, b.selector, b.code_hash, b.pepper, b.used
            FROM auth.users_auth u
            LEFT JOIN auth.backup_codes b ON b.user_id = u.id
           WHERE {condition}"
@@ -35,13 +35,14 @@ static FIND_BY_PHONE: LazyStatement = LazyStatement::new(|| {
 row_struct! {
     struct SecondFactorRow {
         id: Uuid,
-        phone_number: String,
+        phone_number: Option<String>,
         two_factor_enabled: bool,
         two_factor_secret: Option<Vec<u8>>,
         two_factor_last_step: i64,
         two_factor_pending_secret: Option<Vec<u8>>,
         two_factor_pending_session: Option<Uuid>,
         two_factor_pending_at: Option<SystemTime>,
+        recovery_code_hash: Option<Vec<u8>>,
         code: Option<Uuid>,
         selector: Option<i16>,
         code_hash: Option<String>,
@@ -80,6 +81,8 @@ pub struct SecondFactorState {
     pub last_step: i64,
     pub pending: Option<PendingSecret>,
     pub backup_codes: Vec<StoredBackupCode>,
+    /// Of the registration lock.
+    pub recovery_code_hash: Option<Vec<u8>>,
 }
 
 impl SecondFactorState {
@@ -118,7 +121,8 @@ fn state(mut rows: Vec<SecondFactorRow>) -> Option<SecondFactorState> {
         pending: row.pending(),
         secret: row.two_factor_secret,
         last_step: row.two_factor_last_step,
-        phone: PhoneNumber::from_stored(row.phone_number).ok(),
+        phone: row.phone_number.and_then(|phone| PhoneNumber::from_stored(phone).ok()),
+        recovery_code_hash: row.recovery_code_hash,
         backup_codes,
     })
 }

@@ -3,7 +3,7 @@
 use axum::extract::FromRef;
 use shared::config::{EnvReader, TokenConfig};
 use shared::core::Core;
-use shared::crypto::Pepper;
+use shared::crypto::{IdentityIndex, Pepper};
 use shared::second_factor::SecondFactor;
 use shared::secrets::SecretName;
 use shared::tokens::{TokenIssuer, TokenVerifier};
@@ -19,6 +19,7 @@ pub const SECRETS: &[SecretName] = &[
     SecretName::JwtKeys,
     SecretName::Pepper,
     SecretName::DataKeys,
+    SecretName::PhoneIndexKey,
 ];
 
 #[derive(Clone, FromRef)]
@@ -29,6 +30,8 @@ pub struct DevicesState {
     pub verifier: TokenVerifier,
     /// Checks what removes an older device, or lets one in.
     pub second_factor: SecondFactor,
+    /// For the keys of the device that a QR log-in lets in.
+    pub identities: IdentityIndex,
 }
 
 impl DevicesState {
@@ -37,8 +40,10 @@ impl DevicesState {
         let issuer = TokenIssuer::read(env, &tokens);
         let pepper = Pepper::read(env);
         let second_factor = SecondFactor::read(env, pepper.as_ref());
+        let identities = IdentityIndex::read(env);
         let issuer = issuer?;
         let verifier = TokenVerifier::of_issuer(&issuer, &tokens);
-        Some(Self { core: core.clone(), issuer, verifier, second_factor: second_factor? })
+        let (core, second_factor) = (core.clone(), second_factor?);
+        Some(Self { core, issuer, verifier, second_factor, identities: identities? })
     }
 }

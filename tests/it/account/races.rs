@@ -26,7 +26,8 @@ async fn verified(service: &Service, purpose: &str, phone: &str, count: usize) -
 async fn of_two_users_who_race_to_a_number_one_gets_it() {
     let service = unlimited().await;
     let sandboxes = sandboxes(&service).await;
-    let users = [service.client().sign_up(PHONE).await, service.client().sign_up("+33611111111").await];
+    let users =
+        [service.client().sign_up(PHONE).await, service.client().sign_up("+33611111111").await];
     let ids = verified(&service, "change-phone", NEW_PHONE, 50).await;
     let changes = ids.into_iter().enumerate().map(|(n, id)| {
         let (service, user) = (sandboxes[n % 4].clone(), users[n % 2].clone());
@@ -95,7 +96,10 @@ async fn of_log_ins_that_start_over_at_once_one_makes_the_account() {
     assert_eq!(service.count("SELECT count(*) FROM auth.users_auth").await, 2);
     assert_eq!(told(&service, "user.phone_released").await, 1);
     assert_eq!(told(&service, "user.registered").await, 2);
-    assert_eq!(service.count("SELECT count(*) FROM auth.sessions WHERE revoked_at IS NULL").await, 1);
+    assert_eq!(
+        service.count("SELECT count(*) FROM auth.sessions WHERE revoked_at IS NULL").await,
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

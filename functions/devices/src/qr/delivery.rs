@@ -128,6 +128,7 @@ async fn store(
         | LoginOutcome::VerificationUsed
         | LoginOutcome::SecondFactorRequired
         | LoginOutcome::SecondFactorSpent
+        | LoginOutcome::AccountIdle
         | LoginOutcome::RegistrationLocked { .. } => gone(),
     })
 }
@@ -152,7 +153,8 @@ fn new_login(
                 keys.proof = Some(Signature::parse(proof.clone()).map_err(|_| gone())?);
             }
             let audit = entry(SecurityEvent::IdentityKeyChanged, None);
-            Some(NewKeys { keys, rng, audit })
+            let digest = state.identities.digest(keys.identity.public().as_bytes());
+            Some(NewKeys { digest, keys, rng, audit })
         }
     };
     let fingerprint = Fingerprint::parse(device.fingerprint.clone()).ok();

@@ -157,7 +157,7 @@ async fn deliver(
     let (Some(state), Some(delivery)) = (state?, delivery?) else {
         return transaction.rollback(DeliveryOutcome::Void).await;
     };
-    let phone = PhoneNumber::from_stored(state.phone_number.clone()).ok();
+    let phone = state.phone_number.clone().and_then(|phone| PhoneNumber::from_stored(phone).ok());
     if delivery.is_used {
         let removed = ended_before.get().unwrap_or_default();
         let own = delivery.into_delivered(user, phone, removed);

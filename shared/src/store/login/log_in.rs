@@ -4,14 +4,15 @@ use domain::access::{Admission, LogInDecision};
 use domain::device::{MAX_SIGNAL_DEVICE_ID, SIGNAL_DEVICE_ID_REUSE_DELAY};
 use domain::ids::{DeviceId, SessionId, UserId};
 use domain::prekey::RegistrationId;
+use domain::time::Timestamp;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::device_limit::{Room, make_room};
 use super::log_in_state::{COUNTS, lock_and_read};
 use super::new_login::{
-    DEVICE_COLUMNS, LoginCompleted, LoginOutcome, NewLogin, ProvenNumber, SESSION_COLUMNS, TYPES, find_own_login,
-    map_login_constraint,
+    DEVICE_COLUMNS, LoginCompleted, LoginOutcome, NewLogin, ProvenNumber, SESSION_COLUMNS, TYPES,
+    find_own_login, map_login_constraint,
 };
 use super::start_over::{StartedOver, lock_sessions, start_over};
 use super::stopped::record_stopped;

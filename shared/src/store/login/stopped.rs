@@ -52,10 +52,7 @@ struct Stopped<'a> {
 }
 
 impl<'a> Stopped<'a> {
-    fn new(
-        ProvenNumber { phone, stopped, .. }: &'a ProvenNumber,
-        login: &'a NewLogin,
-    ) -> Self {
+    fn new(ProvenNumber { phone, stopped, .. }: &'a ProvenNumber, login: &'a NewLogin) -> Self {
         Self {
             phone: phone.as_e164(),
             verification: &login.verification,

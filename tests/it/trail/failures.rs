@@ -129,7 +129,7 @@ async fn a_relay_that_dies_leaves_its_events_to_the_next_when_its_lease_ends() {
     assert_eq!((undelivered(&service).await, leases(&service).await), (12, 3));
 
     let other = relay(&service, &sink);
-    service.advance(LEASE - Duration::from_millis(1));
+    service.advance(LEASE.saturating_sub(Duration::from_millis(1)));
     assert_eq!(other.run().await.unwrap(), Relayed::default(), "the lease still holds");
     service.advance(Duration::from_millis(1));
     assert_eq!(other.run().await.unwrap().delivered, 12);

@@ -53,6 +53,20 @@ async fn a_failure_holds_back_its_user_alone_and_is_tried_again_later_and_later(
     assert_eq!((undelivered(&service).await, leases(&service).await), (0, 0));
 }
 
+/// More of them than a batch has users.
+#[tokio::test]
+async fn users_who_wait_do_not_starve_those_behind_them() {
+    let service = unlimited().await;
+    let is_last = |event: &Event| event.user.to_string().ends_with("251");
+    let sink = Recorder::new(move |event| if is_last(event) { Ok(()) } else { DOWN });
+    queue(&service, 250, 1).await;
+    let relay = relay(&service, &sink);
+    assert_eq!(relay.run().await.unwrap(), Relayed { failed: 250, ..Relayed::default() });
+    queue(&service, 251, 1).await;
+    assert_eq!(relay.run().await.unwrap(), Relayed { delivered: 1, ..Relayed::default() });
+    assert_eq!(undelivered(&service).await, 500);
+}
+
 #[tokio::test]
 async fn an_event_that_no_sink_takes_becomes_a_dead_letter_and_makes_way() {
     let service = unlimited().await;
@@ -129,7 +143,7 @@ async fn a_relay_that_dies_leaves_its_events_to_the_next_when_its_lease_ends() {
     assert_eq!((undelivered(&service).await, leases(&service).await), (12, 3));
 
     let other = relay(&service, &sink);
-    service.advance(LEASE - Duration::from_millis(1));
+    service.advance(LEASE.saturating_sub(Duration::from_millis(1)));
     assert_eq!(other.run().await.unwrap(), Relayed::default(), "the lease still holds");
     service.advance(Duration::from_millis(1));
     assert_eq!(other.run().await.unwrap().delivered, 12);

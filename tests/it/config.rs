@@ -275,7 +275,7 @@ async fn each_function_is_given_the_variables_and_secrets_that_its_code_reads_an
                 secret.variable()
             );
         }
-        let signs = ["login", "tokens"].contains(&name);
+        let signs = ["login", "tokens", "devices"].contains(&name);
         assert_eq!(given.contains("JWT_KEYS"), signs, "private keys and {name}");
         let digests = ["verify", "login", "devices", "prekeys", "two-factor"].contains(&name);
         assert_eq!(given.contains("PEPPER"), digests, "the pepper and {name}");

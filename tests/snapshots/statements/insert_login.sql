@@ -26,6 +26,7 @@
 -- $25 previous_session uuid
 -- $26 joined text
 -- $27 is_known bool
+-- $28 auth_time timestamptz
 -- returns user_id uuid
 -- returns device_id uuid
 -- returns installation text
@@ -44,13 +45,16 @@ WITH used AS (
                   WHERE o.user_id = $1 AND o.device_fingerprint = $3))),
          doubted AS ( -- anyone may know the ids of a device: only an earlier token shows that
            SELECT e.id FROM earlier e -- it is the same
-            WHERE e.is_verified AND NOT EXISTS (
+            WHERE e.is_verified AND $26 <> 'approved' AND NOT EXISTS (
               SELECT FROM auth.sessions s
                WHERE s.id = $25 AND s.device_id = e.id AND coalesce(s.revoked_for NOT IN
     ('logout_all', 'refresh_reused', 'device_removed', 'second_factor_changed'), true))),
+         vouched AS ( -- an older device has let it in
+           SELECT e.id FROM earlier e WHERE NOT e.is_verified AND $26 = 'approved'),
          version AS (
            UPDATE auth.users_auth SET device_list_version = device_list_version + 1
-            WHERE id = (SELECT user_id FROM account) AND EXISTS (SELECT FROM doubted)),
+            WHERE id = (SELECT user_id FROM account)
+              AND (EXISTS (SELECT FROM doubted) OR EXISTS (SELECT FROM vouched))),
          ended AS (
            UPDATE auth.sessions AS s
               SET revoked_at = $19, revoked_for = 'replaced', ended_by = $13
@@ -78,7 +82,8 @@ WITH used AS (
                   coalesce($4, $6),
                   coalesce($5, $7), $8, $9, $10,
                   $11, $12,
-                  NOT EXISTS (SELECT 1 FROM auth.devices o WHERE o.user_id = $1),
+                  ($26 = 'approved')
+                    OR NOT EXISTS (SELECT 1 FROM auth.devices o WHERE o.user_id = $1),
                   $19, $19, $19, CASE WHEN $20 THEN (SELECT free FROM number) END,
                   $26, $19
              FROM used
@@ -91,7 +96,8 @@ WITH used AS (
              app_version = coalesce(excluded.app_version, d.app_version),
              fcm_token = coalesce(excluded.fcm_token, d.fcm_token),
              apns_token = coalesce(excluded.apns_token, d.apns_token),
-             is_verified = d.is_verified AND NOT EXISTS (SELECT FROM doubted),
+             is_verified = ($26 = 'approved')
+               OR d.is_verified AND NOT EXISTS (SELECT FROM doubted),
              joined = CASE WHEN $27 THEN d.joined ELSE excluded.joined END,
              joined_at = CASE WHEN $27 THEN d.joined_at ELSE excluded.joined_at END,
              is_active = true, last_active = $19, updated_at = $19,
@@ -99,7 +105,7 @@ WITH used AS (
            RETURNING id, user_id, device_fingerprint, id = $2 AS is_new, signal_device_id),
          session AS (
            INSERT INTO auth.sessions (id, user_id, device_id, auth_time, issued_at, rotated_at, expires_at, created_at)
-           SELECT $13, user_id, id, $19, $19, $19, $15, $19
+           SELECT $13, user_id, id, $28, $19, $19, $15, $19
              FROM device),
          history AS (
            INSERT INTO auth.login_history (id, user_id, device_id, ip_address, status, created_at)

@@ -235,6 +235,54 @@ pub struct Fixture {
     /// The keys of the session's device; the account has another that has some too.
     pub device_keys: Keys,
     other_device: String,
+    qr: QrLogins,
+}
+
+/// QR log-ins of the session's device.
+struct QrLogins {
+    /// A challenge that nobody has scanned.
+    shown: String,
+    /// What new devices were answered that wait to be let in, and that wait to be refused: after a
+    /// scan, and with a link.
+    scans: [Value; 2],
+    links: [Value; 2],
+}
+
+impl QrLogins {
+    async fn new(client: &Client, session: &Session) -> Self {
+        let owner = client.clone().bearer(&session.access);
+        let challenge = async || {
+            let path = format!("/auth/v1/qr-code/challenge/{}", session.device);
+            String::from_utf8(owner.post(&path, json!({})).await.expect(201).body).expect("a text")
+        };
+        let scan = async || {
+            let body =
+                json!({ "challenge": challenge().await, "authenticatedDeviceId": session.device });
+            client.post("/auth/v1/qr-code/scan", body).await.expect(202).json()
+        };
+        let link =
+            async || client.post("/auth/v1/qr-code/link", json!({})).await.expect(201).json();
+        Self {
+            shown: challenge().await,
+            scans: [scan().await, scan().await],
+            links: [link().await, link().await],
+        }
+    }
+
+    /// What the new device was answered that an operation at this path is about.
+    fn of(&self, path: &str) -> &Value {
+        let all = if path.contains("link") { &self.links } else { &self.scans };
+        &all[usize::from(path.ends_with("/deny"))]
+    }
+
+    /// The path, of what is there.
+    fn path(&self, operation: &Operation, own_device: &str) -> String {
+        let (path, given) = (&operation.path, self.of(&operation.path));
+        let makes_challenge = operation.method == Method::POST && path.ends_with("/{id}");
+        let id = if makes_challenge { own_device } else { given["scanId"].as_str().unwrap_or("") };
+        let path = path.replace("{id}", id).replace("{scanId}", id);
+        path.replace("{linkId}", given["linkId"].as_str().unwrap_or(""))
+    }
 }
 
 impl Fixture {
@@ -250,7 +298,8 @@ impl Fixture {
             [client.start("register", &phone(1)).await, client.start("login", &phone(2)).await];
         let (resendable, _) = client.start("register", &phone(3)).await;
         let other_device = other.device;
-        Self { service, session, confirmed, running, resendable, device_keys, other_device }
+        let qr = QrLogins::new(&client, &session).await;
+        Self { service, session, confirmed, running, resendable, device_keys, other_device, qr }
     }
 
     /// A good value for a field of the body's own.
@@ -259,6 +308,10 @@ impl Fixture {
         let (running, code) = &self.running[purpose];
         let keys = &self.device_keys;
         let value = match field {
+            "challenge" if path.ends_with("/scan") => &self.qr.shown,
+            "authenticatedDeviceId" => &self.session.device,
+            "confirmCode" | "scanSecret" | "linkSecret" => return self.qr.of(path)[field].clone(),
+            "identityProof" => return keys.signed_prekey(2)["signature"].clone(),
             "phoneNumber" => OTHER_PHONE,
             "previousToken" | "refreshToken" => &self.session.refresh,
             "verificationId" if path.ends_with("/confirm") => running,
@@ -276,6 +329,9 @@ impl Fixture {
             "signalKeyBundle" => {
                 let (id, bundle) = (&self.confirmed[purpose], Keys::new().bundle(1..4, 1..3));
                 let mut body = json!({ "verificationId": id, "signalKeyBundle": bundle });
+                if path.ends_with("/scan") {
+                    body["challenge"] = json!(self.qr.shown);
+                }
                 prove(ISSUER, &mut body);
                 return body["signalKeyBundle"].take();
             }
@@ -303,6 +359,9 @@ impl Fixture {
 
     /// The path, of what is there.
     pub fn path(&self, operation: &Operation) -> String {
+        if operation.path.contains("/qr-code/") {
+            return self.qr.path(operation, &self.session.device);
+        }
         let path = operation.path.replace("{verificationId}", &self.resendable);
         let path = path.replace("{userId}", &self.session.user);
         // The removal of its own device would end the session.

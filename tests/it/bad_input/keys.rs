@@ -123,7 +123,7 @@ async fn lists_of_the_greatest_length_are_taken_and_one_more_is_refused() {
     assert_eq!(fixture.state().await, before);
 
     for (operation, mut body) in good {
-        if operation.path == REGISTER {
+        if body.get("signalKeyBundle").is_some() {
             body["signalKeyBundle"] = Keys::new().bundle(0..200, 0..200);
             prove(ISSUER, &mut body);
         }
@@ -400,7 +400,10 @@ async fn what_is_nearly_a_key_is_refused_by_its_place() {
     let mut tried = Tried::default();
     let mut places = BTreeSet::new();
     for (operation, fields) in operations_with_body() {
-        for field in fields.iter().filter(|field| field.is_key()) {
+        // The proof of a link comes later, and is compared where there are keys (`qr::keys`).
+        let is_of_link = operation.path.contains("/qr-code/link");
+        let is_compared = |field: &&Field| !(is_of_link && field.place.ends_with("identityProof"));
+        for field in fields.iter().filter(|field| field.is_key()).filter(is_compared) {
             let good = fixture.good_body(&operation.path, &fields);
             for near in near_misses(field.of(&good).as_str().unwrap()) {
                 try_value(&fixture, &operation, &fields, field, near.into()).await;

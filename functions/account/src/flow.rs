@@ -20,7 +20,9 @@ use shared::telemetry::ErrorChain;
 
 use crate::export::AccountExport;
 use crate::state::AccountState;
-use crate::wire::{Account, PhoneChangeBody, PhoneNumberChanged, RegistrationLockSet, Shown, UndoBody};
+use crate::wire::{
+    Account, PhoneChangeBody, PhoneNumberChanged, RegistrationLockSet, Shown, UndoBody,
+};
 
 /// Entries of each list of an export: with the longest of each, it stays below 5 MB.
 const MOST_EXPORTED: i64 = 5000;

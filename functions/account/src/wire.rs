@@ -117,8 +117,8 @@ impl Validate for UndoBody {
 
     fn validate(wire: UndoRequest, errors: &mut ValidationErrors) -> Option<Self> {
         let verification = errors.required("verificationId", wire.verification_id, |id| uuid(&id));
-        let token = errors
-            .required("previousToken", wire.previous_token, |text| bounded(text, MAX_TOKEN));
+        let token =
+            errors.required("previousToken", wire.previous_token, |text| bounded(text, MAX_TOKEN));
         let device = errors.optional("deviceId", wire.device_id, Fingerprint::parse);
         let installation =
             errors.optional("installationId", wire.installation_id, Fingerprint::parse);

@@ -82,9 +82,8 @@ mod tests {
     fn a_code_has_all_bits_of_its_random_bytes() {
         assert_eq!(RecoveryCode::of_random([0; 16]).shown(), "0000-0000-0000-0000-0000-0000-00");
         assert_eq!(RecoveryCode::of_random([255; 16]).shown(), "7ZZZ-ZZZZ-ZZZZ-ZZZZ-ZZZZ-ZZZZ-ZZ");
-        let codes = (0..128).map(|bit| {
-            RecoveryCode::of_random((1_u128 << bit).to_be_bytes()).symbols().to_owned()
-        });
+        let codes = (0..128)
+            .map(|bit| RecoveryCode::of_random((1_u128 << bit).to_be_bytes()).symbols().to_owned());
         assert_eq!(codes.collect::<std::collections::BTreeSet<_>>().len(), 128);
     }
 

@@ -165,12 +165,8 @@ impl SecondFactor {
         now: Timestamp,
         compare: impl AsyncFnOnce() -> Result<Compared<T>, Problem>,
     ) -> Result<Option<Right<T>>, Problem> {
-        let attempt = SecondFactorAttempt {
-            user,
-            session,
-            call: CallId::new(core.rng.bytes()),
-            code,
-        };
+        let attempt =
+            SecondFactorAttempt { user, session, call: CallId::new(core.rng.bytes()), code };
         match core.cache.begin_second_factor_attempt(&attempt, now).await? {
             AttemptBegun::Compare => {}
             AttemptBegun::Repeated => return Ok(None),

@@ -1,7 +1,7 @@
 //! A real log-in for each cell of the table in docs/security.md, which `domain::access::table` writes: the
 //! answer is what the rules decide.
 
-use super::{DAY, log_in, locked, unlimited, with_second_factor};
+use super::{DAY, locked, log_in, unlimited, with_second_factor};
 use domain::access::table::{LogInCell, log_in_cells};
 use domain::access::{EarlierToken, LogInDecision};
 use serde_json::json;
@@ -97,10 +97,8 @@ async fn every_cell_of_the_table_is_what_a_log_in_gets() {
             cell.shown_name,
             reply.json()
         );
-        let made = i64::from(matches!(
-            cell.decision,
-            LogInDecision::Admit(_) | LogInDecision::StartOver
-        ));
+        let made =
+            i64::from(matches!(cell.decision, LogInDecision::Admit(_) | LogInDecision::StartOver));
         assert_eq!(service.count(sessions).await, before + made, "{cell_name}");
         let (status, code) = (reply.status.as_u16(), reply.code());
         match cell.decision {
@@ -111,14 +109,17 @@ async fn every_cell_of_the_table_is_what_a_log_in_gets() {
                 assert_eq!(entered.device == session.device, admission.is_known, "{cell_name}");
                 let joined =
                     if admission.is_known { "registered" } else { admission.joined.as_str() };
-                let device = format!("SELECT joined FROM auth.devices WHERE id = '{}'", entered.device);
+                let device =
+                    format!("SELECT joined FROM auth.devices WHERE id = '{}'", entered.device);
                 assert_eq!(service.rows(&device).await[0]["joined"], joined, "{cell_name}");
             }
             LogInDecision::StartOver => {
                 assert_eq!(status, 200, "{cell_name}");
                 assert_ne!(Session::from_reply(&reply).user, session.user, "{cell_name}");
             }
-            LogInDecision::Idle => assert_eq!((status, &*code), (409, "account_idle"), "{cell_name}"),
+            LogInDecision::Idle => {
+                assert_eq!((status, &*code), (409, "account_idle"), "{cell_name}")
+            }
             LogInDecision::SecondFactorRequired => {
                 assert_eq!((status, &*code), (403, "two_factor_required"), "{cell_name}");
             }

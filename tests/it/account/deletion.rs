@@ -36,8 +36,10 @@ async fn sign_up(service: &Service) -> (Session, Keys) {
 /// The tables of the schema, by what their rows say as text.
 async fn tables_with(service: &Service, needle: &str) -> Vec<String> {
     let tables = service
-        .rows("SELECT table_name AS name FROM information_schema.tables
-                WHERE table_schema = 'auth' AND table_type = 'BASE TABLE' ORDER BY 1")
+        .rows(
+            "SELECT table_name AS name FROM information_schema.tables
+                WHERE table_schema = 'auth' AND table_type = 'BASE TABLE' ORDER BY 1",
+        )
         .await;
     assert!(tables.len() > 15, "{tables:?}");
     let mut found = Vec::new();
@@ -94,7 +96,10 @@ async fn nothing_that_tells_of_a_person_is_left() {
     let wrong = app.wrong(service.now()).next().unwrap();
     let client = of(&service, &session);
     let _ = client.post("/auth/v1/2fa/verify", json!({ "token": wrong })).await.expect(200);
-    let _ = client.post("/auth/v1/2fa/verify", json!({ "token": app.at(service.now()) })).await.expect(200);
+    let _ = client
+        .post("/auth/v1/2fa/verify", json!({ "token": app.at(service.now()) }))
+        .await
+        .expect(200);
     let code = locked(&service, &session).await;
     let other = log_in(&service.client(), PHONE, json!({ "recoveryCode": code })).await;
     other.refused(403, "two_factor_required");
@@ -150,8 +155,7 @@ async fn nothing_that_tells_of_a_person_is_left() {
 
 #[tokio::test]
 async fn nobody_retires_an_identity_key_that_they_only_saw() {
-    let service =
-        Service::with(&[("LEGACY_CLIENTS", "true"), ("RATE_LIMITS", "off")]).await;
+    let service = Service::with(&[("LEGACY_CLIENTS", "true"), ("RATE_LIMITS", "off")]).await;
     let keys = Keys::new();
     let mut bundle = keys.bundle(1..2, 1..2);
     bundle["identityProof"] = json!(null);

@@ -41,8 +41,13 @@ async fn a_new_device_needs_more_than_the_number() {
     let body = json!({ "previousToken": session.refresh });
     let _ = log_in(&service.client(), PHONE, body).await.expect(200);
     let session = Session::from_reply(
-        &log_in(&service.client(), PHONE,
-            json!({ "deviceId": session.device, "previousToken": session.refresh })).await.expect(200),
+        &log_in(
+            &service.client(),
+            PHONE,
+            json!({ "deviceId": session.device, "previousToken": session.refresh }),
+        )
+        .await
+        .expect(200),
     );
     let new = locked(&service, &session).await;
     assert_ne!(new, code);
@@ -139,8 +144,13 @@ async fn setting_and_removing_need_a_fresh_proof() {
     let proof = service.client().verified("login", PHONE).await;
     let _ = delete_lock(&client, json!({ "proofVerificationId": proof })).await.expect(204);
     // With a second factor, its code.
-    let reply = log_in(&service.client(), PHONE,
-        json!({ "deviceId": session.device, "previousToken": session.refresh })).await.expect(200);
+    let reply = log_in(
+        &service.client(),
+        PHONE,
+        json!({ "deviceId": session.device, "previousToken": session.refresh }),
+    )
+    .await
+    .expect(200);
     let session = Session::from_reply(&reply);
     let app = with_second_factor(&service, &session).await;
     let client = of(&service, &session);
@@ -151,7 +161,12 @@ async fn setting_and_removing_need_a_fresh_proof() {
     service.advance(STEP);
     let body = json!({ "twoFactorToken": app.at(service.now()) });
     let _ = delete_lock(&client, body).await.expect(204);
-    assert_eq!(service.count("SELECT count(*) FROM auth.users_auth WHERE recovery_code_hash IS NOT NULL").await, 0);
+    assert_eq!(
+        service
+            .count("SELECT count(*) FROM auth.users_auth WHERE recovery_code_hash IS NOT NULL")
+            .await,
+        0
+    );
 }
 
 #[tokio::test]

@@ -32,11 +32,15 @@ async fn a_newcomer_changes_neither_number_nor_lock_and_deletes_nothing() {
     assert_eq!(service.count("SELECT count(*) FROM auth.account_changes").await, 0);
     assert_eq!(service.count("SELECT count(*) FROM auth.used_verifications").await, 2);
     let owner = refreshed(&service, &owner).await;
-    let _ = put_lock(&of(&service, &owner), json!({ "proofVerificationId": proof })).await.expect(200);
-    let _ = put_phone(&of(&service, &owner),
+    let _ =
+        put_lock(&of(&service, &owner), json!({ "proofVerificationId": proof })).await.expect(200);
+    let _ = put_phone(
+        &of(&service, &owner),
         json!({ "verificationId": id,
-                "proofVerificationId": service.client().verified("login", PHONE).await }))
-        .await.expect(200);
+                "proofVerificationId": service.client().verified("login", PHONE).await }),
+    )
+    .await
+    .expect(200);
 }
 
 #[tokio::test]

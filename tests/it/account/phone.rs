@@ -36,14 +36,20 @@ async fn the_account_gets_the_new_number_and_other_sessions_end() {
     assert_eq!(Session::from_reply(&again).user, session.user);
 
     let rows = service
-        .rows("SELECT topic, payload FROM auth.outbox
-                WHERE topic IN ('user.phone_changed', 'security.notice') ORDER BY seq")
+        .rows(
+            "SELECT topic, payload FROM auth.outbox
+                WHERE topic IN ('user.phone_changed', 'security.notice') ORDER BY seq",
+        )
         .await;
     let told: Vec<_> = rows
         .iter()
         .map(|row| {
             let payload = &row["payload"];
-            (row["topic"].as_str().unwrap(), payload["to"].as_str(), payload["phoneNumber"].as_str())
+            (
+                row["topic"].as_str().unwrap(),
+                payload["to"].as_str(),
+                payload["phoneNumber"].as_str(),
+            )
         })
         .collect();
     assert!(told.contains(&("user.phone_changed", None, Some(NEW_PHONE))), "{told:?}");
@@ -86,9 +92,7 @@ async fn a_verification_is_of_its_purpose_and_good_once() {
     let id = service.client().verified("change-phone", "+33611111111").await;
     service.advance(Duration::from_mins(5));
     let client = of(&service, &refreshed(&service, &session).await);
-    put_phone(&client, json!({ "verificationId": id }))
-        .await
-        .refused(400, "verification_invalid");
+    put_phone(&client, json!({ "verificationId": id })).await.refused(400, "verification_invalid");
 }
 
 #[tokio::test]
@@ -191,7 +195,10 @@ async fn bad_input_is_named() {
     for (body, field) in [
         (json!({}), "verificationId"),
         (json!({ "verificationId": "x" }), "verificationId"),
-        (json!({ "verificationId": session.user, "proofVerificationId": 1 }), "proofVerificationId"),
+        (
+            json!({ "verificationId": session.user, "proofVerificationId": 1 }),
+            "proofVerificationId",
+        ),
         (json!({ "verificationId": session.user, "twoFactorToken": "12" }), "twoFactorToken"),
     ] {
         let reply = put_phone(&client, body).await.refused(400, "validation_failed");

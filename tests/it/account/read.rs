@@ -1,6 +1,6 @@
 //! The overview, and the export: own data alone, and no secrets.
 
-use super::{PHONE, NEW_PHONE, locked, of, unlimited, with_second_factor};
+use super::{NEW_PHONE, PHONE, locked, of, unlimited, with_second_factor};
 use serde_json::json;
 use tests::{Keys, Session};
 
@@ -47,8 +47,12 @@ async fn the_export_has_everything_of_the_user_and_no_secret() {
     // Registered, logged in, locked, second factor enabled.
     assert_eq!(lengths, [2, 2, 2, 4, 1]);
     assert_eq!(export["devices"][0]["id"].as_str().is_some(), true);
-    let ended: Vec<_> =
-        export["sessions"].as_array().unwrap().iter().filter_map(|one| one["endedFor"].as_str()).collect();
+    let ended: Vec<_> = export["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one["endedFor"].as_str())
+        .collect();
     assert_eq!(ended, ["second_factor_changed"]);
     assert_eq!(export["loginHistory"][0]["ipAddress"], "203.0.113.7");
     assert_eq!(export["securityEvents"][0]["entry"]["event"], "second_factor_enabled");

@@ -34,7 +34,13 @@ impl Life {
         Self { proxy, service, skip: MOST, part: Lost::Request, lost: 0, rounds: 0 }
     }
 
-    async fn request(&mut self, session: Option<&Session>, method: Method, path: &str, body: Value) -> Reply {
+    async fn request(
+        &mut self,
+        session: Option<&Session>,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> Reply {
         let mut client = self.service.client();
         if let Some(session) = session {
             client = client.bearer(&session.access);

@@ -22,10 +22,14 @@ async fn an_idle_account_is_told_and_starts_over_when_the_user_agrees() {
     let keys = Keys::new();
     let old = service.client().sign_up_with(PHONE, keys.bundle(1..5, 1..5)).await;
     service.advance(DAY * 90 - Duration::from_millis(1));
-    let _ = log_in(&service.client(), PHONE, json!({ "deviceId": "b", "startOver": true })).await.expect(200);
+    let _ = log_in(&service.client(), PHONE, json!({ "deviceId": "b", "startOver": true }))
+        .await
+        .expect(200);
     service.advance(DAY * 90);
     let id = service.client().verified("login", PHONE).await;
-    log_in_by(&service.client(), &id, json!({ "deviceId": "c" })).await.refused(409, "account_idle");
+    log_in_by(&service.client(), &id, json!({ "deviceId": "c" }))
+        .await
+        .refused(409, "account_idle");
     assert_eq!(told(&service, "user.phone_released").await, 0);
     let before = service.count(LIVE).await;
     assert_eq!(before, 2);
@@ -40,9 +44,8 @@ async fn an_idle_account_is_told_and_starts_over_when_the_user_agrees() {
     // The old account has lost the number, its sessions and its keys.
     let reasons = "SELECT count(*) FROM auth.sessions WHERE revoked_for = 'number_released'";
     assert_eq!(service.count(reasons).await, 2);
-    let of_old = |table: &str| {
-        format!("SELECT count(*) FROM auth.{table} WHERE user_id = '{}'", old.user)
-    };
+    let of_old =
+        |table: &str| format!("SELECT count(*) FROM auth.{table} WHERE user_id = '{}'", old.user);
     for table in ["identity_keys", "prekey_pages", "account_changes"] {
         assert_eq!(service.count(&of_old(table)).await, 0, "{table}");
     }
@@ -53,9 +56,12 @@ async fn an_idle_account_is_told_and_starts_over_when_the_user_agrees() {
     assert_eq!(security_events(&service, "number_released").await, 1);
     assert_eq!(security_events(&service, "user_registered").await, 2);
     // Its chain does not tell who has the number now.
-    let address = format!("SELECT count(*) FROM auth.security_events WHERE user_id = '{}'
+    let address = format!(
+        "SELECT count(*) FROM auth.security_events WHERE user_id = '{}'
         AND entry::jsonb->>'event' IN ('number_released', 'keys_deleted')
-        AND personal->'address'->>'value' <> ''", old.user);
+        AND personal->'address'->>'value' <> ''",
+        old.user
+    );
     assert_eq!(service.count(&address).await, 0);
     // An earlier token of the old account is none of the new one.
     let body = json!({ "deviceId": "c2", "previousToken": old.refresh });
@@ -109,7 +115,10 @@ async fn a_refusal_of_the_new_account_leaves_the_old_one() {
     let id = service.client().verified("login", PHONE).await;
     let body = json!({ "startOver": true, "signalKeyBundle": keys.bundle(3..4, 3..4) });
     log_in_by(&service.client(), &id, body).await.refused(409, "identity_key_in_use");
-    let number = format!("SELECT count(*) FROM auth.users_auth WHERE id = '{}' AND phone_number = '{PHONE}'", old.user);
+    let number = format!(
+        "SELECT count(*) FROM auth.users_auth WHERE id = '{}' AND phone_number = '{PHONE}'",
+        old.user
+    );
     assert_eq!(service.count(&number).await, 1);
     assert_eq!(told(&service, "user.phone_released").await, 0);
     let _ = log_in_by(&service.client(), &id, json!({ "startOver": true })).await.expect(200);

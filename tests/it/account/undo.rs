@@ -111,7 +111,8 @@ async fn not_after_seven_days_and_not_the_changes_of_an_older_device() {
     assert_eq!(account(&service).await, hash);
     let state = &service.state;
     service.advance(DAY * 7);
-    let deleted = shared::maintenance::delete_old_rows(&state.core, state.maintenance, service.now());
+    let deleted =
+        shared::maintenance::delete_old_rows(&state.core, state.maintenance, service.now());
     assert_eq!(deleted.await.unwrap().changes, 2);
 }
 

@@ -17,11 +17,11 @@ WITH ended AS (
            SELECT id FROM ended UNION
            SELECT id FROM auth.sessions
             WHERE user_id = $1 AND device_id = $6 AND revoked_at > $3 - interval '120 seconds'),
-         cause AS (SELECT DISTINCT user_id FROM ended),
          ended_event AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)
            SELECT user_id, 'session.ended', jsonb_build_object('sessionId', id), $3
              FROM ended),
+         cause AS (SELECT DISTINCT user_id FROM ended),
          audit_head AS (
            INSERT INTO auth.audit_heads AS h (user_id, seq, head)
            SELECT user_id, 1, sha256(decode(repeat('00', 32), 'hex') || int8send(1)

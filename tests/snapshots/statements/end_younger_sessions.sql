@@ -25,11 +25,11 @@ WITH ended AS (
                  WHERE d.user_id = $1 AND own.user_id = $1
                    AND (coalesce(d.joined_at, d.created_at), d.id)
                        >= (coalesce(own.joined_at, own.created_at), own.id)) AND revoked_at > $3 - interval '120 seconds'),
-         cause AS (SELECT DISTINCT user_id FROM ended),
          ended_event AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)
            SELECT user_id, 'session.ended', jsonb_build_object('sessionId', id), $3
              FROM ended),
+         cause AS (SELECT DISTINCT user_id FROM ended),
          audit_head AS (
            INSERT INTO auth.audit_heads AS h (user_id, seq, head)
            SELECT user_id, 1, sha256(decode(repeat('00', 32), 'hex') || int8send(1)

@@ -48,9 +48,12 @@ WITH used AS (
               SELECT FROM auth.sessions s
                WHERE s.id = $25 AND s.device_id = e.id AND coalesce(s.revoked_for NOT IN
     ('logout_all', 'refresh_reused', 'device_removed', 'second_factor_changed'), true))),
-         version AS (
-           UPDATE auth.users_auth SET device_list_version = device_list_version + 1
-            WHERE id = (SELECT user_id FROM account) AND EXISTS (SELECT FROM doubted)),
+         logged_in AS ( -- the number is proven on a device of the account
+           UPDATE auth.users_auth
+              SET last_authenticated_at = $19, log_ins_stopped_since = NULL,
+                  device_list_version = device_list_version
+                    + CASE WHEN EXISTS (SELECT FROM doubted) THEN 1 ELSE 0 END
+            WHERE id = (SELECT user_id FROM account)),
          ended AS (
            UPDATE auth.sessions AS s
               SET revoked_at = $19, revoked_for = 'replaced', ended_by = $13

@@ -1,6 +1,4 @@
 -- lock_account
 -- $1 phone text
--- $2 now timestamptz
 -- returns id uuid
-UPDATE auth.users_auth SET last_authenticated_at = $2
-          WHERE phone_number = $1 RETURNING id
+SELECT id FROM auth.users_auth WHERE phone_number = $1 FOR NO KEY UPDATE

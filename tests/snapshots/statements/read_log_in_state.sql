@@ -3,9 +3,11 @@
 -- $2 previous_session uuid
 -- $3 fingerprint text
 -- $4 named_device uuid
+-- $5 recovery bytea
 -- returns two_factor_enabled bool
 -- returns has_registration_lock bool
 -- returns log_ins_stopped_since timestamptz
+-- returns shows_recovery_code bool
 -- returns last_active timestamptz
 -- returns devices int8
 -- returns has_device bool
@@ -13,6 +15,7 @@
 -- returns is_of_this_device bool
 SELECT u.two_factor_enabled, u.recovery_code_hash IS NOT NULL AS has_registration_lock,
                 u.log_ins_stopped_since,
+                coalesce(u.recovery_code_hash = $5, false) AS shows_recovery_code,
                 (SELECT max(greatest(d.last_active,
                           (SELECT max(rotated_at) FROM auth.sessions WHERE device_id = d.id)))
                    FROM auth.devices d WHERE d.user_id = u.id) AS last_active,

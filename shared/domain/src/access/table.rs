@@ -91,7 +91,8 @@ pub fn log_in_cells() -> Vec<LogInCell> {
             if activity.is_stopped && !has_second_factor && !has_registration_lock {
                 continue;
             }
-            let days = activity.linked_device.map_or(activity.phone, |days| days.min(activity.phone));
+            let days =
+                activity.linked_device.map_or(activity.phone, |days| days.min(activity.phone));
             let account = LogInAccount {
                 has_second_factor,
                 has_registration_lock,

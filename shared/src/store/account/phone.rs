@@ -45,10 +45,7 @@ static CHANGE_PHONE: LazyStatement = LazyStatement::new(|| {
          {audit}
          SELECT EXISTS (SELECT FROM used) AS is_used, EXISTS (SELECT FROM changed) AS is_changed,
                 array(SELECT id FROM tombstones) AS ended",
-        ended = ended_sessions(
-            "phone_changed",
-            "id <> :session AND EXISTS (SELECT FROM changed)",
-        ),
+        ended = ended_sessions("phone_changed", "id <> :session AND EXISTS (SELECT FROM changed)",),
         old_number = notice_to_phone("before", "phone_changed"),
         devices = notice_to_devices("changed", "phone_changed"),
         audit = audit("changed"),

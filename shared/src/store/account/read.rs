@@ -182,8 +182,7 @@ impl Store {
 
     /// The public keys of a user's devices.
     pub async fn list_public_keys(&self, user: UserId) -> Result<Vec<ExportedKeys>, StoreError> {
-        let rows: Vec<KeysRow> =
-            self.fetch_all(&LIST_KEYS, &[("user", user.as_uuid())]).await?;
+        let rows: Vec<KeysRow> = self.fetch_all(&LIST_KEYS, &[("user", user.as_uuid())]).await?;
         let keys = rows.into_iter().map(|row| ExportedKeys {
             device: DeviceId::from_uuid(row.device_id),
             signal_device: row.signal_device_id,

@@ -36,8 +36,7 @@ row_struct! {
     struct IdentityRow { identity: Vec<u8> }
 }
 
-pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
-    &[&IS_RETIRED, &LIST_PROVEN_IDENTITIES];
+pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&IS_RETIRED, &LIST_PROVEN_IDENTITIES];
 
 /// Whether the identity key was that of another account, which is gone.
 pub(super) async fn is_retired(
@@ -58,7 +57,6 @@ pub(in crate::store) async fn proven_identities(
     index: &IdentityIndex,
 ) -> Result<Vec<Vec<u8>>, StoreError> {
     let parameters: &[Parameter<'_>] = &[("user", user.as_uuid())];
-    let rows: Vec<IdentityRow> =
-        transaction.fetch_all(&LIST_PROVEN_IDENTITIES, parameters).await?;
+    let rows: Vec<IdentityRow> = transaction.fetch_all(&LIST_PROVEN_IDENTITIES, parameters).await?;
     Ok(rows.iter().map(|row| index.digest(&row.identity).to_vec()).collect())
 }

@@ -115,7 +115,6 @@ impl LogInStateRow {
     }
 }
 
-
 /// Locks the account of the number, and reads its state. None if the number has no account.
 pub(super) async fn lock_and_read(
     transaction: &Transaction<'_>,

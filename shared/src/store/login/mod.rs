@@ -21,5 +21,6 @@ pub(super) mod register;
 pub(super) mod start_over;
 pub(super) mod stopped;
 
-pub use new_login::{DeviceDetails, LoginCompleted, LoginOutcome, NewLogin, ReplaceableDevice,
-    StartOver};
+pub use new_login::{
+    DeviceDetails, LoginCompleted, LoginOutcome, NewLogin, ReplaceableDevice, StartOver,
+};

@@ -43,8 +43,7 @@ row_struct! {
     struct DeletedRow { deleted: i64 }
 }
 
-pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
-    &[
+pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[
     &DELETE_OLD_LOGINS,
     &DELETE_DELIVERED_EVENTS,
     &DELETE_USED_VERIFICATIONS,

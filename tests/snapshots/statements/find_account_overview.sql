@@ -1,0 +1,12 @@
+-- find_account_overview
+-- $1 user uuid
+-- returns phone_number text
+-- returns created_at timestamptz
+-- returns last_authenticated_at timestamptz
+-- returns two_factor_enabled bool
+-- returns registration_lock bool
+-- returns devices int8
+SELECT u.phone_number, u.created_at, u.last_authenticated_at, u.two_factor_enabled,
+                u.recovery_code_hash IS NOT NULL AS registration_lock,
+                (SELECT count(*) FROM auth.devices d WHERE d.user_id = u.id) AS devices
+           FROM auth.users_auth u WHERE u.id = $1

@@ -277,11 +277,13 @@ async fn each_function_is_given_the_variables_and_secrets_that_its_code_reads_an
         }
         let signs = ["login", "tokens"].contains(&name);
         assert_eq!(given.contains("JWT_KEYS"), signs, "private keys and {name}");
-        let digests = ["verify", "login", "devices", "prekeys", "two-factor"].contains(&name);
+        let digests =
+            ["verify", "login", "devices", "prekeys", "two-factor", "account"].contains(&name);
         assert_eq!(given.contains("PEPPER"), digests, "the pepper and {name}");
-        let decrypts = ["login", "devices", "two-factor"].contains(&name);
+        let decrypts = ["login", "devices", "two-factor", "account"].contains(&name);
         assert_eq!(given.contains("DATA_KEYS"), decrypts, "the data keys and {name}");
-        assert_eq!(given.contains("PHONE_INDEX_KEY"), name == "verify", "the index and {name}");
+        let indexes = ["verify", "login", "account"].contains(&name);
+        assert_eq!(given.contains("PHONE_INDEX_KEY"), indexes, "the index and {name}");
     }
 }
 

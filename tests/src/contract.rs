@@ -118,6 +118,7 @@ fn check_against_example(place: &str, body: &Value) {
         "retryAfterSeconds",
         "lapsesInSeconds",
         "allowedAt",
+        "devices",
     ];
     for name in example.keys().chain(body.keys()) {
         let (shown, given) = (example.get(name), body.get(name));

@@ -110,6 +110,8 @@ fn tags() -> Vec<Tag> {
         ("login", "Register or log in with a proven number, and log out."),
         ("tokens", "Keep a session: exchange the refresh token, and get tokens for web sockets."),
         ("devices", "See and manage the devices of an account, its log-ins and security events."),
+        ("two-factor", "Set up a second factor, show it, and remove it."),
+        ("account", "See, export, change, lock and delete the account."),
         ("prekeys", "Publish the keys of a device, and fetch those of others (X3DH, PQXDH)."),
         ("platform", "Health, metrics, the key set that verifies tokens, and this document."),
     ]

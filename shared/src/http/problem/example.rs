@@ -32,6 +32,7 @@ pub fn example_of(code: Code) -> Value {
             let week = Duration::from_hours(7 * 24);
             Problem::too_new(Timestamp::from_millis(1_773_307_740_000) + week)
         }
+        Code::DeviceLimit => Problem::device_limit(Vec::new()),
         Code::TwoFactorLocked => Problem::retry(code, Duration::from_mins(15)),
         Code::ResendTooEarly => Problem::retry(code, Duration::from_secs(30)),
         Code::SmsPaused => Problem::retry(code, Duration::from_mins(30)),

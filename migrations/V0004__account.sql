@@ -18,8 +18,7 @@ CREATE TABLE auth.retired_identities (
   -- Null once the account is deleted.
   user_id uuid REFERENCES auth.users_auth (id) ON DELETE SET NULL
 );
-CREATE INDEX retired_identities_by_user ON auth.retired_identities (user_id)
-  WHERE user_id IS NOT NULL;
+CREATE INDEX retired_identities_by_user ON auth.retired_identities (user_id);
 
 -- What an account was before each change of its second factor, lock or number: an older device with
 -- the number of then can bring it back for a few days.

@@ -37,6 +37,7 @@ pub enum Kind {
         least: i64,
         most: i64,
     },
+    Boolean,
     Object,
     /// With the most elements that it may have.
     List(usize),
@@ -131,6 +132,8 @@ fn kind(schema: &Value) -> Kind {
         Kind::Object
     } else if is("integer") {
         Kind::Number { least: number("minimum"), most: number("maximum") }
+    } else if is("boolean") {
+        Kind::Boolean
     } else {
         assert!(is("string"), "a field of a kind that is not known: {schema}");
         Kind::Text
@@ -160,7 +163,7 @@ fn add_field(all: &mut Vec<Field>, place: String, schema: &'static Value, requir
     match kind {
         Kind::Object => add_fields(all, &within, schema),
         Kind::List(_) => add_field(all, element, &schema["items"], true),
-        Kind::Text | Kind::Number { .. } => {}
+        Kind::Text | Kind::Boolean | Kind::Number { .. } => {}
     }
 }
 
@@ -204,10 +207,18 @@ pub fn operations_with_body() -> impl Iterator<Item = (Operation, Vec<Field>)> {
 /// `two_factor` has them.
 pub fn operations_in_good_order() -> Vec<(Operation, Vec<Field>)> {
     let needs_none = |path: &str| !path.contains("/2fa/") || path.ends_with("/setup");
-    let mut all: Vec<_> =
-        operations_with_body().filter(|(operation, _)| needs_none(&operation.path)).collect();
+    // `account` has these: a deletion, after which there is nothing, and what needs a thief.
+    let is_elsewhere = |operation: &Operation| {
+        operation.path.ends_with("/account/undo")
+            || operation.path.ends_with("/account") && operation.method == Method::DELETE
+    };
+    let mut all: Vec<_> = operations_with_body()
+        .filter(|(operation, _)| needs_none(&operation.path) && !is_elsewhere(operation))
+        .collect();
     all.sort_by_key(|(operation, _)| {
-        (operation.path.ends_with("/logout"), operation.method == Method::DELETE)
+        let changes_number = operation.path.ends_with("/phone-number");
+        let ends = operation.path.ends_with("/logout");
+        (ends, operation.method == Method::DELETE, changes_number)
     });
     all
 }
@@ -228,8 +239,8 @@ pub struct Fixture {
     pub service: Service,
     pub session: Session,
     /// Verifications by purpose: confirmed, and running with their codes.
-    confirmed: [String; 2],
-    running: [(String, String); 2],
+    confirmed: [String; 3],
+    running: [(String, String); 3],
     /// One more, that a code may be sent for.
     resendable: String,
     /// The keys of the session's device; the account has another that has some too.
@@ -292,10 +303,16 @@ impl Fixture {
         let device_keys = Keys::new();
         let session = client.sign_up_with(PHONE, device_keys.bundle(1..4, 1..4)).await;
         let other = client.log_in_with(PHONE, "another", Keys::new().bundle(1..4, 1..4)).await;
-        let confirmed =
-            [client.verified("register", OTHER_PHONE).await, client.verified("login", PHONE).await];
-        let running =
-            [client.start("register", &phone(1)).await, client.start("login", &phone(2)).await];
+        let confirmed = [
+            client.verified("register", OTHER_PHONE).await,
+            client.verified("login", PHONE).await,
+            client.verified("change-phone", &phone(5)).await,
+        ];
+        let running = [
+            client.start("register", &phone(1)).await,
+            client.start("login", &phone(2)).await,
+            client.start("change-phone", &phone(4)).await,
+        ];
         let (resendable, _) = client.start("register", &phone(3)).await;
         let other_device = other.device;
         let qr = QrLogins::new(&client, &session).await;
@@ -304,7 +321,11 @@ impl Fixture {
 
     /// A good value for a field of the body's own.
     fn value(&self, path: &str, field: &str) -> Value {
-        let purpose = usize::from(path.contains("login"));
+        let purpose = match path {
+            path if path.contains("phone") => 2,
+            path if path.contains("login") || path.contains("undo") => 1,
+            _ => 0,
+        };
         let (running, code) = &self.running[purpose];
         let keys = &self.device_keys;
         let value = match field {
@@ -322,6 +343,8 @@ impl Fixture {
             "deviceId" if path.ends_with("/logout") => &self.session.device,
             "userId" => &self.session.user,
             "replaceDeviceId" => &self.session.device,
+            "recoveryCode" => "0000-0000-0000-0000-0000-0000-00",
+            "startOver" => return json!(false),
             "deviceType" => "ios",
             "deviceId" | "deviceName" | "model" | "osVersion" | "appVersion" | "fcmToken"
             | "apnsToken" | "challenge" | "installationId" => "a text",

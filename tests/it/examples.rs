@@ -325,7 +325,13 @@ impl Reader {
 
 /// What a verification is for, by the path that it is sent to.
 fn purpose(path: &str) -> &'static str {
-    if path.contains("login") { "login" } else { "register" }
+    if path.contains("login") || path.contains("undo") {
+        "login"
+    } else if path.contains("phone") {
+        "change-phone"
+    } else {
+        "register"
+    }
 }
 
 /// Tries every operation, of several examples the one of this number, and at the next such operation

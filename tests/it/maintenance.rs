@@ -319,5 +319,5 @@ async fn the_deletions_use_indexes() {
             assert!(!plan.iter().any(|line| line.contains(&scan)), "{}", plan.join("\n"));
         }
     }
-    assert_eq!(seen, 4);
+    assert_eq!(seen, 5);
 }

@@ -66,9 +66,10 @@ async fn an_idle_account_is_told_and_starts_over_when_the_user_agrees() {
     // An earlier token of the old account is none of the new one.
     let body = json!({ "deviceId": "c2", "previousToken": old.refresh });
     let reply = log_in(&service.client(), PHONE, body).await.expect(200);
-    let joined = "SELECT joined FROM auth.devices ORDER BY created_at DESC, id DESC LIMIT 1";
-    assert_eq!(service.rows(joined).await[0]["joined"], "sms");
-    assert_eq!(Session::from_reply(&reply).user, new.user);
+    let entered = Session::from_reply(&reply);
+    let joined = format!("SELECT joined FROM auth.devices WHERE id = '{}'", entered.device);
+    assert_eq!(service.rows(&joined).await[0]["joined"], "sms");
+    assert_eq!(entered.user, new.user);
     // Its identity key belongs to nobody else.
     let id = service.client().verified("register", NEW_PHONE).await;
     let body = json!({ "verificationId": id, "signalKeyBundle": keys.bundle(1..2, 1..2) });

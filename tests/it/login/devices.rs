@@ -209,7 +209,7 @@ async fn log_ins_at_once_under_both_ids_of_a_device_are_one_device() {
 /// taken for the device.
 #[tokio::test]
 async fn a_device_that_comes_back_is_verified_only_by_an_earlier_token() {
-    let service = unlimited().await;
+    let service = Service::with(&[("RATE_LIMITS", "off"), ("NUMBER_IDLE_DAYS", "3650")]).await;
     let client = service.client();
     let first = client.sign_up(PHONE).await;
     let other = client.sign_up(OTHER_PHONE).await;

@@ -12,7 +12,8 @@ async fn written(service: &Service) -> Vec<Value> {
     let counts = "SELECT (SELECT count(*) FROM auth.sessions) AS sessions,
                          (SELECT count(*) FROM auth.devices) AS devices,
                          (SELECT count(*) FROM auth.used_verifications) AS used,
-                         (SELECT count(*) FROM auth.outbox) AS outbox";
+                         (SELECT count(*) FROM auth.outbox WHERE topic <> 'security.notice'
+                             AND payload::text NOT LIKE '%log_in_stopped%') AS outbox";
     service.rows(counts).await
 }
 

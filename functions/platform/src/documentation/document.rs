@@ -112,6 +112,7 @@ fn tags() -> Vec<Tag> {
         ("tokens", "Keep a session: exchange the refresh token, and get tokens for web sockets."),
         ("devices", "See and manage the devices of an account, let others in by QR code, see log-ins and events."),
         ("two-factor", "Protect an account by codes of an authenticator app, and by backup codes."),
+        ("account", "See, export, change, lock and delete the account."),
         ("prekeys", "Publish the keys of a device, and fetch those of others (X3DH, PQXDH)."),
         ("platform", "Health, metrics, the key set that verifies tokens, and this document."),
     ]

@@ -93,7 +93,7 @@ impl EventSink for Recorder {
 /// A relay of this service that gives every event to the sink.
 fn relay(service: &Service, sink: &Arc<Recorder>) -> Relay {
     let all = || -> Arc<dyn EventSink> { sink.clone() };
-    let sinks = Sinks { security_events: all(), sessions: all(), services: all() };
+    let sinks = Sinks { security_events: all(), sessions: all(), notices: all(), services: all() };
     Relay::new(service.state.core.clone(), sinks)
 }
 

@@ -358,7 +358,7 @@ async fn send(
         id: uuid::Builder::from_random_bytes(state.core.rng.bytes()).into_uuid(),
         to,
         body: SecretString::from(body),
-        code: SecretString::from(code.digits().to_owned()),
+        code: Some(SecretString::from(code.digits().to_owned())),
         language: context.language(),
         at: context.now(),
     };

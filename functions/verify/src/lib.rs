@@ -12,9 +12,11 @@
 //! | `POST /auth/v1/verify/change-phone/confirm` | prove that number with the code |
 
 mod flow;
+mod notices;
 mod routes;
 mod state;
 mod wire;
 
+pub use notices::PhoneNotices;
 pub use routes::{document, router};
 pub use state::{SECRETS, VerifyState};

@@ -239,10 +239,12 @@ pub async fn run_maintenance(core: Core, config: MaintenanceConfig, keys: DataKe
 }
 
 /// Runs the relay, until it is dropped. Once a minute it also enters what was counted by the hour.
-pub async fn run_relay(core: Core) {
+pub async fn run_relay(verify: VerifyState) {
     const EVERY: Duration = Duration::from_secs(1);
     const RUNS_A_MINUTE: u32 = 60;
-    let relay = Relay::new(core.clone(), Sinks::local(&core));
+    let core = verify.core.clone();
+    let notices = Arc::new(verify::PhoneNotices(verify));
+    let relay = Relay::new(core.clone(), Sinks { notices, ..Sinks::local(&core) });
     for run in (0..RUNS_A_MINUTE).cycle() {
         if let Err(error) = relay.run().await {
             tracing::warn!(error = %ErrorChain(&error), "failed to relay events");

@@ -100,11 +100,11 @@ fn payload(message: &Message, role: Role) -> String {
         Role::Fallback => (text::with_reason(message.language, body), "fallback"),
     };
     json!({
-        "type": "verification.code",
+        "type": if message.code.is_some() { "verification.code" } else { "security.notice" },
         "timestamp": date_time(message.at),
         "data": {
             "to": message.to.as_e164(),
-            "code": message.code.expose_secret(),
+            "code": message.code.as_ref().map(|code| code.expose_secret()),
             "text": text,
             "language": message.language.tag(),
             "reason": reason,

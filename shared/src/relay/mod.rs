@@ -45,6 +45,8 @@ pub struct Sinks {
     pub security_events: Arc<dyn EventSink>,
     /// `session.ended`.
     pub sessions: Arc<dyn EventSink>,
+    /// `security.notice`.
+    pub notices: Arc<dyn EventSink>,
     /// All that other services are told.
     pub services: Arc<dyn EventSink>,
 }
@@ -56,6 +58,7 @@ impl Sinks {
         Self {
             security_events: Arc::new(SecurityEventTable(core.clone())),
             sessions: Arc::new(Tombstones(core.clone())),
+            notices: Arc::new(EventLog),
             services: Arc::new(EventLog),
         }
     }
@@ -64,6 +67,7 @@ impl Sinks {
         match topic {
             "audit" => &*self.security_events,
             "session.ended" => &*self.sessions,
+            "security.notice" => &*self.notices,
             _ => &*self.services,
         }
     }

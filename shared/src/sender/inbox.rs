@@ -30,7 +30,7 @@ impl CodeSender for Inbox {
             let line = json!({
                 "to": message.to.as_e164(),
                 "body": message.body.expose_secret(),
-                "code": message.code.expose_secret(),
+                "code": message.code.as_ref().map(|code| code.expose_secret()),
                 "at": date_time(message.at),
             });
             let put = self.cache.put_inbox(&line.to_string()).await;

@@ -17,14 +17,15 @@ use uuid::Uuid;
 
 use text::Language;
 
-/// A message to send. Its body holds the code.
+/// A message to send. Its body holds the code, if it is one with a code.
 #[derive(Debug)]
 pub struct Message {
     /// The same however often and by however many senders the message is tried.
     pub id: Uuid,
     pub to: PhoneNumber,
     pub body: SecretString,
-    pub code: SecretString,
+    /// None in a notice.
+    pub code: Option<SecretString>,
     pub language: Language,
     pub at: Timestamp,
 }

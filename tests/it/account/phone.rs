@@ -5,6 +5,8 @@ use super::{
     unlimited, with_second_factor,
 };
 use serde_json::{Value, json};
+use shared::relay::{Relay, Sinks};
+use std::sync::Arc;
 use std::time::Duration;
 use tests::{Client, Reply, Service, Session};
 
@@ -57,6 +59,21 @@ async fn the_account_gets_the_new_number_and_other_sessions_end() {
     assert!(told.contains(&("security.notice", Some("devices"), None)), "{told:?}");
     assert_eq!(told.len(), 3);
     assert_eq!(security_events(&service, "phone_changed").await, 1);
+
+    // The relay has the old number told, once, by a message without a code.
+    let to_old = async || {
+        let inbox = service.inbox().await;
+        inbox.into_iter().filter(|one| one["to"] == PHONE && one["code"].is_null()).count()
+    };
+    assert_eq!(to_old().await, 0);
+    let core = service.state.core.clone();
+    let notices = Arc::new(verify::PhoneNotices(service.state.verify.clone()));
+    let relay = Relay::new(core.clone(), Sinks { notices, ..Sinks::local(&core) });
+    for _ in 0..2 {
+        let relayed = relay.run().await.unwrap();
+        assert_eq!((relayed.failed, relayed.dead), (0, 0));
+    }
+    assert_eq!(to_old().await, 1);
 }
 
 #[tokio::test]

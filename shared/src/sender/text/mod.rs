@@ -6,14 +6,17 @@
 //! | `languages` | the sentences, one file for each language |
 //! | `sentences` | what a language needs |
 //! | `language` | the choice by `Accept-Language` |
+//! | `notice` | what a number is told that is no code |
 //! | `segment` | whether a text is one SMS |
 
 mod language;
 mod languages;
+mod notice;
 mod segment;
 mod sentences;
 
 pub use language::Language;
+pub use notice::Notice;
 
 use crate::config::EnvReader;
 use domain::verification::{CODE_TTL, Code, Purpose};
@@ -120,6 +123,14 @@ mod tests {
             app_hash: lines.then(|| "FA+9qCX9VSu".to_owned()),
             domain: lines.then(|| "whispr.app".to_owned()),
         }
+    }
+
+    #[test]
+    fn a_notice_is_one_sms() {
+        let text = Notice::PhoneChanged.text(&config(true));
+        assert!(text.starts_with("Whispr: ") && segment::is_one_segment(&text), "{text}");
+        assert_eq!(Notice::parse("phone_changed"), Some(Notice::PhoneChanged));
+        assert_eq!(Notice::parse("log_in_stopped"), None);
     }
 
     #[test]

@@ -101,6 +101,8 @@ async fn every_recorded_event_is_answered_by_its_function() {
             | "start_phone_change_verification" => 200,
             // What they name was never made here, and their tokens are not ours.
             "fetch_verification" => 404,
+            "create_qr_link" => 201,
+            "scan_qr_challenge" | "poll_qr_scan" | "poll_qr_link" => 410,
             "refresh_tokens" => 401,
             _ if one.needs_bearer() => 401,
             _ if one.function == "platform" => 200,

@@ -167,8 +167,8 @@ async fn a_full_account_that_makes_room_lets_the_device_in() {
 async fn for_shipped_clients_the_device_inactive_for_longest_makes_room() {
     let service = Service::with(&[("RATE_LIMITS", "off"), ("LEGACY_CLIENTS", "true")]).await;
     let sessions = full(&service).await;
-    for n in 2..10 {
-        let _ = refreshed(&service, &sessions[n]).await;
+    for session in &sessions[2..] {
+        let _ = refreshed(&service, session).await;
     }
     // The one that approves was inactive for longer.
     let waiting = approved(Kind::Challenge, &service, &sessions[0]).await;

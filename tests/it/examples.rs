@@ -16,6 +16,7 @@ use shared::http::examples::{PHONE_NUMBER, VERIFICATION_ID};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::IpAddr;
 use std::process::Command;
 use std::time::Duration;
 use tests::contract::DOCUMENT;
@@ -32,7 +33,11 @@ const KEYS: &str = "shared/src/http/examples/keys.json";
 const STEP: Duration = Duration::from_secs(30);
 
 /// Groups and operations that come last, in this order: they end sessions of the others.
-const LAST: [&str; 4] = ["two-factor", "remove_device", "logout_session", "logout_all_sessions"];
+const LAST: [&str; 5] =
+    ["two-factor", "remove_device", "account", "logout_session", "logout_all_sessions"];
+
+/// What the number of the account becomes.
+const NEW_PHONE_NUMBER: &str = "+12025550199";
 
 /// Operations of a sender, the other device of the account: a device is not told its own keys.
 const OF_A_SENDER: [&str; 5] = [
@@ -205,7 +210,9 @@ impl Reader {
                 let inbox = self.client.get("/dev/inbox").await.expect(200).json();
                 inbox[0]["code"].clone()
             }
+            "phoneNumber" if path.contains("change-phone") => json!(NEW_PHONE_NUMBER),
             "refreshToken" => json!(session.refresh),
+            "previousToken" => json!(self.first.refresh),
             "userId" => json!(session.user),
             "userIds" => json!([session.user]),
             "deviceId" => json!(session.device),
@@ -264,9 +271,10 @@ impl Reader {
     async fn send(&self, operation: &Operation, body: Option<&Value>) -> Reply {
         let mut client = self.client.clone();
         if operation.needs_bearer() {
-            let others = [OF_A_SENDER.as_slice(), &LAST[3..]].concat();
+            let others = [OF_A_SENDER.as_slice(), &LAST[4..]].concat();
             let session = match operation.id.as_str() {
-                _ if operation.function == "two-factor" => &self.first,
+                "change_phone_number" => &self.with_keys,
+                _ if ["two-factor", "account"].contains(&operation.function) => &self.first,
                 id if others.contains(&id) => &self.without_keys,
                 _ => &self.with_keys,
             };
@@ -282,18 +290,40 @@ impl Reader {
 
     /// Logs in anew where an operation ended a session.
     async fn rejoin(&mut self, operation: &str) {
+        // One network gets a few codes of a number in an hour.
+        let network = self.client.service.rows("SELECT FROM auth.used_verifications").await.len();
+        let address = [203, 0, u8::try_from(network).expect("few"), 7];
+        let client = self.client.service.client_at(IpAddr::from(address));
         match operation {
-            "disable_second_factor" if self.first.device == self.with_keys.device => {
-                self.without_keys = self.client.log_in(PHONE_NUMBER, "tablet").await;
-            }
             "disable_second_factor" => {
-                self.with_keys = self.client.log_in(PHONE_NUMBER, "tablet").await;
+                self.with_keys = client.log_in(PHONE_NUMBER, "tablet").await;
+                let renewed = client.refresh(&self.first.refresh).await;
+                self.first = Session::from_reply(&renewed.expect(200));
             }
             "remove_device" => {
-                self.with_keys = self.client.log_in(PHONE_NUMBER, "phone").await;
+                self.with_keys = client.log_in(PHONE_NUMBER, "phone").await;
+                self.settle().await;
+            }
+            // Undone by the owner of the older device, who proves the number of before.
+            "change_phone_number" => {
+                let id = client.verified("login", PHONE_NUMBER).await;
+                self.verifications.insert("login", id);
+            }
+            "undo_account_changes" => {
+                self.first = client.log_in(PHONE_NUMBER, "phone").await;
+                self.settle().await;
+            }
+            "delete_account" => {
+                self.with_keys = client.sign_up(PHONE_NUMBER).await;
+                self.without_keys = client.log_in(PHONE_NUMBER, "tablet").await;
             }
             _ => {}
         }
+    }
+
+    /// As after a week, in which codes and tokens would expire: no device is new.
+    async fn settle(&self) {
+        self.client.service.sql("UPDATE auth.devices SET joined = 'proven'").await;
     }
 
     /// Keeps what later requests need.

@@ -134,8 +134,8 @@ impl Validate for UndoBody {
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({
     "userId": examples::USER_ID,
-    "phoneNumber": "+33***5678",
-    "createdAt": "2026-01-31T09:30:00.000Z",
+    "phoneNumber": "+1***0123",
+    "createdAt": examples::TIMESTAMP,
     "twoFactorEnabled": false,
     "registrationLock": false,
     "deviceCount": 1,
@@ -167,7 +167,7 @@ impl From<AccountOverview> for Account {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(example = json!({ "phoneNumber": "+33***5678" }))]
+#[schema(example = json!({ "phoneNumber": "+1***0199" }))]
 pub struct PhoneNumberChanged {
     /// The new number, masked.
     pub phone_number: String,

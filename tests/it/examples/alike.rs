@@ -7,7 +7,12 @@ use uuid::Uuid;
 
 /// Fields of answers that differ each time, and one-time keys, of which each call takes the next: the
 /// example has their form alone.
-const VARYING: [&str; 33] = [
+const VARYING: [&str; 38] = [
+    "recoveryCode",
+    "deviceCount",
+    "lastRefreshedAt",
+    "expiresAt",
+    "lastAuthenticatedAt",
     "verificationId",
     "accessToken",
     "refreshToken",
@@ -44,7 +49,15 @@ const VARYING: [&str; 33] = [
 ];
 
 /// Lists to which each earlier operation may have added: the example is their last entry.
-const GROWING: [&str; 3] = ["list_devices", "list_log_ins.entries", "list_security_events.entries"];
+const GROWING: [&str; 7] = [
+    "list_devices",
+    "list_log_ins.entries",
+    "list_security_events.entries",
+    "export_account.devices",
+    "export_account.sessions",
+    "export_account.loginHistory",
+    "export_account.securityEvents",
+];
 
 /// Operations whose answers hold more than the description says: fields for older clients, and the
 /// description itself.

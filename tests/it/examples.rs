@@ -33,8 +33,14 @@ const KEYS: &str = "shared/src/http/examples/keys.json";
 const STEP: Duration = Duration::from_secs(30);
 
 /// Groups and operations that come last, in this order: they end sessions of the others.
-const LAST: [&str; 5] =
-    ["two-factor", "remove_device", "account", "logout_session", "logout_all_sessions"];
+const LAST: [&str; 6] = [
+    "two-factor",
+    "remove_device",
+    "account",
+    "delete_account",
+    "logout_session",
+    "logout_all_sessions",
+];
 
 /// What the number of the account becomes.
 const NEW_PHONE_NUMBER: &str = "+12025550199";
@@ -271,7 +277,7 @@ impl Reader {
     async fn send(&self, operation: &Operation, body: Option<&Value>) -> Reply {
         let mut client = self.client.clone();
         if operation.needs_bearer() {
-            let others = [OF_A_SENDER.as_slice(), &LAST[4..]].concat();
+            let others = [OF_A_SENDER.as_slice(), &LAST[5..]].concat();
             let session = match operation.id.as_str() {
                 "change_phone_number" => &self.with_keys,
                 _ if ["two-factor", "account"].contains(&operation.function) => &self.first,

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tests::contract::DOCUMENT;
 use tests::{Authenticator, Client, Keys, Reply, Service, Session};
 
+use crate::examples::qr::{Given, prepare};
 use crate::sources::{Operation, operations};
 
 const PHONE: &str = "+33612345678";
@@ -18,7 +19,17 @@ const OTHER_PHONE: &str = "+33698765432";
 
 /// Operations without a bearer: their ids are secrets, or stand beside one. Whoever has them may use
 /// them, and nobody else has them.
-const SECRET_IDS: [(&str, &str); 8] = [
+const SECRET_IDS: [(&str, &str); 15] = [
+    ("confirm_phone_change_verification", "the code decides; the id is 112 random bits"),
+    ("create_qr_link", "deviceId is the client's own, and names nothing that is stored"),
+    ("poll_qr_link", "the secret decides"),
+    ("poll_qr_scan", "the secret decides"),
+    ("scan_qr_challenge", "who has the challenge has the id; a device of the account decides"),
+    ("start_phone_change_verification", "deviceId is the client's own, and names nothing"),
+    (
+        "undo_account_changes",
+        "who has confirmed the number has the id; deviceId is the client's own",
+    ),
     ("confirm_login_verification", "the code decides; the id is 112 random bits"),
     ("confirm_registration_verification", "the code decides; the id is 112 random bits"),
     ("fetch_verification", "the id is 112 random bits, and the answer tells no number"),
@@ -122,6 +133,10 @@ struct Account {
     /// A confirmed verification of its number.
     verification: String,
     app: Option<Authenticator>,
+    /// Of a QR log-in that it may decide.
+    qr: Given,
+    /// A verification of another number, for a change of the number.
+    change: String,
 }
 
 impl Account {
@@ -136,19 +151,30 @@ impl Account {
         } else {
             None
         };
-        Self { session, other, verification: String::new(), app }
+        let (verification, change, qr) = Default::default();
+        Self { session, other, verification, app, qr, change }
     }
 
     /// The log-in is too old to count as a fresh proof, the access token is new.
-    async fn refresh(&mut self, client: &Client, phone: &str) {
+    async fn refresh(&mut self, client: &Client, phone: &str, operation: &str) {
         let reply = client.refresh(&self.session.refresh).await.expect(200);
         self.session = Session::from_reply(&reply);
         self.verification = client.verified("login", phone).await;
+        if operation.contains("qr") {
+            self.qr = prepare(client, &self.session, operation).await;
+        }
+        if operation == "change_phone_number" {
+            self.change = client.verified("change-phone", &phone.replace("+336", "+337")).await;
+        }
     }
 
     /// What an id is called in paths and bodies.
     fn id(&self, operation: &str, name: &str) -> Value {
+        if let Some(given) = self.qr.get(name) {
+            return json!(given);
+        }
         match name {
+            "verificationId" if operation == "change_phone_number" => json!(self.change),
             "deviceId" => json!(self.other.device),
             "userId" => json!(self.session.user),
             "userIds" => json!([self.session.user]),
@@ -171,6 +197,11 @@ fn request(operation: &Operation, own: &Account, of: &Account, now: &Service) ->
     fields.remove("twoFactorToken");
     if let Some(app) = &own.app {
         fields.insert("token".to_owned(), json!(app.at(now.now())));
+    }
+    for (name, value) in &of.qr {
+        if let Some(field) = fields.get_mut(name) {
+            *field = json!(value);
+        }
     }
     for name in ids_of(operation) {
         let value = of.id(&operation.id, &name);
@@ -251,8 +282,8 @@ async fn check(operation: &Operation) {
     let mut thief = Account::new(&client, OTHER_PHONE, id).await;
     let secret = qr_secret(&client).await;
     service.advance(Duration::from_mins(11));
-    victim.refresh(&client, PHONE).await;
-    thief.refresh(&client, OTHER_PHONE).await;
+    victim.refresh(&client, PHONE, id).await;
+    thief.refresh(&client, OTHER_PHONE, id).await;
     let ws = client.ws_token(&victim.session.access).await.expect(200).json();
     let ws = ws["wsToken"].as_str().expect("a token");
 

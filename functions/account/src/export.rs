@@ -45,7 +45,16 @@ use uuid::Uuid;
         "status": "success",
         "createdAt": examples::TIMESTAMP,
     }],
-    "securityEvents": [],
+    "securityEvents": [{
+        "seq": 1,
+        "entry": {
+            "event": "user_registered",
+            "at": 1_773_307_740_000_i64,
+            "sessionId": examples::SESSION_ID,
+            "address": "W8xvQkYyTn3aLd0sPj5eGh1uRc7mZb2iXoKtVf9wAqE",
+        },
+        "ipAddress": examples::ADDRESS,
+    }],
     "publicKeys": [],
 }))]
 pub struct AccountExport {

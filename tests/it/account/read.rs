@@ -44,8 +44,8 @@ async fn the_export_has_everything_of_the_user_and_no_secret() {
     assert_eq!(export["account"]["userId"], session.user);
     let lengths = ["devices", "sessions", "loginHistory", "securityEvents", "publicKeys"]
         .map(|list| export[list].as_array().unwrap().len());
-    // Registered, logged in, locked, second factor enabled.
-    assert_eq!(lengths, [2, 2, 2, 4, 1]);
+    // Registered, logged in, locked, second factor set up and enabled.
+    assert_eq!(lengths, [2, 2, 2, 5, 1]);
     assert_eq!(export["devices"][0]["id"].as_str().is_some(), true);
     let ended: Vec<_> = export["sessions"]
         .as_array()

@@ -7,7 +7,10 @@ use uuid::Uuid;
 
 /// Fields of answers that differ each time, and one-time keys, of which each call takes the next: the
 /// example has their form alone.
-const VARYING: [&str; 38] = [
+const VARYING: [&str; 41] = [
+    "at",
+    "address",
+    "isActive",
     "recoveryCode",
     "deviceCount",
     "lastRefreshedAt",

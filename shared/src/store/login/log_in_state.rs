@@ -42,9 +42,10 @@ static READ_LOG_IN_STATE: LazyStatement = LazyStatement::new(|| {
         "SELECT u.two_factor_enabled, u.recovery_code_hash IS NOT NULL AS has_registration_lock,
                 u.log_ins_stopped_since,
                 coalesce(u.recovery_code_hash = :recovery, false) AS shows_recovery_code,
-                (SELECT max(greatest(d.last_active,
-                          (SELECT max(rotated_at) FROM auth.sessions WHERE device_id = d.id)))
-                   FROM auth.devices d WHERE d.user_id = u.id) AS last_active,
+                greatest(u.last_authenticated_at, -- an account may have removed its last device
+                  (SELECT max(greatest(d.last_active,
+                            (SELECT max(rotated_at) FROM auth.sessions WHERE device_id = d.id)))
+                     FROM auth.devices d WHERE d.user_id = u.id)) AS last_active,
                 (SELECT count(*) FROM auth.devices d WHERE d.user_id = u.id) AS devices,
                 EXISTS (SELECT FROM auth.devices d WHERE d.user_id = u.id AND {device})
                   AS has_device,

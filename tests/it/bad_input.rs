@@ -309,7 +309,6 @@ impl Fixture {
         let keys = &self.device_keys;
         let value = match field {
             "challenge" if path.ends_with("/scan") => &self.qr.shown,
-            "authenticatedDeviceId" => &self.session.device,
             "confirmCode" | "scanSecret" | "linkSecret" => return self.qr.of(path)[field].clone(),
             "identityProof" => return keys.signed_prekey(2)["signature"].clone(),
             "phoneNumber" => OTHER_PHONE,
@@ -321,7 +320,7 @@ impl Fixture {
             "token" | "twoFactorToken" => "123456",
             "deviceId" if path.ends_with("/logout") => &self.session.device,
             "userId" => &self.session.user,
-            "replaceDeviceId" => &self.session.device,
+            "authenticatedDeviceId" | "replaceDeviceId" => &self.session.device,
             "deviceType" => "ios",
             "deviceId" | "deviceName" | "model" | "osVersion" | "appVersion" | "fcmToken"
             | "apnsToken" | "challenge" | "installationId" => "a text",

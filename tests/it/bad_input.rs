@@ -330,7 +330,6 @@ impl Fixture {
         let keys = &self.device_keys;
         let value = match field {
             "challenge" if path.ends_with("/scan") => &self.qr.shown,
-            "authenticatedDeviceId" => &self.session.device,
             "confirmCode" | "scanSecret" | "linkSecret" => return self.qr.of(path)[field].clone(),
             "identityProof" => return keys.signed_prekey(2)["signature"].clone(),
             "phoneNumber" => OTHER_PHONE,
@@ -342,7 +341,7 @@ impl Fixture {
             "token" | "twoFactorToken" => "123456",
             "deviceId" if path.ends_with("/logout") => &self.session.device,
             "userId" => &self.session.user,
-            "replaceDeviceId" => &self.session.device,
+            "authenticatedDeviceId" | "replaceDeviceId" => &self.session.device,
             "recoveryCode" => "0000-0000-0000-0000-0000-0000-00",
             "startOver" => return json!(false),
             "deviceType" => "ios",

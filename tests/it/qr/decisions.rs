@@ -154,7 +154,7 @@ async fn a_log_in_that_takes_too_long_is_gone() {
         let shown = challenge(&service, &phone).await;
         let waiting = Waiting::new(kind, &service, &phone, json!({})).await;
         let late = approved(kind, &service, &phone).await;
-        service.advance(Duration::from_secs(seconds) - Duration::from_millis(1));
+        service.advance(Duration::from_millis(seconds * 1000 - 1));
         let phone = refreshed(&service, &phone).await;
         let client = of(&service, &phone);
         let pending = waiting.poll(&service.client()).await.expect(202).json();

@@ -24,7 +24,7 @@ async fn the_same_secret_gets_the_same_tokens_for_a_minute() {
         let _ = waiting.approve(&of(&service, &phone)).await.expect(204);
         // Delivered in the last moment of its life.
         let left = if kind == Kind::Link { 120 } else { 300 };
-        service.advance(Duration::from_secs(left) - Duration::from_millis(1));
+        service.advance(Duration::from_millis(left * 1000 - 1));
         let first = waiting.poll(&service.client()).await.expect(200);
         let delivered = Session::from_reply(&first);
         for millis in [1, 30_000, 29_998] {

@@ -119,7 +119,7 @@ impl NewDevice {
         qr::Newcomer {
             device: qr::NewDevice {
                 fingerprint,
-                name: self.name.unwrap_or_else(|| derived_name.to_owned()),
+                name: self.name.unwrap_or(derived_name),
                 kind: self.kind.unwrap_or(derived_kind).as_str().to_owned(),
                 model: self.model,
                 os_version: self.os_version,

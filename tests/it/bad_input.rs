@@ -216,9 +216,11 @@ pub fn operations_in_good_order() -> Vec<(Operation, Vec<Field>)> {
         .filter(|(operation, _)| needs_none(&operation.path) && !is_elsewhere(operation))
         .collect();
     all.sort_by_key(|(operation, _)| {
-        let changes_number = operation.path.ends_with("/phone-number");
+        // With another number, or behind a lock, log-ins would not be good any more.
+        let shuts_out = ["/phone-number", "/registration-lock"];
+        let shuts_out = shuts_out.iter().any(|end| operation.path.ends_with(end));
         let ends = operation.path.ends_with("/logout");
-        (ends, operation.method == Method::DELETE, changes_number)
+        (ends, operation.method == Method::DELETE, shuts_out)
     });
     all
 }

@@ -29,7 +29,7 @@ impl RecoveryCode {
             let symbol = usize::try_from((number >> (5 * place)) & 31).unwrap_or(0);
             char::from(ALPHABET[symbol])
         });
-        Self(SecretString::from(String::from_iter(symbols)))
+        Self(SecretString::from(symbols.collect::<String>()))
     }
 
     /// Reads a code as users type it: dashes and spaces may be anywhere, lower case is read as upper

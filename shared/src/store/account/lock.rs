@@ -56,7 +56,7 @@ impl Store {
         audit: &AuditEntry,
     ) -> Result<Result<bool, AccessDenied>, StoreError> {
         let user = proof.principal().user;
-        let stored = hash.as_ref().map(|hash| hash.as_slice());
+        let stored = hash.as_ref().map(<[u8; 32]>::as_slice);
         let parameters: &[Parameter<'_>] = &[
             ("user", user.as_uuid()),
             ("hash", &stored),

@@ -125,7 +125,7 @@ pub(super) async fn lock_and_read(
     let phone = number.phone.as_e164();
     let named_device = login.named_device.as_ref().map(DeviceId::as_uuid);
     let previous_session = login.previous_session.as_ref().map(SessionId::as_uuid);
-    let recovery = number.recovery_code.as_ref().map(|hash| hash.as_slice());
+    let recovery = number.recovery_code.as_ref().map(<[u8; 32]>::as_slice);
     let lock: &[Parameter<'_>] = &[("phone", &phone)];
     let of_log_in: &[Parameter<'_>] = &[
         ("phone", &phone),

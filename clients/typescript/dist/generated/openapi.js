@@ -1,0 +1,2 @@
+// Generated from infra/openapi.json by scripts/generate.mjs. Do not edit.
+export {};

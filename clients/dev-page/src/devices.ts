@@ -38,7 +38,7 @@ function entry(device: Device): HTMLLIElement {
       {},
       make(
         "div",
-        {},
+        { class: "title" },
         make("span", { class: "name" }, deviceName),
         device.isCurrent ? badge("this device", "good") : undefined,
         badge(device.isVerified ? "verified" : "not verified"),

@@ -1,6 +1,6 @@
 // The messages that would have been sent by SMS.
 
-import { byId, make, show, when } from "./dom.js";
+import { byId, make, show } from "./dom.js";
 
 interface Message {
   to: string;
@@ -56,7 +56,7 @@ function entry({ to, code, body, at }: Message, use: (code: string) => void): HT
     make(
       "div",
       { class: "item" },
-      make("div", {}, make("span", { class: "message-code" }, code), make("div", { class: "meta" }, `${to}, ${when(at)}`)),
+      make("div", {}, make("span", { class: "message-code" }, code), make("div", { class: "meta" }, `${to}, ${new Date(at).toLocaleTimeString()}`)),
       button,
     ),
     make("div", { class: "hint" }, body),

@@ -34,6 +34,8 @@ export const loggedFetch: typeof fetch = async (url, init) => {
   const headers = new Headers(init?.headers);
   const sent = [`${method} ${pathname}${search}`];
   headers.forEach((value, name) => sent.push(`${name}: ${shorten(value)}`));
+  // All routes but a few begin so: the rest tells them apart.
+  const route = `${method} ${pathname.replace(/^\/auth\/v1/, "")}`;
   const status = make("span", { class: "status" }, "…");
   const duration = make("span", { class: "meta" });
   const answer = block("", "No answer yet.");
@@ -43,7 +45,7 @@ export const loggedFetch: typeof fetch = async (url, init) => {
     make(
       "details",
       {},
-      make("summary", {}, status, make("span", { class: "path" }, `${method} ${pathname}`), duration),
+      make("summary", {}, status, make("span", { class: "path" }, route), duration),
       block(sent.join("\n"), pretty(String(init?.body ?? ""))),
       answer,
     ),

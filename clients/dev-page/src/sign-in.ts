@@ -38,9 +38,10 @@ export function startSignIn(): void {
   input("phone").value = memory.get("phone") ?? input("phone").value;
 }
 
-/** A code that was chosen among the messages. */
+/** A code that was chosen among the messages: for the form that waits for one, else to paste. */
 export function takeCode(code: string): void {
-  if (!form("code-form").hidden) input("code").value = code;
+  if (attempt && !attempt.confirmed) input("code").value = code;
+  else void navigator.clipboard.writeText(code).catch(() => undefined);
 }
 
 function purposeChosen(): Purpose {

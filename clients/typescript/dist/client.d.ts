@@ -37,6 +37,8 @@ export declare class Client {
     constructor(options: ClientOptions);
     /** The session that all tabs share; `undefined` if nobody is signed in. */
     session(): Promise<StoredSession | undefined>;
+    /** The stable id of this installation: `deviceId` and `installationId` in requests. */
+    installationId(): Promise<string>;
     /** Calls the listener when somebody signs in or out or the tokens change, in any tab. */
     subscribe(listener: (event: SessionEvent) => void): () => void;
     /** An access token that is good for half a minute or more, for requests to other services. */

@@ -34,6 +34,10 @@ export class Client {
     async session() {
         return (await this.#keeper.read()).session;
     }
+    /** The stable id of this installation: `deviceId` and `installationId` in requests. */
+    installationId() {
+        return this.#keeper.installationId();
+    }
     /** Calls the listener when somebody signs in or out or the tokens change, in any tab. */
     subscribe(listener) {
         return this.#keeper.subscribe(listener);

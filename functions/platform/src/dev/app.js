@@ -811,6 +811,7 @@ var loggedFetch = async (url, init) => {
   const headers = new Headers(init?.headers);
   const sent = [`${method} ${pathname}${search}`];
   headers.forEach((value, name) => sent.push(`${name}: ${shorten(value)}`));
+  const route = `${method} ${pathname.replace(/^\/auth\/v1/, "")}`;
   const status = make("span", { class: "status" }, "…");
   const duration = make("span", { class: "meta" });
   const answer = block("", "No answer yet.");
@@ -820,7 +821,7 @@ var loggedFetch = async (url, init) => {
     make(
       "details",
       {},
-      make("summary", {}, status, make("span", { class: "path" }, `${method} ${pathname}`), duration),
+      make("summary", {}, status, make("span", { class: "path" }, route), duration),
       block(sent.join("\n"), pretty(String(init?.body ?? ""))),
       answer
     )
@@ -992,7 +993,7 @@ function entry({ to, code, body, at }, use2) {
     make(
       "div",
       { class: "item" },
-      make("div", {}, make("span", { class: "message-code" }, code), make("div", { class: "meta" }, `${to}, ${when(at)}`)),
+      make("div", {}, make("span", { class: "message-code" }, code), make("div", { class: "meta" }, `${to}, ${new Date(at).toLocaleTimeString()}`)),
       button2
     ),
     make("div", { class: "hint" }, body)
@@ -1179,7 +1180,7 @@ function entry2(device) {
       {},
       make(
         "div",
-        {},
+        { class: "title" },
         make("span", { class: "name" }, deviceName),
         device.isCurrent ? badge("this device", "good") : void 0,
         badge(device.isVerified ? "verified" : "not verified"),
@@ -1507,7 +1508,8 @@ function startSignIn() {
   input("phone").value = memory.get("phone") ?? input("phone").value;
 }
 function takeCode(code) {
-  if (!form("code-form").hidden) input("code").value = code;
+  if (attempt && !attempt.confirmed) input("code").value = code;
+  else void navigator.clipboard.writeText(code).catch(() => void 0);
 }
 function purposeChosen() {
   return form("phone-form").querySelector("[name=purpose]:checked").value;

@@ -1,0 +1,122 @@
+// Two tabs share one stored refresh token. Whatever happens to a request, they stay signed in
+// together, and they are signed out together.
+//
+//     node tabs.mjs <address of a local service> <Chromium>
+
+import assert from "node:assert/strict";
+import { setTimeout as pause } from "node:timers/promises";
+import { card, isIn, newWindow, openPage, play } from "./browser.mjs";
+
+const RECORD = "auth.device-1";
+
+const record = (page) => page.evaluate((key) => JSON.parse(localStorage.getItem(key)), RECORD);
+
+/** The access token seems to have expired, in all tabs at once. */
+const expire = (page) =>
+  page.evaluate((key) => {
+    const record = JSON.parse(localStorage.getItem(key));
+    record.session.accessExpiresAt = 0;
+    localStorage.setItem(key, JSON.stringify(record));
+  }, RECORD);
+
+/** Uses the session: true if it was answered, else what the page tells. */
+async function use(page) {
+  const devices = card(page, "Devices");
+  await page.evaluate(() => document.getElementById("devices").replaceChildren());
+  await devices.getByRole("button", { name: "Reload" }).click();
+  const refusal = page.locator("#devices-result[data-kind=bad]:not(:empty)");
+  await devices.getByText("this device").or(refusal).first().waitFor();
+  return (await refusal.count()) === 0 || (await refusal.textContent());
+}
+
+async function twoTabs(browser, prepare = () => {}) {
+  const window = await newWindow(browser);
+  await prepare(window);
+  const first = await openPage(window);
+  await first.getByRole("button", { name: "Sign up with a random number" }).click();
+  await isIn(first);
+  const second = await openPage(window);
+  await isIn(second);
+  for (const page of [first, second]) await page.locator("#security-events li").first().waitFor();
+  return { window, first, second };
+}
+
+/** Counts the refreshes; each takes long enough for the other tab to want one, too. */
+async function countRefreshes(window, answer = (route) => route.continue()) {
+  const seen = [];
+  await window.route("**/tokens/refresh", async (route) => {
+    seen.push(route.request().postDataJSON().refreshToken);
+    await pause(400);
+    await answer(route);
+  });
+  return seen;
+}
+
+async function refreshAtOnce({ window, first, second }) {
+  const before = await record(first);
+  const sent = await countRefreshes(window);
+  await expire(first);
+  assert.deepEqual(await Promise.all([use(first), use(second)]), [true, true]);
+  assert.deepEqual(sent, [before.session.refreshToken], "one request, with the stored token");
+  const after = await record(second);
+  assert.notEqual(after.session.refreshToken, before.session.refreshToken);
+  await window.unroute("**/tokens/refresh");
+}
+
+await play(async (browser) => {
+  // ── With the locks of the browser, and without ──
+  const tabs = await twoTabs(browser);
+  await refreshAtOnce(tabs);
+  const withoutLocks = await twoTabs(browser, (window) =>
+    window.addInitScript(() => {
+      Object.defineProperty(Navigator.prototype, "locks", { value: undefined });
+    }),
+  );
+  assert.equal(await withoutLocks.first.evaluate(() => navigator.locks), undefined);
+  await refreshAtOnce(withoutLocks);
+  await withoutLocks.window.close();
+
+  const { window, first, second } = tabs;
+
+  // ── The service refreshes, but its answer is lost: the token is kept, and is taken again ──
+  const kept = await record(first);
+  let sent = await countRefreshes(window, async (route) => {
+    await route.fetch();
+    await route.abort();
+  });
+  await expire(first);
+  assert.equal(await use(first), "The service does not answer.");
+  assert.equal(sent.length, 1);
+  assert.equal((await record(first)).session.refreshToken, kept.session.refreshToken);
+  await window.unroute("**/tokens/refresh");
+  sent = await countRefreshes(window);
+  assert.deepEqual(await Promise.all([use(first), use(second)]), [true, true]);
+  assert.deepEqual(sent, [kept.session.refreshToken], "the token that was kept");
+  await window.unroute("**/tokens/refresh");
+
+  // ── Somebody signs out while a refresh is under way: its answer signs nobody in again ──
+  sent = await countRefreshes(window);
+  await expire(first);
+  const late = use(first);
+  while (sent.length === 0) await pause(20);
+  await second.evaluate((key) => {
+    const { session, ...rest } = JSON.parse(localStorage.getItem(key));
+    localStorage.setItem(key, JSON.stringify({ ...rest, signedOut: "logged_out" }));
+  }, RECORD);
+  await first.getByText("Signed out: logged out.").waitFor();
+  await pause(600);
+  assert.equal((await record(first)).session, undefined);
+  await late.catch(() => undefined);
+  await window.unroute("**/tokens/refresh");
+
+  // ── A sign-in and a sign-out in one tab are the other's, too ──
+  await second.reload();
+  await second.getByRole("button", { name: "Sign up with a random number" }).click();
+  await isIn(first);
+  await isIn(second);
+  await card(first, "This session").getByRole("button", { name: "Log out", exact: true }).click();
+  await second.getByText("Signed out: logged out.").waitFor();
+  const { session, previousToken } = await record(second);
+  assert.equal(session, undefined);
+  assert.match(previousToken, /^eyJ/, "it shows later that this is a known device");
+});

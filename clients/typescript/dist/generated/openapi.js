@@ -1,2 +1,0 @@
-// Generated from infra/openapi.json by scripts/generate.mjs. Do not edit.
-export {};

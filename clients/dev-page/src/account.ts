@@ -68,6 +68,7 @@ async function changeNumber(): Promise<string> {
   });
   newNumber = undefined;
   memory.set("phone", phoneNumber);
+  memory.set("shown", phoneNumber);
   form("number-form").reset();
   show(byId("number-code-field"), false);
   byId("number-button").textContent = "Send a code to the new number";

@@ -49,7 +49,7 @@ async function render(reason = ""): Promise<void> {
   signedInAs = session.refreshToken;
   showParts("in");
   showSession(session);
-  const phone = memory.get("phone");
+  const phone = memory.get("shown");
   state.textContent = `Signed in${phone ? ` as ${phone}` : ""}. This window is device ${DEVICE}.`;
   if (isNew) {
     restart();

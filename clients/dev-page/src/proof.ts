@@ -44,8 +44,10 @@ export function askForFactor(text: string): Promise<string> {
 
 /** Proves the number of the account by a code, as a log-in would. */
 async function proveNumber(): Promise<string> {
+  // After a log-in by QR code, this window does not know the number.
+  const isKnown = memory.get("phone") === memory.get("shown");
   const phoneNumber =
-    memory.get("phone") ??
+    (isKnown ? memory.get("phone") : undefined) ??
     (await ask({ title: "Number of the account", text: "It is proved by a code.", label: "Phone number" }));
   const body = { phoneNumber };
   const { verificationId } = await client.api.start_login_verification({ body });

@@ -3,7 +3,7 @@
 import type { Tokens } from "../../typescript/src/index.js";
 import { byId, form, input, onClick, onSubmit, run, show, tell } from "./dom.js";
 import { FRESH, withProof } from "./proof.js";
-import { client, DEVICE, send } from "./service.js";
+import { client, DEVICE, memory, send } from "./service.js";
 
 const POLL_EVERY = 1500;
 
@@ -49,12 +49,13 @@ async function newDevice(): Promise<Record<string, string>> {
 }
 
 /** Asks again and again until `step` gives true, or another try takes its place. */
-function poll(resultId: string, step: (signal: AbortSignal) => Promise<boolean>): void {
+function poll(resultId: string, text: string, step: (signal: AbortSignal) => Promise<boolean>): void {
   running.get(resultId)?.abort();
   const controller = new AbortController();
   running.set(resultId, controller);
   const { signal } = controller;
   void run(resultId, async () => {
+    tell(resultId, text);
     while (!signal.aborted && !(await step(signal))) {
       await new Promise((resolve) => setTimeout(resolve, POLL_EVERY));
     }
@@ -63,19 +64,14 @@ function poll(resultId: string, step: (signal: AbortSignal) => Promise<boolean>)
 
 /** Polls for the tokens of the new device. */
 function awaitTokens(resultId: string, path: string, body: object): void {
-  tell(resultId, "Waiting for the other device …");
-  poll(resultId, async (signal) => {
-    const answer = (await send("POST", path, { body, signal })) as Partial<Tokens> | undefined;
+  poll(resultId, "Waiting for the other device …", async (signal) => {
+    const answer = await send("POST", path, { body, signal });
     if (!answer?.accessToken) return false;
+    // The number is masked: it was never typed here.
+    memory.set("shown", answer.phoneNumber ?? "");
     await client.signIn(answer as Tokens);
     return true;
   });
-}
-
-function showPicture(id: string, picture: string | undefined): void {
-  const image = byId<HTMLImageElement>(id);
-  show(image, picture !== undefined);
-  if (picture) image.src = picture.startsWith("data:") ? picture : `data:image/png;base64,${picture}`;
 }
 
 // ── The new device ──────────────────────────────────────────────────────────────────────────
@@ -85,15 +81,17 @@ async function showLink(): Promise<void> {
   const { linkId, linkSecret, confirmCode, qr, qrPng } = link as Record<string, string>;
   input("link-text").value = qr ?? "";
   byId("link-confirm").textContent = confirmCode ?? "";
-  showPicture("link-image", qrPng);
+  const image = byId<HTMLImageElement>("link-image");
+  image.src = qrPng ?? "";
+  show(image, qrPng !== undefined);
   show(byId("link-shown"), true);
   awaitTokens("link-result", `/qr-code/link/${linkId}`, { linkSecret });
 }
 
 async function scan(): Promise<void> {
-  const text = input("scan-challenge").value.trim();
-  // What `showChallenge` shows: the device that shows it, and the challenge.
-  const [authenticatedDeviceId, challenge] = text.split(/\s+/, 2);
+  const challenge = input("scan-challenge").value.trim();
+  // `{id}.{deviceId}.{secret}`
+  const authenticatedDeviceId = challenge.split(".")[1] ?? "";
   const body = { challenge, authenticatedDeviceId, ...(await newDevice()) };
   const answer = await send("POST", "/qr-code/scan", { body });
   const { scanId, scanSecret, confirmCode } = answer as Record<string, string>;
@@ -107,31 +105,30 @@ async function scan(): Promise<void> {
 let challengeId = "";
 let linkId = "";
 
-/** What is known of the other device: its name, kind and coarse address. */
-function who(about: Record<string, unknown>): string {
-  const names = ["deviceName", "deviceType", "address", "ipAddress"];
-  const known = names.map((name) => about[name]).filter((value) => typeof value === "string");
-  return known.join(", ") || "A device";
+interface QrLogin {
+  status: "waiting" | "scanned" | "approved" | "denied";
+  device?: { deviceName: string; deviceType: string; network?: string };
+}
+
+/** What is known of the other device: its name, kind and network. */
+function who({ device }: QrLogin): string {
+  if (!device) return "nobody yet";
+  return [device.deviceName, device.deviceType, device.network].filter(Boolean).join(", ");
 }
 
 async function showChallenge(): Promise<void> {
-  const { deviceId } = (await client.session())!;
-  const path = { deviceId };
-  const answer = await send("POST", "/qr-code/challenge/{deviceId}", { path, bearer: true, maxTokenAge: FRESH });
-  const challenge: string = typeof answer === "string" ? answer : answer.challenge;
-  challengeId = answer.challengeId ?? answer.id ?? challenge;
-  input("challenge-text").value = `${deviceId} ${challenge}`;
-  showPicture("challenge-image", answer.qrPng);
+  const path = { id: (await client.session())!.deviceId };
+  const challenge: string = await send("POST", "/qr-code/challenge/{id}", { path, bearer: true });
+  challengeId = challenge.split(".")[0]!;
+  input("challenge-text").value = challenge;
   show(byId("challenge-shown"), true);
   show(byId("challenge-form"), false);
-  tell("challenge-result", "Waiting for a device to scan it …");
-  poll("challenge-result", async (signal) => {
-    const id = challengeId;
-    const state = await send("GET", "/qr-code/challenge/{id}", { path: { id }, bearer: true, signal });
-    const scanned = state?.scan ?? state?.scannedBy ?? (state?.deviceName ? state : undefined);
-    if (!scanned) return false;
-    byId("challenge-who").textContent = `Scanned by: ${who(scanned)}.`;
-    show(byId("challenge-form"), true);
+  poll("challenge-result", "Waiting for a device to scan it …", async (signal) => {
+    const shown = { path: { id: challengeId }, bearer: true, signal };
+    const login: QrLogin = await send("GET", "/qr-code/challenge/{id}", shown);
+    if (login.status === "waiting") return false;
+    byId("challenge-who").textContent = `Scanned by: ${who(login)}.`;
+    show(byId("challenge-form"), login.status === "scanned");
     input("challenge-confirm").focus();
     return true;
   });
@@ -148,10 +145,10 @@ async function answerChallenge(answer: "approve" | "deny"): Promise<string> {
 
 async function lookAtLink(): Promise<void> {
   const text = input("approve-link").value.trim();
-  const parameters = new URLSearchParams(text.split("?")[1] ?? "");
-  linkId = parameters.get("linkId") ?? parameters.get("id") ?? text;
-  const about = await send("GET", "/qr-code/link/{id}", { path: { id: linkId }, bearer: true });
-  byId("approve-who").textContent = `Shown by: ${who(about)}.`;
+  // `whispr://link?id={linkId}`
+  linkId = new URLSearchParams(text.split("?")[1] ?? "").get("id") ?? text;
+  const login: QrLogin = await send("GET", "/qr-code/link/{id}", { path: { id: linkId }, bearer: true });
+  byId("approve-who").textContent = `Shown by: ${who(login)}.`;
   show(byId("approve-confirm-form"), true);
   input("approve-confirm").focus();
 }

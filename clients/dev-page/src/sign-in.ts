@@ -65,6 +65,7 @@ async function sendCode(purpose: Purpose): Promise<void> {
   const phoneNumber = input("phone").value;
   const started = await client.sendCode(purpose, { phoneNumber });
   memory.set("phone", phoneNumber);
+  memory.set("shown", phoneNumber);
   memory.set("account", phoneNumber.replace(/\D/g, ""));
   attempt = { purpose, phoneNumber, verificationId: started.verificationId, confirmed: false };
   show(form("phone-form"), false);

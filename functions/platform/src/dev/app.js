@@ -1028,7 +1028,8 @@ function askForFactor(text) {
   });
 }
 async function proveNumber() {
-  const phoneNumber = memory.get("phone") ?? await ask({ title: "Number of the account", text: "It is proved by a code.", label: "Phone number" });
+  const isKnown = memory.get("phone") === memory.get("shown");
+  const phoneNumber = (isKnown ? memory.get("phone") : void 0) ?? await ask({ title: "Number of the account", text: "It is proved by a code.", label: "Phone number" });
   const body = { phoneNumber };
   const { verificationId } = await client.api.start_login_verification({ body });
   const code = await ask({
@@ -1128,6 +1129,7 @@ async function changeNumber() {
   });
   newNumber = void 0;
   memory.set("phone", phoneNumber);
+  memory.set("shown", phoneNumber);
   form("number-form").reset();
   show(byId("number-code-field"), false);
   byId("number-button").textContent = "Send a code to the new number";
@@ -1275,43 +1277,41 @@ async function newDevice() {
     deviceType: "web"
   };
 }
-function poll(resultId, step) {
+function poll(resultId, text, step) {
   running.get(resultId)?.abort();
   const controller = new AbortController();
   running.set(resultId, controller);
   const { signal } = controller;
   void run(resultId, async () => {
+    tell(resultId, text);
     while (!signal.aborted && !await step(signal)) {
       await new Promise((resolve) => setTimeout(resolve, POLL_EVERY));
     }
   });
 }
 function awaitTokens(resultId, path, body) {
-  tell(resultId, "Waiting for the other device …");
-  poll(resultId, async (signal) => {
+  poll(resultId, "Waiting for the other device …", async (signal) => {
     const answer = await send("POST", path, { body, signal });
     if (!answer?.accessToken) return false;
+    memory.set("shown", answer.phoneNumber ?? "");
     await client.signIn(answer);
     return true;
   });
-}
-function showPicture(id, picture) {
-  const image = byId(id);
-  show(image, picture !== void 0);
-  if (picture) image.src = picture.startsWith("data:") ? picture : `data:image/png;base64,${picture}`;
 }
 async function showLink() {
   const link = await send("POST", "/qr-code/link", { body: await newDevice() });
   const { linkId: linkId2, linkSecret, confirmCode, qr, qrPng } = link;
   input("link-text").value = qr ?? "";
   byId("link-confirm").textContent = confirmCode ?? "";
-  showPicture("link-image", qrPng);
+  const image = byId("link-image");
+  image.src = qrPng ?? "";
+  show(image, qrPng !== void 0);
   show(byId("link-shown"), true);
   awaitTokens("link-result", `/qr-code/link/${linkId2}`, { linkSecret });
 }
 async function scan() {
-  const text = input("scan-challenge").value.trim();
-  const [authenticatedDeviceId, challenge] = text.split(/\s+/, 2);
+  const challenge = input("scan-challenge").value.trim();
+  const authenticatedDeviceId = challenge.split(".")[1] ?? "";
   const body = { challenge, authenticatedDeviceId, ...await newDevice() };
   const answer = await send("POST", "/qr-code/scan", { body });
   const { scanId, scanSecret, confirmCode } = answer;
@@ -1321,29 +1321,23 @@ async function scan() {
 }
 var challengeId = "";
 var linkId = "";
-function who(about) {
-  const names = ["deviceName", "deviceType", "address", "ipAddress"];
-  const known = names.map((name) => about[name]).filter((value) => typeof value === "string");
-  return known.join(", ") || "A device";
+function who({ device }) {
+  if (!device) return "nobody yet";
+  return [device.deviceName, device.deviceType, device.network].filter(Boolean).join(", ");
 }
 async function showChallenge() {
-  const { deviceId } = await client.session();
-  const path = { deviceId };
-  const answer = await send("POST", "/qr-code/challenge/{deviceId}", { path, bearer: true, maxTokenAge: FRESH });
-  const challenge = typeof answer === "string" ? answer : answer.challenge;
-  challengeId = answer.challengeId ?? answer.id ?? challenge;
-  input("challenge-text").value = `${deviceId} ${challenge}`;
-  showPicture("challenge-image", answer.qrPng);
+  const path = { id: (await client.session()).deviceId };
+  const challenge = await send("POST", "/qr-code/challenge/{id}", { path, bearer: true });
+  challengeId = challenge.split(".")[0];
+  input("challenge-text").value = challenge;
   show(byId("challenge-shown"), true);
   show(byId("challenge-form"), false);
-  tell("challenge-result", "Waiting for a device to scan it …");
-  poll("challenge-result", async (signal) => {
-    const id = challengeId;
-    const state = await send("GET", "/qr-code/challenge/{id}", { path: { id }, bearer: true, signal });
-    const scanned = state?.scan ?? state?.scannedBy ?? (state?.deviceName ? state : void 0);
-    if (!scanned) return false;
-    byId("challenge-who").textContent = `Scanned by: ${who(scanned)}.`;
-    show(byId("challenge-form"), true);
+  poll("challenge-result", "Waiting for a device to scan it …", async (signal) => {
+    const shown2 = { path: { id: challengeId }, bearer: true, signal };
+    const login = await send("GET", "/qr-code/challenge/{id}", shown2);
+    if (login.status === "waiting") return false;
+    byId("challenge-who").textContent = `Scanned by: ${who(login)}.`;
+    show(byId("challenge-form"), login.status === "scanned");
     input("challenge-confirm").focus();
     return true;
   });
@@ -1358,10 +1352,9 @@ async function answerChallenge(answer) {
 }
 async function lookAtLink() {
   const text = input("approve-link").value.trim();
-  const parameters = new URLSearchParams(text.split("?")[1] ?? "");
-  linkId = parameters.get("linkId") ?? parameters.get("id") ?? text;
-  const about = await send("GET", "/qr-code/link/{id}", { path: { id: linkId }, bearer: true });
-  byId("approve-who").textContent = `Shown by: ${who(about)}.`;
+  linkId = new URLSearchParams(text.split("?")[1] ?? "").get("id") ?? text;
+  const login = await send("GET", "/qr-code/link/{id}", { path: { id: linkId }, bearer: true });
+  byId("approve-who").textContent = `Shown by: ${who(login)}.`;
   show(byId("approve-confirm-form"), true);
   input("approve-confirm").focus();
 }
@@ -1530,6 +1523,7 @@ async function sendCode(purpose) {
   const phoneNumber = input("phone").value;
   const started = await client.sendCode(purpose, { phoneNumber });
   memory.set("phone", phoneNumber);
+  memory.set("shown", phoneNumber);
   memory.set("account", phoneNumber.replace(/\D/g, ""));
   attempt = { purpose, phoneNumber, verificationId: started.verificationId, confirmed: false };
   show(form("phone-form"), false);
@@ -1671,7 +1665,7 @@ async function render(reason = "") {
   signedInAs = session.refreshToken;
   showParts("in");
   showSession(session);
-  const phone = memory.get("phone");
+  const phone = memory.get("shown");
   state.textContent = `Signed in${phone ? ` as ${phone}` : ""}. This window is device ${DEVICE}.`;
   if (isNew) {
     restart();

@@ -1,6 +1,6 @@
 // The account itself, and its registration lock. Routes that the service lacks hide their part.
 
-import { byId, facts, form, input, onClick, onSubmit, show } from "./dom.js";
+import { byId, facts, form, input, onClick, onSubmit, show, when } from "./dom.js";
 import { confirmed, FRESH, withProof } from "./proof.js";
 import { newestCode } from "./inbox.js";
 import { client, memory, send } from "./service.js";
@@ -27,9 +27,13 @@ export async function loadAccount(): Promise<void> {
     registrationLock: "Registration lock",
     deviceCount: "Devices",
   };
-  const value = (given: unknown) => (typeof given === "boolean" ? (given ? "on" : "off") : String(given));
+  const value = (field: string) => {
+    const given = account[field];
+    if (typeof given === "boolean") return given ? "on" : "off";
+    return field === "createdAt" ? when(given) : String(given);
+  };
   const rows = Object.entries(names).filter(([field]) => account[field] !== undefined);
-  facts("account-facts", Object.fromEntries(rows.map(([field, name]) => [name, value(account[field])])));
+  facts("account-facts", Object.fromEntries(rows.map(([field, name]) => [name, value(field)])));
 }
 
 async function exportData(): Promise<string> {

@@ -2,6 +2,7 @@
 
 import { keepSecret, nextCode } from "./authenticator.js";
 import { byId, input, make, onClick, onSubmit, run, show } from "./dom.js";
+import { loadHistory } from "./history.js";
 import { FRESH, withProof } from "./proof.js";
 import { client } from "./service.js";
 
@@ -58,6 +59,7 @@ async function enable(): Promise<string> {
     client.api.enable_second_factor({ body: { ...proof, token }, maxTokenAge: FRESH }),
   );
   await loadSecondFactor();
+  await loadHistory();
   showBackupCodes(backupCodes);
   return "Enabled. All other sessions have ended.";
 }
@@ -76,6 +78,7 @@ async function use(action: string): Promise<string> {
       client.api.disable_second_factor({ body: { ...proof, token }, maxTokenAge: FRESH }),
     );
     await loadSecondFactor();
+    await loadHistory();
     return "Disabled. All other sessions have ended.";
   }
   const { valid } = await client.api.verify_second_factor({ body: { token } });

@@ -258,31 +258,28 @@ export class Client {
 
   async #fetch(url: string, init: RequestInit): Promise<Response> {
     const { timeout = DEFAULT_TIMEOUT, fetch: ownFetch } = this.#options;
-    const ends = AbortSignal.timeout(timeout);
-    const signal = init.signal ? either(init.signal, ends) : ends;
-    // Tokens travel in headers and bodies alone: no cookies, no caches.
-    const request: RequestInit = { ...init, signal, credentials: "omit", cache: "no-store" };
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(new Error("time-out")), timeout);
+    const asked = init.signal;
+    const end = () => controller.abort(asked?.reason);
+    if (asked?.aborted) end();
+    asked?.addEventListener("abort", end);
+    const { signal } = controller;
     try {
-      const response = await (ownFetch ?? fetch)(url, request);
+      // Tokens travel in headers and bodies alone: no cookies, no caches.
+      const response = await (ownFetch ?? fetch)(url, { ...init, signal, credentials: "omit", cache: "no-store" });
       // The whole body, so that an answer that breaks off counts as none.
       const body = [204, 205, 304].includes(response.status) ? null : await response.arrayBuffer();
       const { status, statusText, headers } = response;
       return new Response(body, { status, statusText, headers });
     } catch (error) {
-      if (init.signal?.aborted) throw error;
+      if (asked?.aborted) throw error;
       throw new NetworkError(error);
+    } finally {
+      clearTimeout(timer);
+      asked?.removeEventListener("abort", end);
     }
   }
-}
-
-/** `AbortSignal.any`, which older browsers lack. */
-function either(first: AbortSignal, second: AbortSignal): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of [first, second]) {
-    if (signal.aborted) controller.abort(signal.reason);
-    signal.addEventListener("abort", () => controller.abort(signal.reason), { once: true });
-  }
-  return controller.signal;
 }
 
 async function read(response: Response): Promise<any> {

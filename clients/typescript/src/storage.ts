@@ -2,7 +2,7 @@
 
 import type { SignedOutReason } from "./errors.js";
 
-/** `localStorage`, or anything with these three methods (React Native's AsyncStorage). */
+/** `localStorage`, or anything with these three methods, which may give promises. */
 export interface KeyValueStorage {
   getItem(key: string): string | null | Promise<string | null>;
   setItem(key: string, value: string): void | Promise<void>;

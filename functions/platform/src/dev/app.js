@@ -677,28 +677,27 @@ var Client = class {
   }
   async #fetch(url, init) {
     const { timeout = DEFAULT_TIMEOUT, fetch: ownFetch } = this.#options;
-    const ends = AbortSignal.timeout(timeout);
-    const signal = init.signal ? either(init.signal, ends) : ends;
-    const request = { ...init, signal, credentials: "omit", cache: "no-store" };
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(new Error("time-out")), timeout);
+    const asked3 = init.signal;
+    const end = () => controller.abort(asked3?.reason);
+    if (asked3?.aborted) end();
+    asked3?.addEventListener("abort", end);
+    const { signal } = controller;
     try {
-      const response = await (ownFetch ?? fetch)(url, request);
+      const response = await (ownFetch ?? fetch)(url, { ...init, signal, credentials: "omit", cache: "no-store" });
       const body = [204, 205, 304].includes(response.status) ? null : await response.arrayBuffer();
       const { status, statusText, headers } = response;
       return new Response(body, { status, statusText, headers });
     } catch (error) {
-      if (init.signal?.aborted) throw error;
+      if (asked3?.aborted) throw error;
       throw new NetworkError(error);
+    } finally {
+      clearTimeout(timer);
+      asked3?.removeEventListener("abort", end);
     }
   }
 };
-function either(first, second) {
-  const controller = new AbortController();
-  for (const signal of [first, second]) {
-    if (signal.aborted) controller.abort(signal.reason);
-    signal.addEventListener("abort", () => controller.abort(signal.reason), { once: true });
-  }
-  return controller.signal;
-}
 async function read(response) {
   if (!response.ok) throw await problemOf(response);
   const text = await response.text();
@@ -1091,9 +1090,13 @@ async function loadAccount() {
     registrationLock: "Registration lock",
     deviceCount: "Devices"
   };
-  const value = (given) => typeof given === "boolean" ? given ? "on" : "off" : String(given);
+  const value = (field) => {
+    const given = account2[field];
+    if (typeof given === "boolean") return given ? "on" : "off";
+    return field === "createdAt" ? when(given) : String(given);
+  };
   const rows = Object.entries(names).filter(([field]) => account2[field] !== void 0);
-  facts("account-facts", Object.fromEntries(rows.map(([field, name]) => [name, value(account2[field])])));
+  facts("account-facts", Object.fromEntries(rows.map(([field, name]) => [name, value(field)])));
 }
 async function exportData() {
   const data = await send("GET", "/account/export", { bearer: true, maxTokenAge: FRESH });
@@ -1424,6 +1427,7 @@ async function enable() {
     (proof) => client.api.enable_second_factor({ body: { ...proof, token }, maxTokenAge: FRESH })
   );
   await loadSecondFactor();
+  await loadHistory();
   showBackupCodes(backupCodes);
   return "Enabled. All other sessions have ended.";
 }
@@ -1441,6 +1445,7 @@ async function use(action) {
       (proof) => client.api.disable_second_factor({ body: { ...proof, token }, maxTokenAge: FRESH })
     );
     await loadSecondFactor();
+    await loadHistory();
     return "Disabled. All other sessions have ended.";
   }
   const { valid } = await client.api.verify_second_factor({ body: { token } });

@@ -38,7 +38,7 @@ type ParametersOf<O, Place extends "path" | "query"> = O extends { parameters: i
 
 /** A part of the arguments, which may be left out if nothing in it is required. */
 type Part<Name extends string, T> = [T] extends [undefined]
-  ? object
+  ? { [N in Name]?: undefined }
   : Record<never, never> extends T
     ? { [N in Name]?: T }
     : { [N in Name]: T };

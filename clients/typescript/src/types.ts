@@ -22,9 +22,11 @@ export type Result<Id extends OperationId> = {
 }[keyof operations[Id]["responses"] & Successes];
 
 type BodyOf<O> = O extends { requestBody?: infer R }
-  ? NonNullable<R> extends { content: { "application/json": infer Body } }
-    ? Body
-    : undefined
+  ? [NonNullable<R>] extends [never]
+    ? undefined
+    : NonNullable<R> extends { content: { "application/json": infer Body } }
+      ? Body
+      : undefined
   : undefined;
 
 /** The body that an operation takes. */

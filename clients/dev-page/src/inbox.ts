@@ -9,10 +9,24 @@ interface Message {
   at: string;
 }
 
-const EVERY = 2000;
+/** Each look is a line in the log of the service: often only where a message is expected. */
+const OFTEN = 2_000;
+const SELDOM = 15_000;
+const EXPECTED_FOR = 10_000;
 const SHOWN = 12;
 
 let shown = "";
+let often: number | undefined;
+let look = () => {};
+
+/** A message may come, by what this window has just sent. */
+export function expectMessage(): void {
+  clearInterval(often);
+  const timer = window.setInterval(() => look(), OFTEN);
+  often = timer;
+  setTimeout(() => clearInterval(timer), EXPECTED_FOR);
+  look();
+}
 
 export async function messages(): Promise<Message[]> {
   const response = await fetch("/dev/inbox", { headers: { accept: "application/json" } });
@@ -41,10 +55,12 @@ export function startInbox(use: (code: string) => void): void {
     show(byId("inbox-empty"), all.length === 0);
     byId("messages").replaceChildren(...all.map((message) => entry(message, use)));
   };
-  const poll = () => void refresh().catch(() => undefined);
-  setInterval(poll, EVERY);
-  document.addEventListener("visibilitychange", poll);
-  poll();
+  look = () => void refresh().catch(() => undefined);
+  setInterval(look, SELDOM);
+  // What another window has caused is here as soon as this one is looked at.
+  document.addEventListener("visibilitychange", look);
+  addEventListener("focus", look);
+  look();
 }
 
 function entry({ to, code, body, at }: Message, use: (code: string) => void): HTMLLIElement {

@@ -6,6 +6,7 @@ import {
   type RequestArguments,
   type SessionEvent,
 } from "../../typescript/src/index.js";
+import { expectMessage } from "./inbox.js";
 import { loggedFetch } from "./log.js";
 
 /** Which device this window is: `/dev?device=2` is another one, with a session of its own. */
@@ -27,7 +28,12 @@ function newClient(): Client {
   return createClient({
     baseUrl: location.origin,
     storage: localStorage,
-    fetch: loggedFetch,
+    fetch: async (url, init) => {
+      const response = await loggedFetch(url, init);
+      // A code, or a notice of a change.
+      if (response.ok && init?.method !== "GET") expectMessage();
+      return response;
+    },
     storageKey: STORAGE_KEY,
     dpop: memory.get("dpop") === "on",
   });

@@ -784,6 +784,66 @@ function facts(id, rows) {
   );
 }
 
+// clients/dev-page/src/inbox.ts
+var OFTEN = 2e3;
+var SELDOM = 15e3;
+var EXPECTED_FOR = 1e4;
+var SHOWN = 12;
+var shown = "";
+var often;
+var look = () => {
+};
+function expectMessage() {
+  clearInterval(often);
+  const timer = window.setInterval(() => look(), OFTEN);
+  often = timer;
+  setTimeout(() => clearInterval(timer), EXPECTED_FOR);
+  look();
+}
+async function messages() {
+  const response = await fetch("/dev/inbox", { headers: { accept: "application/json" } });
+  if (!response.ok) return [];
+  return await response.json();
+}
+var digits = (number) => number.replace(/\D/g, "");
+async function newestCode(to) {
+  const all = await messages();
+  const found = all.find((message) => to === void 0 || digits(message.to) === digits(to));
+  if (!found) throw new Error("There is no message to this number yet.");
+  return found.code;
+}
+function startInbox(use2) {
+  const refresh = async () => {
+    if (document.hidden) return;
+    const all = (await messages()).slice(0, SHOWN);
+    const state = JSON.stringify(all);
+    if (state === shown) return;
+    shown = state;
+    show(byId("inbox-empty"), all.length === 0);
+    byId("messages").replaceChildren(...all.map((message) => entry(message, use2)));
+  };
+  look = () => void refresh().catch(() => void 0);
+  setInterval(look, SELDOM);
+  document.addEventListener("visibilitychange", look);
+  addEventListener("focus", look);
+  look();
+}
+function entry({ to, code, body, at }, use2) {
+  const button2 = make("button", { type: "button", class: "small", "aria-label": `Use code ${code}` }, "Use");
+  button2.addEventListener("click", () => use2(code));
+  return make(
+    "li",
+    {},
+    make(
+      "div",
+      { class: "item" },
+      make("div", {}, make("span", { class: "message-code" }, code), make("div", { class: "meta" }, `${to}, ${new Date(at).toLocaleTimeString()}`)),
+      button2
+    ),
+    make("div", { class: "hint" }, body)
+  );
+}
+
 // clients/dev-page/src/log.ts
 var MAX_ENTRIES = 60;
 var LONG_DATA = /data:[\w/+;,-]{20}[\w+/=]*/g;
@@ -873,7 +933,11 @@ function newClient() {
   return createClient({
     baseUrl: location.origin,
     storage: localStorage,
-    fetch: loggedFetch,
+    fetch: async (url, init) => {
+      const response = await loggedFetch(url, init);
+      if (response.ok && init?.method !== "GET") expectMessage();
+      return response;
+    },
     storageKey: STORAGE_KEY,
     dpop: memory.get("dpop") === "on"
   });
@@ -950,53 +1014,6 @@ async function codeAt(secret2, step) {
 function decode(base32) {
   const bits = [...base32.replace(/[\s=]/g, "").toUpperCase()].map((letter) => ALPHABET.indexOf(letter).toString(2).padStart(5, "0")).join("");
   return Uint8Array.from(bits.match(/.{8}/g) ?? [], (byte) => Number.parseInt(byte, 2));
-}
-
-// clients/dev-page/src/inbox.ts
-var EVERY = 2e3;
-var SHOWN = 12;
-var shown = "";
-async function messages() {
-  const response = await fetch("/dev/inbox", { headers: { accept: "application/json" } });
-  if (!response.ok) return [];
-  return await response.json();
-}
-var digits = (number) => number.replace(/\D/g, "");
-async function newestCode(to) {
-  const all = await messages();
-  const found = all.find((message) => to === void 0 || digits(message.to) === digits(to));
-  if (!found) throw new Error("There is no message to this number yet.");
-  return found.code;
-}
-function startInbox(use2) {
-  const refresh = async () => {
-    if (document.hidden) return;
-    const all = (await messages()).slice(0, SHOWN);
-    const state = JSON.stringify(all);
-    if (state === shown) return;
-    shown = state;
-    show(byId("inbox-empty"), all.length === 0);
-    byId("messages").replaceChildren(...all.map((message) => entry(message, use2)));
-  };
-  const poll2 = () => void refresh().catch(() => void 0);
-  setInterval(poll2, EVERY);
-  document.addEventListener("visibilitychange", poll2);
-  poll2();
-}
-function entry({ to, code, body, at }, use2) {
-  const button2 = make("button", { type: "button", class: "small", "aria-label": `Use code ${code}` }, "Use");
-  button2.addEventListener("click", () => use2(code));
-  return make(
-    "li",
-    {},
-    make(
-      "div",
-      { class: "item" },
-      make("div", {}, make("span", { class: "message-code" }, code), make("div", { class: "meta" }, `${to}, ${new Date(at).toLocaleTimeString()}`)),
-      button2
-    ),
-    make("div", { class: "hint" }, body)
-  );
 }
 
 // clients/dev-page/src/proof.ts

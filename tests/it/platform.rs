@@ -275,15 +275,17 @@ async fn the_page_loads_nothing_from_elsewhere_and_has_no_script_or_style_inside
     }
 }
 
+/// What the local gateway has beside the functions.
+const DEV_PATHS: [&str; 4] = ["/dev", "/dev/app.css", "/dev/app.js", "/dev/inbox"];
+
 #[tokio::test]
 async fn the_page_and_the_inbox_are_a_laptops_alone() {
     // Wherever else the service runs, even with the route in place it shows nothing.
     let elsewhere = [("STAGE", "dev"), ("METRICS_ENABLED", "false"), ("SMS_SENDER", "inbox")];
     let service = Service::with(&elsewhere).await;
     let _ = service.client().start("register", "+33612345678").await;
-    const PATHS: [&str; 4] = ["/dev", "/dev/app.css", "/dev/app.js", "/dev/inbox"];
     for client in [service.client(), service.client().with_header("accept", "text/html")] {
-        for path in PATHS {
+        for path in DEV_PATHS {
             client.get(path).await.refused(404, "not_found");
         }
     }
@@ -291,7 +293,8 @@ async fn the_page_and_the_inbox_are_a_laptops_alone() {
     let service = Service::start().await;
     for (_, routes) in local::service::functions(&service.state) {
         let router = shared::http::serve(routes, service.state.core.clone());
-        for (method, path) in [Method::GET, Method::POST].iter().flat_map(|m| PATHS.map(|p| (m, p)))
+        for (method, path) in
+            [Method::GET, Method::POST].iter().flat_map(|m| DEV_PATHS.map(|p| (m, p)))
         {
             let request = Request::builder().method(method).uri(path);
             let request = request.body(axum::body::Body::empty()).unwrap();

@@ -51,8 +51,9 @@ function entry(device: Device): HTMLLIElement {
 }
 
 async function rename({ id, deviceName }: Device): Promise<string> {
-  const text = `Another name for ${deviceName}.`;
-  const name = await ask({ title: "Rename the device", text, label: "New name" });
+  const text = "The name is shown to all devices of the account.";
+  const title = "Rename the device";
+  const name = await ask({ title, text, label: "New name", value: deviceName });
   await client.api.update_device({ path: { deviceId: id }, body: { deviceName: name } });
   await loadDevices();
   return "Renamed.";

@@ -65,17 +65,19 @@ interface Question {
   title: string;
   text: string;
   label: string;
+  /** What stands there before. */
+  value?: string;
   fill?: (() => Promise<string>) | undefined;
 }
 
 /** Asks for one line. Throws `Cancelled` if the dialog is closed without one. */
-export function ask({ title, text, label, fill }: Question): Promise<string> {
+export function ask({ title, text, label, value: before = "", fill }: Question): Promise<string> {
   const dialog = byId<HTMLDialogElement>("ask");
   byId("ask-title").textContent = title;
   byId("ask-text").textContent = text;
   byId("ask-label").textContent = label;
   const value = input("ask-value");
-  value.value = "";
+  value.value = before;
   const filler = button("ask-fill");
   show(filler, fill !== undefined);
   filler.onclick = () => {
@@ -86,7 +88,7 @@ export function ask({ title, text, label, fill }: Question): Promise<string> {
   };
   dialog.returnValue = "";
   dialog.showModal();
-  value.focus();
+  value.select();
   return new Promise((resolve, reject) => {
     dialog.onclose = () => {
       const given = value.value.trim();

@@ -1057,13 +1057,13 @@ async function proveNumber() {
   await client.api.confirm_login_verification({ body: { verificationId, code } });
   return verificationId;
 }
-function ask({ title, text, label, fill: fill2 }) {
+function ask({ title, text, label, value: before = "", fill: fill2 }) {
   const dialog = byId("ask");
   byId("ask-title").textContent = title;
   byId("ask-text").textContent = text;
   byId("ask-label").textContent = label;
   const value = input("ask-value");
-  value.value = "";
+  value.value = before;
   const filler = button("ask-fill");
   show(filler, fill2 !== void 0);
   filler.onclick = () => {
@@ -1074,7 +1074,7 @@ function ask({ title, text, label, fill: fill2 }) {
   };
   dialog.returnValue = "";
   dialog.showModal();
-  value.focus();
+  value.select();
   return new Promise((resolve, reject) => {
     dialog.onclose = () => {
       const given = value.value.trim();
@@ -1214,8 +1214,9 @@ function entry2(device) {
   );
 }
 async function rename({ id, deviceName }) {
-  const text = `Another name for ${deviceName}.`;
-  const name = await ask({ title: "Rename the device", text, label: "New name" });
+  const text = "The name is shown to all devices of the account.";
+  const title = "Rename the device";
+  const name = await ask({ title, text, label: "New name", value: deviceName });
   await client.api.update_device({ path: { deviceId: id }, body: { deviceName: name } });
   await loadDevices();
   return "Renamed.";

@@ -38,6 +38,7 @@ await play(async (browser) => {
   await factor.getByLabel("Code of the app", { exact: true }).fill(totp(secret));
   await factor.getByRole("button", { name: "Enable" }).click();
   await factor.getByText("On. 10 backup codes are left.").waitFor();
+  await factor.getByRole("heading", { name: "Backup codes" }).waitFor();
   const codes = await factor.locator("#backup-codes li").allTextContents();
   assert.equal(new Set(codes).size, 10);
   const token = factor.getByLabel("Code of the app, or a backup code");

@@ -52,28 +52,35 @@ async function countRefreshes(window, answer = (route) => route.continue()) {
   return seen;
 }
 
+/** Both tabs refresh at once. Gives the tokens that were sent, and the one that was stored. */
 async function refreshAtOnce({ window, first, second }) {
   const before = await record(first);
   const sent = await countRefreshes(window);
   await expire(first);
   assert.deepEqual(await Promise.all([use(first), use(second)]), [true, true]);
-  assert.deepEqual(sent, [before.session.refreshToken], "one request, with the stored token");
   const after = await record(second);
   assert.notEqual(after.session.refreshToken, before.session.refreshToken);
+  assert.deepEqual(await record(first), after);
   await window.unroute("**/tokens/refresh");
+  return { sent, stored: before.session.refreshToken };
 }
 
 await play(async (browser) => {
   // ── With the locks of the browser, and without ──
   const tabs = await twoTabs(browser);
-  await refreshAtOnce(tabs);
+  const locked = await refreshAtOnce(tabs);
+  assert.deepEqual(locked.sent, [locked.stored], "one request, with the stored token");
   const withoutLocks = await twoTabs(browser, (window) =>
     window.addInitScript(() => {
       Object.defineProperty(Navigator.prototype, "locks", { value: undefined });
     }),
   );
   assert.equal(await withoutLocks.first.evaluate(() => navigator.locks), undefined);
-  await refreshAtOnce(withoutLocks);
+  // A busy browser may let both through. The service then gives both the same token.
+  const claimed = await refreshAtOnce(withoutLocks);
+  assert.deepEqual([...new Set(claimed.sent)], [claimed.stored]);
+  assert.ok(claimed.sent.length <= 2, `${claimed.sent.length} requests`);
+  assert.equal(await use(withoutLocks.second), true);
   await withoutLocks.window.close();
 
   const { window, first, second } = tabs;

@@ -59,8 +59,8 @@ async function enable(): Promise<string> {
     client.api.enable_second_factor({ body: { ...proof, token }, maxTokenAge: FRESH }),
   );
   await loadSecondFactor();
-  await loadHistory();
   showBackupCodes(backupCodes);
+  await loadHistory();
   return "Enabled. All other sessions have ended.";
 }
 

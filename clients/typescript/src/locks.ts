@@ -36,14 +36,15 @@ export function processLocks(): Locks {
 /** How long a claim holds if its tab is gone. A running one is renewed. */
 const CLAIM_TTL = 10_000;
 const RENEW_EVERY = 2_000;
-/** After writing a claim: time for another tab that wrote at the same moment. */
-const SETTLE = 40;
+/** After writing a claim: time for another tab that wrote at the same moment to be seen. */
+const SETTLE = 100;
 const POLL = 60;
 
 /**
  * Over the storage, for browsers without `navigator.locks`: a claim is written, and holds if it is
- * still there a moment later. Two tabs that both get through (a frozen tab, a slow storage) do no
- * harm: the service answers the second `refresh_superseded`, or the same token again.
+ * still there a moment later. Browsers tell other tabs of a write late when they are busy, so two tabs
+ * may both get through. That does no harm: the service gives the second the same token again, or
+ * answers `refresh_superseded`.
  */
 export function storageLocks(storage: KeyValueStorage): Locks {
   const inProcess = processLocks();

@@ -25,7 +25,7 @@ function processLocks() {
 }
 var CLAIM_TTL = 1e4;
 var RENEW_EVERY = 2e3;
-var SETTLE = 40;
+var SETTLE = 100;
 var POLL = 60;
 function storageLocks(storage) {
   const inProcess = processLocks();
@@ -1445,8 +1445,8 @@ async function enable() {
     (proof) => client.api.enable_second_factor({ body: { ...proof, token }, maxTokenAge: FRESH })
   );
   await loadSecondFactor();
-  await loadHistory();
   showBackupCodes(backupCodes);
+  await loadHistory();
   return "Enabled. All other sessions have ended.";
 }
 async function use(action) {

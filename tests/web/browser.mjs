@@ -21,6 +21,11 @@ export async function play(scenario) {
   }
 }
 
+/** A number that nobody has yet: a scenario may be played again on a service that runs. */
+export function newNumber() {
+  return `+33 61${Math.floor(1_000_000 + Math.random() * 8_999_999)}`;
+}
+
 /** A browser window of its own, with storage of its own. */
 export async function newWindow(browser, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });

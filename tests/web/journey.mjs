@@ -3,10 +3,10 @@
 //     node journey.mjs <address of a local service> <Chromium>
 
 import assert from "node:assert/strict";
-import { card, isIn, newWindow, openPage, play, signUp, typeCode } from "./browser.mjs";
+import { card, isIn, newNumber, newWindow, openPage, play, signUp, typeCode } from "./browser.mjs";
 import { totp } from "./totp.mjs";
 
-const PHONE = "+33 6 12 34 56 78";
+const PHONE = newNumber();
 const TOKEN = /eyJ[\w-]{8,}\.[\w-]{8,}/;
 
 await play(async (browser) => {

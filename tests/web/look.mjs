@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { card, isIn, newWindow, openPage, play } from "./browser.mjs";
+import { card, isIn, newNumber, newWindow, openPage, play } from "./browser.mjs";
 
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const OUT = new URL("../../target/web/", import.meta.url).pathname;
@@ -57,6 +57,8 @@ async function states(browser, scheme) {
   await factor.getByRole("button", { name: "Fill in" }).first().click();
   await page.locator("#log summary").first().click();
   await look(page, "signed-in", scheme);
+  // Another one: time has passed.
+  await factor.getByRole("button", { name: "Fill in" }).first().click();
   await factor.getByRole("button", { name: "Enable" }).click();
   await factor.getByText("Backup codes", { exact: true }).waitFor();
   await page.getByRole("button", { name: /^Rename/ }).click();
@@ -79,8 +81,7 @@ async function byKeyboard(browser) {
   await page.keyboard.press("Tab");
   assert.equal(await focused(), "phone");
   await page.keyboard.press("Control+A");
-  // A number that nobody else of this scenario asks codes for.
-  await page.keyboard.type(`+33 7 ${Math.floor(10_000_000 + Math.random() * 89_999_999)}`);
+  await page.keyboard.type(newNumber());
   await page.keyboard.press("Enter");
   await page.getByText(/A code of \d+ digits/).waitFor();
   assert.equal(await focused(), "code", "the focus goes to the next field");

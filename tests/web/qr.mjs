@@ -4,9 +4,9 @@
 //     node qr.mjs <address of a local service> <Chromium>
 
 import assert from "node:assert/strict";
-import { card, fetchJson, isIn, newWindow, openPage, play, signUp } from "./browser.mjs";
+import { card, fetchJson, isIn, newNumber, newWindow, openPage, play, signUp } from "./browser.mjs";
 
-const PHONE = "+33 6 12 34 56 78";
+const PHONE = newNumber();
 
 const { paths } = await fetchJson("/auth/swagger-json");
 const routes = Object.keys(paths).map((path) => path.replace(/\{\w+\}/g, "{}"));

@@ -9,15 +9,45 @@ import { card, isIn, newWindow, openPage, play } from "./browser.mjs";
 
 const RECORD = "auth.device-1";
 
-const record = (page) => page.evaluate((key) => JSON.parse(localStorage.getItem(key)), RECORD);
+const record = (page) => page.evaluate((key) => stored.read(key), RECORD);
 
 /** The access token seems to have expired, in all tabs at once. */
 const expire = (page) =>
-  page.evaluate((key) => {
-    const record = JSON.parse(localStorage.getItem(key));
+  page.evaluate(async (key) => {
+    const record = await stored.read(key);
     record.session.accessExpiresAt = 0;
-    localStorage.setItem(key, JSON.stringify(record));
+    await stored.write(key, record);
   }, RECORD);
+
+/** Another tab, which has logged out; its request is not ours to wait for. */
+const logOutElsewhere = (page) =>
+  page.evaluate(async (key) => {
+    const { session, ...rest } = await stored.read(key);
+    const before = JSON.stringify({ ...rest, session });
+    const after = { ...rest, signedOut: "logged_out" };
+    await stored.write(key, after);
+    const change = { key, oldValue: before, newValue: JSON.stringify(after) };
+    new BroadcastChannel("auth-service-client").postMessage(change);
+  }, RECORD);
+
+/** The record of the client, for the functions above. */
+function addStored() {
+  const ended = (request) =>
+    new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+  const records = async (mode) => {
+    const database = await ended(indexedDB.open("auth-service-client"));
+    const transaction = database.transaction("records", mode);
+    transaction.oncomplete = () => database.close();
+    return transaction.objectStore("records");
+  };
+  globalThis.stored = {
+    read: async (key) => JSON.parse(await ended((await records("readonly")).get(key))),
+    write: async (key, record) => ended((await records("readwrite")).put(JSON.stringify(record), key)),
+  };
+}
 
 /** Uses the session: true if it was answered, else what the page tells. */
 async function use(page) {
@@ -31,6 +61,7 @@ async function use(page) {
 
 async function twoTabs(browser, prepare = () => {}) {
   const window = await newWindow(browser);
+  await window.addInitScript(addStored);
   await prepare(window);
   const first = await openPage(window);
   await first.getByRole("button", { name: "Sign up with a random number" }).click();
@@ -106,10 +137,7 @@ await play(async (browser) => {
   await expire(first);
   const late = use(first);
   while (sent.length === 0) await pause(20);
-  await second.evaluate((key) => {
-    const { session, ...rest } = JSON.parse(localStorage.getItem(key));
-    localStorage.setItem(key, JSON.stringify({ ...rest, signedOut: "logged_out" }));
-  }, RECORD);
+  await logOutElsewhere(second);
   await first.getByText("Signed out: logged out.").waitFor();
   await pause(600);
   assert.equal((await record(first)).session, undefined);

@@ -28,14 +28,14 @@ export function hasSecret(): boolean {
   return account() in secrets();
 }
 
-/** A code that was not given before, if there is one: the service takes each once, a step early or late. */
+/** A code that was not given before: the service takes each once, and one of the next step, too. */
 export async function nextCode(): Promise<string> {
   const all = secrets();
   const entry = all[account()];
   if (!entry) throw new Error("This page does not know the secret: take your app.");
   const now = Math.floor(Date.now() / 1000 / STEP);
-  const step = Math.min(Math.max(entry.lastStep + 1, now - 1), now + 1);
-  if (step <= entry.lastStep) throw new Error("All codes of this minute are used. Wait for the next.");
+  const step = Math.max(entry.lastStep + 1, now);
+  if (step > now + 1) throw new Error("All codes of this minute are used. Wait for the next.");
   entry.lastStep = step;
   localStorage.setItem(KEY, JSON.stringify(all));
   return codeAt(entry.secret, step);

@@ -3,6 +3,7 @@
 import {
   Client,
   createClient,
+  indexedDbStorage,
   type RequestArguments,
   type SessionEvent,
 } from "../../typescript/src/index.js";
@@ -20,6 +21,7 @@ export const memory = {
   set: (name: string, value: string) => localStorage.setItem(`${STORAGE_KEY}.${name}`, value),
 };
 
+const storage = indexedDbStorage();
 export let client: Client = newClient();
 let listener: (event: SessionEvent) => void = () => {};
 let unsubscribe = client.subscribe((event) => listener(event));
@@ -27,7 +29,7 @@ let unsubscribe = client.subscribe((event) => listener(event));
 function newClient(): Client {
   return createClient({
     baseUrl: location.origin,
-    storage: localStorage,
+    storage,
     fetch: async (url, init) => {
       const response = await loggedFetch(url, init);
       // A code, or a notice of a change.

@@ -11,7 +11,7 @@ import type { Api, Body, CallOptions, Result, Tokens } from "./types.js";
 export interface ClientOptions {
   /** Where the service is: `https://auth.example.com`. */
   baseUrl: string;
-  /** What all tabs share: `localStorage` in browsers. */
+  /** What all tabs share: `indexedDbStorage()` in browsers. */
   storage: KeyValueStorage;
   /** In place of the global one. */
   fetch?: typeof fetch;
@@ -49,6 +49,8 @@ export class Client {
   readonly #options: ClientOptions;
   readonly #keeper: SessionKeeper;
   readonly #signer: DpopSigner | undefined;
+  /** Whether a log-out is under way: what other calls are refused meanwhile is no news. */
+  #isLeaving = false;
 
   constructor(options: ClientOptions) {
     this.#options = { ...options, baseUrl: options.baseUrl.replace(/\/+$/, "") };
@@ -150,13 +152,16 @@ export class Client {
   }
 
   async #endBy(call: () => Promise<unknown>): Promise<void> {
+    this.#isLeaving = true;
     try {
       await call();
+      await this.forget();
     } catch (error) {
       // It had ended already.
       if (!(error instanceof SignedOutError) && !isProblem(error, "session_ended")) throw error;
+    } finally {
+      this.#isLeaving = false;
     }
-    await this.forget();
   }
 
   /** What shows that this device was here before: it then has limits apart from strangers'. */
@@ -180,7 +185,8 @@ export class Client {
       const refusal = await problemOf(response);
       if (refusal.is("session_ended")) {
         const ended = session;
-        if (!(await this.#keeper.drop(ended.refreshToken, "session_ended"))) {
+        const reason = this.#isLeaving ? "logged_out" : "session_ended";
+        if (!(await this.#keeper.drop(ended.refreshToken, reason))) {
           // Another tab has new tokens: of a new session, or of this one, which then ends here.
           const current = await this.session();
           if (current && current.accessToken !== ended.accessToken && tries < 2) {

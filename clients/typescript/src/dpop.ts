@@ -1,6 +1,7 @@
 // Proofs of possession (DPoP, RFC 9449): tokens that are bound to a key which never leaves the
 // browser are worth nothing to whoever copies them.
 
+import { transact } from "./indexed-db.js";
 import { randomId } from "./locks.js";
 
 /** Where the key is kept. One key for each `baseUrl` and storage key. */
@@ -15,10 +16,10 @@ const ALGORITHM = { name: "ECDSA", namedCurve: "P-256" } as const;
 /** A key of IndexedDB, whose private half no script can read. */
 export function indexedDbKeys(name: string): DpopKeys {
   return {
-    load: () => withKeys("readonly", (keys) => keys.get(name)),
+    load: () => transact("keys", "readonly", (keys) => keys.get(name)),
     async keep(pair) {
       // `add` refuses a second one: of two tabs that made a pair, the first wins.
-      await withKeys("readwrite", (keys) => keys.add(pair, name)).catch(() => undefined);
+      await transact("keys", "readwrite", (keys) => keys.add(pair, name)).catch(() => undefined);
       const kept = await this.load();
       if (!kept) throw new Error("IndexedDB does not keep the key");
       return kept;
@@ -33,27 +34,6 @@ export function memoryKeys(): DpopKeys {
     load: async () => kept,
     keep: async (pair) => (kept ??= pair),
   };
-}
-
-async function withKeys<T>(
-  mode: IDBTransactionMode,
-  work: (keys: IDBObjectStore) => IDBRequest<T>,
-): Promise<T> {
-  const opening = indexedDB.open("auth-service-client", 1);
-  opening.onupgradeneeded = () => opening.result.createObjectStore("dpop");
-  const database = await result(opening);
-  try {
-    return await result(work(database.transaction("dpop", mode).objectStore("dpop")));
-  } finally {
-    database.close();
-  }
-}
-
-function result<T>(request: IDBRequest<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error ?? new Error("IndexedDB failed"));
-  });
 }
 
 interface ProofOf {

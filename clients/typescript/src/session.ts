@@ -4,7 +4,13 @@
 import { boundKey } from "./dpop.js";
 import { ProblemError, SignedOutError, type SignedOutReason } from "./errors.js";
 import { pause, randomId, type Locks } from "./locks.js";
-import { parseRecord, type RecordStore, type StoredRecord, type StoredSession } from "./storage.js";
+import {
+  parseRecord,
+  type RecordStore,
+  type StorageChange,
+  type StoredRecord,
+  type StoredSession,
+} from "./storage.js";
 import type { Tokens } from "./types.js";
 
 export type SessionEvent =
@@ -174,19 +180,23 @@ export class SessionKeeper {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Tells what another tab has done, by the `storage` event of the browser. */
+  /** Tells what another tab has done. */
   followOtherTabs(): void {
-    const storage = this.#store.storage as unknown;
-    globalThis.addEventListener?.("storage", ({ storageArea, key, oldValue, newValue }) => {
-      if (storageArea !== storage || (key !== null && key !== this.#store.key)) return;
-      const before = parseRecord(oldValue).session;
-      const { session, signedOut } = parseRecord(newValue);
+    const { storage, key } = this.#store;
+    const follow = (change: StorageChange) => {
+      if (change.key !== null && change.key !== key) return;
+      const before = parseRecord(change.oldValue).session;
+      const { session, signedOut } = parseRecord(change.newValue);
       if (session && session.refreshToken !== before?.refreshToken) {
         const isSame = before?.userId === session.userId && before.deviceId === session.deviceId;
         this.#tell({ type: isSame ? "refreshed" : "signed_in", session });
       } else if (!session && before) {
         this.#tell({ type: "signed_out", reason: signedOut ?? "logged_out" });
       }
+    };
+    if (storage.watch) return storage.watch(follow);
+    globalThis.addEventListener?.("storage", (event) => {
+      if (event.storageArea === (storage as unknown)) follow(event);
     });
   }
 

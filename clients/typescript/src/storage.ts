@@ -2,11 +2,20 @@
 
 import type { SignedOutReason } from "./errors.js";
 
-/** `localStorage`, or anything with these three methods, which may give promises. */
+/** What another tab has changed; `key` is null if it has cleared everything. */
+export interface StorageChange {
+  key: string | null;
+  oldValue: string | null;
+  newValue: string | null;
+}
+
+/** `indexedDbStorage()`, `localStorage`, or anything with these methods, which may give promises. */
 export interface KeyValueStorage {
   getItem(key: string): string | null | Promise<string | null>;
   setItem(key: string, value: string): void | Promise<void>;
   removeItem(key: string): void | Promise<void>;
+  /** Calls the listener when another tab changes something. `localStorage` has an event for it. */
+  watch?(listener: (change: StorageChange) => void): void;
 }
 
 /** A session as it is stored. */

@@ -1,5 +1,55 @@
 // Bundled from clients/dev-page by clients/typescript/scripts/bundle.mjs. Do not edit.
 
+// clients/typescript/src/indexed-db.ts
+var NAME = "auth-service-client";
+var STORES = ["records", "keys"];
+async function transact(store, mode, work) {
+  const database = await open();
+  try {
+    return await new Promise((resolve, reject) => {
+      const transaction = database.transaction(store, mode);
+      const request = work(transaction.objectStore(store));
+      transaction.oncomplete = () => resolve(request.result);
+      transaction.onabort = () => reject(transaction.error ?? new Error("IndexedDB failed"));
+    });
+  } finally {
+    database.close();
+  }
+}
+function open() {
+  return new Promise((resolve, reject) => {
+    const opening = indexedDB.open(NAME, 1);
+    opening.onupgradeneeded = () => {
+      for (const store of STORES) opening.result.createObjectStore(store);
+    };
+    opening.onsuccess = () => resolve(opening.result);
+    opening.onerror = () => reject(opening.error ?? new Error("IndexedDB failed"));
+  });
+}
+function indexedDbStorage() {
+  const channel = new BroadcastChannel(NAME);
+  const get = (key) => transact("records", "readonly", (records) => records.get(key)).then(
+    (value) => typeof value === "string" ? value : null
+  );
+  const changed = (change) => channel.postMessage(change);
+  return {
+    getItem: get,
+    async setItem(key, value) {
+      const oldValue = await get(key);
+      await transact("records", "readwrite", (records) => records.put(value, key));
+      changed({ key, oldValue, newValue: value });
+    },
+    async removeItem(key) {
+      const oldValue = await get(key);
+      await transact("records", "readwrite", (records) => records.delete(key));
+      changed({ key, oldValue, newValue: null });
+    },
+    watch(listener2) {
+      channel.addEventListener("message", ({ data }) => listener2(data));
+    }
+  };
+}
+
 // clients/typescript/src/locks.ts
 function webLocks(locks) {
   return {
@@ -27,17 +77,17 @@ var CLAIM_TTL = 1e4;
 var RENEW_EVERY = 2e3;
 var SETTLE = 100;
 var POLL = 60;
-function storageLocks(storage) {
+function storageLocks(storage2) {
   const inProcess = processLocks();
   return {
-    run: (name, work) => inProcess.run(name, () => withClaim(storage, `${name}.lock`, work))
+    run: (name, work) => inProcess.run(name, () => withClaim(storage2, `${name}.lock`, work))
   };
 }
-async function withClaim(storage, key, work) {
+async function withClaim(storage2, key, work) {
   const owner = randomId();
-  const claim = () => storage.setItem(key, `${owner} ${Date.now() + CLAIM_TTL}`);
+  const claim = () => storage2.setItem(key, `${owner} ${Date.now() + CLAIM_TTL}`);
   const holder = async () => {
-    const [by, until] = (await storage.getItem(key) ?? "").split(" ");
+    const [by, until] = (await storage2.getItem(key) ?? "").split(" ");
     return by && Number(until) > Date.now() ? by : void 0;
   };
   for (; ; ) {
@@ -53,12 +103,12 @@ async function withClaim(storage, key, work) {
     return await work();
   } finally {
     clearInterval(renewal);
-    if (await holder() === owner) await storage.removeItem(key);
+    if (await holder() === owner) await storage2.removeItem(key);
   }
 }
-function defaultLocks(storage) {
+function defaultLocks(storage2) {
   const web = globalThis.navigator?.locks;
-  return web ? webLocks(web) : storageLocks(storage);
+  return web ? webLocks(web) : storageLocks(storage2);
 }
 function pause(milliseconds) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -75,30 +125,14 @@ function randomId() {
 var ALGORITHM = { name: "ECDSA", namedCurve: "P-256" };
 function indexedDbKeys(name) {
   return {
-    load: () => withKeys("readonly", (keys) => keys.get(name)),
+    load: () => transact("keys", "readonly", (keys) => keys.get(name)),
     async keep(pair) {
-      await withKeys("readwrite", (keys) => keys.add(pair, name)).catch(() => void 0);
+      await transact("keys", "readwrite", (keys) => keys.add(pair, name)).catch(() => void 0);
       const kept = await this.load();
       if (!kept) throw new Error("IndexedDB does not keep the key");
       return kept;
     }
   };
-}
-async function withKeys(mode, work) {
-  const opening = indexedDB.open("auth-service-client", 1);
-  opening.onupgradeneeded = () => opening.result.createObjectStore("dpop");
-  const database = await result(opening);
-  try {
-    return await result(work(database.transaction("dpop", mode).objectStore("dpop")));
-  } finally {
-    database.close();
-  }
-}
-function result(request) {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error ?? new Error("IndexedDB failed"));
-  });
 }
 var DpopSigner = class {
   constructor(keys) {
@@ -303,8 +337,8 @@ var OPERATIONS = {
 
 // clients/typescript/src/storage.ts
 var RecordStore = class {
-  constructor(storage, key) {
-    this.storage = storage;
+  constructor(storage2, key) {
+    this.storage = storage2;
     this.key = key;
   }
   storage;
@@ -458,19 +492,23 @@ var SessionKeeper = class {
     this.#listeners.add(listener2);
     return () => void this.#listeners.delete(listener2);
   }
-  /** Tells what another tab has done, by the `storage` event of the browser. */
+  /** Tells what another tab has done. */
   followOtherTabs() {
-    const storage = this.#store.storage;
-    globalThis.addEventListener?.("storage", ({ storageArea, key, oldValue, newValue }) => {
-      if (storageArea !== storage || key !== null && key !== this.#store.key) return;
-      const before = parseRecord(oldValue).session;
-      const { session, signedOut } = parseRecord(newValue);
+    const { storage: storage2, key } = this.#store;
+    const follow = (change) => {
+      if (change.key !== null && change.key !== key) return;
+      const before = parseRecord(change.oldValue).session;
+      const { session, signedOut } = parseRecord(change.newValue);
       if (session && session.refreshToken !== before?.refreshToken) {
         const isSame = before?.userId === session.userId && before.deviceId === session.deviceId;
         this.#tell({ type: isSame ? "refreshed" : "signed_in", session });
       } else if (!session && before) {
         this.#tell({ type: "signed_out", reason: signedOut ?? "logged_out" });
       }
+    };
+    if (storage2.watch) return storage2.watch(follow);
+    globalThis.addEventListener?.("storage", (event) => {
+      if (event.storageArea === storage2) follow(event);
     });
   }
   #tell(event) {
@@ -510,12 +548,14 @@ var Client = class {
   #options;
   #keeper;
   #signer;
+  /** Whether a log-out is under way: what other calls are refused meanwhile is no news. */
+  #isLeaving = false;
   constructor(options) {
     this.#options = { ...options, baseUrl: options.baseUrl.replace(/\/+$/, "") };
-    const { storage, dpop, storageKey = "auth", locks = defaultLocks(storage) } = options;
+    const { storage: storage2, dpop, storageKey = "auth", locks = defaultLocks(storage2) } = options;
     const keys = dpop === true ? indexedDbKeys(`${this.#options.baseUrl} ${storageKey}`) : dpop;
     this.#signer = keys ? new DpopSigner(keys) : void 0;
-    const store = new RecordStore(storage, storageKey);
+    const store = new RecordStore(storage2, storageKey);
     this.#keeper = new SessionKeeper(store, locks, (session) => this.#exchange(session));
     this.#keeper.followOtherTabs();
     const calls = Object.entries(OPERATIONS).map(([id, { method, path, bearer, body }]) => {
@@ -586,12 +626,15 @@ var Client = class {
     if (session) await this.#keeper.drop(session.refreshToken, "logged_out");
   }
   async #endBy(call) {
+    this.#isLeaving = true;
     try {
       await call();
+      await this.forget();
     } catch (error) {
       if (!(error instanceof SignedOutError) && !isProblem(error, "session_ended")) throw error;
+    } finally {
+      this.#isLeaving = false;
     }
-    await this.forget();
   }
   /** What shows that this device was here before: it then has limits apart from strangers'. */
   async #knownDevice() {
@@ -612,7 +655,8 @@ var Client = class {
       const refusal = await problemOf(response);
       if (refusal.is("session_ended")) {
         const ended = session;
-        if (!await this.#keeper.drop(ended.refreshToken, "session_ended")) {
+        const reason = this.#isLeaving ? "logged_out" : "session_ended";
+        if (!await this.#keeper.drop(ended.refreshToken, reason)) {
           const current = await this.session();
           if (current && current.accessToken !== ended.accessToken && tries < 2) {
             session = current;
@@ -925,6 +969,7 @@ var memory = {
   get: (name) => localStorage.getItem(`${STORAGE_KEY}.${name}`) ?? void 0,
   set: (name, value) => localStorage.setItem(`${STORAGE_KEY}.${name}`, value)
 };
+var storage = indexedDbStorage();
 var client = newClient();
 var listener = () => {
 };
@@ -932,7 +977,7 @@ var unsubscribe = client.subscribe((event) => listener(event));
 function newClient() {
   return createClient({
     baseUrl: location.origin,
-    storage: localStorage,
+    storage,
     fetch: async (url, init) => {
       const response = await loggedFetch(url, init);
       if (response.ok && init?.method !== "GET") expectMessage();
@@ -995,8 +1040,8 @@ async function nextCode() {
   const entry3 = all[account()];
   if (!entry3) throw new Error("This page does not know the secret: take your app.");
   const now = Math.floor(Date.now() / 1e3 / STEP);
-  const step = Math.min(Math.max(entry3.lastStep + 1, now - 1), now + 1);
-  if (step <= entry3.lastStep) throw new Error("All codes of this minute are used. Wait for the next.");
+  const step = Math.max(entry3.lastStep + 1, now);
+  if (step > now + 1) throw new Error("All codes of this minute are used. Wait for the next.");
   entry3.lastStep = step;
   localStorage.setItem(KEY, JSON.stringify(all));
   return codeAt(entry3.secret, step);

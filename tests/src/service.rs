@@ -50,6 +50,16 @@ impl Service {
         Self::over(Stores::fresh().await, variables).await
     }
 
+    /// Serves a service whose clock is the system's, for browsers: they have such a clock, too. Its
+    /// `PUBLIC_ORIGINS` is the address, which is given back.
+    pub async fn listen_in_real_time(variables: &[(&str, &str)]) -> String {
+        let (listener, url) = bind().await;
+        let manual = Self::with(&[variables, &[("PUBLIC_ORIGINS", url.as_str())]].concat()).await;
+        let service = Self::read(manual.stores, manual.variables, Clock::System).await;
+        serve(listener, service.router);
+        url
+    }
+
     /// A service over given stores: a second one on the same is a second sandbox.
     ///
     /// # Panics
@@ -239,11 +249,20 @@ impl Service {
 /// # Panics
 /// If no port can be had.
 pub async fn listen(router: Router) -> String {
+    let (listener, url) = bind().await;
+    serve(listener, router);
+    url
+}
+
+async fn bind() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
+    (listener, url)
+}
+
+fn serve(listener: TcpListener, router: Router) {
     let peer = local::service::set_client_connection;
     tokio::spawn(local::gateway::serve(listener, router, peer, std::future::pending()));
-    url
 }
 
 /// A request with a JSON body.

@@ -8,11 +8,12 @@
 //! | `GET /auth/v1/health`, `/live`, `/ready` | health checks for load balancers and monitors |
 //! | `GET /metrics` | counters and latency histograms of all functions |
 //! | `$default` | 404 and 405 |
-//! Only on a laptop: `GET /dev/inbox` ([`dev_router`]), the codes that were "sent".
+//! Only on a laptop ([`dev_router`]): `GET /dev`, a page to try the service with, and
+//! `GET /dev/inbox`, the codes that were "sent".
 
+mod dev;
 mod documentation;
 mod health;
-mod inbox;
 mod jwks;
 mod metrics;
 mod page;
@@ -22,8 +23,8 @@ mod unknown;
 use axum::Router;
 use utoipa::openapi::OpenApi;
 
+pub use dev::dev_router;
 pub use documentation::openapi;
-pub use inbox::dev_router;
 pub use state::{PlatformState, SECRETS};
 pub use unknown::unknown_route;
 

@@ -167,7 +167,7 @@ pub fn functions(state: &ServiceState) -> [(&'static str, Router); 8] {
 pub fn router(state: ServiceState) -> Router {
     let functions = functions(&state).into_iter().map(|(_, routes)| routes);
     let all = functions.fold(Router::new(), Router::merge);
-    // The inbox answers 404 in any stage but `local`.
+    // These pages answer 404 in any stage but `local`.
     let all = all.merge(platform::dev_router().with_state(state.platform));
     shared::http::serve(all, state.core)
 }

@@ -251,11 +251,11 @@ fn stop_signal() -> Result<impl Future<Output = ()>, Error> {
 
 fn print_urls(state: &State, is_local: bool) {
     let url = &state.url;
-    let inbox = format!("  {url}/dev/inbox  the codes that were sent\n");
+    let page = format!("  try it: http://localhost:{}/dev", state.port);
     let text = format!(
-        "ready {url}\n{}  {url}/auth/swagger  the documentation, to try requests\n  \
+        "ready {url}{}\n  {url}/auth/swagger  the documentation, to try requests\n  \
          {url}/auth/v1/health/ready  the state of the stores\n  {url}/metrics  the metrics\n",
-        if is_local { inbox.as_str() } else { "" },
+        if is_local { page.as_str() } else { "" },
     );
     // A closed stdout does not matter to the service.
     let _ = io::stdout().lock().write_all(text.as_bytes());

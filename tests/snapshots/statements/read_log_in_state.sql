@@ -16,9 +16,10 @@
 SELECT u.two_factor_enabled, u.recovery_code_hash IS NOT NULL AS has_registration_lock,
                 u.log_ins_stopped_since,
                 coalesce(u.recovery_code_hash = $5, false) AS shows_recovery_code,
-                (SELECT max(greatest(d.last_active,
-                          (SELECT max(rotated_at) FROM auth.sessions WHERE device_id = d.id)))
-                   FROM auth.devices d WHERE d.user_id = u.id) AS last_active,
+                greatest(u.last_authenticated_at, -- an account may have removed its last device
+                  (SELECT max(greatest(d.last_active,
+                            (SELECT max(rotated_at) FROM auth.sessions WHERE device_id = d.id)))
+                     FROM auth.devices d WHERE d.user_id = u.id)) AS last_active,
                 (SELECT count(*) FROM auth.devices d WHERE d.user_id = u.id) AS devices,
                 EXISTS (SELECT FROM auth.devices d WHERE d.user_id = u.id AND (d.device_fingerprint = $3
                OR d.id = $4 AND NOT EXISTS (

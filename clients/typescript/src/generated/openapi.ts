@@ -130,6 +130,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/auth/v1/verify/change-phone/request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start to verify the new number of an account.
+         * @description Behaves exactly as the request for a registration, whether the number has an account or not. Who
+         *     has proved the number is told by `PUT /auth/v1/account/phone-number`.
+         */
+        post: operations["start_phone_change_verification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/verify/change-phone/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prove the new number of an account with the code it received.
+         * @description As for a registration. Then `PUT /auth/v1/account/phone-number` may use the verification once,
+         *     within 5 minutes.
+         */
+        post: operations["confirm_phone_change_verification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/v1/register": {
         parameters: {
             query?: never;
@@ -165,6 +207,15 @@ export interface paths {
          * @description A log-in with the same `deviceId` belongs to the same device, whose earlier session ends. An
          *     account with a second factor needs `twoFactorToken`. Without it, or with a wrong one, the
          *     verification can still be used.
+         *
+         *     An account with a registration lock needs the second factor, an earlier token or `recoveryCode` on a
+         *     new device (403 `registration_locked`), until no device was active for 7 days. The account's devices
+         *     are told of the first log-in that lock or second factor stop. If none of them proves the number by a
+         *     log-in within 30 days, `startOver` makes a new account.
+         *
+         *     An account that no device used for 90 days may be that of an earlier owner of the number (409
+         *     `account_idle`). An earlier token, the second factor or the recovery code open it; `startOver` makes
+         *     a new account for the number.
          *
          *     An account has at most 10 devices. A log-in of one more is refused (409 `device_limit`) with the list
          *     of devices, and replaces one of them if it is repeated with `replaceDeviceId`. If the log-in shows
@@ -276,7 +327,7 @@ export interface paths {
         };
         /**
          * List the devices of the caller.
-         * @description The newest activity comes first. Older clients read `name`, `platform`, `last_active` and
+         * @description The newest activity comes first. For older clients the answer also holds `last_active` and
          *     `is_current`.
          */
         get: operations["list_devices"];
@@ -295,7 +346,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get one of the caller's devices. */
+        /**
+         * Get one of the caller's devices.
+         * @description The same as its entry in the list of devices.
+         */
         get: operations["fetch_device"];
         put?: never;
         post?: never;
@@ -316,6 +370,213 @@ export interface paths {
          *     in use cannot change older devices.
          */
         patch: operations["update_device"];
+        trace?: never;
+    };
+    "/auth/v1/qr-code/challenge/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get who has scanned the challenge of this device.
+         * @description Show it to the user before they decide. The confirm code is not here: the user reads it on the
+         *     new device.
+         */
+        get: operations["fetch_qr_challenge"];
+        put?: never;
+        /**
+         * Get a challenge to show as a QR code.
+         * @description The path names the device of the caller. The text is good for 5 minutes and one scan:
+         *     `{id}.{deviceId}.{secret}`. Show it whole as a QR code; the part before the first dot is the id for
+         *     the calls that follow. Then fetch the challenge until a device has scanned it, and let the user
+         *     type the code that this device shows.
+         */
+        post: operations["create_qr_challenge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/qr-code/scan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Scan the challenge that a logged-in device shows.
+         * @description The new device shows `confirmCode` to its user, and polls every two seconds with `scanSecret`. Of
+         *     several devices that scan a challenge, one waits; the others get 410. With a DPoP proof, the tokens
+         *     will be bound to its key.
+         */
+        post: operations["scan_qr_challenge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/qr-code/challenge/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let the device in that scanned the challenge.
+         * @description The user types the code that the new device shows; one wrong code ends the log-in. Needs a fresh
+         *     proof: an access token of the last 2 minutes, and a log-in of the last 10 minutes or
+         *     `proofVerificationId`; with a second factor, `twoFactorToken` or a step-up of the last 10 minutes
+         *     instead. The approval ends with the session that gave it, and with a change of the second factor.
+         */
+        post: operations["approve_qr_challenge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/qr-code/scan/{scanId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Log in after a scan, once the logged-in device has approved it.
+         * @description 202 until then: ask again in two seconds. The same secret gets the tokens of the same session again
+         *     for a minute, until they are refreshed. With 10 devices on the account, 409 `device_limit` lists
+         *     them; repeat with `replaceDeviceId`. The device that approved is never replaced.
+         */
+        post: operations["poll_qr_scan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/qr-code/challenge/{id}/deny": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refuse the device that scanned the challenge.
+         * @description Also ends a challenge that nobody has scanned, and an approval whose tokens nobody has fetched.
+         */
+        post: operations["deny_qr_challenge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/qr-code/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get a link to show as a QR code on a new device.
+         * @description For a web client: show the picture and `confirmCode`, and poll every two seconds with `linkSecret`.
+         *     The QR code holds the id and a digest of the identity key, and is good for 2 minutes. With keys,
+         *     the first poll brings their `identityProof`. With a DPoP proof, the tokens will be bound to its key.
+         */
+        post: operations["create_qr_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/qr-code/link/{linkId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the new device that shows a link.
+         * @description Show it to the user before they decide. The confirm code is not here: the user reads it on the
+         *     new device.
+         */
+        get: operations["fetch_qr_link"];
+        put?: never;
+        /**
+         * Log in by a link, once a logged-in device has approved it.
+         * @description 202 until then: ask again in two seconds. The same secret gets the tokens of the same session again
+         *     for a minute, until they are refreshed. With 10 devices on the account, 409 `device_limit` lists
+         *     them; repeat with `replaceDeviceId`. The device that approved is never replaced.
+         */
+        post: operations["poll_qr_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/qr-code/link/{linkId}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let the device in that shows a link.
+         * @description The user types the code that the new device shows; one wrong code ends the log-in. Needs a fresh
+         *     proof: an access token of the last 2 minutes, and a log-in of the last 10 minutes or
+         *     `proofVerificationId`; with a second factor, `twoFactorToken` or a step-up of the last 10 minutes
+         *     instead. The approval ends with the session that gave it, and with a change of the second factor.
+         */
+        post: operations["approve_qr_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/qr-code/link/{linkId}/deny": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refuse the device that shows a link.
+         * @description Also ends an approval whose tokens nobody has fetched.
+         */
+        post: operations["deny_qr_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/auth/v1/login-history": {
@@ -348,7 +609,8 @@ export interface paths {
         /**
          * List the security events of the caller's account.
          * @description Pages of 50, the newest first: log-ins, removed devices, changed keys, and whatever else changed
-         *     who may do what.
+         *     who may do what. Failed log-ins and requests beyond a limit are counted: each hour that had any
+         *     gives one entry with `count` and `since`, at most some minutes after its end.
          */
         get: operations["list_security_events"];
         put?: never;
@@ -425,7 +687,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/auth/v1/2fa/disable": {
+    "/auth/v1/2fa/backup-codes/use": {
         parameters: {
             query?: never;
             header?: never;
@@ -435,11 +697,30 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Disable the second factor.
-         * @description Secret and backup codes are deleted, and all other sessions of the account end. Needs an access
-         *     token of the last 2 minutes.
+         * Show a backup code in this session.
+         * @description The same as verify, for backup codes alone.
          */
-        post: operations["disable_second_factor"];
+        post: operations["use_backup_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/2fa/backup-codes/remaining": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get how many backup codes are left.
+         * @description 0 without a second factor.
+         */
+        get: operations["count_backup_codes"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -487,46 +768,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/auth/v1/2fa/backup-codes/use": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Show a backup code in this session.
-         * @description The same as verify, for backup codes alone.
-         */
-        post: operations["use_backup_code"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/auth/v1/2fa/backup-codes/remaining": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get how many backup codes are left.
-         * @description 0 without a second factor.
-         */
-        get: operations["count_backup_codes"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/auth/v1/2fa/status": {
         parameters: {
             query?: never;
@@ -541,6 +782,144 @@ export interface paths {
         get: operations["fetch_second_factor_status"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/2fa/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Disable the second factor.
+         * @description Secret and backup codes are deleted, and all other sessions of the account end. Needs an access
+         *     token of the last 2 minutes.
+         */
+        post: operations["disable_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the account of the caller.
+         * @description The number is masked: the user knows it.
+         */
+        get: operations["fetch_account"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete the account.
+         * @description Everything that tells of a person is erased, and every session ends. An identity key that was
+         *     proven may not come back. Needs a fresh proof, as a change of the number.
+         */
+        delete: operations["delete_account"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/account/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get all data of the account.
+         * @description What this service keeps of its user: account, devices, sessions, log-ins, security events, public
+         *     keys. Without secrets and hashes.
+         */
+        get: operations["export_account"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/account/phone-number": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change the number of the account.
+         * @description First verify the new number by `POST /auth/v1/verify/change-phone/request` and `…/confirm`. Needs a
+         *     fresh proof: an access token of the last 2 minutes, and the second factor, or without one a log-in
+         *     of the last 10 minutes or `proofVerificationId`. All other sessions end. A message tells the old
+         *     number. For 7 days, a device that joined by SMS alone beside another device in use cannot do this.
+         */
+        put: operations["change_phone_number"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/account/registration-lock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set the registration lock.
+         * @description While it stands, a log-in on a new device needs the second factor, an earlier token of the account
+         *     or the recovery code that this answers. It lapses when no device was active for 7 days. Set again,
+         *     it gets another code. Needs a fresh proof, as a change of the number.
+         */
+        put: operations["set_registration_lock"];
+        post?: never;
+        /**
+         * Remove the registration lock.
+         * @description Its recovery code is worth nothing from then on. Needs a fresh proof, as a change of the number.
+         */
+        delete: operations["remove_registration_lock"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/v1/account/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo changes of second factor, registration lock and number.
+         * @description For 7 days after a device made such a change, an older verified device can take it back: with an
+         *     earlier token of its own, and the number that the account had. All that younger devices changed
+         *     since then is taken back, and the sessions of all other devices end. Then log in.
+         */
+        post: operations["undo_account_changes"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1008,6 +1387,57 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Account: {
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: int64 */
+            deviceCount: number;
+            /** @description Masked. */
+            phoneNumber: string;
+            registrationLock: boolean;
+            twoFactorEnabled: boolean;
+            /** Format: uuid */
+            userId: string;
+        };
+        AccountExport: {
+            account: components["schemas"]["ExportedAccount"];
+            devices: components["schemas"]["ExportedDevice"][];
+            /** @description The newest 5,000. */
+            loginHistory: components["schemas"]["ExportedLogIn"][];
+            /** @description Of each device that published keys. */
+            publicKeys: components["schemas"]["ExportedPublicKeys"][];
+            /** @description The newest 5,000. */
+            securityEvents: components["schemas"]["ExportedSecurityEvent"][];
+            /** @description The newest 5,000. Sessions are kept for 400 days after they end. */
+            sessions: components["schemas"]["ExportedSession"][];
+        };
+        AccountProofRequest: {
+            /**
+             * Format: uuid
+             * @description A log-in verification of the account's number, confirmed and not used. Needed if the log-in of
+             *     this session is older than 10 minutes and the account has no second factor, and used up then.
+             */
+            proofVerificationId?: string;
+            /**
+             * @description If the account has a second factor and this session has not shown it in the last 10 minutes. A
+             *     code is good once.
+             */
+            twoFactorToken?: string;
+        };
+        ApproveQrChallengeProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "body_malformed" | "validation_failed" | "id_malformed" | "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "two_factor_invalid" | "origin_unverified" | "confirm_code_incorrect" | "fresh_proof_required" | "two_factor_required" | "qr_not_found" | "qr_not_ready" | "qr_gone" | "body_too_large" | "not_json" | "rate_limited" | "two_factor_locked" | "internal" | "unavailable";
+        };
+        ApproveQrLinkProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "body_malformed" | "validation_failed" | "id_malformed" | "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "two_factor_invalid" | "origin_unverified" | "confirm_code_incorrect" | "fresh_proof_required" | "two_factor_required" | "qr_not_found" | "qr_not_ready" | "qr_gone" | "body_too_large" | "not_json" | "rate_limited" | "two_factor_locked" | "internal" | "unavailable";
+        };
         BackupCodeToken: {
             /** @description A backup code `XXXX-XXXX`. Its dash may be left out. */
             token: string;
@@ -1050,6 +1480,13 @@ export interface components {
              */
             userIds: string[];
         };
+        ChangePhoneNumberProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "body_malformed" | "validation_failed" | "verification_invalid" | "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "two_factor_invalid" | "origin_unverified" | "fresh_proof_required" | "two_factor_required" | "device_too_new" | "account_exists" | "body_too_large" | "not_json" | "rate_limited" | "two_factor_locked" | "internal" | "unavailable";
+        };
         CheckHealthProblem: components["schemas"]["Problem"] & {
             /**
              * @description Stable: what a client decides by.
@@ -1086,6 +1523,13 @@ export interface components {
             code: "origin_unverified";
         };
         ConfirmLoginVerificationProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "body_malformed" | "validation_failed" | "code_incorrect" | "code_expired" | "verification_invalid" | "origin_unverified" | "body_too_large" | "not_json" | "code_length_other" | "rate_limited" | "too_many_attempts" | "internal" | "unavailable";
+        };
+        ConfirmPhoneChangeVerificationProblem: components["schemas"]["Problem"] & {
             /**
              * @description Stable: what a client decides by.
              * @enum {string}
@@ -1130,6 +1574,27 @@ export interface components {
              */
             code: "body_malformed" | "validation_failed" | "two_factor_disabled" | "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "two_factor_invalid" | "origin_unverified" | "fresh_proof_required" | "device_too_new" | "body_too_large" | "not_json" | "rate_limited" | "two_factor_locked" | "internal" | "unavailable";
         };
+        CreateQrChallengeProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "id_malformed" | "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "origin_unverified" | "device_not_found" | "rate_limited" | "internal" | "unavailable";
+        };
+        CreateQrLinkProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "body_malformed" | "validation_failed" | "dpop_proof_invalid" | "origin_unverified" | "body_too_large" | "not_json" | "key_invalid" | "kyber_last_resort_required" | "rate_limited" | "internal" | "unavailable";
+        };
+        DeleteAccountProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "body_malformed" | "validation_failed" | "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "two_factor_invalid" | "origin_unverified" | "fresh_proof_required" | "two_factor_required" | "device_too_new" | "body_too_large" | "not_json" | "rate_limited" | "two_factor_locked" | "internal" | "unavailable";
+        };
         DeleteAllKeysProblem: components["schemas"]["Problem"] & {
             /**
              * @description Stable: what a client decides by.
@@ -1143,6 +1608,20 @@ export interface components {
              * @enum {string}
              */
             code: "body_malformed" | "validation_failed" | "id_malformed" | "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "origin_unverified" | "fresh_proof_required" | "two_factor_required" | "device_not_found" | "body_too_large" | "not_json" | "rate_limited" | "internal" | "unavailable";
+        };
+        DenyQrChallengeProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "id_malformed" | "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "origin_unverified" | "qr_not_found" | "qr_gone" | "rate_limited" | "internal" | "unavailable";
+        };
+        DenyQrLinkProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "id_malformed" | "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "origin_unverified" | "qr_not_found" | "qr_gone" | "rate_limited" | "internal" | "unavailable";
         };
         /** @description A device of the caller. */
         Device: {
@@ -1159,18 +1638,11 @@ export interface components {
             isCurrent: boolean;
             /** @description False for a device that logged in by SMS alone on an account with other devices. */
             isVerified: boolean;
-            /** @description `isCurrent` for older clients. */
-            is_current: boolean;
             /**
              * Format: date-time
              * @description The last log-in or refresh.
              */
             lastActive: string;
-            /**
-             * Format: date-time
-             * @description `lastActive` for older clients.
-             */
-            last_active: string;
             model?: string;
             /** @description `deviceName` for older clients. */
             name: string;
@@ -1254,6 +1726,104 @@ export interface components {
              */
             code: "body_malformed" | "validation_failed" | "two_factor_enabled" | "two_factor_not_set_up" | "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "two_factor_invalid" | "origin_unverified" | "fresh_proof_required" | "two_factor_required" | "device_too_new" | "body_too_large" | "not_json" | "rate_limited" | "two_factor_locked" | "internal" | "unavailable";
         };
+        ExportAccountProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "origin_unverified" | "rate_limited" | "internal" | "unavailable";
+        };
+        ExportedAccount: {
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            lastAuthenticatedAt: string;
+            /** @description Not masked. */
+            phoneNumber: string;
+            registrationLock: boolean;
+            twoFactorEnabled: boolean;
+            /** Format: uuid */
+            userId: string;
+        };
+        ExportedDevice: {
+            appVersion?: string;
+            /** Format: date-time */
+            createdAt: string;
+            deviceName: string;
+            deviceType: components["schemas"]["DeviceType"];
+            /** Format: uuid */
+            id: string;
+            isActive: boolean;
+            isVerified: boolean;
+            /** Format: date-time */
+            lastActive: string;
+            model?: string;
+            osVersion?: string;
+        };
+        ExportedLogIn: {
+            /** Format: date-time */
+            createdAt: string;
+            /**
+             * Format: uuid
+             * @description Absent if the device was removed.
+             */
+            deviceId?: string;
+            ipAddress: string;
+            /** @description `success` or `failed`. */
+            status: string;
+        };
+        ExportedPublicKeys: {
+            /** Format: int64 */
+            availableKyberPreKeys: number;
+            /**
+             * Format: int64
+             * @description One-time keys that nobody fetched yet.
+             */
+            availablePreKeys: number;
+            /** Format: uuid */
+            deviceId: string;
+            /** @description Base64. */
+            identityKey: string;
+            kyberLastResortPreKey?: string;
+            /** Format: int32 */
+            registrationId?: number;
+            /** Format: int32 */
+            signalDeviceId?: number;
+            signedPreKey?: string;
+        };
+        ExportedSecurityEvent: {
+            /** @description As the log holds it, with a commitment to the address. */
+            entry: Record<string, never>;
+            ipAddress?: string;
+            /**
+             * Format: int64
+             * @description Its place in the log of this account: 1, 2, 3 …
+             */
+            seq: number;
+        };
+        ExportedSession: {
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: uuid */
+            deviceId: string;
+            /** Format: date-time */
+            endedAt?: string;
+            /** @description Why it ended, as `logout` or `replaced`. New reasons may be added. */
+            endedFor?: string;
+            /** Format: date-time */
+            expiresAt: string;
+            /** Format: uuid */
+            id: string;
+            /** Format: date-time */
+            lastRefreshedAt: string;
+        };
+        FetchAccountProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "origin_unverified" | "rate_limited" | "internal" | "unavailable";
+        };
         FetchBundlesProblem: components["schemas"]["Problem"] & {
             /**
              * @description Stable: what a client decides by.
@@ -1316,6 +1886,20 @@ export interface components {
              * @enum {string}
              */
             code: "id_malformed" | "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "origin_unverified" | "keys_not_found" | "keys_expired" | "rate_limited" | "internal" | "unavailable";
+        };
+        FetchQrChallengeProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "id_malformed" | "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "origin_unverified" | "qr_not_found" | "rate_limited" | "internal" | "unavailable";
+        };
+        FetchQrLinkProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "id_malformed" | "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "origin_unverified" | "qr_not_found" | "rate_limited" | "internal" | "unavailable";
         };
         FetchSecondFactorStatusProblem: components["schemas"]["Problem"] & {
             /**
@@ -1564,6 +2148,8 @@ export interface components {
              *     Without it, a device that comes back is not verified any more.
              */
             previousToken?: string;
+            /** @description At log-in to an account with a registration lock, on a device that shows no `previousToken`. */
+            recoveryCode?: string;
             /**
              * Format: uuid
              * @description At log-in: the device that this one replaces if the account has 10 already
@@ -1571,6 +2157,12 @@ export interface components {
              */
             replaceDeviceId?: string;
             signalKeyBundle?: components["schemas"]["SignalKeyBundle"];
+            /**
+             * @description At log-in: whether the number gets a new account if nobody used the old one for long
+             *     (`account_idle`), or if lock or second factor have stopped log-ins for 30 days. The user must
+             *     agree: the old account loses the number and is deleted after 30 days.
+             */
+            startOver?: boolean;
             /**
              * @description At log-in to an account with a second factor: 6 digits of the authenticator app, or a backup
              *     code `XXXX-XXXX`. A code is good once.
@@ -1600,6 +2192,8 @@ export interface components {
              *     log-in of this device.
              */
             installationId: string;
+            /** @description After a QR log-in: the number of the account, masked as `+33***4567`. */
+            phoneNumber?: string;
             /**
              * Format: int64
              * @description Seconds until the refresh token expires.
@@ -1620,7 +2214,7 @@ export interface components {
              * @description Stable: what a client decides by.
              * @enum {string}
              */
-            code: "body_malformed" | "validation_failed" | "verification_invalid" | "two_factor_invalid" | "dpop_proof_invalid" | "origin_unverified" | "two_factor_required" | "registration_locked" | "account_not_found" | "device_limit" | "identity_key_in_use" | "device_ids_exhausted" | "body_too_large" | "not_json" | "key_invalid" | "kyber_last_resort_required" | "identity_proof_required" | "rate_limited" | "two_factor_locked" | "internal" | "unavailable";
+            code: "body_malformed" | "validation_failed" | "verification_invalid" | "two_factor_invalid" | "recovery_code_invalid" | "dpop_proof_invalid" | "origin_unverified" | "two_factor_required" | "registration_locked" | "account_not_found" | "account_idle" | "device_limit" | "identity_key_in_use" | "device_ids_exhausted" | "body_too_large" | "not_json" | "key_invalid" | "kyber_last_resort_required" | "identity_proof_required" | "rate_limited" | "two_factor_locked" | "internal" | "unavailable";
         };
         LogoutAllSessionsProblem: components["schemas"]["Problem"] & {
             /**
@@ -1643,6 +2237,45 @@ export interface components {
              */
             code: "body_malformed" | "validation_failed" | "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "origin_unverified" | "device_foreign" | "device_too_new" | "body_too_large" | "not_json" | "rate_limited" | "internal" | "unavailable";
         };
+        /** @enum {string} */
+        PendingStatus: "pending";
+        PhoneChangeConfirmed: {
+            verified: boolean;
+        };
+        PhoneChangeRequest: {
+            /**
+             * Format: uuid
+             * @description A log-in verification of the current number, confirmed and not used. Needed if the log-in of
+             *     this session is older than 10 minutes and the account has no second factor, and used up then.
+             */
+            proofVerificationId?: string;
+            /** @description If the account has a second factor and this session has not shown it in the last 10 minutes. */
+            twoFactorToken?: string;
+            /**
+             * Format: uuid
+             * @description A verification of the new number for a change of the number, confirmed and not used. If its
+             *     request named a device, it must be this one.
+             */
+            verificationId: string;
+        };
+        PhoneNumberChanged: {
+            /** @description The new number, masked. */
+            phoneNumber: string;
+        };
+        PollQrLinkProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "body_malformed" | "validation_failed" | "id_malformed" | "dpop_proof_invalid" | "origin_unverified" | "qr_denied" | "device_limit" | "identity_key_in_use" | "device_ids_exhausted" | "qr_gone" | "body_too_large" | "not_json" | "key_invalid" | "identity_proof_required" | "rate_limited" | "internal" | "unavailable";
+        };
+        PollQrScanProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "body_malformed" | "validation_failed" | "id_malformed" | "dpop_proof_invalid" | "origin_unverified" | "qr_denied" | "device_limit" | "identity_key_in_use" | "device_ids_exhausted" | "qr_gone" | "body_too_large" | "not_json" | "rate_limited" | "internal" | "unavailable";
+        };
         /** @description A Curve25519 public key with its id. */
         Prekey: {
             /** Format: int64 */
@@ -1654,6 +2287,144 @@ export interface components {
             /** @description Handed out in this order. They replace the unused keys. An empty list changes nothing. */
             preKeys: components["schemas"]["Prekey"][];
         };
+        QrApproval: {
+            /** @description The 6 digits that the new device shows, as the user types them. A wrong code ends the log-in. */
+            confirmCode: string;
+            /**
+             * Format: uuid
+             * @description A log-in verification of the account's number, confirmed and not used. Needed if the log-in of
+             *     this session is older than 10 minutes and the account has no second factor, and used up then.
+             */
+            proofVerificationId?: string;
+            /**
+             * @description If the account has a second factor and this session has not shown it in the last 10 minutes.
+             *     A code is good once.
+             */
+            twoFactorToken?: string;
+        };
+        /** @description What a new device says of itself, and where it asks from. Only the network is observed. */
+        QrDevice: {
+            appVersion?: string;
+            deviceName: string;
+            deviceType: components["schemas"]["DeviceType"];
+            model?: string;
+            /** @description The network of its address: an IPv4 /24 or an IPv6 /48. */
+            network: string;
+            osVersion?: string;
+        };
+        QrLink: {
+            /** @description Show it to the user, who types it on the logged-in device. */
+            confirmCode: string;
+            /**
+             * Format: int64
+             * @description Seconds until the device must be logged in.
+             */
+            expiresIn: number;
+            /** Format: uuid */
+            linkId: string;
+            /** @description Fetches the tokens. Keep it, and show it to nobody. */
+            linkSecret: string;
+            /**
+             * @description The text of the QR code: `whispr://link?id={linkId}`, and with keys `&key=`, which is SHA-256
+             *     of the 33 bytes of the identity key as hexadecimal digits.
+             */
+            qr: string;
+            /** @description The QR code as a PNG picture in a data URL. */
+            qrPng: string;
+            /** @description The QR code as an SVG picture. */
+            qrSvg: string;
+        };
+        QrLinkPollRequest: {
+            /**
+             * @description If the link has keys, needed at the first poll, and nobody can approve before it came. Base64 of
+             *     64 bytes, as in a `signalKeyBundle`, but for a byte 4 and the 16 bytes of the `linkId`.
+             */
+            identityProof?: string;
+            linkSecret: string;
+            /**
+             * Format: uuid
+             * @description The device that this one replaces if the account has 10 already (`device_limit`). It is removed.
+             */
+            replaceDeviceId?: string;
+        };
+        QrLinkRequest: {
+            appVersion?: string;
+            /** @description The client's stable id of its device; the server makes one if absent. */
+            deviceId?: string;
+            /** @description Derived from the User-Agent if absent. */
+            deviceName?: string;
+            deviceType?: components["schemas"]["DeviceType"];
+            /** @description Another name of `deviceId`. If both are sent, this one counts. */
+            installationId?: string;
+            model?: string;
+            osVersion?: string;
+            signalKeyBundle?: components["schemas"]["SignalKeyBundle"];
+        };
+        /** @description Who waits to be let in. */
+        QrLogin: {
+            device?: components["schemas"]["QrDevice"];
+            /**
+             * Format: int64
+             * @description Seconds until the new device must be logged in.
+             */
+            expiresIn: number;
+            status: components["schemas"]["QrStatus"];
+        };
+        /** @description The new device asks again in two seconds. */
+        QrPending: {
+            /**
+             * Format: int64
+             * @description Seconds until it must be logged in.
+             */
+            expiresIn: number;
+            status: components["schemas"]["PendingStatus"];
+        };
+        QrScan: {
+            /** @description Show it to the user, who types it on the logged-in device. */
+            confirmCode: string;
+            /**
+             * Format: int64
+             * @description Seconds until the device must be logged in.
+             */
+            expiresIn: number;
+            /**
+             * Format: uuid
+             * @description Where to poll: the first part of the challenge.
+             */
+            scanId: string;
+            /** @description Fetches the tokens. Keep it, and show it to nobody. */
+            scanSecret: string;
+        };
+        QrScanPollRequest: {
+            /**
+             * Format: uuid
+             * @description The device that this one replaces if the account has 10 already (`device_limit`). It is removed.
+             */
+            replaceDeviceId?: string;
+            scanSecret: string;
+        };
+        QrScanRequest: {
+            appVersion?: string;
+            /**
+             * Format: uuid
+             * @description The device that shows it: the second part of the challenge.
+             */
+            authenticatedDeviceId: string;
+            /** @description The text of the QR code. */
+            challenge: string;
+            /** @description The client's stable id of its device; the server makes one if absent. */
+            deviceId?: string;
+            /** @description Derived from the User-Agent if absent. */
+            deviceName?: string;
+            deviceType?: components["schemas"]["DeviceType"];
+            /** @description Another name of `deviceId`. If both are sent, this one counts. */
+            installationId?: string;
+            model?: string;
+            osVersion?: string;
+            signalKeyBundle?: components["schemas"]["SignalKeyBundle"];
+        };
+        /** @enum {string} */
+        QrStatus: "waiting" | "scanned" | "approved" | "denied";
         Readiness: {
             database: components["schemas"]["Up"];
             redis: components["schemas"]["Up"];
@@ -1728,6 +2499,13 @@ export interface components {
         RegistrationConfirmed: {
             verified: boolean;
         };
+        RegistrationLockSet: {
+            /**
+             * @description 128 random bits. It is never shown again: the user has to write it down. An earlier code is
+             *     worth nothing any more.
+             */
+            recoveryCode: string;
+        };
         RemainingBackupCodes: {
             remaining: number;
         };
@@ -1737,6 +2515,13 @@ export interface components {
              * @enum {string}
              */
             code: "body_malformed" | "validation_failed" | "id_malformed" | "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "two_factor_invalid" | "origin_unverified" | "device_too_new" | "fresh_proof_required" | "two_factor_required" | "device_not_found" | "body_too_large" | "not_json" | "rate_limited" | "two_factor_locked" | "internal" | "unavailable";
+        };
+        RemoveRegistrationLockProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "body_malformed" | "validation_failed" | "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "two_factor_invalid" | "origin_unverified" | "fresh_proof_required" | "two_factor_required" | "device_too_new" | "body_too_large" | "not_json" | "rate_limited" | "two_factor_locked" | "internal" | "unavailable";
         };
         /** @description A device of an account that has as many as it may have. */
         ReplaceableDevice: {
@@ -1773,6 +2558,13 @@ export interface components {
              */
             code: "body_malformed" | "validation_failed" | "id_malformed" | "verification_invalid" | "origin_unverified" | "body_too_large" | "not_json" | "rate_limited" | "too_many_attempts" | "resend_too_early" | "sms_paused" | "internal" | "sms_failed" | "unavailable";
         };
+        ScanQrChallengeProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "body_malformed" | "validation_failed" | "dpop_proof_invalid" | "origin_unverified" | "qr_gone" | "body_too_large" | "not_json" | "key_invalid" | "kyber_last_resort_required" | "identity_proof_required" | "rate_limited" | "internal" | "unavailable";
+        };
         SecondFactorDisabled: {
             /** @description Always true. */
             disabled: boolean;
@@ -1796,6 +2588,11 @@ export interface components {
             valid: boolean;
         };
         SecurityEvent: {
+            /**
+             * Format: int64
+             * @description How often it happened, of events that are entered once an hour.
+             */
+            count?: number;
             /** Format: date-time */
             createdAt: string;
             /** @description The device that it was done to. */
@@ -1810,6 +2607,11 @@ export interface components {
             seq: number;
             /** @description The session that caused it. */
             sessionId?: string;
+            /**
+             * Format: date-time
+             * @description When that hour began.
+             */
+            since?: string;
         };
         /** @description A page of the security events of an account. */
         SecurityEvents: {
@@ -1817,6 +2619,13 @@ export interface components {
             entries: components["schemas"]["SecurityEvent"][];
             /** @description The `cursor` of the next page. Absent on the last one. */
             nextCursor?: string;
+        };
+        SetRegistrationLockProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "body_malformed" | "validation_failed" | "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "two_factor_invalid" | "origin_unverified" | "fresh_proof_required" | "two_factor_required" | "device_too_new" | "body_too_large" | "not_json" | "rate_limited" | "two_factor_locked" | "internal" | "unavailable";
         };
         SetUpSecondFactorProblem: components["schemas"]["Problem"] & {
             /**
@@ -1855,8 +2664,9 @@ export interface components {
              * @description Shows that the client has the private identity key. Base64 of 64 bytes: XEdDSA by the
              *     identity key over 100 bytes, which are a zero byte, the text `whispr identity v1`, SHA-256
              *     of the issuer (`iss` of all tokens, by default `whispr-auth`), a byte 1, the 16 bytes of the
-             *     `verificationId`, and the digest of these keys as `/signal/keys/check` takes it. Required,
-             *     unless the service is set up for clients that have none.
+             *     `verificationId`, and the digest of these keys as `/signal/keys/check` takes it. With the scan of
+             *     a challenge: a byte 3 and SHA-256 of the challenge instead. Required, unless the service is set
+             *     up for clients that have none, and except in the request for a link, whose poll brings it.
              */
             identityProof?: string;
             kyberLastResortPreKey?: components["schemas"]["KyberPrekey"];
@@ -1892,6 +2702,13 @@ export interface components {
              * @enum {string}
              */
             code: "body_malformed" | "validation_failed" | "account_unknown" | "dpop_proof_invalid" | "origin_unverified" | "challenge_refused" | "body_too_large" | "not_json" | "rate_limited" | "phone_locked" | "sms_paused" | "internal" | "sms_failed" | "unavailable";
+        };
+        StartPhoneChangeVerificationProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "body_malformed" | "validation_failed" | "dpop_proof_invalid" | "origin_unverified" | "challenge_refused" | "body_too_large" | "not_json" | "rate_limited" | "phone_locked" | "sms_paused" | "internal" | "sms_failed" | "unavailable";
         };
         StartRegistrationVerificationProblem: components["schemas"]["Problem"] & {
             /**
@@ -1949,6 +2766,30 @@ export interface components {
              */
             resendIn: number;
             /** Format: uuid */
+            verificationId: string;
+        };
+        UndoAccountChangesProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "body_malformed" | "validation_failed" | "verification_invalid" | "dpop_proof_invalid" | "origin_unverified" | "undo_not_found" | "account_exists" | "body_too_large" | "not_json" | "rate_limited" | "internal" | "unavailable";
+        };
+        UndoRequest: {
+            /** @description As at the request for the verification, if it named a device. */
+            deviceId?: string;
+            /** @description Another name of `deviceId`. If both are sent, this one counts. */
+            installationId?: string;
+            /**
+             * @description A refresh token, even an expired one, of a verified device that is older than the one that made
+             *     the change.
+             */
+            previousToken: string;
+            /**
+             * Format: uuid
+             * @description A log-in verification, confirmed and not used, of the number that the account had before the
+             *     change.
+             */
             verificationId: string;
         };
         /** @enum {string} */
@@ -2048,7 +2889,7 @@ export interface components {
             code: "body_malformed" | "validation_failed" | "two_factor_disabled" | "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "origin_unverified" | "body_too_large" | "not_json" | "rate_limited" | "two_factor_locked" | "internal" | "unavailable";
         };
         /** @enum {string} */
-        WirePurpose: "register" | "login";
+        WirePurpose: "register" | "login" | "change_phone";
         WsToken: {
             /**
              * Format: int64
@@ -2334,6 +3175,72 @@ export interface operations {
             };
         };
     };
+    start_phone_change_verification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Started"];
+                };
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["StartPhoneChangeVerificationProblem"];
+                };
+            };
+        };
+    };
+    confirm_phone_change_verification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfirmRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhoneChangeConfirmed"];
+                };
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ConfirmPhoneChangeVerificationProblem"];
+                };
+            };
+        };
+    };
     register_user: {
         parameters: {
             query?: never;
@@ -2535,6 +3442,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "appVersion": "2.4.1",
+                     *         "createdAt": "2026-03-12T09:29:00Z",
+                     *         "deviceName": "Camille's iPhone",
+                     *         "deviceType": "ios",
+                     *         "id": "01957d3e-6f02-7c83-be94-5fa02d917c37",
+                     *         "isActive": true,
+                     *         "isCurrent": true,
+                     *         "isVerified": true,
+                     *         "lastActive": "2026-03-12T09:29:00Z",
+                     *         "model": "iPhone17,1",
+                     *         "name": "Camille's iPhone",
+                     *         "osVersion": "18.3",
+                     *         "platform": "ios"
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["Device"][];
                 };
             };
@@ -2554,6 +3480,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The `deviceId` that the log-in of the device answered, or the `id` in the list of devices.
+                 * @example 01957d3e-6f02-7c83-be94-5fa02d917c37
+                 */
                 deviceId: string;
             };
             cookie?: never;
@@ -2585,6 +3515,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The `deviceId` that the log-in of the device answered, or the `id` in the list of devices.
+                 * @example 01957d3e-6f02-7c83-be94-5fa02d917c37
+                 */
                 deviceId: string;
             };
             cookie?: never;
@@ -2618,6 +3552,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The `deviceId` that the log-in of the device answered, or the `id` in the list of devices.
+                 * @example 01957d3e-6f02-7c83-be94-5fa02d917c37
+                 */
                 deviceId: string;
             };
             cookie?: never;
@@ -2648,10 +3586,461 @@ export interface operations {
             };
         };
     };
+    fetch_qr_challenge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The first part of the challenge.
+                 * @example 7d1f9c3a-52be-4e06-9a84-c0b3e6f71d28
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "device": {
+                     *         "appVersion": "2.4.1",
+                     *         "deviceName": "Firefox on Linux",
+                     *         "deviceType": "web",
+                     *         "network": "203.0.113.0/24"
+                     *       },
+                     *       "expiresIn": 300,
+                     *       "status": "scanned"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["QrLogin"];
+                };
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["FetchQrChallengeProblem"];
+                };
+            };
+        };
+    };
+    create_qr_challenge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The device of the caller, as its log-in answered it.
+                 * @example 01957d3e-6f02-7c83-be94-5fa02d917c37
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example 7d1f9c3a-52be-4e06-9a84-c0b3e6f71d28.01957d3e-6f02-7c83-be94-5fa02d917c37.9f2c61d84be07a35c9184f60d7ae52b3 */
+                    "text/plain": string;
+                };
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CreateQrChallengeProblem"];
+                };
+            };
+        };
+    };
+    scan_qr_challenge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "appVersion": "2.4.1",
+                 *       "authenticatedDeviceId": "01957d3e-6f02-7c83-be94-5fa02d917c37",
+                 *       "challenge": "7d1f9c3a-52be-4e06-9a84-c0b3e6f71d28.01957d3e-6f02-7c83-be94-5fa02d917c37.9f2c61d84be07a35c9184f60d7ae52b3",
+                 *       "deviceName": "Firefox on Linux",
+                 *       "deviceType": "web"
+                 *     }
+                 */
+                "application/json": components["schemas"]["QrScanRequest"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QrScan"];
+                };
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ScanQrChallengeProblem"];
+                };
+            };
+        };
+    };
+    approve_qr_challenge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The first part of the challenge.
+                 * @example 7d1f9c3a-52be-4e06-9a84-c0b3e6f71d28
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QrApproval"];
+            };
+        };
+        responses: {
+            /** @description The next poll of the new device gets its tokens. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ApproveQrChallengeProblem"];
+                };
+            };
+        };
+    };
+    poll_qr_scan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description As the scan answered it.
+                 * @example 7d1f9c3a-52be-4e06-9a84-c0b3e6f71d28
+                 */
+                scanId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QrScanPollRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginTokens"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QrPending"];
+                };
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["PollQrScanProblem"];
+                };
+            };
+        };
+    };
+    deny_qr_challenge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The first part of the challenge.
+                 * @example 7d1f9c3a-52be-4e06-9a84-c0b3e6f71d28
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The next poll of the new device is refused. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["DenyQrChallengeProblem"];
+                };
+            };
+        };
+    };
+    create_qr_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "appVersion": "2.4.1",
+                 *       "deviceName": "Firefox on Linux",
+                 *       "deviceType": "web"
+                 *     }
+                 */
+                "application/json": components["schemas"]["QrLinkRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QrLink"];
+                };
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CreateQrLinkProblem"];
+                };
+            };
+        };
+    };
+    fetch_qr_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The `id` in the text of the QR code.
+                 * @example 7d1f9c3a-52be-4e06-9a84-c0b3e6f71d28
+                 */
+                linkId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "device": {
+                     *         "appVersion": "2.4.1",
+                     *         "deviceName": "Firefox on Linux",
+                     *         "deviceType": "web",
+                     *         "network": "203.0.113.0/24"
+                     *       },
+                     *       "expiresIn": 120,
+                     *       "status": "scanned"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["QrLogin"];
+                };
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["FetchQrLinkProblem"];
+                };
+            };
+        };
+    };
+    poll_qr_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The `id` in the text of the QR code.
+                 * @example 7d1f9c3a-52be-4e06-9a84-c0b3e6f71d28
+                 */
+                linkId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QrLinkPollRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginTokens"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QrPending"];
+                };
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["PollQrLinkProblem"];
+                };
+            };
+        };
+    };
+    approve_qr_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The `id` in the text of the QR code.
+                 * @example 7d1f9c3a-52be-4e06-9a84-c0b3e6f71d28
+                 */
+                linkId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QrApproval"];
+            };
+        };
+        responses: {
+            /** @description The next poll of the new device gets its tokens. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ApproveQrLinkProblem"];
+                };
+            };
+        };
+    };
+    deny_qr_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The `id` in the text of the QR code.
+                 * @example 7d1f9c3a-52be-4e06-9a84-c0b3e6f71d28
+                 */
+                linkId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The next poll of the new device is refused. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["DenyQrLinkProblem"];
+                };
+            };
+        };
+    };
     list_log_ins: {
         parameters: {
             query?: {
-                /** @description The `nextCursor` of the page before. */
+                /**
+                 * @description The `nextCursor` of the page before.
+                 * @example AAABnOFTAmABlX0-bwN9lI6lYLE-oo1I
+                 */
                 cursor?: string;
             };
             header?: never;
@@ -2683,7 +4072,10 @@ export interface operations {
     list_security_events: {
         parameters: {
             query?: {
-                /** @description The `nextCursor` of the page before. */
+                /**
+                 * @description The `nextCursor` of the page before.
+                 * @example AAAAAAAAADM
+                 */
                 cursor?: string;
             };
             header?: never;
@@ -2811,7 +4203,7 @@ export interface operations {
             };
         };
     };
-    disable_second_factor: {
+    use_backup_code: {
         parameters: {
             query?: never;
             header?: never;
@@ -2820,7 +4212,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["SecondFactorToken"];
+                "application/json": components["schemas"]["BackupCodeToken"];
             };
         };
         responses: {
@@ -2830,7 +4222,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SecondFactorDisabled"];
+                    "application/json": components["schemas"]["SecondFactorVerified"];
                 };
             };
             /** @description A refusal. */
@@ -2839,7 +4231,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["DisableSecondFactorProblem"];
+                    "application/problem+json": components["schemas"]["UseBackupCodeProblem"];
+                };
+            };
+        };
+    };
+    count_backup_codes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemainingBackupCodes"];
+                };
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CountBackupCodesProblem"];
                 };
             };
         };
@@ -2910,68 +4331,6 @@ export interface operations {
             };
         };
     };
-    use_backup_code: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["BackupCodeToken"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SecondFactorVerified"];
-                };
-            };
-            /** @description A refusal. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["UseBackupCodeProblem"];
-                };
-            };
-        };
-    };
-    count_backup_codes: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RemainingBackupCodes"];
-                };
-            };
-            /** @description A refusal. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["CountBackupCodesProblem"];
-                };
-            };
-        };
-    };
     fetch_second_factor_status: {
         parameters: {
             query?: never;
@@ -2997,6 +4356,256 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["FetchSecondFactorStatusProblem"];
+                };
+            };
+        };
+    };
+    disable_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondFactorToken"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorDisabled"];
+                };
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["DisableSecondFactorProblem"];
+                };
+            };
+        };
+    };
+    fetch_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["FetchAccountProblem"];
+                };
+            };
+        };
+    };
+    delete_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AccountProofRequest"];
+            };
+        };
+        responses: {
+            /** @description The account is gone. The very next request of any session is refused. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["DeleteAccountProblem"];
+                };
+            };
+        };
+    };
+    export_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountExport"];
+                };
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ExportAccountProblem"];
+                };
+            };
+        };
+    };
+    change_phone_number: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PhoneChangeRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhoneNumberChanged"];
+                };
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ChangePhoneNumberProblem"];
+                };
+            };
+        };
+    };
+    set_registration_lock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AccountProofRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistrationLockSet"];
+                };
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["SetRegistrationLockProblem"];
+                };
+            };
+        };
+    };
+    remove_registration_lock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AccountProofRequest"];
+            };
+        };
+        responses: {
+            /** @description There is no lock. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RemoveRegistrationLockProblem"];
+                };
+            };
+        };
+    };
+    undo_account_changes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UndoRequest"];
+            };
+        };
+        responses: {
+            /** @description The account is as it was. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UndoAccountChangesProblem"];
                 };
             };
         };

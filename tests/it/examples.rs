@@ -33,10 +33,12 @@ const KEYS: &str = "shared/src/http/examples/keys.json";
 const STEP: Duration = Duration::from_secs(30);
 
 /// Groups and operations that come last, in this order: they end sessions of the others.
-const LAST: [&str; 6] = [
+const LAST: [&str; 8] = [
     "two-factor",
     "remove_device",
     "account",
+    "change_phone_number",
+    "undo_account_changes",
     "delete_account",
     "logout_session",
     "logout_all_sessions",
@@ -277,7 +279,7 @@ impl Reader {
     async fn send(&self, operation: &Operation, body: Option<&Value>) -> Reply {
         let mut client = self.client.clone();
         if operation.needs_bearer() {
-            let others = [OF_A_SENDER.as_slice(), &LAST[5..]].concat();
+            let others = [OF_A_SENDER.as_slice(), &LAST[7..]].concat();
             let session = match operation.id.as_str() {
                 "change_phone_number" => &self.with_keys,
                 _ if ["two-factor", "account"].contains(&operation.function) => &self.first,

@@ -164,7 +164,12 @@ impl Account {
             self.qr = prepare(client, &self.session, operation).await;
         }
         if operation == "change_phone_number" {
-            self.change = client.verified("change-phone", &phone.replace("+336", "+337")).await;
+            self.change = client
+                .verified(
+                    "change-phone",
+                    &phone.replace("+3361", "+3362").replace("+3369", "+3364"),
+                )
+                .await;
         }
     }
 

@@ -5,7 +5,7 @@
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use shared::clock::date_time;
 use shared::config::EnvReader;
@@ -104,7 +104,7 @@ fn payload(message: &Message, role: Role) -> String {
         "timestamp": date_time(message.at),
         "data": {
             "to": message.to.as_e164(),
-            "code": message.code.as_ref().map(|code| code.expose_secret()),
+            "code": message.code.as_ref().map(ExposeSecret::expose_secret),
             "text": text,
             "language": message.language.tag(),
             "reason": reason,

@@ -1,7 +1,7 @@
 //! The local sender: messages are kept in Redis, and the local gateway shows them at
 //! `/dev/inbox`.
 
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ impl CodeSender for Inbox {
             let line = json!({
                 "to": message.to.as_e164(),
                 "body": message.body.expose_secret(),
-                "code": message.code.as_ref().map(|code| code.expose_secret()),
+                "code": message.code.as_ref().map(ExposeSecret::expose_secret),
                 "at": date_time(message.at),
             });
             let put = self.cache.put_inbox(&line.to_string()).await;

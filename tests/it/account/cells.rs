@@ -54,7 +54,8 @@ impl Account {
             .sql(&format!(
                 "UPDATE auth.devices SET last_active = {of_row} WHERE user_id = '{user}';
                  UPDATE auth.sessions SET rotated_at = {of_device} WHERE user_id = '{user}';
-                 UPDATE auth.users_auth SET log_ins_stopped_since = {stopped} WHERE id = '{user}'",
+                 UPDATE auth.users_auth SET log_ins_stopped_since = {stopped},
+                        last_authenticated_at = least({phone}, {linked}) WHERE id = '{user}'",
                 of_row = of_device.replace("device_id", "id"),
             ))
             .await;
@@ -118,7 +119,7 @@ async fn every_cell_of_the_table_is_what_a_log_in_gets() {
                 assert_ne!(Session::from_reply(&reply).user, session.user, "{cell_name}");
             }
             LogInDecision::Idle => {
-                assert_eq!((status, &*code), (409, "account_idle"), "{cell_name}")
+                assert_eq!((status, &*code), (409, "account_idle"), "{cell_name}");
             }
             LogInDecision::SecondFactorRequired => {
                 assert_eq!((status, &*code), (403, "two_factor_required"), "{cell_name}");

@@ -7,6 +7,7 @@ use super::{
 use serde_json::json;
 use std::time::Duration;
 use tests::Session;
+use tests::text::hex;
 
 /// Another code of the same form.
 fn wrong(code: &str) -> String {
@@ -69,7 +70,7 @@ async fn it_lapses_a_week_after_the_last_activity() {
     let _ = locked(&service, &session).await;
     service.advance(DAY);
     let _ = refreshed(&service, &session).await;
-    service.advance(DAY * 7 - Duration::from_millis(1));
+    service.advance((DAY * 7).saturating_sub(Duration::from_millis(1)));
     let reply = log_in(&service.client(), PHONE, json!({})).await;
     assert_eq!(reply.refused(403, "registration_locked").json()["lapsesInSeconds"], 1);
     service.advance(Duration::from_millis(1));
@@ -83,7 +84,7 @@ async fn the_hash_alone_is_stored() {
     let code = locked(&service, &session).await;
     let stored = service.rows("SELECT recovery_code_hash FROM auth.users_auth").await;
     let hash = domain::recovery_code::RecoveryCode::parse(&code).unwrap().hash();
-    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex(&hash);
     assert_eq!(stored[0]["recovery_code_hash"], format!("\\x{hash}"));
     let symbols = code.replace('-', "");
     for table in ["outbox", "security_events", "account_changes"] {

@@ -143,7 +143,9 @@ async fn a_session_that_is_used_meanwhile_keeps_its_account() {
         service.advance(DAY * 20);
         let old = service.client().log_in(&phone, "old").await;
         let idle = "UPDATE auth.devices SET last_active = last_active - interval '91 days';
-                    UPDATE auth.sessions SET rotated_at = rotated_at - interval '91 days'";
+                    UPDATE auth.sessions SET rotated_at = rotated_at - interval '91 days';
+                    UPDATE auth.users_auth
+                       SET last_authenticated_at = last_authenticated_at - interval '91 days'";
         service.sql(idle).await;
         let id = service.client().verified("login", &phone).await;
         let requests = (0..2).map(|n| {

@@ -2,6 +2,7 @@
 
 use super::{NEW_PHONE, PHONE, locked, of, unlimited, with_second_factor};
 use serde_json::json;
+use tests::text::hex;
 use tests::{Keys, Session};
 
 #[tokio::test]
@@ -46,7 +47,7 @@ async fn the_export_has_everything_of_the_user_and_no_secret() {
         .map(|list| export[list].as_array().unwrap().len());
     // Registered, logged in, locked, second factor set up and enabled.
     assert_eq!(lengths, [2, 2, 2, 5, 1]);
-    assert_eq!(export["devices"][0]["id"].as_str().is_some(), true);
+    assert!(export["devices"][0]["id"].is_string());
     let ended: Vec<_> = export["sessions"]
         .as_array()
         .unwrap()
@@ -61,7 +62,7 @@ async fn the_export_has_everything_of_the_user_and_no_secret() {
     assert_eq!(export["publicKeys"][0]["availableKyberPreKeys"], 3);
     let text = export.to_string();
     let hash = domain::recovery_code::RecoveryCode::parse(&code).unwrap().hash();
-    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex(&hash);
     for secret in [&code, &hash, "push-token", &session.refresh, &other.user, NEW_PHONE, "$2b$"] {
         assert!(!text.contains(secret), "{secret}");
     }

@@ -4,6 +4,7 @@ use super::{
     DAY, NEW_PHONE, PHONE, is_alive, locked, log_in, log_in_by, of, refreshed, security_events,
     told, unlimited, with_second_factor,
 };
+use http::Method;
 use serde_json::json;
 use shared::maintenance::delete_old_rows;
 use std::time::Duration;
@@ -16,12 +17,29 @@ async fn maintain(service: &Service) -> i64 {
     delete_old_rows(&state.core, state.maintenance, service.now()).await.unwrap().accounts
 }
 
+/// Whoever removed the last device has just used the account.
+#[tokio::test]
+async fn an_account_without_devices_is_idle_from_its_last_log_in_on() {
+    let service = unlimited().await;
+    let session = service.client().sign_up(PHONE).await;
+    let path = format!("/auth/v1/device/{}", session.device);
+    let _ = of(&service, &session).send(Method::DELETE, &path, &json!({})).await.expect(204);
+    assert_eq!(service.count("SELECT count(*) FROM auth.devices").await, 0);
+    let again = log_in(&service.client(), PHONE, json!({})).await.expect(200);
+    let again = Session::from_reply(&again);
+    assert_eq!(again.user, session.user);
+    let path = format!("/auth/v1/device/{}", again.device);
+    let _ = of(&service, &again).send(Method::DELETE, &path, &json!({})).await.expect(204);
+    service.advance(DAY * 90);
+    log_in(&service.client(), PHONE, json!({})).await.refused(409, "account_idle");
+}
+
 #[tokio::test]
 async fn an_idle_account_is_told_and_starts_over_when_the_user_agrees() {
     let service = unlimited().await;
     let keys = Keys::new();
     let old = service.client().sign_up_with(PHONE, keys.bundle(1..5, 1..5)).await;
-    service.advance(DAY * 90 - Duration::from_millis(1));
+    service.advance((DAY * 90).saturating_sub(Duration::from_millis(1)));
     let _ = log_in(&service.client(), PHONE, json!({ "deviceId": "b", "startOver": true }))
         .await
         .expect(200);
@@ -76,7 +94,7 @@ async fn an_idle_account_is_told_and_starts_over_when_the_user_agrees() {
     service.client().post("/auth/v1/register", body).await.refused(409, "identity_key_in_use");
 
     // It is deleted after 30 days, and its identity key stays retired.
-    service.advance(DAY * 30 - Duration::from_millis(1));
+    service.advance((DAY * 30).saturating_sub(Duration::from_millis(1)));
     assert_eq!(maintain(&service).await, 0);
     service.advance(Duration::from_millis(1));
     assert_eq!(maintain(&service).await, 1);
@@ -142,7 +160,7 @@ async fn nobody_is_locked_out_for_ever() {
     // The device is used all the time, and never proves the number.
     let mut session = first;
     for _ in 0..6 {
-        service.advance(DAY * 5 - Duration::from_millis(1));
+        service.advance((DAY * 5).saturating_sub(Duration::from_millis(1)));
         session = refreshed(&service, &session).await;
         stop().await;
     }

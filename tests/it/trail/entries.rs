@@ -12,7 +12,19 @@ use crate::examples::try_all;
 use crate::sources::operations;
 
 /// Operations with a body that leave no entry, and why.
-const WITHOUT_ENTRY: [(&str, &str); 10] = [
+const WITHOUT_ENTRY: [(&str, &str); 19] = [
+    (
+        "approve_qr_challenge",
+        "changes nothing of the account; the log-in that it allows is entered",
+    ),
+    ("approve_qr_link", "changes nothing of the account; the log-in that it allows is entered"),
+    ("confirm_phone_change_verification", "proves a number; the change that uses it is entered"),
+    ("create_qr_challenge", "begins a log-in, which is entered if it succeeds"),
+    ("create_qr_link", "begins a log-in, which is entered if it succeeds"),
+    ("deny_qr_challenge", "ends a log-in that changed nothing"),
+    ("deny_qr_link", "ends a log-in that changed nothing"),
+    ("scan_qr_challenge", "begins a log-in, which is entered if it succeeds"),
+    ("start_phone_change_verification", "requests a code: anybody may, for any number"),
     ("check_key_devices", "reads"),
     ("check_keys", "reads"),
     ("confirm_login_verification", "proves a number; the log-in or change that uses it is entered"),

@@ -26,6 +26,16 @@ const OWN: [Limit; 5] = [
     Limit::RefreshPerSession,
 ];
 
+/// What takes a code of the second factor.
+const WITH_CODE: [&str; 6] = [
+    "enable_second_factor",
+    "verify_second_factor",
+    "disable_second_factor",
+    "create_backup_codes",
+    "regenerate_backup_codes",
+    "use_backup_code",
+];
+
 /// Health checks are counted by nothing.
 const UNCOUNTED: [&str; 3] = ["check_health", "check_liveness", "check_readiness"];
 
@@ -186,11 +196,64 @@ impl Success {
         (path, json!(given), token)
     }
 
+    /// The same for a change of an account.
+    async fn change_of_account(&self, operation: &Operation) -> (String, Value, Option<String>) {
+        let (client, none) = (self.service.client(), || json!({}));
+        match operation.id.as_str() {
+            "change_phone_number" => {
+                let session = client.log_in(BOB, "to change the number").await;
+                self.service.sql("UPDATE auth.devices SET joined = 'registered'").await;
+                // The number changes, and back.
+                let id = client.verified("change-phone", "+33655555556").await;
+                (operation.path.clone(), json!({ "verificationId": id }), Some(session.access))
+            }
+            "set_registration_lock" | "remove_registration_lock" | "delete_account" => {
+                let session = client.sign_up("+33655555557").await;
+                (operation.path.clone(), none(), Some(session.access))
+            }
+            "undo_account_changes" => {
+                let owner = client.sign_up("+33655555558").await;
+                self.service.advance(Duration::from_hours(8 * 24));
+                let thief = client.log_in("+33655555558", "thief").await;
+                let thief = client.clone().bearer(&thief.access);
+                let lock = "/auth/v1/account/registration-lock";
+                let _ = thief.send(http::Method::PUT, lock, &none()).await.expect(200);
+                let id = client.verified("login", "+33655555558").await;
+                let body = json!({ "verificationId": id, "previousToken": owner.refresh });
+                (operation.path.clone(), body, None)
+            }
+            other => panic!("{other} is no change of an account"),
+        }
+    }
+
+    /// The same with a code of the second factor.
+    async fn second_factor(&self, operation: &Operation) -> (String, Value, Option<String>) {
+        let (client, alice) = (self.service.client(), &self.alice);
+        let app = self.set_up().await;
+        let mut body = json!({ "token": app.at(self.service.now()) });
+        if operation.id != "enable_second_factor" {
+            let bearer = client.clone().bearer(&alice.access);
+            let enabled = bearer.post("/auth/v1/2fa/enable", body).await.expect(200).json();
+            let next = app.of_step(self.service.now().seconds() / 30 + 1);
+            let is_backup_code = operation.id == "use_backup_code";
+            let token =
+                if is_backup_code { enabled["backupCodes"][0].clone() } else { next.into() };
+            body = json!({ "token": token });
+        }
+        (operation.path.clone(), body, Some(alice.access.clone()))
+    }
+
     /// A request that succeeds: path, body, and the token it shows.
     async fn request(&self, operation: &Operation) -> (String, Value, Option<String>) {
         let client = self.service.client();
         let (alice, keys) = (&self.alice, &self.keys);
         let none = || json!({});
+        if operation.function == "account" && operation.method != http::Method::GET {
+            return self.change_of_account(operation).await;
+        }
+        if WITH_CODE.contains(&operation.id.as_str()) {
+            return self.second_factor(operation).await;
+        }
         let (path, body, token) = match operation.id.as_str() {
             "start_registration_verification"
             | "start_login_verification"
@@ -229,28 +292,6 @@ impl Success {
                 let session = client.log_in(BOB, "to log out").await;
                 (operation.path.clone(), none(), Some(session.access))
             }
-            "change_phone_number" => {
-                let session = client.log_in(BOB, "to change the number").await;
-                self.service.sql("UPDATE auth.devices SET joined = 'registered'").await;
-                // The number changes, and back.
-                let id = client.verified("change-phone", "+33655555556").await;
-                (operation.path.clone(), json!({ "verificationId": id }), Some(session.access))
-            }
-            "set_registration_lock" | "remove_registration_lock" | "delete_account" => {
-                let session = client.sign_up("+33655555557").await;
-                (operation.path.clone(), none(), Some(session.access))
-            }
-            "undo_account_changes" => {
-                let owner = client.sign_up("+33655555558").await;
-                self.service.advance(Duration::from_hours(8 * 24));
-                let thief = client.log_in("+33655555558", "thief").await;
-                let thief = client.clone().bearer(&thief.access);
-                let lock = "/auth/v1/account/registration-lock";
-                let _ = thief.send(http::Method::PUT, lock, &none()).await.expect(200);
-                let id = client.verified("login", "+33655555558").await;
-                let body = json!({ "verificationId": id, "previousToken": owner.refresh });
-                (operation.path.clone(), body, None)
-            }
             "upload_signed_prekey" => {
                 (operation.path.clone(), keys.signed_prekey(7), Some(alice.access.clone()))
             }
@@ -281,26 +322,6 @@ impl Success {
                 let path = operation.path.replace("{userId}", &alice.user);
                 let path = path.replace("{deviceId}", &alice.device);
                 (path, none(), Some(alice.access.clone()))
-            }
-            "enable_second_factor" => {
-                let app = self.set_up().await;
-                let body = json!({ "token": app.at(self.service.now()) });
-                (operation.path.clone(), body, Some(alice.access.clone()))
-            }
-            "verify_second_factor"
-            | "disable_second_factor"
-            | "create_backup_codes"
-            | "regenerate_backup_codes"
-            | "use_backup_code" => {
-                let app = self.set_up().await;
-                let body = json!({ "token": app.at(self.service.now()) });
-                let bearer = client.clone().bearer(&alice.access);
-                let enabled = bearer.post("/auth/v1/2fa/enable", body).await.expect(200).json();
-                let next = app.of_step(self.service.now().seconds() / 30 + 1);
-                let is_backup_code = operation.id == "use_backup_code";
-                let token =
-                    if is_backup_code { enabled["backupCodes"][0].clone() } else { next.into() };
-                (operation.path.clone(), json!({ "token": token }), Some(alice.access.clone()))
             }
             "delete_device_keys" | "fetch_device" | "update_device" | "remove_device" => {
                 let path = operation.path.replace("{deviceId}", &alice.device);

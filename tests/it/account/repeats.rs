@@ -10,7 +10,7 @@ use tests::{Proxy, Reply, Service, Session};
 
 const PARTS: [Lost; 2] = [Lost::Request, Lost::Reply];
 /// No request has so many exchanges.
-const MOST: usize = 16;
+const MOST: usize = 40;
 
 /// Accounts that go through everything, each with numbers of its own. Each request loses something.
 struct Life {

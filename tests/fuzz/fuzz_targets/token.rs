@@ -28,5 +28,5 @@ fuzz_target!(|text: &str| {
     let now = Timestamp::from_millis(1_800_000_000_000);
     assert!(VERIFIER.verify_access(text, now).is_err());
     assert!(VERIFIER.verify_refresh(text, now).is_err());
-    assert!(VERIFIER.previous_session(text, now).is_none());
+    assert!(VERIFIER.previous_session(text, None, now).is_none());
 });

@@ -20,7 +20,10 @@ from signal_keys import proven
 
 PORT = int(os.environ["FUZZ_PORT"])
 KEYS = "/auth/v1/signal/"
-REQUEST = {"register": "/auth/v1/verify/register/request", "login": "/auth/v1/verify/login/request"}
+QR = "/auth/v1/qr-code/"
+REQUEST = {
+    purpose: f"/auth/v1/verify/{purpose}/request" for purpose in ("register", "login", "change-phone")
+}
 
 
 class Accounts(threading.local):
@@ -43,7 +46,7 @@ class Accounts(threading.local):
         if purpose == "login":
             self.session()
         phone = self.phone if purpose == "login" else self.number()
-        started = call(REQUEST[purpose], {"phoneNumber": phone}, 200)
+        started = call(REQUEST[purpose], {"phoneNumber": phone}, 200).json()
         proof = {"verificationId": started["verificationId"], "code": started["code"]}
         if confirmed:
             call(REQUEST[purpose].replace("request", "confirm"), proof, 200)
@@ -71,13 +74,13 @@ class Directory:
 
 
 def sign_up(phone, bundle=None):
-    started = call(REQUEST["register"], {"phoneNumber": phone}, 200)
+    started = call(REQUEST["register"], {"phoneNumber": phone}, 200).json()
     proof = {"verificationId": started["verificationId"], "code": started["code"]}
     call("/auth/v1/verify/register/confirm", proof, 200)
     body = {"verificationId": proof["verificationId"]}
     if bundle:
         body["signalKeyBundle"] = proven(bundle, body["verificationId"])
-    return call("/auth/v1/register", body, 201)
+    return call("/auth/v1/register", body, 201).json()
 
 
 def recorded(operation):
@@ -85,11 +88,11 @@ def recorded(operation):
     return json.loads(json.loads((ROOT / f"events/{operation}.json").read_text())["body"])
 
 
-def call(path, body, status):
-    answer = ask(PORT, "POST", path, body)
+def call(path, body, status, token=None):
+    answer = ask(PORT, "POST", path, body, token)
     if answer.status != status:
         raise RuntimeError(f"{path}: {answer.status} instead of {status}: {answer.body[:300]!r}")
-    return answer.json()
+    return answer
 
 
 accounts = Accounts()
@@ -124,17 +127,23 @@ def before_call(ctx, case, **kwargs):
         case.path_parameters["verificationId"] = accounts.verification("register", False)["verificationId"]
     if path.startswith(KEYS):
         with_keys(case)
+    elif path.startswith(QR):
+        with_qr_log_in(case)
+    elif "deviceId" in (case.path_parameters or {}):
+        case.path_parameters["deviceId"] = accounts.session()["deviceId"]
     if not isinstance(body, dict):
         return
     if path in REQUEST.values():
         body["phoneNumber"] = accounts.number()
     elif path.endswith("/confirm"):
-        body.update(accounts.verification("login" if "/login/" in path else "register", False))
+        body.update(accounts.verification(path.split("/")[-2], False))
     elif path.endswith(("/register", "/login")):
         proof = accounts.verification(path.rpartition("/")[2], True)
         body["verificationId"] = proof["verificationId"]
         # Invented keys are none; those of the directory have an owner.
         body.pop("signalKeyBundle", None)
+    elif path.endswith("/account/phone-number"):
+        body["verificationId"] = accounts.verification("change-phone", True)["verificationId"]
     elif path.endswith("/tokens/refresh"):
         body["refreshToken"] = accounts.session()["refreshToken"]
     # What was bound to an invented device would never match.
@@ -150,6 +159,28 @@ def without_null(body):
     if not isinstance(body, dict):
         return body
     return {name: {"no": "null"} if value is None else without_null(value) for name, value in body.items()}
+
+
+def with_qr_log_in(case):
+    """A QR log-in of its own for each request, made up to where the request belongs."""
+    operation, body = case.operation.definition.raw["operationId"], case.body
+    own, path = accounts.session()["deviceId"], case.path_parameters or {}
+    given = {}
+    if operation == "create_qr_challenge":
+        given["id"] = own
+    elif operation != "create_qr_link" and "link" in operation:
+        given = call(f"{QR}link", {}, 201).json()
+    elif operation != "create_qr_link":
+        shown = call(f"{QR}challenge/{own}", {}, 201, accounts.session()["accessToken"]).body.decode()
+        given = {"challenge": shown, "authenticatedDeviceId": own}
+        if operation != "scan_qr_challenge":
+            given = call(f"{QR}scan", given, 202).json()
+            given["id"] = given["scanId"]
+    path.update((name, given[name]) for name in path if name in given)
+    if isinstance(body, dict):
+        body.update((name, given[name]) for name in body if name in given)
+        # Invented keys are none.
+        body.pop("signalKeyBundle", None)
 
 
 def with_keys(case):
@@ -174,5 +205,8 @@ def after_call(ctx, case, response):
     if path.endswith("/tokens/refresh") and status == 200:
         accounts.tokens = response.json()
     # Logging out, or a refresh token used again, ends the session: the next request makes another.
-    if ("/logout" in path and status == 204) or (path.endswith("/tokens/refresh") and status == 401):
+    ends = "/logout" in path or case.method == "DELETE" and path.endswith(("/account", "/device/{deviceId}"))
+    shown = response.request.headers.get("Authorization")
+    is_own = accounts.tokens is not None and shown == f"Bearer {accounts.tokens['accessToken']}"
+    if (ends and status == 204) or (status == 401 and (is_own or path.endswith("/tokens/refresh"))):
         accounts.tokens = None

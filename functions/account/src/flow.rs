@@ -87,6 +87,7 @@ pub async fn change_phone(
         PhoneChange::AccountExists => return Err(Problem::new(Code::AccountExists)),
     };
     core.write_tombstones(principal.user, &ended).await;
+    core.metrics.count("auth_phone_changes_total");
     delete_verification(core, &new.verification).await;
     if used_proof {
         forget_verification(core, &proof).await;
@@ -152,6 +153,7 @@ pub async fn delete(
     conclude(state, context, code.as_ref(), &deleted).await;
     let deleted = deleted??;
     core.write_tombstones(principal.user, &deleted.ended).await;
+    core.metrics.count("auth_accounts_deleted_total");
     forget_verification(core, &proof).await;
     if let Err(error) = core.cache.delete_account_keys(principal.user, &deleted.sessions).await {
         // They expire by themselves.
@@ -186,6 +188,7 @@ pub async fn undo(
     };
     match core.store.undo_changes(&undo).await? {
         UndoOutcome::Undone { user, ended } => {
+            core.metrics.count("auth_changes_undone_total");
             core.write_tombstones(user, &ended).await;
             delete_verification(core, &undo.verification).await;
             Ok(())

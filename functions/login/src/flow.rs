@@ -121,6 +121,7 @@ pub async fn complete_login(
     }
     if let Some((old, ended)) = &completed.released {
         state.core.write_tombstones(*old, ended).await;
+        state.core.metrics.count("auth_numbers_released_total");
     }
     let is_new = entry == Entry::Register || completed.released.is_some();
     let counter = if is_new { "auth_registrations_total" } else { "auth_logins_total" };

@@ -168,18 +168,33 @@ impl SecondFactor {
     ) -> Result<Option<Right<T>>, Problem> {
         let attempt =
             SecondFactorAttempt { user, session, call: CallId::new(core.rng.bytes()), code };
+        let count = |result| {
+            let series = format!(r#"auth_second_factor_attempts_total{{result="{result}"}}"#);
+            core.metrics.count(&series);
+        };
         match core.cache.begin_second_factor_attempt(&attempt, now).await? {
             AttemptBegun::Compare => {}
-            AttemptBegun::Repeated => return Ok(None),
+            AttemptBegun::Repeated => {
+                count("repeated");
+                return Ok(None);
+            }
             AttemptBegun::Locked { wait } => {
+                count("locked");
                 core.count_hourly(user, refused_event(session), now).await;
                 return Err(Problem::retry(Code::TwoFactorLocked, wait));
             }
         }
         match compare().await? {
-            Compared::Right(code) => return Ok(Some(Right { code, attempt })),
-            Compared::Spent => settle(core, &attempt, AttemptSettled::Uncounted, now).await,
+            Compared::Right(code) => {
+                count("right");
+                return Ok(Some(Right { code, attempt }));
+            }
+            Compared::Spent => {
+                count("spent");
+                settle(core, &attempt, AttemptSettled::Uncounted, now).await;
+            }
             Compared::Wrong => {
+                count("wrong");
                 // Only a session's record knows a wrong code again.
                 if attempt.session.is_some() {
                     settle(core, &attempt, AttemptSettled::Wrong, now).await;

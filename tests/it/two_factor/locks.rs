@@ -53,6 +53,16 @@ async fn five_wrong_codes_lock_for_a_quarter_of_an_hour_and_twice_as_long_each_t
     lock(&owner).await;
     let reply = owner.post("verify", &owner.code()).await.refused(429, "two_factor_locked");
     assert_eq!(wait(&reply), 15 * 60);
+    // Nine locks and one more, each with its refusals; the code that enabled it and this one.
+    service.advance(Duration::from_secs(5));
+    let _ = service.client().get("/auth/v1/health/ready").await;
+    let _ = owner.is_enabled().await;
+    let text = service.client().get("/metrics").await.expect(200);
+    let text = String::from_utf8(text.body).unwrap();
+    for (result, count) in [("right", 2), ("wrong", 50), ("locked", 9 * 5 + 1)] {
+        let line = format!("auth_second_factor_attempts_total{{result=\"{result}\"}} {count}");
+        assert!(text.contains(&line), "{line}: {text}");
+    }
 }
 
 #[tokio::test]

@@ -77,6 +77,7 @@ pub async fn remove(
     }
     let removed = removed?.map_err(|denied| refused(&proof, denied))?;
     core.write_tombstones(principal.user, &removed.ended).await;
+    core.metrics.count("auth_devices_removed_total");
     if removed.used_verification {
         forget_verification(core, &proof).await;
     }

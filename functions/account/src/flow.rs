@@ -8,21 +8,17 @@ use secrecy::ExposeSecret as _;
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::http::context::RequestContext;
 use shared::http::extract::fresh_proof::{
-    ProofWithCode, RequestedBy, delete_verification, forget_verification, proven_phone,
+    RequestedBy, ShownFields, delete_verification, forget_verification, proven_phone,
 };
 use shared::http::extract::{Binding, FreshCaller};
 use shared::http::problem::{Code, Problem};
-use shared::second_factor::RightCode;
-use shared::store::access::{AccessDenied, FreshProof};
 use shared::store::account::{NewPhone, PhoneChange, Undo, UndoOutcome};
 use shared::store::devices::LogInPosition;
 use shared::telemetry::ErrorChain;
 
 use crate::export::AccountExport;
 use crate::state::AccountState;
-use crate::wire::{
-    Account, PhoneChangeBody, PhoneNumberChanged, RegistrationLockSet, Shown, UndoBody,
-};
+use crate::wire::{Account, PhoneChangeBody, PhoneNumberChanged, RegistrationLockSet, UndoBody};
 
 /// Entries of each list of an export: with the longest of each, it stays below 5 MB.
 const MOST_EXPORTED: i64 = 5000;
@@ -66,20 +62,21 @@ pub async fn change_phone(
 ) -> Result<PhoneNumberChanged, Problem> {
     let AccountState { core, second_factor, .. } = state;
     let (now, principal) = (context.now(), caller.principal());
-    let (proof, code) = prove(state, context, caller, shown).await?;
+    let shown = caller.with_any(core, second_factor, context, shown).await?;
+    let proof = &shown.proof;
     let of = (Purpose::ChangePhone, RequestedBy::Device(principal.device));
     let phone = proven_phone(core, &second_factor.pepper, context, &verification, of).await;
     let audit = entry(state, context, SecurityEvent::PhoneChanged, principal);
     let changed = match phone {
         Ok(Some(phone)) => {
             let new = NewPhone { phone, verification };
-            let changed = core.store.change_phone(&proof, &new, now, &audit).await;
+            let changed = core.store.change_phone(proof, &new, now, &audit).await;
             changed.map(|changed| changed.map(|changed| (changed, new))).map_err(Problem::from)
         }
         Ok(None) => Err(Problem::new(Code::VerificationInvalid)),
         Err(problem) => Err(problem),
     };
-    conclude(state, context, code.as_ref(), &changed).await;
+    shown.conclude(core, &changed, now).await;
     let (changed, new) = changed??;
     let (ended, used_proof) = match changed {
         PhoneChange::Changed { ended, used_proof } => (ended, used_proof),
@@ -90,7 +87,7 @@ pub async fn change_phone(
     core.metrics.count("auth_phone_changes_total");
     delete_verification(core, &new.verification).await;
     if used_proof {
-        forget_verification(core, &proof).await;
+        forget_verification(core, proof).await;
     }
     Ok(PhoneNumberChanged { phone_number: new.phone.masked() })
 }
@@ -100,7 +97,7 @@ pub async fn set_lock(
     state: &AccountState,
     context: &RequestContext,
     caller: FreshCaller,
-    shown: Shown,
+    shown: ShownFields,
 ) -> Result<RegistrationLockSet, Problem> {
     let code = RecoveryCode::of_random(state.core.rng.bytes());
     let event = SecurityEvent::RegistrationLockSet;
@@ -113,7 +110,7 @@ pub async fn remove_lock(
     state: &AccountState,
     context: &RequestContext,
     caller: FreshCaller,
-    shown: Shown,
+    shown: ShownFields,
 ) -> Result<(), Problem> {
     let event = SecurityEvent::RegistrationLockRemoved;
     change_lock(state, context, caller, shown, (None, event)).await
@@ -123,16 +120,18 @@ async fn change_lock(
     state: &AccountState,
     context: &RequestContext,
     caller: FreshCaller,
-    shown: Shown,
+    shown: ShownFields,
     (hash, event): (Option<[u8; 32]>, SecurityEvent),
 ) -> Result<(), Problem> {
-    let (core, principal) = (&state.core, caller.principal());
-    let (proof, code) = prove(state, context, caller, shown).await?;
+    let AccountState { core, second_factor, .. } = state;
+    let (now, principal) = (context.now(), caller.principal());
+    let shown = caller.with_any(core, second_factor, context, shown).await?;
+    let proof = &shown.proof;
     let audit = entry(state, context, event, principal);
-    let changed = core.store.change_registration_lock(&proof, hash, context.now(), &audit).await;
-    conclude(state, context, code.as_ref(), &changed).await;
+    let changed = core.store.change_registration_lock(proof, hash, now, &audit).await;
+    shown.conclude(core, &changed, now).await;
     if changed?? {
-        forget_verification(core, &proof).await;
+        forget_verification(core, proof).await;
     }
     Ok(())
 }
@@ -142,19 +141,21 @@ pub async fn delete(
     state: &AccountState,
     context: &RequestContext,
     caller: FreshCaller,
-    shown: Shown,
+    shown: ShownFields,
 ) -> Result<(), Problem> {
-    let (core, principal) = (&state.core, caller.principal());
-    let (proof, code) = prove(state, context, caller, shown).await?;
+    let AccountState { core, second_factor, .. } = state;
+    let (now, principal) = (context.now(), caller.principal());
+    let shown = caller.with_any(core, second_factor, context, shown).await?;
+    let proof = &shown.proof;
     // What is personal of it would be erased by the deletion itself.
-    let (event, now) = (SecurityEvent::AccountDeleted, context.now());
+    let event = SecurityEvent::AccountDeleted;
     let audit = AuditEntry::new(event, Some(principal.session), "", now, core.rng);
-    let deleted = core.store.delete_account(&proof, &state.identities, now, &audit).await;
-    conclude(state, context, code.as_ref(), &deleted).await;
+    let deleted = core.store.delete_account(proof, &state.identities, now, &audit).await;
+    shown.conclude(core, &deleted, now).await;
     let deleted = deleted??;
     core.write_tombstones(principal.user, &deleted.ended).await;
     core.metrics.count("auth_accounts_deleted_total");
-    forget_verification(core, &proof).await;
+    forget_verification(core, proof).await;
     if let Err(error) = core.cache.delete_account_keys(principal.user, &deleted.sessions).await {
         // They expire by themselves.
         tracing::warn!(error = %ErrorChain(&error), "failed to delete cache keys of an account");
@@ -196,39 +197,6 @@ pub async fn undo(
         UndoOutcome::NothingToUndo => Err(Problem::new(Code::UndoNotFound)),
         UndoOutcome::VerificationUsed => Err(Problem::new(Code::VerificationInvalid)),
         UndoOutcome::AccountExists => Err(Problem::new(Code::AccountExists)),
-    }
-}
-
-/// What the caller shows: a code of the second factor only if there is one.
-async fn prove(
-    state: &AccountState,
-    context: &RequestContext,
-    caller: FreshCaller,
-    Shown { fields, token }: Shown,
-) -> Result<(FreshProof, Option<RightCode>), Problem> {
-    let AccountState { core, second_factor, .. } = state;
-    if let Some(token) = &token {
-        let found = core.store.find_second_factor(caller.principal().user).await?;
-        if let Some(found) = found.filter(|found| found.enabled) {
-            let shown = (&found, token);
-            let ProofWithCode { proof, code } =
-                caller.with_second_factor(core, second_factor, context, fields, shown).await?;
-            return Ok((proof, Some(code)));
-        }
-    }
-    let proof = caller.with(core, &second_factor.pepper, context, fields).await?;
-    Ok((proof, None))
-}
-
-/// Tells what became of a right code.
-async fn conclude<D, E>(
-    state: &AccountState,
-    context: &RequestContext,
-    code: Option<&RightCode>,
-    result: &Result<Result<D, AccessDenied>, E>,
-) {
-    if let Some(code) = code {
-        code.conclude(&state.core, result, context.now()).await;
     }
 }
 

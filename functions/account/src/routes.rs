@@ -90,7 +90,7 @@ async fn set_registration_lock(
     State(state): State<AccountState>,
     context: RequestContext,
     caller: FreshCaller,
-    ValidatedJson(shown): ValidatedJson<Shown>,
+    ValidatedJson(Shown(shown)): ValidatedJson<Shown>,
 ) -> Result<Json<RegistrationLockSet>, Problem> {
     flow::set_lock(&state, &context, caller, shown).await.map(Json)
 }
@@ -105,7 +105,7 @@ async fn remove_registration_lock(
     State(state): State<AccountState>,
     context: RequestContext,
     caller: FreshCaller,
-    ValidatedJson(shown): ValidatedJson<Shown>,
+    ValidatedJson(Shown(shown)): ValidatedJson<Shown>,
 ) -> Result<StatusCode, Problem> {
     flow::remove_lock(&state, &context, caller, shown).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -122,7 +122,7 @@ async fn delete_account(
     State(state): State<AccountState>,
     context: RequestContext,
     caller: FreshCaller,
-    ValidatedJson(shown): ValidatedJson<Shown>,
+    ValidatedJson(Shown(shown)): ValidatedJson<Shown>,
 ) -> Result<StatusCode, Problem> {
     flow::delete(&state, &context, caller, shown).await?;
     Ok(StatusCode::NO_CONTENT)

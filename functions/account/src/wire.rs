@@ -2,13 +2,12 @@
 
 use domain::device::Fingerprint;
 use domain::ids::VerificationId;
-use domain::second_factor::SecondFactorToken;
 use domain::text::bounded;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use shared::clock::date_time;
 use shared::http::examples;
-use shared::http::extract::fresh_proof::{ProofFields, second_factor_token};
+use shared::http::extract::fresh_proof::ShownFields;
 use shared::http::extract::json::{Validate, ValidationErrors};
 use shared::http::extract::path::uuid;
 use shared::store::account::AccountOverview;
@@ -17,11 +16,8 @@ use uuid::Uuid;
 
 const MAX_TOKEN: usize = 4096;
 
-/// What a caller shows: a code of the second factor, or that it has the current number.
-pub struct Shown {
-    pub fields: ProofFields,
-    pub token: Option<SecondFactorToken>,
-}
+/// What a caller shows for a change that needs nothing else.
+pub struct Shown(pub ShownFields);
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -41,9 +37,8 @@ impl Validate for Shown {
     type Wire = AccountProofRequest;
 
     fn validate(wire: AccountProofRequest, errors: &mut ValidationErrors) -> Option<Self> {
-        let fields = ProofFields::parse(wire.proof_verification_id, errors);
-        let token = second_factor_token("twoFactorToken", wire.two_factor_token, errors);
-        Some(Self { fields, token })
+        let shown = ShownFields::parse(wire.proof_verification_id, wire.two_factor_token, errors);
+        Some(Self(shown))
     }
 }
 
@@ -66,7 +61,7 @@ pub struct PhoneChangeRequest {
 
 pub struct PhoneChangeBody {
     pub verification: VerificationId,
-    pub shown: Shown,
+    pub shown: ShownFields,
 }
 
 impl Validate for PhoneChangeBody {
@@ -74,12 +69,8 @@ impl Validate for PhoneChangeBody {
 
     fn validate(wire: PhoneChangeRequest, errors: &mut ValidationErrors) -> Option<Self> {
         let verification = errors.required("verificationId", wire.verification_id, |id| uuid(&id));
-        let fields = ProofFields::parse(wire.proof_verification_id, errors);
-        let token = second_factor_token("twoFactorToken", wire.two_factor_token, errors);
-        Some(Self {
-            verification: VerificationId::from_uuid(verification?),
-            shown: Shown { fields, token },
-        })
+        let shown = ShownFields::parse(wire.proof_verification_id, wire.two_factor_token, errors);
+        Some(Self { verification: VerificationId::from_uuid(verification?), shown })
     }
 }
 

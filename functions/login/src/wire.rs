@@ -118,7 +118,7 @@ impl Validate for Credentials {
         let replace_device =
             errors.optional("replaceDeviceId", wire.replace_device_id, |id| uuid(&id));
         let verification = errors.required("verificationId", wire.verification_id, |id| uuid(&id));
-        let second_factor = second_factor_token("twoFactorToken", wire.two_factor_token, errors);
+        let second_factor = second_factor_token(wire.two_factor_token, errors);
         let parse = |code: String| RecoveryCode::parse(&code);
         let recovery_code = errors.optional("recoveryCode", wire.recovery_code, parse);
         let keys = match wire.signal_key_bundle {

@@ -4,11 +4,11 @@ use domain::ids::DeviceId;
 use domain::principal::Principal;
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::http::context::RequestContext;
-use shared::http::extract::fresh_proof::{ChangeCaller, ShownProof, forget_verification, refused};
+use shared::http::extract::fresh_proof::{ChangeCaller, ShownFields, forget_verification, refused};
 use shared::http::problem::{Code, Problem};
 use shared::store::devices::DeviceUpdate;
 
-use super::wire::{OwnDevice, RemovalProof};
+use super::wire::OwnDevice;
 use crate::state::DevicesState;
 
 /// The devices of the caller.
@@ -56,12 +56,11 @@ pub async fn remove(
     context: &RequestContext,
     caller: ChangeCaller,
     device: DeviceId,
-    shown: RemovalProof,
+    shown: ShownFields,
 ) -> Result<(), Problem> {
     let DevicesState { core, second_factor, .. } = state;
-    let RemovalProof { fields, token } = shown;
-    let ShownProof { proof, code } =
-        caller.with_any(core, second_factor, context, fields, token.as_ref()).await?;
+    let shown = caller.with_any(core, second_factor, context, shown).await?;
+    let proof = &shown.proof;
     let (now, principal) = (context.now(), caller.principal());
     let audit = AuditEntry::about(
         SecurityEvent::DeviceRemoved,
@@ -71,15 +70,13 @@ pub async fn remove(
         now,
         core.rng,
     );
-    let removed = core.store.remove_device(&proof, device, now, &audit).await;
-    if let Some(code) = &code {
-        code.conclude(core, &removed, now).await;
-    }
-    let removed = removed?.map_err(|denied| refused(&proof, denied))?;
+    let removed = core.store.remove_device(proof, device, now, &audit).await;
+    shown.conclude(core, &removed, now).await;
+    let removed = removed?.map_err(|denied| refused(proof, denied))?;
     core.write_tombstones(principal.user, &removed.ended).await;
     core.metrics.count("auth_devices_removed_total");
     if removed.used_verification {
-        forget_verification(core, &proof).await;
+        forget_verification(core, proof).await;
     }
     Ok(())
 }

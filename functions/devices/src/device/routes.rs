@@ -90,7 +90,7 @@ async fn remove_device(
     context: RequestContext,
     caller: ChangeCaller,
     PathIds([device]): PathIds<1>,
-    ValidatedJson(shown): ValidatedJson<RemovalProof>,
+    ValidatedJson(RemovalProof(shown)): ValidatedJson<RemovalProof>,
 ) -> Result<StatusCode, Problem> {
     flow::remove(&state, &context, caller, DeviceId::from_uuid(device), shown).await?;
     Ok(StatusCode::NO_CONTENT)

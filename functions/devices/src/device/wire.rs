@@ -2,14 +2,13 @@
 
 use domain::device::{MAX_NAME, MAX_PUSH_TOKEN};
 use domain::ids::DeviceId;
-use domain::second_factor::SecondFactorToken;
 use domain::text::bounded;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::clock::date_time;
 use shared::http::account_devices::DeviceTypeBody;
 use shared::http::examples;
-use shared::http::extract::fresh_proof::{ProofFields, second_factor_token};
+use shared::http::extract::fresh_proof::ShownFields;
 use shared::http::extract::json::{Validate, ValidationErrors};
 use shared::store::devices::{AccountDevice, DeviceUpdate};
 use utoipa::{IntoParams, ToSchema};
@@ -148,17 +147,13 @@ pub struct DeviceRemovalRequest {
 }
 
 /// What removes an older device.
-pub struct RemovalProof {
-    pub fields: ProofFields,
-    pub token: Option<SecondFactorToken>,
-}
+pub struct RemovalProof(pub ShownFields);
 
 impl Validate for RemovalProof {
     type Wire = DeviceRemovalRequest;
 
     fn validate(wire: DeviceRemovalRequest, errors: &mut ValidationErrors) -> Option<Self> {
-        let fields = ProofFields::parse(wire.proof_verification_id, errors);
-        let token = second_factor_token("twoFactorToken", wire.two_factor_token, errors);
-        Some(Self { fields, token })
+        let shown = ShownFields::parse(wire.proof_verification_id, wire.two_factor_token, errors);
+        Some(Self(shown))
     }
 }

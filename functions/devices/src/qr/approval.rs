@@ -5,7 +5,7 @@ use domain::principal::Principal;
 use shared::cache::qr::{QrDecision, QrKind, QrLogin, QrState};
 use shared::http::context::RequestContext;
 use shared::http::extract::FreshCaller;
-use shared::http::extract::fresh_proof::{ShownProof, forget_verification};
+use shared::http::extract::fresh_proof::forget_verification;
 use shared::http::problem::{Code, Problem};
 
 use super::wire::{ApprovalBody, QrLoginBody};
@@ -53,7 +53,7 @@ pub async fn approve(
     context: &RequestContext,
     caller: FreshCaller,
     of: Of<'_>,
-    ApprovalBody { code, token, fields }: ApprovalBody,
+    ApprovalBody { code, shown }: ApprovalBody,
 ) -> Result<(), Problem> {
     let DevicesState { core, second_factor, .. } = state;
     let (principal, now) = (caller.principal(), context.now());
@@ -73,15 +73,12 @@ pub async fn approve(
         QrState::Denied => return Err(Problem::new(Code::QrGone)),
         QrState::Scanned | QrState::Approved => {}
     }
-    let ShownProof { proof, code } =
-        caller.with_any(core, second_factor, context, fields, token.as_ref()).await?;
-    let approved = core.store.approve_device(&proof, now).await;
-    if let Some(code) = &code {
-        code.conclude(core, &approved, now).await;
-    }
+    let shown = caller.with_any(core, second_factor, context, shown).await?;
+    let approved = core.store.approve_device(&shown.proof, now).await;
+    shown.conclude(core, &approved, now).await;
     let approved = approved??;
     if approved.used_verification {
-        forget_verification(core, &proof).await;
+        forget_verification(core, &shown.proof).await;
     }
     let decision = if is_right {
         QrDecision::Approve(&approved.approval, SessionId::new(now, &core.rng.bytes()))

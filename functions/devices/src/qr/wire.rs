@@ -5,13 +5,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::device::DeviceType;
 use domain::qr::ConfirmCode;
-use domain::second_factor::SecondFactorToken;
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::cache::qr::{NewDevice, QrLogin, QrState};
 use shared::http::account_devices::DeviceTypeBody;
-use shared::http::extract::fresh_proof::{ProofFields, second_factor_token};
+use shared::http::extract::fresh_proof::ShownFields;
 use shared::http::extract::json::{Validate, ValidationErrors};
 use shared::http::login_tokens::Tokens;
 use utoipa::ToSchema;
@@ -103,19 +102,17 @@ pub struct ApprovalRequest {
 
 pub struct ApprovalBody {
     pub code: ConfirmCode,
-    pub token: Option<SecondFactorToken>,
-    pub fields: ProofFields,
+    pub shown: ShownFields,
 }
 
 impl Validate for ApprovalBody {
     type Wire = ApprovalRequest;
 
     fn validate(wire: ApprovalRequest, errors: &mut ValidationErrors) -> Option<Self> {
-        let fields = ProofFields::parse(wire.proof_verification_id, errors);
-        let token = second_factor_token("twoFactorToken", wire.two_factor_token, errors);
+        let shown = ShownFields::parse(wire.proof_verification_id, wire.two_factor_token, errors);
         let parse = |code: String| ConfirmCode::parse(&code);
         let code = errors.required("confirmCode", wire.confirm_code, parse)?;
-        Some(Self { code, token, fields })
+        Some(Self { code, shown })
     }
 }
 

@@ -13,9 +13,11 @@ use domain::ids::{CallId, DeviceId, VerificationId};
 use domain::phone::PhoneNumber;
 use domain::principal::Principal;
 use domain::second_factor::SecondFactorToken;
+use domain::time::Timestamp;
 use domain::verification::Purpose;
 use http::request::Parts;
 use serde::Deserialize;
+use std::ops::Deref;
 use std::time::Duration;
 use utoipa::ToSchema;
 
@@ -82,19 +84,50 @@ impl ProofFields {
     }
 }
 
-/// A code of the second factor in a body, by the name of its field.
+/// The field `twoFactorToken` of a body.
 pub fn second_factor_token(
-    field: &str,
     token: Option<String>,
     errors: &mut ValidationErrors,
 ) -> Option<SecondFactorToken> {
-    errors.optional(field, token, |token| SecondFactorToken::parse(&token))
+    errors.optional("twoFactorToken", token, |token| SecondFactorToken::parse(&token))
+}
+
+/// All that a body may show: that the caller has the current number, or a code of the second factor.
+pub struct ShownFields {
+    fields: ProofFields,
+    token: Option<SecondFactorToken>,
+}
+
+impl ShownFields {
+    /// The fields `proofVerificationId` and `twoFactorToken` of a body.
+    pub fn parse(
+        verification: Option<String>,
+        token: Option<String>,
+        errors: &mut ValidationErrors,
+    ) -> Self {
+        let fields = ProofFields::parse(verification, errors);
+        Self { fields, token: second_factor_token(token, errors) }
+    }
 }
 
 /// A proof, and the code of the second factor that it shows, if any.
 pub struct ShownProof {
     pub proof: FreshProof,
-    pub code: Option<RightCode>,
+    code: Option<RightCode>,
+}
+
+impl ShownProof {
+    /// Tells what became of the code, if one was shown.
+    pub async fn conclude<D, E>(
+        &self,
+        core: &Core,
+        result: &Result<Result<D, AccessDenied>, E>,
+        now: Timestamp,
+    ) {
+        if let Some(code) = &self.code {
+            code.conclude(core, result, now).await;
+        }
+    }
 }
 
 /// A proof that shows a right code of the second factor.
@@ -146,45 +179,12 @@ const fn token_too_old(serves_shipped_clients: bool) -> Code {
     if serves_shipped_clients { Code::TokenExpired } else { Code::FreshProofRequired }
 }
 
-impl FreshCaller {
-    /// Adds what the body shows. A verification that proves nothing counts as none.
-    pub async fn with(
-        self,
-        core: &Core,
-        pepper: &Pepper,
-        context: &RequestContext,
-        fields: ProofFields,
-    ) -> Result<FreshProof, Problem> {
-        self.0.with(core, pepper, context, fields).await
-    }
+/// All that any caller may show, with a token that is young.
+impl Deref for FreshCaller {
+    type Target = ChangeCaller;
 
-    #[must_use]
-    pub const fn principal(&self) -> Principal {
-        self.0.principal
-    }
-
-    /// The same with a code of the second factor, as [`ChangeCaller::with_second_factor`].
-    pub async fn with_second_factor(
-        self,
-        core: &Core,
-        second_factor: &SecondFactor,
-        context: &RequestContext,
-        fields: ProofFields,
-        shown: (&SecondFactorState, &SecondFactorToken),
-    ) -> Result<ProofWithCode, Problem> {
-        self.0.with_second_factor(core, second_factor, context, fields, shown).await
-    }
-
-    /// The same with what the body shows, as [`ChangeCaller::with_any`].
-    pub async fn with_any(
-        self,
-        core: &Core,
-        second_factor: &SecondFactor,
-        context: &RequestContext,
-        fields: ProofFields,
-        token: Option<&SecondFactorToken>,
-    ) -> Result<ShownProof, Problem> {
-        self.0.with_any(core, second_factor, context, fields, token).await
+    fn deref(&self) -> &ChangeCaller {
+        &self.0
     }
 }
 
@@ -228,10 +228,9 @@ impl ChangeCaller {
         core: &Core,
         second_factor: &SecondFactor,
         context: &RequestContext,
-        fields: ProofFields,
-        token: Option<&SecondFactorToken>,
+        ShownFields { fields, token }: ShownFields,
     ) -> Result<ShownProof, Problem> {
-        if let Some(token) = token {
+        if let Some(token) = &token {
             let found = core.store.find_second_factor(self.principal.user).await?;
             if let Some(found) = found.filter(|found| found.enabled) {
                 let shown = (&found, token);

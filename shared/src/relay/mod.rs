@@ -108,12 +108,9 @@ impl Relay {
             relayed.delivered += settlement.delivered.len();
             relayed.failed += settlement.failed.len();
             relayed.dead += settlement.dead.len();
-            for _ in &settlement.delivered {
-                self.core.metrics.count("auth_outbox_delivered_total");
-            }
-            for _ in &settlement.dead {
-                self.core.metrics.count("auth_outbox_dead_letters_total");
-            }
+            let metrics = &self.core.metrics;
+            metrics.count_many("auth_outbox_delivered_total", settlement.delivered.len());
+            metrics.count_many("auth_outbox_dead_letters_total", settlement.dead.len());
         }
         Ok(relayed)
     }

@@ -77,7 +77,15 @@ impl Metrics {
 
     /// Counts one event of a named kind.
     pub fn count(&self, series: &str) {
-        self.pending().add(series.to_owned(), 1);
+        self.count_many(series, 1);
+    }
+
+    /// Counts so many at once. None is no event: it makes no series.
+    pub fn count_many(&self, series: &str, events: usize) {
+        if events == 0 {
+            return;
+        }
+        self.pending().add(series.to_owned(), i64::try_from(events).unwrap_or(i64::MAX));
     }
 
     /// Counts a request and its latency.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::log_in::{Admitted, insert_login};
 use super::new_login::{LoginCompleted, LoginOutcome, NewLogin, login_constraint};
 use crate::store::access::approve::{Approval, SECOND_FACTOR_STATE};
-use crate::store::access::authorize::{READ_STATE, StateRow};
+use crate::store::access::authorize::{LOCK_ACCOUNT, READ_STATE, StateRow};
 use crate::store::connection::Store;
 use crate::store::ended_by_call::EndedByCall;
 use crate::store::error::{StoreError, map_constraint};
@@ -39,14 +39,6 @@ pub enum DeliveryOutcome {
     /// The account or the keys stand in the way. The approval stays as it is.
     Refused(LoginOutcome),
 }
-
-static LOCK_ACCOUNT: LazyStatement = LazyStatement::new(|| {
-    Statement::new(
-        "lock_account_for_delivery",
-        "UPDATE auth.users_auth SET last_authenticated_at = :now WHERE id = :user",
-        [("user", Type::UUID), ("now", Type::TIMESTAMPTZ)],
-    )
-});
 
 /// A statement of its own behind the lock, so that it sees what was committed while it waited. The
 /// session is there if an earlier poll, or an earlier try of this one, has made it.
@@ -103,7 +95,7 @@ row_struct! {
     }
 }
 
-pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&LOCK_ACCOUNT, &READ_DELIVERY];
+pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&READ_DELIVERY];
 
 impl Store {
     /// Makes the session of an approved device, once: whoever comes again within a minute, before the
@@ -131,7 +123,7 @@ async fn deliver(
     let (user, now) = (approver.user, SystemTime::from(login.now));
     let named_device = login.named_device.as_ref().map(DeviceId::as_uuid);
     let no_target: Option<&Uuid> = None;
-    let lock: &[Parameter<'_>] = &[("user", user.as_uuid()), ("now", &now)];
+    let lock: &[Parameter<'_>] = &[("user", user.as_uuid())];
     let of_approver: &[Parameter<'_>] = &[
         ("user", user.as_uuid()),
         ("session", approver.session.as_uuid()),

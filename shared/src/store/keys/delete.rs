@@ -61,7 +61,7 @@ static DELETE_DEVICE_KEYS: LazyStatement = LazyStatement::new(|| {
     delete_own("delete_device_keys", "device_id = :device", "id = :device", &device)
 });
 
-static DELETE_ALL_KEYS: LazyStatement =
+pub(in crate::store) static DELETE_ALL_KEYS: LazyStatement =
     LazyStatement::new(|| delete_own("delete_all_keys", "true", "true", &[]));
 
 row_struct! {

@@ -9,7 +9,7 @@ use tokio_postgres::types::Type;
 use super::new_login::{LoginOutcome, NewLogin, ProvenNumber, StartOver};
 use super::register::insert_account;
 use crate::store::error::StoreError;
-use crate::store::keys::delete::{TYPES, delete};
+use crate::store::keys::delete::DELETE_ALL_KEYS;
 use crate::store::keys::retired::proven_identities;
 use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit};
 use crate::store::sessions::end::{EndedRow, ended_sessions, session_ids};
@@ -24,10 +24,6 @@ static LOCK_SESSIONS: LazyStatement = LazyStatement::new(|| {
           ORDER BY id FOR UPDATE",
         [("user", Type::UUID)],
     )
-});
-
-static DELETE_RELEASED_KEYS: LazyStatement = LazyStatement::new(|| {
-    Statement::new("delete_released_keys", &delete("", "true", "1 AS deleted"), TYPES)
 });
 
 /// What could be undone is forgotten: it would need the number.
@@ -71,8 +67,7 @@ static RELEASE_ACCOUNT: LazyStatement = LazyStatement::new(|| {
     Statement::new("release_account", &sql, types)
 });
 
-pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
-    &[&LOCK_SESSIONS, &DELETE_RELEASED_KEYS, &RELEASE_ACCOUNT];
+pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&LOCK_SESSIONS, &RELEASE_ACCOUNT];
 
 /// What a call has released, from before its COMMIT is sent: a repeat finds the new account, and not
 /// the old one.
@@ -146,7 +141,7 @@ async fn release(
     ];
     let (deleted, row) = tokio::join!(
         biased;
-        transaction.fetch_all::<()>(&DELETE_RELEASED_KEYS, of_keys),
+        transaction.fetch_all::<()>(&DELETE_ALL_KEYS, of_keys),
         transaction.fetch_one::<EndedRow>(&RELEASE_ACCOUNT, of_account),
     );
     deleted?;

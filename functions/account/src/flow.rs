@@ -66,7 +66,7 @@ pub async fn change_phone(
     let proof = &shown.proof;
     let of = (Purpose::ChangePhone, RequestedBy::Device(principal.device));
     let phone = proven_phone(core, &second_factor.pepper, context, &verification, of).await;
-    let audit = entry(state, context, SecurityEvent::PhoneChanged, principal);
+    let audit = context.audit_entry(SecurityEvent::PhoneChanged, Some(principal.session), core.rng);
     let changed = match phone {
         Ok(Some(phone)) => {
             let new = NewPhone { phone, verification };
@@ -127,7 +127,7 @@ async fn change_lock(
     let (now, principal) = (context.now(), caller.principal());
     let shown = caller.with_any(core, second_factor, context, shown).await?;
     let proof = &shown.proof;
-    let audit = entry(state, context, event, principal);
+    let audit = context.audit_entry(event, Some(principal.session), core.rng);
     let changed = core.store.change_registration_lock(proof, hash, now, &audit).await;
     shown.conclude(core, &changed, now).await;
     if changed?? {
@@ -178,14 +178,13 @@ pub async fn undo(
     let token = previous_token.expose_secret();
     let previous = verifier.previous_session(token, binding.as_ref(), now);
     let previous = previous.ok_or_else(|| Problem::new(Code::UndoNotFound))?;
-    let address = context.address();
     let undo = Undo {
         call: CallId::new(core.rng.bytes()),
         session: previous.session,
         phone,
         verification,
         now,
-        audit: AuditEntry::new(SecurityEvent::ChangeUndone, None, &address, now, core.rng),
+        audit: context.audit_entry(SecurityEvent::ChangeUndone, None, core.rng),
     };
     match core.store.undo_changes(&undo).await? {
         UndoOutcome::Undone { user, ended } => {
@@ -198,14 +197,4 @@ pub async fn undo(
         UndoOutcome::VerificationUsed => Err(Problem::new(Code::VerificationInvalid)),
         UndoOutcome::AccountExists => Err(Problem::new(Code::AccountExists)),
     }
-}
-
-fn entry(
-    state: &AccountState,
-    context: &RequestContext,
-    event: SecurityEvent,
-    principal: Principal,
-) -> AuditEntry {
-    let (session, address) = (Some(principal.session), context.address());
-    AuditEntry::new(event, session, &address, context.now(), state.core.rng)
 }

@@ -6,6 +6,7 @@ use domain::text::bounded;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use shared::clock::date_time;
+use shared::http::account_devices::fingerprint;
 use shared::http::examples;
 use shared::http::extract::fresh_proof::ShownFields;
 use shared::http::extract::json::{Validate, ValidationErrors};
@@ -110,13 +111,11 @@ impl Validate for UndoBody {
         let verification = errors.required("verificationId", wire.verification_id, |id| uuid(&id));
         let token =
             errors.required("previousToken", wire.previous_token, |text| bounded(text, MAX_TOKEN));
-        let device = errors.optional("deviceId", wire.device_id, Fingerprint::parse);
-        let installation =
-            errors.optional("installationId", wire.installation_id, Fingerprint::parse);
+        let device = fingerprint(wire.device_id, wire.installation_id, errors);
         Some(Self {
             verification: VerificationId::from_uuid(verification?),
             previous_token: SecretString::from(token?),
-            device: installation.or(device),
+            device,
         })
     }
 }

@@ -224,7 +224,8 @@ pub async fn logout(
     device: Option<DeviceId>,
 ) -> Result<(), Problem> {
     let (principal, store) = (caller.principal(), &state.core.store);
-    let audit = audit_entry(state, context, SecurityEvent::SessionEnded, principal.session);
+    let audit =
+        context.audit_entry(SecurityEvent::SessionEnded, Some(principal.session), state.core.rng);
     let now = context.now();
     let ended = match device.filter(|device| *device != principal.device) {
         None => {
@@ -251,7 +252,11 @@ pub async fn logout_all(
     caller: ChangeCaller,
 ) -> Result<(), Problem> {
     let principal = caller.principal();
-    let audit = audit_entry(state, context, SecurityEvent::AllSessionsEnded, principal.session);
+    let audit = context.audit_entry(
+        SecurityEvent::AllSessionsEnded,
+        Some(principal.session),
+        state.core.rng,
+    );
     let proof = caller.without_proof(&state.core);
     let ended = state.core.store.end_all_sessions(&proof, context.now(), &audit).await?;
     state.core.write_tombstones(principal.user, &ended?).await;
@@ -286,10 +291,7 @@ fn new_login(
     let previous = previous.and_then(|token| {
         state.verifier.previous_session(token.expose_secret(), binding.0.as_ref(), now)
     });
-    let fingerprint = credentials.device.map_or_else(
-        || uuid::Builder::from_random_bytes(rng.bytes()).into_uuid().to_string(),
-        |device| device.as_str().to_owned(),
-    );
+    let fingerprint = credentials.device.unwrap_or_else(|| Fingerprint::of_random(rng.bytes()));
     let event = match entry {
         Entry::Register => SecurityEvent::UserRegistered,
         Entry::LogIn => SecurityEvent::UserLoggedIn,
@@ -304,7 +306,7 @@ fn new_login(
         previous_session: previous.map(|principal| principal.session),
         second_factor: None,
         details: DeviceDetails {
-            fingerprint,
+            fingerprint: fingerprint.into_text(),
             name: credentials.device_name,
             kind: credentials.device_type,
             derived: from_user_agent(context.user_agent()),
@@ -318,18 +320,16 @@ fn new_login(
             digest: state.identities.digest(keys.identity.public().as_bytes()),
             keys,
             rng,
-            audit: audit_entry(state, context, SecurityEvent::IdentityKeyChanged, session),
+            audit: context.audit_entry(
+                SecurityEvent::IdentityKeyChanged,
+                Some(session),
+                state.core.rng,
+            ),
         }),
-        // Shipped clients cannot ask their user.
-        makes_room: if state.core.config.http.legacy_clients && credentials.replace_device.is_none()
-        {
-            Choice::LongestInactive
-        } else {
-            Choice::User(credentials.replace_device)
-        },
+        makes_room: Choice::new(credentials.replace_device, state.core.config.http.legacy_clients),
         address: context.address(),
         now,
-        audit: audit_entry(state, context, event, session),
+        audit: context.audit_entry(event, Some(session), state.core.rng),
         rng,
     }
 }
@@ -357,13 +357,4 @@ fn proven_number(
         policy: state.policy,
         identities: state.identities.clone(),
     }
-}
-
-fn audit_entry(
-    state: &LoginState,
-    context: &RequestContext,
-    event: SecurityEvent,
-    session: SessionId,
-) -> AuditEntry {
-    AuditEntry::new(event, Some(session), &context.address(), context.now(), state.core.rng)
 }

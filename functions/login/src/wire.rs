@@ -10,7 +10,7 @@ use domain::text::bounded;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::http::account_devices::DeviceTypeBody;
+use shared::http::account_devices::{DeviceTypeBody, fingerprint};
 use shared::http::examples;
 use shared::http::extract::JsonObject;
 use shared::http::extract::fresh_proof::second_factor_token;
@@ -110,9 +110,7 @@ impl Validate for Credentials {
         let apns_token = text("apnsToken", wire.apns_token, MAX_PUSH_TOKEN);
         // A text that is no token of ours proves nothing, and is no error.
         let previous_token = text("previousToken", wire.previous_token, MAX_TOKEN);
-        let device = errors.optional("deviceId", wire.device_id, Fingerprint::parse);
-        let installation =
-            errors.optional("installationId", wire.installation_id, Fingerprint::parse);
+        let device = fingerprint(wire.device_id, wire.installation_id, errors);
         let device_type =
             errors.optional("deviceType", wire.device_type, |t| DeviceType::parse(&t));
         let replace_device =
@@ -127,7 +125,7 @@ impl Validate for Credentials {
         };
         Some(Self {
             verification: VerificationId::from_uuid(verification?),
-            device: installation.or(device),
+            device,
             device_name,
             device_type,
             model,

@@ -3,7 +3,7 @@
 use crate::state::TokensState;
 use domain::ids::CallId;
 use domain::session::{RotationOutcome, refresh_expires_in};
-use shared::audit::{AuditEntry, SecurityEvent};
+use shared::audit::SecurityEvent;
 use shared::http::context::RequestContext;
 use shared::http::problem::{Code, Problem};
 use shared::telemetry::ErrorChain;
@@ -38,7 +38,7 @@ async fn exchange(
     let rng = state.core.rng;
     let reuse = || {
         let (event, session) = (SecurityEvent::RefreshTokenReused, Some(principal.session));
-        let audit = AuditEntry::new(event, session, &context.address(), now, rng);
+        let audit = context.audit_entry(event, session, rng);
         (CallId::new(rng.bytes()), audit)
     };
     let exchanged = state

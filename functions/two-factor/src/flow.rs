@@ -3,7 +3,7 @@
 use domain::ids::CallId;
 use domain::principal::Principal;
 use domain::second_factor::{SECRET_LENGTH, SecondFactorToken, is_pending};
-use shared::audit::{AuditEntry, SecurityEvent};
+use shared::audit::SecurityEvent;
 use shared::http::context::RequestContext;
 use shared::http::extract::FreshCaller;
 use shared::http::extract::fresh_proof::{ProofFields, ProofWithCode};
@@ -32,7 +32,11 @@ pub async fn set_up(
     let keys = second_factor.data_keys.load();
     let secret = keys.encrypt(found.user, &core.rng.bytes::<SECRET_LENGTH>(), core.rng);
     let secret = secret.map_err(Problem::internal)?;
-    let audit = entry(state, context, SecurityEvent::SecondFactorSetUp, proof.principal());
+    let audit = context.audit_entry(
+        SecurityEvent::SecondFactorSetUp,
+        Some(proof.principal().session),
+        core.rng,
+    );
     let stored = core.store.set_up_second_factor(&proof, &secret, context.now(), &audit).await??;
     let stored = match stored {
         SetUpOutcome::Pending(stored) => stored,
@@ -70,7 +74,8 @@ pub async fn enable(
     let right = right.ok_or_else(|| Problem::new(Code::TwoFactorInvalid))?;
     let proof = caller.with(core, &second_factor.pepper, context, proof).await?;
     let codes = second_factor.draw_backup_codes(core, found.user).await?;
-    let audit = entry(state, context, SecurityEvent::SecondFactorEnabled, principal);
+    let audit =
+        context.audit_entry(SecurityEvent::SecondFactorEnabled, Some(principal.session), core.rng);
     let enabled =
         core.store.enable_second_factor(&proof, &right.code, &codes.stored, now, &audit).await;
     right.conclude(core, &enabled, now).await;
@@ -99,7 +104,7 @@ pub async fn verify(
         SecondFactorToken::Totp(_) => SecurityEvent::SecondFactorVerified,
         SecondFactorToken::BackupCode(_) => SecurityEvent::BackupCodeUsed,
     };
-    let audit = entry(state, context, event, principal);
+    let audit = context.audit_entry(event, Some(principal.session), core.rng);
     let stepped_up = core.store.step_up(principal, &right.code, call, now, &audit).await;
     right.conclude(core, &stepped_up, now).await;
     match stepped_up? {
@@ -115,17 +120,13 @@ pub async fn disable(
     caller: FreshCaller,
     token: &SecondFactorToken,
 ) -> Result<(), Problem> {
-    let TwoFactorState { core, second_factor, .. } = state;
-    let (principal, now) = (caller.principal(), context.now());
-    let found = enabled(state, principal).await?;
-    let shown = (&found, token);
-    let fields = ProofFields::default();
-    let ProofWithCode { proof, code } =
-        caller.with_second_factor(core, second_factor, context, fields, shown).await?;
-    let audit = entry(state, context, SecurityEvent::SecondFactorDisabled, principal);
+    let (core, principal, now) = (&state.core, caller.principal(), context.now());
+    let ProofWithCode { proof, code } = prove(state, context, caller, token).await?;
+    let audit =
+        context.audit_entry(SecurityEvent::SecondFactorDisabled, Some(principal.session), core.rng);
     let disabled = core.store.disable_second_factor(&proof, now, &audit).await;
     code.conclude(core, &disabled, now).await;
-    core.write_tombstones(found.user, &disabled??).await;
+    core.write_tombstones(principal.user, &disabled??).await;
     Ok(())
 }
 
@@ -138,17 +139,27 @@ pub async fn replace_backup_codes(
 ) -> Result<BackupCodes, Problem> {
     let TwoFactorState { core, second_factor, .. } = state;
     let (principal, now) = (caller.principal(), context.now());
-    let found = enabled(state, principal).await?;
-    let shown = (&found, token);
-    let fields = ProofFields::default();
-    let ProofWithCode { proof, code } =
-        caller.with_second_factor(core, second_factor, context, fields, shown).await?;
-    let codes = second_factor.draw_backup_codes(core, found.user).await?;
-    let audit = entry(state, context, SecurityEvent::BackupCodesReplaced, principal);
+    let ProofWithCode { proof, code } = prove(state, context, caller, token).await?;
+    let codes = second_factor.draw_backup_codes(core, principal.user).await?;
+    let audit =
+        context.audit_entry(SecurityEvent::BackupCodesReplaced, Some(principal.session), core.rng);
     let replaced = core.store.replace_backup_codes(&proof, &codes.stored, now, &audit).await;
     code.conclude(core, &replaced, now).await;
     replaced??;
     Ok(BackupCodes { backup_codes: codes.shown })
+}
+
+/// The proof of a change that a code of the second factor allows.
+async fn prove(
+    state: &TwoFactorState,
+    context: &RequestContext,
+    caller: FreshCaller,
+    token: &SecondFactorToken,
+) -> Result<ProofWithCode, Problem> {
+    let TwoFactorState { core, second_factor, .. } = state;
+    let found = enabled(state, caller.principal()).await?;
+    let fields = ProofFields::default();
+    caller.with_second_factor(core, second_factor, context, fields, (&found, token)).await
 }
 
 /// The second factor of the caller, enabled or not.
@@ -168,14 +179,4 @@ async fn enabled(
 ) -> Result<SecondFactorState, Problem> {
     let found = find(state, principal).await?;
     if found.enabled { Ok(found) } else { Err(Problem::new(Code::TwoFactorDisabled)) }
-}
-
-fn entry(
-    state: &TwoFactorState,
-    context: &RequestContext,
-    event: SecurityEvent,
-    principal: Principal,
-) -> AuditEntry {
-    let (session, address) = (Some(principal.session), context.address());
-    AuditEntry::new(event, session, &address, context.now(), state.core.rng)
 }

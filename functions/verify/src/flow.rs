@@ -7,7 +7,7 @@ use domain::phone::PhoneNumber;
 use domain::time::Timestamp;
 use domain::verification::{Code, CodeInput, CodeLength, Purpose};
 use secrecy::{ExposeSecret as _, SecretString};
-use shared::audit::{AuditEntry, SecurityEvent};
+use shared::audit::SecurityEvent;
 use shared::cache::CacheError;
 use shared::cache::verification::{
     CodeAttempt, CodeResend, ConfirmOutcome, NewVerification, Progress, RateLimitTier,
@@ -299,7 +299,7 @@ async fn record_marks(
         (SecurityEvent::CodesLengthened, "auth_codes_lengthened_total")
     };
     state.core.metrics.count(counter);
-    let audit = AuditEntry::new(event, None, &context.address(), context.now(), state.core.rng);
+    let audit = context.audit_entry(event, None, state.core.rng);
     if let Err(error) = state.core.store.record_event(phone, context.now(), &audit).await {
         tracing::error!(error = %ErrorChain(&error), "failed to record longer codes");
     }

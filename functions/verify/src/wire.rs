@@ -7,6 +7,7 @@ use domain::text::bounded;
 use domain::verification::{Code, CodeLength};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use shared::http::account_devices::fingerprint;
 use shared::http::examples;
 use shared::http::extract::json::{Validate, ValidationErrors};
 use shared::http::extract::path::uuid;
@@ -69,7 +70,7 @@ impl Validate for Start {
 
     fn validate(wire: StartRequest, errors: &mut ValidationErrors) -> Option<Self> {
         let phone = errors.required("phoneNumber", wire.phone_number, |p| PhoneNumber::parse(&p));
-        let device = device(wire.device_id, wire.installation_id, errors);
+        let device = fingerprint(wire.device_id, wire.installation_id, errors);
         // A text that is no token of ours proves nothing, and is no error.
         let mut secret = |field, value| {
             errors.optional(field, value, |text| bounded(text, MAX_TOKEN).map(SecretString::from))
@@ -110,7 +111,7 @@ impl Validate for Resend {
     type Wire = ResendRequest;
 
     fn validate(wire: ResendRequest, errors: &mut ValidationErrors) -> Option<Self> {
-        let device = device(wire.device_id, wire.installation_id, errors);
+        let device = fingerprint(wire.device_id, wire.installation_id, errors);
         Some(Self { device })
     }
 }
@@ -152,20 +153,9 @@ impl Validate for Confirmation {
     fn validate(wire: ConfirmRequest, errors: &mut ValidationErrors) -> Option<Self> {
         let id = errors.required("verificationId", wire.verification_id, |id| uuid(&id));
         let code = errors.required("code", wire.code, |code| Code::parse(&code));
-        let device = device(wire.device_id, wire.installation_id, errors);
+        let device = fingerprint(wire.device_id, wire.installation_id, errors);
         Some(Self { id: VerificationId::from_uuid(id?), code: code?, device })
     }
-}
-
-/// The client's own id of its device, under either name.
-fn device(
-    device: Option<String>,
-    installation: Option<String>,
-    errors: &mut ValidationErrors,
-) -> Option<Fingerprint> {
-    let device = errors.optional("deviceId", device, Fingerprint::parse);
-    let installation = errors.optional("installationId", installation, Fingerprint::parse);
-    installation.or(device)
 }
 
 #[derive(Serialize, ToSchema)]

@@ -60,9 +60,20 @@ impl Fingerprint {
         bounded(input, MAX_FINGERPRINT).map(Self)
     }
 
+    /// Of a client that sends none: it learns it from the answer.
+    #[must_use]
+    pub fn of_random(random: [u8; 16]) -> Self {
+        Self(uuid::Builder::from_random_bytes(random).into_uuid().to_string())
+    }
+
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.0
     }
 
     /// The row that it names, if it has the form of a row's id: clients that sent no id of their
@@ -78,7 +89,8 @@ impl Fingerprint {
 /// Derives the type and the name of a device that sent neither.
 #[must_use]
 pub fn from_user_agent(user_agent: &str) -> (DeviceType, String) {
-    let has = |word: &str| user_agent.to_ascii_lowercase().contains(word);
+    let agent = user_agent.to_ascii_lowercase();
+    let has = |word: &str| agent.contains(word);
     // It names the browser engine that it contains.
     if has("electron") {
         return (DeviceType::Desktop, "Desktop app".to_owned());
@@ -108,6 +120,13 @@ fn known_name(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_without_an_id_gets_one_that_names_no_row_but_its_own() {
+        let drawn = Fingerprint::of_random([7; 16]);
+        assert_eq!(drawn.as_str(), "07070707-0707-4707-8707-070707070707");
+        assert_eq!(drawn.clone().into_text(), drawn.as_str());
+    }
 
     #[test]
     fn a_user_agent_gives_type_and_name() {

@@ -1,10 +1,11 @@
-//! Devices of an account in an answer.
+//! Devices of an account in requests and answers.
 
-use domain::device::DeviceType;
+use domain::device::{DeviceType, Fingerprint};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::extract::json::ValidationErrors;
 use crate::clock::date_time;
 use crate::store::login::ReplaceableDevice;
 
@@ -27,6 +28,17 @@ impl From<DeviceType> for DeviceTypeBody {
             DeviceType::Desktop => Self::Desktop,
         }
     }
+}
+
+/// The client's own id of its device, under either name.
+pub fn fingerprint(
+    device: Option<String>,
+    installation: Option<String>,
+    errors: &mut ValidationErrors,
+) -> Option<Fingerprint> {
+    let device = errors.optional("deviceId", device, Fingerprint::parse);
+    let installation = errors.optional("installationId", installation, Fingerprint::parse);
+    installation.or(device)
 }
 
 /// A device of an account that has as many as it may have.

@@ -2,6 +2,7 @@
 //! outermost layer makes it once.
 
 use axum::extract::FromRequestParts;
+use domain::ids::SessionId;
 use domain::time::Timestamp;
 use http::request::Parts;
 use http::{Extensions, HeaderMap, header};
@@ -10,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::problem::{Code, Problem};
+use crate::audit::{AuditEntry, SecurityEvent};
 use crate::clock::{Clock, Rng};
 use crate::limits::{Limit, LimitsConfig, RateLimitCheck, RateLimitStatus};
 use crate::sender::text::Language;
@@ -115,6 +117,17 @@ impl RequestContext {
     #[must_use]
     pub fn address(&self) -> String {
         self.0.address.to_string()
+    }
+
+    /// The entry of a security event that this request causes.
+    #[must_use]
+    pub fn audit_entry(
+        &self,
+        event: SecurityEvent,
+        session: Option<SessionId>,
+        rng: Rng,
+    ) -> AuditEntry {
+        AuditEntry::new(event, session, &self.address(), self.now(), rng)
     }
 
     /// The address as limits count it: an IPv6 host has a whole /64 to choose from.

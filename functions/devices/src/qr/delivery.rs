@@ -179,12 +179,7 @@ fn new_login(
             apns_token: None,
         },
         keys,
-        // Shipped clients cannot ask their user.
-        makes_room: if core.config.http.legacy_clients && replaced.is_none() {
-            Choice::LongestInactive
-        } else {
-            Choice::User(replaced)
-        },
+        makes_room: Choice::new(replaced, core.config.http.legacy_clients),
         audit: entry(SecurityEvent::DeviceApproved, Some(approver.device)),
         address,
         now,

@@ -9,7 +9,7 @@ use domain::text::bounded;
 use serde::Deserialize;
 use shared::cache::qr;
 use shared::clock::Rng;
-use shared::http::account_devices::DeviceTypeBody;
+use shared::http::account_devices::{DeviceTypeBody, fingerprint};
 use shared::http::context::RequestContext;
 use shared::http::extract::json::{KEYS_BODY_LIMIT, Validate, ValidationErrors};
 use shared::http::extract::{Binding, JsonObject};
@@ -71,9 +71,7 @@ impl Validate for NewDevice {
         let model = text("model", wire.model, MAX_MODEL);
         let os_version = text("osVersion", wire.os_version, MAX_OS_VERSION);
         let app_version = text("appVersion", wire.app_version, MAX_APP_VERSION);
-        let device = errors.optional("deviceId", wire.device_id, Fingerprint::parse);
-        let installation =
-            errors.optional("installationId", wire.installation_id, Fingerprint::parse);
+        let fingerprint = fingerprint(wire.device_id, wire.installation_id, errors);
         let kind = errors.optional("deviceType", wire.device_type, |t| DeviceType::parse(&t));
         let keys = match wire.signal_key_bundle {
             Some(JsonObject(wire)) => {
@@ -82,7 +80,6 @@ impl Validate for NewDevice {
             }
             None => None,
         };
-        let fingerprint = installation.or(device);
         Some(Self { fingerprint, name, kind, model, os_version, app_version, keys })
     }
 }
@@ -112,13 +109,10 @@ impl NewDevice {
         max_one_time_keys: usize,
     ) -> qr::Newcomer {
         let (derived_kind, derived_name) = from_user_agent(context.user_agent());
-        let fingerprint = self.fingerprint.map_or_else(
-            || uuid::Builder::from_random_bytes(rng.bytes()).into_uuid().to_string(),
-            |fingerprint| fingerprint.as_str().to_owned(),
-        );
+        let fingerprint = self.fingerprint.unwrap_or_else(|| Fingerprint::of_random(rng.bytes()));
         qr::Newcomer {
             device: qr::NewDevice {
-                fingerprint,
+                fingerprint: fingerprint.into_text(),
                 name: self.name.unwrap_or(derived_name),
                 kind: self.kind.unwrap_or(derived_kind).as_str().to_owned(),
                 model: self.model,

@@ -22,6 +22,18 @@ pub enum Choice {
     LongestInactive,
 }
 
+impl Choice {
+    /// By the device that a request names, if it does.
+    #[must_use]
+    pub const fn new(named: Option<DeviceId>, serves_shipped_clients: bool) -> Self {
+        if serves_shipped_clients && named.is_none() {
+            Self::LongestInactive
+        } else {
+            Self::User(named)
+        }
+    }
+}
+
 impl Candidate {
     #[must_use]
     pub fn is_replaceable(&self, admission: Admission, now: Timestamp) -> bool {
@@ -73,6 +85,16 @@ mod tests {
             device(3, false, hour * 7),
             device(4, true, REPLACEABLE_AFTER),
         ]
+    }
+
+    #[test]
+    fn shipped_clients_need_not_name_a_device() {
+        let named = Some(id(1));
+        for serves_shipped_clients in [true, false] {
+            assert_eq!(Choice::new(named, serves_shipped_clients), Choice::User(named));
+        }
+        assert_eq!(Choice::new(None, true), Choice::LongestInactive);
+        assert_eq!(Choice::new(None, false), Choice::User(None));
     }
 
     #[test]

@@ -95,6 +95,29 @@ async fn a_newcomer_lets_in_a_newcomer() {
     }
 }
 
+/// Whoever waits for a stopped account to be given up waits for a code that proves the number. Neither
+/// an older device nor a newcomer proves it by letting another in.
+#[tokio::test]
+async fn who_is_let_in_has_not_proven_the_number() {
+    for kind in KINDS {
+        for approver in [0, 1] {
+            let service = unlimited().await;
+            let first = service.client().sign_up(PHONE).await;
+            service.advance(Duration::from_mins(1));
+            let sessions = [first, service.client().log_in(PHONE, "swapper").await];
+            service.advance(Duration::from_mins(1));
+            let waiting = approved(kind, &service, &sessions[approver]).await;
+            service.sql("UPDATE auth.users_auth SET log_ins_stopped_since = created_at").await;
+            let _ = waiting.poll(&service.client()).await.expect(200);
+            let stopped =
+                "SELECT count(*) FROM auth.users_auth WHERE log_ins_stopped_since IS NOT NULL";
+            assert_eq!(service.count(stopped).await, 1);
+            let _ = service.client().log_in(PHONE, "another").await;
+            assert_eq!(service.count(stopped).await, 0);
+        }
+    }
+}
+
 /// A full account: the first device and nine that it let in.
 async fn full(service: &Service) -> Vec<Session> {
     let mut sessions = vec![service.client().sign_up(PHONE).await];

@@ -51,11 +51,11 @@ WITH used AS (
     ('logout_all', 'refresh_reused', 'device_removed', 'second_factor_changed'), true))),
          vouched AS ( -- an older device has let it in
            SELECT e.id FROM earlier e WHERE NOT e.is_verified AND $26 = 'approved'),
-         logged_in AS ( -- an approval proves no number
+         logged_in AS ( -- what was proven before now proves no number anew
            UPDATE auth.users_auth
               SET last_authenticated_at = $19,
                   log_ins_stopped_since =
-                    CASE WHEN $26 = 'approved' THEN log_ins_stopped_since END,
+                    CASE WHEN $28 < $19 THEN log_ins_stopped_since END,
                   device_list_version = device_list_version
                     + CASE WHEN EXISTS (SELECT FROM doubted) OR EXISTS (SELECT FROM vouched)
                       THEN 1 ELSE 0 END

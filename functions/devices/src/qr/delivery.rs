@@ -1,7 +1,7 @@
 //! The new device fetches its tokens.
 
 use domain::access::Choice;
-use domain::device::{DeviceType, Fingerprint, from_user_agent};
+use domain::device::{DeviceType, Fingerprint};
 use domain::ids::{DeviceId, EntryId, SessionId, VerificationId};
 use domain::prekey::Signature;
 use domain::principal::Principal;
@@ -169,9 +169,10 @@ fn new_login(
         second_factor: None,
         details: DeviceDetails {
             fingerprint: device.fingerprint,
-            name: Some(device.name),
             kind: DeviceType::parse(&device.kind).ok(),
-            derived: from_user_agent(context.user_agent()),
+            // The record has both: nothing is derived anew.
+            derived: (DeviceType::Web, device.name.clone()),
+            name: Some(device.name),
             model: device.model,
             os_version: device.os_version,
             app_version: device.app_version,

@@ -46,11 +46,11 @@ static INSERT_LOGIN: LazyStatement = LazyStatement::new(|| {
                WHERE s.id = :previous_session AND s.device_id = e.id AND {COUNTS})),
          vouched AS ( -- an older device has let it in
            SELECT e.id FROM earlier e WHERE NOT e.is_verified AND :joined = 'approved'),
-         logged_in AS ( -- an approval proves no number
+         logged_in AS ( -- what was proven before now proves no number anew
            UPDATE auth.users_auth
               SET last_authenticated_at = :now,
                   log_ins_stopped_since =
-                    CASE WHEN :joined = 'approved' THEN log_ins_stopped_since END,
+                    CASE WHEN :auth_time < :now THEN log_ins_stopped_since END,
                   device_list_version = device_list_version
                     + CASE WHEN EXISTS (SELECT FROM doubted) OR EXISTS (SELECT FROM vouched)
                       THEN 1 ELSE 0 END

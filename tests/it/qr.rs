@@ -25,12 +25,12 @@ const DEVICES: &str = "SELECT count(*) FROM auth.devices";
 const SESSIONS: &str = "SELECT count(*) FROM auth.sessions";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub enum Kind {
     Challenge,
     Link,
 }
 
-const KINDS: [Kind; 2] = [Kind::Challenge, Kind::Link];
+pub const KINDS: [Kind; 2] = [Kind::Challenge, Kind::Link];
 
 /// No limits on how often one may ask.
 async fn unlimited() -> Service {
@@ -43,7 +43,7 @@ fn of(service: &Service, session: &Session) -> Client {
 
 /// A device that waits to be let in.
 #[derive(Clone, Debug)]
-struct Waiting {
+pub struct Waiting {
     kind: Kind,
     id: String,
     secret: String,
@@ -114,7 +114,7 @@ impl Waiting {
         }
     }
 
-    async fn poll(&self, client: &Client) -> Reply {
+    pub async fn poll(&self, client: &Client) -> Reply {
         self.poll_with(client, json!({})).await
     }
 
@@ -150,7 +150,7 @@ impl Waiting {
 }
 
 /// A device that the approver has let in, with its tokens still to be fetched.
-async fn approved(kind: Kind, service: &Service, approver: &Session) -> Waiting {
+pub async fn approved(kind: Kind, service: &Service, approver: &Session) -> Waiting {
     let waiting = Waiting::new(kind, service, approver, json!({})).await;
     let _ = waiting.approve(&of(service, approver)).await.expect(204);
     waiting
@@ -162,7 +162,7 @@ async fn refreshed(service: &Service, session: &Session) -> Session {
 }
 
 /// Whether the very next request of a session is taken.
-async fn is_alive(service: &Service, session: &Session) -> bool {
+pub async fn is_alive(service: &Service, session: &Session) -> bool {
     let reply = service.client().ws_token(&session.access).await;
     if reply.status.is_success() {
         return true;
@@ -189,7 +189,7 @@ async fn joined(service: &Service, session: &Session) -> Value {
 }
 
 /// Enables a second factor. The code of the next step is good.
-async fn enable_second_factor(service: &Service, session: &Session) -> Authenticator {
+pub async fn enable_second_factor(service: &Service, session: &Session) -> Authenticator {
     let client = of(service, session);
     let set_up = client.post("/auth/v1/2fa/setup", json!({})).await.expect(201).json();
     let app = Authenticator::from_base32(set_up["secret"].as_str().unwrap());

@@ -4,14 +4,17 @@
 
 use serde_json::{Value, json};
 use shared::clock::Rng;
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::keys::Keys;
 use crate::proof::{ISSUER, prove};
 use crate::remote::{Answer, Remote};
+use crate::token;
 
 /// A bearer route that changes nothing.
 const WS_TOKEN: &str = "/auth/v1/tokens/ws-token";
+const LINK: &str = "/auth/v1/qr-code/link";
 
 /// A failure that only an outage of Redis excuses.
 pub const OUTLIVED: &str = "a session outlived its logout";
@@ -102,6 +105,7 @@ impl App {
                 5..8 => self.access(remote).await,
                 8..12 => self.fetch_bundle(remote).await,
                 12 | 13 => self.upload(remote).await,
+                14 if Rng.next_u32().is_multiple_of(2) => self.let_in(remote).await,
                 14 => self.begin(remote, "login").await,
                 _ => self.logout(remote).await,
             },
@@ -250,6 +254,47 @@ impl App {
             }
             Some(answer) => self.ended(&answer),
             None => self.may_have_ended = true,
+        }
+    }
+
+    /// Lets in its browser, which shows a link. Whoever was let in gets one session, whatever is lost.
+    async fn let_in(&mut self, remote: &Remote) {
+        let device = json!({ "deviceId": format!("{}-web", self.phone), "deviceType": "web" });
+        let shown = remote.post(LINK, None, &device).await;
+        let Some(shown) = self.answered(LINK, shown) else { return };
+        let link = format!("{LINK}/{}", shown.text("linkId"));
+        let body = json!({ "confirmCode": shown.text("confirmCode") });
+        let Some(answer) = self.post(remote, &format!("{link}/approve"), body).await else {
+            return;
+        };
+        match (answer.status.as_u16(), answer.code()) {
+            (204, _) => {}
+            // Its log-in, or its token, is too old to be a proof.
+            (403, "fresh_proof_required") => return,
+            (401, _) => return self.ended(&answer),
+            _ => return self.violation(format!("an approval was refused: {}", answer.json)),
+        }
+        let mut sessions = HashSet::new();
+        for _ in 0..8 {
+            let body = json!({ "linkSecret": shown.text("linkSecret") });
+            let answer = remote.post(&link, None, &body).await;
+            let Some(answer) = self.answered(&link, answer) else {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                continue;
+            };
+            if !answer.status.is_success() {
+                self.violation(format!("an approved device was refused: {}", answer.json));
+                return;
+            }
+            let access = answer.text("accessToken");
+            let alive = remote.post(WS_TOKEN, Some(&access), &json!({})).await;
+            if let Some(refused) = alive.filter(|answer| answer.status.is_client_error()) {
+                self.violation(format!("a device that was let in is refused: {}", refused.json));
+            }
+            sessions.insert(token::claims(&access)["sid"].to_string());
+            if sessions.len() > 1 {
+                self.violation("one approval made two sessions");
+            }
         }
     }
 

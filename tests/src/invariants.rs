@@ -75,6 +75,7 @@ const QUERIES: [(&str, &str); 15] = [
            FROM (SELECT user_id, count(*) AS n FROM auth.sessions GROUP BY 1) s
            LEFT JOIN (SELECT user_id, count(*) AS n FROM auth.outbox WHERE topic = 'audit'
                          AND (payload->>'entry' LIKE '%\"user_logged_in\"%'
+                              OR payload->>'entry' LIKE '%\"device_approved\"%'
                               OR payload->>'entry' LIKE '%\"user_registered\"%') GROUP BY 1) o
              ON o.user_id = s.user_id
           WHERE o.n IS DISTINCT FROM s.n",

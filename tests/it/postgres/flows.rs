@@ -1,7 +1,7 @@
 //! The flows that write to Postgres, one by one, with what must be true after each: used by
 //! the tests that lose connections and that inject conflicts.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::{Client, Keys, Reply, Service, Session};
 
 use super::PHONE;
@@ -28,10 +28,12 @@ pub enum Flow {
     RemoveOwnDevice,
     UpdateDevice,
     LoginThatReplaces,
+    /// The poll of a link that was approved.
+    DeliverQrLogin,
     Bundle,
 }
 
-pub const FLOWS: [Flow; 19] = [
+pub const FLOWS: [Flow; 20] = [
     Flow::Register,
     Flow::RegisterWithKeys,
     Flow::Login,
@@ -50,6 +52,7 @@ pub const FLOWS: [Flow; 19] = [
     Flow::RemoveOwnDevice,
     Flow::UpdateDevice,
     Flow::LoginThatReplaces,
+    Flow::DeliverQrLogin,
     Flow::Bundle,
 ];
 
@@ -62,6 +65,8 @@ pub struct Prepared {
     verification: String,
     /// Spent, and not the parent of the newest token.
     spent: String,
+    /// Where a link that the phone has approved is polled, and with what.
+    approved_link: (String, Value),
 }
 
 impl Prepared {
@@ -73,7 +78,8 @@ impl Prepared {
             let nobody = Session::default();
             let (phone, other) = (nobody.clone(), nobody);
             let (service, spent) = (service.clone(), String::new());
-            return Self { service, keys, phone, other, verification, spent };
+            let approved_link = Default::default();
+            return Self { service, keys, phone, other, verification, spent, approved_link };
         }
         let id = client.verified("register", PHONE).await;
         let body = json!({ "verificationId": id, "deviceId": "phone-1",
@@ -107,8 +113,12 @@ impl Prepared {
                 )
                 .await;
         }
+        let approved_link = match flow {
+            Flow::DeliverQrLogin => approved_link(&client, &phone).await,
+            _ => Default::default(),
+        };
         let verification = client.verified("login", PHONE).await;
-        Self { service: service.clone(), keys, phone, other, verification, spent }
+        Self { service: service.clone(), keys, phone, other, verification, spent, approved_link }
     }
 
     fn bearer(&self) -> Client {
@@ -157,6 +167,10 @@ impl Prepared {
                 let mut body = verified;
                 body["replaceDeviceId"] = self.other.device.clone().into();
                 client.post("/auth/v1/login", body).await
+            }
+            Flow::DeliverQrLogin => {
+                let (path, body) = self.approved_link.clone();
+                client.post(&path, body).await
             }
             Flow::UploadPrekeys => {
                 let body = json!({ "preKeys": self.keys.bundle(101..131, 1..2)["preKeys"] });
@@ -273,8 +287,26 @@ impl Prepared {
                 assert_eq!(service.count(live).await, 2);
                 assert_eq!(service.count(&audits("device_removed")).await, 1);
             }
+            Flow::DeliverQrLogin => {
+                let session = Session::from_reply(&reply.expect(200));
+                let _ = client.refresh(&session.refresh).await.expect(200);
+                assert_eq!(service.count("SELECT count(*) FROM auth.devices").await, 3);
+                assert_eq!(service.count(live).await, 3);
+                assert_eq!(service.count(&audits("device_approved")).await, 1);
+            }
             // A key whose answer was lost is gone: no other caller gets it.
             Flow::Bundle => assert!(reply.expect(200).json()["preKey"]["keyId"].is_u64()),
         }
     }
+}
+
+/// A link that a device has approved: where it is polled, and with what.
+async fn approved_link(client: &Client, approver: &Session) -> (String, Value) {
+    let link = "/auth/v1/qr-code/link";
+    let shown = client.post(link, json!({})).await.expect(201).json();
+    let path = format!("{link}/{}", shown["linkId"].as_str().expect("an id"));
+    let body = json!({ "confirmCode": shown["confirmCode"] });
+    let client = client.clone().bearer(&approver.access);
+    let _ = client.post(&format!("{path}/approve"), body).await.expect(204);
+    (path, json!({ "linkSecret": shown["linkSecret"] }))
 }

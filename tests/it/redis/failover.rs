@@ -98,6 +98,7 @@ over_both! {
     breaker &[];
     drain &[];
     tiers &[];
+    devices &[];
 }
 
 /// The same over the single node that all other tests have.
@@ -110,6 +111,7 @@ async fn a_single_node_behaves_the_same() {
     scenarios::breaker(&Service::start().await).await;
     scenarios::drain(&Service::start().await).await;
     scenarios::tiers(&Service::start().await).await;
+    scenarios::devices(&Service::start().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

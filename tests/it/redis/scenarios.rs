@@ -1,12 +1,14 @@
 //! What must hold over every kind of Redis: the journey, the races, the limits, the breaker
 //! and the drain defence.
 
+use crate::qr::{KINDS, approved, enable_second_factor, is_alive};
 use crate::verify::{address, ask, count, id_of, phone, resend, status, wrong_codes};
 use serde_json::json;
+use shared::relay::hourly::enter_hourly_events;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tests::race::together;
-use tests::{Keys, Service};
+use tests::{Keys, Service, Session, token};
 
 const ALICE: &str = "+33612345678";
 const BOB: &str = "+33698765432";
@@ -195,4 +197,40 @@ pub async fn tiers(service: &Service) {
     let reply = client.post("/auth/v1/verify/login/request", body).await.expect(200);
     let code = client.last_code(ALICE).await;
     let _ = client.confirm("login", &id_of(&reply), &code).await.expect(200);
+}
+
+/// Devices are let in by QR code, both ways, a second factor refuses, and what was refused is entered
+/// in the trail by the hour.
+pub async fn devices(service: &Service) {
+    let mut phone = service.client().sign_up(ALICE).await;
+    for kind in KINDS {
+        let waiting = approved(kind, service, &phone).await;
+        let polls = (0..20).map(|n| {
+            let (client, waiting) = (service.client_at(address(n)), waiting.clone());
+            async move { waiting.poll(&client).await }
+        });
+        let replies = together(polls).await;
+        let sessions: BTreeSet<_> = replies
+            .iter()
+            .filter(|reply| reply.status == 200)
+            .map(|reply| token::claims(&Session::from_reply(reply).access)["sid"].to_string())
+            .collect();
+        assert_eq!(sessions.len(), 1, "{kind:?}");
+        let let_in = replies.iter().find(|reply| reply.status == 200).unwrap();
+        assert!(is_alive(service, &Session::from_reply(let_in)).await);
+    }
+    let app = enable_second_factor(service, &phone).await;
+    phone = Session::from_reply(&service.client().refresh(&phone.refresh).await.expect(200));
+    let client = service.client().bearer(&phone.access);
+    let right = app.at(service.now());
+    let wrong = if right == "000000" { "000001" } else { "000000" };
+    let verify =
+        async |code: &str| client.post("/auth/v1/2fa/verify", json!({ "token": code })).await;
+    let refused = verify(wrong).await.expect(200).json();
+    assert_eq!(refused["valid"], false);
+    assert_eq!(verify(&right).await.expect(200).json()["valid"], true);
+    service.advance(Duration::from_hours(2));
+    let core = &service.state.core;
+    assert_eq!(enter_hourly_events(core, service.now()).await.unwrap(), 1);
+    assert_eq!(enter_hourly_events(core, service.now()).await.unwrap(), 0);
 }

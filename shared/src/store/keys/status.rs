@@ -79,7 +79,7 @@ static CLEAN_UP_KEYS: LazyStatement = LazyStatement::new(|| {
              SELECT s.device_id, i.user_id FROM auth.signed_prekeys s
                JOIN auth.identity_keys i ON i.device_id = s.device_id
                JOIN auth.users_auth u ON u.id = i.user_id
-              WHERE s.expires_at <= :dead_before AND i.updated_at <= :quiet_since
+              WHERE s.expires_at <= :dead_before
                 AND NOT EXISTS (SELECT FROM auth.prekey_pages p
                      WHERE p.user_id = i.user_id AND p.device_id = s.device_id
                        AND p.arrived_at > :quiet_since)

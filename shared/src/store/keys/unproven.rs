@@ -15,16 +15,17 @@ use crate::store::error::StoreError;
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 use crate::store::transaction::{Ended, Transaction};
 
+/// The claim may be proven while its account is being locked: both statements ask.
+const UNPROVEN: &str = "identity = :identity AND NOT proven";
+
 /// The account of a claim, under whose lock its keys change.
 static LOCK_UNPROVEN_ACCOUNT: LazyStatement = LazyStatement::new(|| {
-    Statement::new(
-        "lock_unproven_account",
+    let sql = format!(
         "SELECT u.id FROM auth.users_auth u
-          WHERE u.id = (SELECT user_id FROM auth.identity_keys
-                         WHERE identity = :identity AND NOT proven)
-            FOR NO KEY UPDATE",
-        [("identity", Type::BYTEA)],
-    )
+          WHERE u.id = (SELECT user_id FROM auth.identity_keys WHERE {UNPROVEN})
+            FOR NO KEY UPDATE"
+    );
+    Statement::new("lock_unproven_account", &sql, [("identity", Type::BYTEA)])
 });
 
 row_struct! {
@@ -32,8 +33,7 @@ row_struct! {
 }
 
 static END_UNPROVEN_CLAIM: LazyStatement = LazyStatement::new(|| {
-    let condition = "identity = :identity AND NOT proven";
-    let sql = delete("", condition, "EXISTS (SELECT FROM gone) AS has_ended");
+    let sql = delete("", UNPROVEN, "EXISTS (SELECT FROM gone) AS has_ended");
     let own = [("identity", Type::BYTEA)];
     Statement::new("end_unproven_claim", &sql, [&TYPES[..], &own].concat())
 });

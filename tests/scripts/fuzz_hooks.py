@@ -4,12 +4,16 @@ Without them nearly every request would end at "no such verification" or at 401.
 are meant to be valid are touched, and of those one in four stays as it was invented.
 """
 
+import base64
+import hashlib
+import hmac
 import itertools
 import json
 import os
 import pathlib
 import sys
 import threading
+import time
 
 import schemathesis
 from schemathesis.generation import GenerationMode
@@ -21,6 +25,7 @@ from signal_keys import proven
 PORT = int(os.environ["FUZZ_PORT"])
 KEYS = "/auth/v1/signal/"
 QR = "/auth/v1/qr-code/"
+SECOND_FACTOR = "/auth/v1/2fa/"
 REQUEST = {
     purpose: f"/auth/v1/verify/{purpose}/request" for purpose in ("register", "login", "change-phone")
 }
@@ -73,6 +78,31 @@ class Directory:
         return self.owner
 
 
+class SecondFactor(threading.local):
+    """An account with a second factor, and its backup codes that are left."""
+
+    def __init__(self):
+        self.tokens, self.codes = None, []
+
+    def session(self):
+        if self.tokens is None or not self.codes:
+            self.tokens = sign_up(accounts.number())
+            code = {"token": set_up(self.tokens)}
+            enabled = call(f"{SECOND_FACTOR}enable", code, 200, self.tokens["accessToken"])
+            self.codes = enabled.json()["backupCodes"]
+        return self.tokens
+
+
+def set_up(tokens):
+    """Sets up a second factor. Gives the code of this moment (RFC 6238)."""
+    made = call(f"{SECOND_FACTOR}setup", {}, 201, tokens["accessToken"]).json()
+    secret = made["secret"]
+    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    digest = hmac.digest(key, int(time.time() // 30).to_bytes(8, "big"), hashlib.sha1)
+    at = digest[-1] & 15
+    return f"{(int.from_bytes(digest[at:at + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06}"
+
+
 def sign_up(phone, bundle=None):
     started = call(REQUEST["register"], {"phoneNumber": phone}, 200).json()
     proof = {"verificationId": started["verificationId"], "code": started["code"]}
@@ -97,6 +127,7 @@ def call(path, body, status, token=None):
 
 accounts = Accounts()
 directory = Directory()
+second_factor = SecondFactor()
 
 
 @schemathesis.auth(refresh_interval=None)
@@ -105,6 +136,8 @@ class Bearer:
         # Keys are uploaded by the device that has some. Others fetch them all: a device is not told
         # its own; and others delete.
         path = case.operation.path
+        if has_second_factor(path):
+            return second_factor.session()["accessToken"]
         owns = path.startswith(KEYS) and case.method != "DELETE" and not path.endswith("/bundles")
         return (directory if owns else accounts).session()["accessToken"]
 
@@ -112,6 +145,11 @@ class Bearer:
         operation = case.operation
         if operation.definition.raw.get("security", operation.schema.raw_schema.get("security")):
             case.headers = {**(case.headers or {}), "Authorization": f"Bearer {data}"}
+
+
+def has_second_factor(path):
+    """Whether an operation is about a second factor that is on."""
+    return path.startswith(SECOND_FACTOR) and not path.endswith(("/setup", "/enable"))
 
 
 @schemathesis.hook
@@ -133,7 +171,11 @@ def before_call(ctx, case, **kwargs):
         case.path_parameters["deviceId"] = accounts.session()["deviceId"]
     if not isinstance(body, dict):
         return
-    if path in REQUEST.values():
+    if has_second_factor(path):
+        body["token"] = second_factor.codes.pop()
+    elif path.endswith("/2fa/enable"):
+        body["token"] = set_up(accounts.session())
+    elif path in REQUEST.values():
         body["phoneNumber"] = accounts.number()
     elif path.endswith("/confirm"):
         body.update(accounts.verification(path.split("/")[-2], False))
@@ -204,6 +246,11 @@ def after_call(ctx, case, response):
     path, status = case.operation.path, response.status_code
     if path.endswith("/tokens/refresh") and status == 200:
         accounts.tokens = response.json()
+    if has_second_factor(path) and (status == 429 or path.endswith("/disable") and status == 200):
+        second_factor.tokens = None
+    # The log-ins of other operations show no second factor.
+    if path.endswith("/2fa/enable") and status in (200, 429):
+        accounts.tokens = None
     # Logging out, or a refresh token used again, ends the session: the next request makes another.
     ends = "/logout" in path or case.method == "DELETE" and path.endswith(("/account", "/device/{deviceId}"))
     shown = response.request.headers.get("Authorization")

@@ -10,6 +10,7 @@ use shared::cache::session::CachedSessionState;
 use shared::limits::{LimitsConfig, RateLimitCheck};
 use std::sync::OnceLock;
 use std::time::Duration;
+use tests::service::WAITS;
 use tests::token::claims;
 use tests::{Client, Reply, Service, Session};
 use uuid::Uuid;
@@ -137,6 +138,26 @@ async fn a_foreign_and_an_unknown_device_are_refused_alike() {
     assert_alive(&[&service, &sandbox], &one).await;
     let ended = "SELECT count(*) FROM auth.sessions WHERE revoked_at IS NOT NULL";
     assert_eq!(service.count(ended).await, 0);
+}
+
+/// Whatever ends the session at the same time, and is killed before it writes its tombstone: the very
+/// next request is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_beside_another_end_of_the_session_writes_its_tombstone() {
+    let service = Service::start().await;
+    let client = service.client();
+    let session = client.sign_up(PHONE).await;
+    assert_alive(&[&service], &session).await;
+    let end = "UPDATE auth.sessions SET revoked_at = created_at, revoked_for = 'replaced'";
+    let holder = service.hold(end).await;
+    let logging_out = tokio::spawn({
+        let (client, session) = (client.clone(), session.clone());
+        async move { logout(&client, &session, json!({})).await }
+    });
+    service.until(WAITS).await;
+    holder.batch_execute("COMMIT").await.unwrap();
+    let _ = logging_out.await.unwrap().expect(204);
+    assert_ended(&[&service], &session).await;
 }
 
 #[tokio::test]

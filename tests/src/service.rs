@@ -29,6 +29,11 @@ pub const IDLE: &str =
     "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
          AND application_name = 'auth' AND state <> 'idle')";
 
+/// True while a statement of the service waits for a lock.
+pub const WAITS: &str =
+    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+         AND application_name = 'auth' AND wait_event_type = 'Lock')";
+
 /// A running service. Its clock stands still until [`Service::advance`].
 #[derive(Clone)]
 pub struct Service {
@@ -185,6 +190,16 @@ impl Service {
     pub async fn count(&self, query: &str) -> i64 {
         let client = connect(&self.stores.database_url).await;
         client.query_one(query, &[]).await.expect("a count").get(0)
+    }
+
+    /// A connection whose transaction has run this, and goes on.
+    ///
+    /// # Panics
+    /// If the statement fails.
+    pub async fn hold(&self, sql: &str) -> tokio_postgres::Client {
+        let holder = connect(&self.stores.database_url).await;
+        holder.batch_execute(&format!("BEGIN; {sql}")).await.expect("a transaction");
+        holder
     }
 
     /// Waits for a condition in the database that something else brings about.

@@ -230,7 +230,8 @@ pub async fn logout(
     let ended = match device.filter(|device| *device != principal.device) {
         None => {
             let call = CallId::new(state.core.rng.bytes());
-            store.end_session(principal, call, now, &audit).await?
+            store.end_session(principal, call, now, &audit).await?;
+            vec![principal.session]
         }
         Some(device) => {
             let proof = caller.without_proof(&state.core);

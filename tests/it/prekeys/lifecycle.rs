@@ -295,6 +295,7 @@ async fn what_can_never_be_handed_out_is_cleaned_up_in_batches() {
         .sql(&format!(
             "UPDATE auth.signed_prekeys SET expires_at = expires_at - interval '37 days'
               WHERE device_id <> '{}';
+             UPDATE auth.identity_keys SET updated_at = updated_at - interval '2 days';
              UPDATE auth.prekey_pages SET arrived_at = arrived_at - interval '2 days';
              UPDATE auth.kyber_last_resort_prekeys SET created_at = created_at - interval '2 days'",
             alice.session.device

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tests::Service;
 use tests::stores::connect;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres::SimpleQueryMessage;
 
 const UNBOUNDED: [(&str, &str); 2] = [("RATE_LIMITS", "off"), ("ONE_TIME_KEYS_BURST", "1000000")];
 
@@ -38,13 +38,6 @@ async fn a_take_rewrites_neither_keys_nor_indexes() {
     assert_eq!(row.get::<_, i64>(3), 8192, "rows without their keys are in one block");
 }
 
-/// Blocks pages until it is told to go on.
-async fn holder(service: &Service, sql: &str) -> Client {
-    let holder = connect(&service.stores.database_url).await;
-    holder.batch_execute(&format!("BEGIN; {sql}")).await.unwrap();
-    holder
-}
-
 /// Waits until so many statements of the service wait for a lock.
 async fn waiting(service: &Service, count: i64) {
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
@@ -70,7 +63,7 @@ async fn an_upload_knows_what_a_take_took_while_it_waited() {
     let service = unlimited().await;
     let bob = Person::new(&service, BOB, 5, 5).await;
     let alice = Person::new(&service, ALICE, 0, 0).await;
-    let holder = holder(&service, "UPDATE auth.prekey_pages SET next = next + 2").await;
+    let holder = service.hold("UPDATE auth.prekey_pages SET next = next + 2").await;
     let bodies = [
         ("prekeys", json!({ "preKeys": bob.keys.prekeys(1..6) })),
         ("kyber-prekeys", json!({ "kyberPreKeys": bob.keys.kyber_prekeys(1..6) })),
@@ -95,7 +88,7 @@ async fn a_take_that_waits_for_an_upload_takes_from_the_new_page() {
     let carol = Person::new(&service, CAROL, 40, 40).await;
     let alice = Person::new(&service, ALICE, 0, 0).await;
     // The last keys are taken, and others come, both before the waiting take sees them.
-    let holder = holder(&service, "SELECT FROM auth.prekey_pages FOR UPDATE").await;
+    let holder = service.hold("SELECT FROM auth.prekey_pages FOR UPDATE").await;
     let waits = fetch(&alice, &bob);
     waiting(&service, 1).await;
     holder
@@ -120,7 +113,7 @@ async fn a_take_that_waits_for_another_identity_is_repeated_for_that_device() {
     let phone = Person::new(&service, BOB, 5, 5).await;
     let tablet = Person::device(&service, BOB, "tablet").await;
     let alice = Person::new(&service, ALICE, 0, 0).await;
-    let holder = holder(&service, "SELECT FROM auth.prekey_pages FOR UPDATE").await;
+    let holder = service.hold("SELECT FROM auth.prekey_pages FOR UPDATE").await;
     let (client, user) = (alice.client.clone(), phone.session.user.clone());
     let waits = tokio::spawn(async move {
         client.get(&format!("{KEYS}/{user}/bundles")).await.expect(200).json()
@@ -156,7 +149,7 @@ async fn an_upload_that_waits_for_another_identity_stores_nothing() {
         ("kyber-last-resort", bob.keys.kyber_prekey(99)),
         ("kyber-prekeys", json!({ "kyberPreKeys": bob.keys.kyber_prekeys(9..12) })),
     ] {
-        let holder = holder(&service, "SELECT FROM auth.users_auth FOR NO KEY UPDATE").await;
+        let holder = service.hold("SELECT FROM auth.users_auth FOR NO KEY UPDATE").await;
         let (client, path) = (bob.client.clone(), format!("{KEYS}/{kind}"));
         let upload = tokio::spawn(async move { client.post(&path, body).await });
         waiting(&service, 1).await;

@@ -9,7 +9,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use tests::Service;
 use tests::race::{alone, together};
-use tests::service::IDLE;
+use tests::service::{IDLE, WAITS};
 use tests::stores::Stores;
 
 const UNBOUNDED: [(&str, &str); 2] = [("RATE_LIMITS", "off"), ("ONE_TIME_KEYS_BURST", "1000000")];
@@ -333,13 +333,10 @@ async fn a_key_that_another_gives_back_is_handed_out() {
     let service = Service::with(&UNBOUNDED).await;
     let bob = Person::new(&service, BOB, 1, 1).await;
     let alice = Person::new(&service, ALICE, 0, 0).await;
-    let holder = tests::stores::connect(&service.stores.database_url).await;
-    holder.batch_execute("BEGIN; SELECT FROM auth.prekey_pages FOR UPDATE").await.unwrap();
+    let holder = service.hold("SELECT FROM auth.prekey_pages FOR UPDATE").await;
     let (client, path) = (alice.client.clone(), bob.path());
     let asking = tokio::spawn(async move { client.get(&path).await });
-    let waits = "SELECT EXISTS (SELECT FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock')";
-    service.until(waits).await;
+    service.until(WAITS).await;
     holder.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(ids(&asking.await.unwrap().expect(200).json()), (Some(1), Some(1)));
 }

@@ -142,6 +142,19 @@ async fn what_changes_the_approver_ends_its_approvals() {
     }
 }
 
+#[tokio::test]
+async fn an_approval_expires_with_its_session() {
+    for kind in KINDS {
+        let service = unlimited().await;
+        let phone = service.client().sign_up(PHONE).await;
+        let waiting = approved(kind, &service, &phone).await;
+        service.advance(Duration::from_secs(1));
+        service.sql("UPDATE auth.sessions SET expires_at = created_at").await;
+        waiting.poll(&service.client()).await.refused(410, "qr_gone");
+        assert_eq!(service.count(DEVICES).await, 1);
+    }
+}
+
 /// Two changes that lead back to a second factor are changes.
 #[tokio::test]
 async fn another_second_factor_is_not_the_same() {

@@ -7,6 +7,7 @@ use serde_json::json;
 use shared::relay::Relayed;
 use std::time::Duration;
 use tests::race::together;
+use tests::service::WAITS;
 
 #[tokio::test]
 async fn each_event_is_delivered_once_and_those_of_a_user_in_their_order() {
@@ -69,6 +70,25 @@ async fn fifty_relays_at_once_deliver_each_event_once_and_in_order() {
         assert_eq!(numbers, (1..=i64::from(each)).collect::<Vec<_>>(), "{user}");
     }
     assert_eq!((undelivered(&service).await, leases(&service).await), (0, 0));
+}
+
+/// The other has leased the user, and commits while this one waits for the row.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_leaves_a_user_to_another_that_was_first() {
+    let (service, sink) = (unlimited().await, Recorder::willing());
+    queue(&service, 1, 3).await;
+    let lease = "INSERT INTO auth.relay_leases (user_id, claim, free_at)
+                 SELECT user_id, gen_random_uuid(), 'infinity'::timestamptz
+                   FROM auth.outbox GROUP BY user_id";
+    let holder = service.hold(lease).await;
+    let run = tokio::spawn({
+        let relay = relay(&service, &sink);
+        async move { relay.run().await.unwrap() }
+    });
+    service.until(WAITS).await;
+    holder.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(run.await.unwrap(), Relayed::default());
+    assert_eq!((sink.tries(), undelivered(&service).await), (0, 3));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ WITH dead AS MATERIALIZED (
              SELECT s.device_id, i.user_id FROM auth.signed_prekeys s
                JOIN auth.identity_keys i ON i.device_id = s.device_id
                JOIN auth.users_auth u ON u.id = i.user_id
-              WHERE s.expires_at <= $1
+              WHERE s.expires_at <= $1 AND i.updated_at <= $2
                 AND NOT EXISTS (SELECT FROM auth.prekey_pages p
                      WHERE p.user_id = i.user_id AND p.device_id = s.device_id
                        AND p.arrived_at > $2)

@@ -5,7 +5,6 @@
 -- $4 audit_entry text
 -- $5 audit_personal jsonb
 -- $6 session uuid
--- returns ended _uuid
 WITH ended AS (
            UPDATE auth.sessions AS s
               SET revoked_at = $3, revoked_for = 'logout', ended_by = $2
@@ -39,4 +38,4 @@ WITH ended AS (
            SELECT user_id, 'audit',
                   jsonb_build_object('seq', seq, 'hash', encode(head, 'hex'),
                                      'entry', $4, 'personal', $5), $3
-             FROM audit_head) SELECT array(SELECT id FROM tombstones) AS ended
+             FROM audit_head) SELECT FROM ended

@@ -8,7 +8,7 @@
 -- $7 named_device uuid
 -- $8 now timestamptz
 -- returns second_factor text
--- returns is_approver_alive bool
+-- returns has_approver bool
 -- returns is_used bool
 -- returns devices int8
 -- returns earlier uuid
@@ -22,8 +22,8 @@ SELECT encode(sha256(convert_to(concat_ws(' ', u.two_factor_enabled, encode(u.tw
             (SELECT min(b.id::text) FROM auth.backup_codes b WHERE b.user_id = u.id)), 'UTF8')), 'hex') AS second_factor,
                 EXISTS (SELECT FROM auth.sessions s
                          WHERE s.id = $4 AND s.user_id = u.id
-                           AND s.device_id = $5 AND s.revoked_at IS NULL
-                           AND s.expires_at > $8) AS is_approver_alive,
+                           AND s.device_id = $5 AND s.expires_at > $8)
+                  AS has_approver,
                 EXISTS (SELECT FROM auth.used_verifications v
                          WHERE v.verification_id = $3) AS is_used,
                 (SELECT count(*) FROM auth.devices d WHERE d.user_id = u.id) AS devices,

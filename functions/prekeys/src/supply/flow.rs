@@ -117,8 +117,10 @@ pub async fn delete_keys(
     let event = SecurityEvent::KeysDeleted;
     let audit = context.audit_entry(event, session, core.rng);
     match core.store.delete_keys(&proof, device, now, &audit).await? {
-        Deletion::Deleted => {
-            forget_verification(core, &proof).await;
+        Deletion::Deleted { used_verification } => {
+            if used_verification {
+                forget_verification(core, &proof).await;
+            }
             Ok(())
         }
         Deletion::DeviceNotFound => Err(Problem::new(Code::DeviceNotFound)),

@@ -8,7 +8,7 @@ use tokio_postgres::types::Type;
 
 use super::pages::{delete_pages, lock_and_remember};
 use crate::audit::AuditEntry;
-use crate::store::access::authorize::{Authorized, authorize};
+use crate::store::access::authorize::{Change, authorize_change};
 use crate::store::access::{AccessDenied, FreshProof};
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
@@ -74,7 +74,10 @@ pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
 /// What became of a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deletion {
-    Deleted,
+    Deleted {
+        /// Whether it needed the verification, which is used by that.
+        used_verification: bool,
+    },
     /// The device is not the user's.
     DeviceNotFound,
     Denied(AccessDenied),
@@ -106,16 +109,21 @@ impl Store {
         };
         let parameters = &parameters;
         self.transaction("delete_keys", async |transaction| {
-            match authorize(&transaction, proof, Action::DeleteKeys, now).await? {
+            let change = Change::Account(&[Action::DeleteKeys]);
+            let used_verification = match authorize_change(&transaction, proof, change, now).await?
+            {
                 Err(denied) => return transaction.rollback(Deletion::Denied(denied)).await,
-                Ok(Authorized::Before) => return transaction.rollback(Deletion::Deleted).await,
-                Ok(Authorized::Now) => {}
-            }
+                Ok(Some(allowed)) => allowed.used_verification,
+                Ok(None) => {
+                    let deleted = Deletion::Deleted { used_verification: true };
+                    return transaction.rollback(deleted).await;
+                }
+            };
             let row: DeletedRow = transaction.fetch_one(statement, parameters).await?;
             if !row.has_device {
                 return transaction.rollback(Deletion::DeviceNotFound).await;
             }
-            transaction.commit(Deletion::Deleted).await
+            transaction.commit(Deletion::Deleted { used_verification }).await
         })
         .await
     }

@@ -41,14 +41,15 @@ pub enum DeliveryOutcome {
 }
 
 /// A statement of its own behind the lock, so that it sees what was committed while it waited. The
-/// session is there if an earlier poll, or an earlier try of this one, has made it.
+/// session is there if an earlier poll, or an earlier try of this one, has made it. Whether the approver's
+/// session has ended, [`READ_STATE`] tells.
 static READ_DELIVERY: LazyStatement = LazyStatement::new(|| {
     let sql = format!(
         "SELECT {SECOND_FACTOR_STATE} AS second_factor,
                 EXISTS (SELECT FROM auth.sessions s
                          WHERE s.id = :approver_session AND s.user_id = u.id
-                           AND s.device_id = :approver_device AND s.revoked_at IS NULL
-                           AND s.expires_at > :now) AS is_approver_alive,
+                           AND s.device_id = :approver_device AND s.expires_at > :now)
+                  AS has_approver,
                 EXISTS (SELECT FROM auth.used_verifications v
                          WHERE v.verification_id = :verification) AS is_used,
                 (SELECT count(*) FROM auth.devices d WHERE d.user_id = u.id) AS devices,
@@ -82,7 +83,7 @@ static READ_DELIVERY: LazyStatement = LazyStatement::new(|| {
 row_struct! {
     struct DeliveryRow {
         second_factor: String,
-        is_approver_alive: bool,
+        has_approver: bool,
         is_used: bool,
         devices: i64,
         earlier: Option<Uuid>,
@@ -161,7 +162,7 @@ async fn deliver(
     // A scanner that names the device of its approver as its own would end that one's session.
     let is_approver = delivery.earlier.as_ref() == Some(approver.device.as_uuid());
     let is_unchanged = delivery.second_factor == approval.second_factor;
-    if !delivery.is_approver_alive || !is_unchanged || is_approver {
+    if !delivery.has_approver || !is_unchanged || is_approver {
         return transaction.rollback(DeliveryOutcome::Void).await;
     }
     let joined = state.standing()?.approves_as(login.now);

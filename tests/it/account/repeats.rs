@@ -71,6 +71,7 @@ impl Life {
         let lock = "/auth/v1/account/registration-lock";
         let reply = self.request(Some(&thief), Method::PUT, lock, json!({})).await.expect(200);
         let code = reply.json()["recoveryCode"].clone();
+        assert_eq!(security_events(&service, "registration_lock_set").await, rounds);
 
         // The code that was answered is the one that counts, and the wrong one is told once.
         let id = service.client().verified("login", &phone).await;

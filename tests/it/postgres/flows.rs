@@ -1,10 +1,11 @@
 //! The flows that write to Postgres, one by one, with what must be true after each: used by
 //! the tests that lose connections and that inject conflicts.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::{Client, Keys, Reply, Service, Session};
 
 use super::PHONE;
+use crate::qr::{Kind, Waiting, approved};
 
 /// A flow: it is prepared, then one request is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +66,8 @@ pub struct Prepared {
     verification: String,
     /// Spent, and not the parent of the newest token.
     spent: String,
-    /// Where a link that the phone has approved is polled, and with what.
-    approved_link: (String, Value),
+    /// A device that the phone has let in.
+    waiting: Option<Waiting>,
 }
 
 impl Prepared {
@@ -78,8 +79,7 @@ impl Prepared {
             let nobody = Session::default();
             let (phone, other) = (nobody.clone(), nobody);
             let (service, spent) = (service.clone(), String::new());
-            let approved_link = Default::default();
-            return Self { service, keys, phone, other, verification, spent, approved_link };
+            return Self { service, keys, phone, other, verification, spent, waiting: None };
         }
         let id = client.verified("register", PHONE).await;
         let body = json!({ "verificationId": id, "deviceId": "phone-1",
@@ -113,12 +113,12 @@ impl Prepared {
                 )
                 .await;
         }
-        let approved_link = match flow {
-            Flow::DeliverQrLogin => approved_link(&client, &phone).await,
-            _ => Default::default(),
+        let waiting = match flow {
+            Flow::DeliverQrLogin => Some(approved(Kind::Link, service, &phone).await),
+            _ => None,
         };
         let verification = client.verified("login", PHONE).await;
-        Self { service: service.clone(), keys, phone, other, verification, spent, approved_link }
+        Self { service: service.clone(), keys, phone, other, verification, spent, waiting }
     }
 
     fn bearer(&self) -> Client {
@@ -168,10 +168,7 @@ impl Prepared {
                 body["replaceDeviceId"] = self.other.device.clone().into();
                 client.post("/auth/v1/login", body).await
             }
-            Flow::DeliverQrLogin => {
-                let (path, body) = self.approved_link.clone();
-                client.post(&path, body).await
-            }
+            Flow::DeliverQrLogin => self.waiting.as_ref().unwrap().poll(&client).await,
             Flow::UploadPrekeys => {
                 let body = json!({ "preKeys": self.keys.bundle(101..131, 1..2)["preKeys"] });
                 self.bearer().post("/auth/v1/signal/keys/prekeys", body).await
@@ -298,15 +295,4 @@ impl Prepared {
             Flow::Bundle => assert!(reply.expect(200).json()["preKey"]["keyId"].is_u64()),
         }
     }
-}
-
-/// A link that a device has approved: where it is polled, and with what.
-async fn approved_link(client: &Client, approver: &Session) -> (String, Value) {
-    let link = "/auth/v1/qr-code/link";
-    let shown = client.post(link, json!({})).await.expect(201).json();
-    let path = format!("{link}/{}", shown["linkId"].as_str().expect("an id"));
-    let body = json!({ "confirmCode": shown["confirmCode"] });
-    let client = client.clone().bearer(&approver.access);
-    let _ = client.post(&format!("{path}/approve"), body).await.expect(204);
-    (path, json!({ "linkSecret": shown["linkSecret"] }))
 }

@@ -7,6 +7,7 @@
 //! | [`config`] | one struct for each concern, read once; all errors are reported together |
 //! | [`secrets`] | one loader for secrets, at the start and while the process runs |
 //! | [`clock`] | time and random numbers, handed in |
+//! | [`cloud`] | what the service needs of a cloud, which the crate `aws` provides |
 //! | [`crypto`] | digests and encryption with keys from the pepper |
 //! | [`tokens`] | JWTs: signing in `issue`, verification in `verify` |
 //! | [`limits`] | every rate limit, one line each |
@@ -28,6 +29,7 @@ pub use domain::access::table as access_table;
 pub mod audit;
 pub mod cache;
 pub mod clock;
+pub mod cloud;
 pub mod config;
 pub mod core;
 pub mod crypto;

@@ -181,7 +181,7 @@ async fn read<S: Clone + Send + Sync + 'static>(
     routes: Router<S>,
 ) -> Router {
     watch.step("routes");
-    let environment = Environment::load(secrets).await.expect("secrets");
+    let environment = Environment::load(None, secrets).await.expect("secrets");
     let mut env = environment.reader();
     let core = Core::read(&mut env, Clock::System).expect("a core");
     watch.step("core");

@@ -1,6 +1,11 @@
 //! The function `devices`, as API Gateway calls it.
 
+#[cfg(feature = "aws")]
+use aws::run;
+#[cfg(not(feature = "aws"))]
+use shared::lambda::run;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    shared::lambda::run(devices::SECRETS, devices::DevicesState::read, devices::router()).await
+    run(devices::SECRETS, devices::DevicesState::read, devices::router()).await
 }

@@ -1,6 +1,11 @@
 //! The function `platform`, as API Gateway calls it.
 
+#[cfg(feature = "aws")]
+use aws::run;
+#[cfg(not(feature = "aws"))]
+use shared::lambda::run;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    shared::lambda::run(platform::SECRETS, platform::PlatformState::read, platform::router()).await
+    run(platform::SECRETS, platform::PlatformState::read, platform::router()).await
 }

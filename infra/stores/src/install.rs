@@ -170,7 +170,21 @@ pub(crate) fn from_wheels(
     Err(failures.join("; "))
 }
 
+/// Installs a Python package with what it needs, and returns the folder for `PYTHONPATH`.
+pub(crate) fn python_package(requirement: &str) -> Result<PathBuf, String> {
+    let root = wheels_folder();
+    let _lock = lock(&root)?;
+    let folder = root.join(requirement.replace("==", "-"));
+    pip_install(requirement, &["--only-binary", ":all:"], &folder)?;
+    Ok(folder)
+}
+
 fn unpack(wheel: &Wheel, folder: &Path) -> Result<(), String> {
+    pip_install(wheel.requirement, &["--no-deps", "--only-binary", ":all:"], folder)
+}
+
+/// Installs into a folder of its own, once.
+fn pip_install(requirement: &str, options: &[&str], folder: &Path) -> Result<(), String> {
     if folder.is_dir() {
         return Ok(());
     }
@@ -181,16 +195,13 @@ fn unpack(wheel: &Wheel, folder: &Path) -> Result<(), String> {
     // Unpacked in another folder and renamed, so that a folder of this name is complete.
     let partial = folder.with_extension(format!("{}.partial", id()));
     let mut command: Vec<String> = pip.iter().map(|word| (*word).to_owned()).collect();
-    command.extend(
-        ["install", "--quiet", "--no-deps", "--only-binary", ":all:", "--target"]
-            .map(str::to_owned),
-    );
-    command.push(partial.display().to_string());
-    command.push(wheel.requirement.to_owned());
+    command.extend(["install", "--quiet"].map(str::to_owned));
+    command.extend(options.iter().map(|option| (*option).to_owned()));
+    command.extend(["--target".to_owned(), partial.display().to_string(), requirement.to_owned()]);
     // The program may run as another user, who must be able to read it.
     let mut readable = ["sh", "-c", "umask 022; exec \"$@\"", "sh"].map(str::to_owned).to_vec();
     readable.extend(command);
-    let done = run(&format!("installing {} with pip", wheel.requirement), &readable)
+    let done = run(&format!("installing {requirement} with pip"), &readable)
         .and_then(|()| fs::rename(&partial, folder).map_err(|error| error.to_string()));
     if done.is_err() {
         // An incomplete wheel is useless. If it cannot be removed, it does no harm.

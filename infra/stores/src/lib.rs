@@ -7,6 +7,7 @@
 //! | `options` | how a server is started |
 //! | `postgres`, `redis` | the two servers |
 //! | `redis_cluster`, `redis_sentinel` | several Redis servers that replace one another, for tests |
+//! | `local_aws` | a local AWS, for tests |
 //! | `start` | what both starts share: ports, time limits, the reason of a failure |
 //! | `guard` | the shell process that stops a server when its owner ends |
 //! | `find`, `sources`, `product` | which program is run, and where it may come from |
@@ -19,6 +20,7 @@ mod error;
 mod find;
 mod guard;
 mod install;
+mod local_aws;
 mod options;
 mod postgres;
 mod product;
@@ -33,6 +35,7 @@ mod tests;
 
 pub use account::temporary_folder;
 pub use error::StoreError;
+pub use local_aws::{ACCESS_KEY_ID, LocalAws, REGION, SECRET_ACCESS_KEY};
 pub use options::{Folder, Options};
 pub use postgres::Postgres;
 pub use progress::print_progress;

@@ -5,34 +5,45 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::error::{ConfigError, ConfigErrors};
+use crate::cloud::CloudHandle;
 use crate::secrets::{LiveSecret, Lookup, ParseSecret, SecretError, SecretLoader, SecretName};
 
 /// What a function may read: all plain variables, and the secrets that it declared.
 pub struct Environment {
     lookup: Lookup,
     loader: SecretLoader,
+    cloud: CloudHandle,
     declared: BTreeSet<SecretName>,
     loaded: HashMap<SecretName, SecretString>,
 }
 
 impl Environment {
-    /// The environment of this process.
-    pub async fn load(secrets: &[SecretName]) -> Result<Self, SecretError> {
-        Self::from_lookup(Arc::new(|name| std::env::var(name).ok()), secrets).await
+    /// The environment of this process, in a cloud or without one.
+    pub async fn load(cloud: CloudHandle, secrets: &[SecretName]) -> Result<Self, SecretError> {
+        Self::load_in(cloud, Arc::new(|name| std::env::var(name).ok()), secrets).await
     }
 
-    /// The same with other variables.
+    /// The same with other variables, without a cloud.
     pub async fn from_lookup(lookup: Lookup, secrets: &[SecretName]) -> Result<Self, SecretError> {
+        Self::load_in(None, lookup, secrets).await
+    }
+
+    /// The same in a cloud.
+    pub async fn load_in(
+        cloud: CloudHandle,
+        lookup: Lookup,
+        secrets: &[SecretName],
+    ) -> Result<Self, SecretError> {
         let loader = SecretLoader::Environment(lookup.clone());
         let loaded = loader.load_all(secrets).await?;
-        Ok(Self { lookup, loader, declared: secrets.iter().copied().collect(), loaded })
+        Ok(Self { lookup, loader, cloud, declared: secrets.iter().copied().collect(), loaded })
     }
 
     /// Plain variables alone.
     #[must_use]
     pub fn without_secrets(lookup: Lookup) -> Self {
         let loader = SecretLoader::Environment(lookup.clone());
-        Self { lookup, loader, declared: BTreeSet::new(), loaded: HashMap::new() }
+        Self { lookup, loader, cloud: None, declared: BTreeSet::new(), loaded: HashMap::new() }
     }
 
     #[must_use]
@@ -54,6 +65,12 @@ impl EnvReader<'_> {
         if !self.errors.contains(&error) {
             self.errors.push(error);
         }
+    }
+
+    /// The cloud that the process runs in.
+    #[must_use]
+    pub fn cloud(&self) -> CloudHandle {
+        self.environment.cloud.clone()
     }
 
     /// The names of all variables that were asked for.

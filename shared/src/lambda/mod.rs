@@ -12,12 +12,15 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use lambda_runtime::{Error, LambdaEvent};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::convert::Infallible;
 use std::future::Future;
 use tower::{Service, ServiceExt as _, service_fn};
 
 use crate::clock::Clock;
+use crate::cloud::CloudHandle;
 use crate::config::{EnvReader, Environment};
 use crate::core::{Core, StartError};
 use crate::http;
@@ -33,8 +36,18 @@ pub async fn run<S: Clone + Send + Sync + 'static>(
     read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
     routes: Router<S>,
 ) -> Result<(), Error> {
+    run_in(None, secrets, read, routes).await
+}
+
+/// The same in a cloud.
+pub async fn run_in<S: Clone + Send + Sync + 'static>(
+    cloud: CloudHandle,
+    secrets: &[SecretName],
+    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+    routes: Router<S>,
+) -> Result<(), Error> {
     telemetry::init(std::io::stdout);
-    let environment = Environment::load(secrets).await.map_err(StartError::from)?;
+    let environment = Environment::load(cloud, secrets).await.map_err(StartError::from)?;
     let mut env = environment.reader();
     let core = Core::read(&mut env, Clock::System);
     let state = match &core {
@@ -43,6 +56,35 @@ pub async fn run<S: Clone + Send + Sync + 'static>(
     };
     let (core, state) = env.finish(core.zip(state)).map_err(StartError::from)?;
     lambda_runtime::run(service(routes.with_state(state), core)).await
+}
+
+/// Runs a function whose events are of its own: typed events in, typed answers out. An error
+/// fails the invocation, and the one who invoked decides whether it is repeated.
+pub async fn run_events<S, E, A, F>(
+    cloud: CloudHandle,
+    secrets: &[SecretName],
+    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+    handle: impl Fn(S, E) -> F + Send + Sync + 'static,
+) -> Result<(), Error>
+where
+    S: Clone + Send + Sync + 'static,
+    E: DeserializeOwned + Send + 'static,
+    A: Serialize,
+    F: Future<Output = Result<A, Error>> + Send,
+{
+    telemetry::init(std::io::stdout);
+    let environment = Environment::load(cloud, secrets).await.map_err(StartError::from)?;
+    let mut env = environment.reader();
+    let core = Core::read(&mut env, Clock::System);
+    let state = match &core {
+        Some(core) => read(core, &mut env),
+        None => None,
+    };
+    let state = env.finish(state).map_err(StartError::from)?;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| {
+        handle(state.clone(), event.payload)
+    }))
+    .await
 }
 
 /// Routes behind the gateway's events. Every event is answered, whatever it holds: an

@@ -1,0 +1,1 @@
+//! A Lambda authorizer: other services' APIs accept these tokens.

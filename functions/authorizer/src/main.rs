@@ -1,0 +1,3 @@
+//! The function `authorizer`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Operations for other services, by IAM-signed invocation.

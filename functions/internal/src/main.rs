@@ -1,0 +1,3 @@
+//! The function `internal`.
+
+fn main() {}

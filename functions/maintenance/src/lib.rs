@@ -1,0 +1,1 @@
+//! Cleans up and measures, on a schedule.

@@ -1,0 +1,3 @@
+//! The function `maintenance`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Runs the migrations before new code takes traffic.

@@ -1,0 +1,3 @@
+//! The function `migrate`.
+
+fn main() {}

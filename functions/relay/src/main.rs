@@ -1,0 +1,3 @@
+//! The function `relay`.
+
+fn main() {}

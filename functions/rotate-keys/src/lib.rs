@@ -1,0 +1,1 @@
+//! The four steps of a rotation in Secrets Manager.

@@ -1,0 +1,3 @@
+//! The function `rotate-keys`.
+
+fn main() {}

@@ -1,0 +1,16 @@
+//! AWS, where the service runs in it: what [`shared::cloud`] asks for, the senders of SMS, and
+//! where the relay delivers. Only this crate knows the SDK.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`client`] | region, credentials, time-outs and repeats of all clients |
+//! | [`cloud`] | secrets, logins, addresses and invocations |
+//! | [`run`] | runs a function in AWS |
+
+pub mod client;
+pub mod cloud;
+mod run;
+
+pub use aws_config::SdkConfig;
+pub use cloud::Aws;
+pub use run::{run, run_events};

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | [`event`] | an event (payload format 2.0) as a request |
 //! | [`answer`] | a response as the gateway takes it |
+//! | [`direct`] | tasks of a function: direct invocations, which no gateway makes |
 
 mod answer;
+pub mod direct;
 mod event;
 
 use axum::Router;
@@ -28,6 +30,7 @@ use crate::http::problem::{Code, Problem};
 use crate::secrets::SecretName;
 use crate::telemetry;
 pub use answer::Answer;
+pub use direct::{DirectTasks, TaskFuture};
 
 /// Runs a function until its sandbox ends: loads the secrets that it declares, reads its
 /// state, and serves its routes.
@@ -46,6 +49,27 @@ pub async fn run_in<S: Clone + Send + Sync + 'static>(
     read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
     routes: Router<S>,
 ) -> Result<(), Error> {
+    run_with_tasks(cloud, secrets, read, routes, DirectTasks::none()).await
+}
+
+/// [`run_with_tasks`] without a cloud.
+pub async fn run_local_with_tasks<S: Clone + Send + Sync + 'static>(
+    secrets: &[SecretName],
+    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+    routes: Router<S>,
+    tasks: DirectTasks<S>,
+) -> Result<(), Error> {
+    run_with_tasks(None, secrets, read, routes, tasks).await
+}
+
+/// The same for a function that other functions invoke directly, too.
+pub async fn run_with_tasks<S: Clone + Send + Sync + 'static>(
+    cloud: CloudHandle,
+    secrets: &[SecretName],
+    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+    routes: Router<S>,
+    tasks: DirectTasks<S>,
+) -> Result<(), Error> {
     telemetry::init(std::io::stdout);
     let environment = Environment::load(cloud, secrets).await.map_err(StartError::from)?;
     let mut env = environment.reader();
@@ -55,7 +79,8 @@ pub async fn run_in<S: Clone + Send + Sync + 'static>(
         None => None,
     };
     let (core, state) = env.finish(core.zip(state)).map_err(StartError::from)?;
-    lambda_runtime::run(service(routes.with_state(state), core)).await
+    let routes = routes.with_state(state.clone());
+    lambda_runtime::run(direct::service(routes, core, state, tasks)).await
 }
 
 /// Runs a function whose events are of its own: typed events in, typed answers out. An error

@@ -17,4 +17,4 @@ mod run;
 
 pub use aws_config::SdkConfig;
 pub use cloud::Aws;
-pub use run::{run, run_events, run_with_tasks};
+pub use run::{run, run_events, run_events_without_core, run_with_tasks};

@@ -65,8 +65,8 @@ pub fn service<S: Clone + Send + Sync + 'static>(
     core: Core,
     state: S,
     tasks: DirectTasks<S>,
-) -> impl Service<LambdaEvent<Value>, Response = DirectAnswer, Error = Error, Future: Future + Send> + Clone
-{
+) -> impl Service<LambdaEvent<Value>, Response = DirectAnswer, Error = Error, Future: Future + Send>
++ Clone {
     let gateway = super::service(routes, core);
     service_fn(move |event: LambdaEvent<Value>| {
         let (gateway, state, run) = (gateway.clone(), state.clone(), tasks.find(&event.payload));

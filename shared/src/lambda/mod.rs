@@ -1,19 +1,19 @@
-//! A router as a Lambda function: events of API Gateway's HTTP API in, responses out.
+//! A function of Lambda: a router that API Gateway's HTTP API calls, or events of its own.
 //!
 //! | file | what it is |
 //! |---|---|
 //! | [`event`] | an event (payload format 2.0) as a request |
 //! | [`answer`] | a response as the gateway takes it |
+//! | [`typed`] | events of its own: typed events in, typed answers out |
 
 mod answer;
 mod event;
+mod typed;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use lambda_runtime::{Error, LambdaEvent};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::convert::Infallible;
 use std::future::Future;
@@ -28,6 +28,9 @@ use crate::http::problem::{Code, Problem};
 use crate::secrets::SecretName;
 use crate::telemetry;
 pub use answer::Answer;
+pub use typed::{
+    run_events, run_events_in, run_events_without_core, run_events_without_core_in, serve_events,
+};
 
 /// Runs a function until its sandbox ends: loads the secrets that it declares, reads its
 /// state, and serves its routes.
@@ -46,45 +49,31 @@ pub async fn run_in<S: Clone + Send + Sync + 'static>(
     read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
     routes: Router<S>,
 ) -> Result<(), Error> {
-    telemetry::init(std::io::stdout);
-    let environment = Environment::load(cloud, secrets).await.map_err(StartError::from)?;
-    let mut env = environment.reader();
-    let core = Core::read(&mut env, Clock::System);
-    let state = match &core {
-        Some(core) => read(core, &mut env),
-        None => None,
-    };
-    let (core, state) = env.finish(core.zip(state)).map_err(StartError::from)?;
+    let (core, state) = start(cloud, secrets, |env| with_core(read, env)).await?;
     lambda_runtime::run(service(routes.with_state(state), core)).await
 }
 
-/// Runs a function whose events are of its own: typed events in, typed answers out. An error
-/// fails the invocation, and the one who invoked decides whether it is repeated.
-pub async fn run_events<S, E, A, F>(
+/// What every function does once, before its first event.
+async fn start<T>(
     cloud: CloudHandle,
     secrets: &[SecretName],
-    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
-    handle: impl Fn(S, E) -> F + Send + Sync + 'static,
-) -> Result<(), Error>
-where
-    S: Clone + Send + Sync + 'static,
-    E: DeserializeOwned + Send + 'static,
-    A: Serialize,
-    F: Future<Output = Result<A, Error>> + Send,
-{
+    read: impl FnOnce(&mut EnvReader) -> Option<T>,
+) -> Result<T, StartError> {
     telemetry::init(std::io::stdout);
-    let environment = Environment::load(cloud, secrets).await.map_err(StartError::from)?;
+    let environment = Environment::load(cloud, secrets).await?;
     let mut env = environment.reader();
-    let core = Core::read(&mut env, Clock::System);
-    let state = match &core {
-        Some(core) => read(core, &mut env),
-        None => None,
-    };
-    let state = env.finish(state).map_err(StartError::from)?;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| {
-        handle(state.clone(), event.payload)
-    }))
-    .await
+    let value = read(&mut env);
+    Ok(env.finish(value)?)
+}
+
+/// The core, and the state over it.
+fn with_core<S>(
+    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+    env: &mut EnvReader,
+) -> Option<(Core, S)> {
+    let core = Core::read(env, Clock::System)?;
+    let state = read(&core, env)?;
+    Some((core, state))
 }
 
 /// Routes behind the gateway's events. Every event is answered, whatever it holds: an

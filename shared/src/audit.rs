@@ -10,9 +10,11 @@
 //! | file | what it is |
 //! |---|---|
 //! | [`chain`] | the rule of the chain, and what breaks it |
+//! | [`root`] | signed roots over the heads of all chains |
 //! | [`verify`] | walks the chains of all users |
 
 pub mod chain;
+pub mod root;
 pub mod verify;
 
 use aws_lc_rs::digest::{SHA256, digest};

@@ -6,6 +6,7 @@ use domain::time::Timestamp;
 use std::sync::Arc;
 use thiserror::Error;
 
+use crate::after_commit::AfterCommit;
 use crate::audit::SecurityEvent;
 use crate::cache::Cache;
 use crate::clock::{Clock, Rng};
@@ -34,6 +35,8 @@ pub struct Parts {
     pub store: Store,
     pub cache: Arc<Cache>,
     pub metrics: Arc<Metrics>,
+    /// Tells the relay what a request has queued.
+    pub after_commit: AfterCommit,
 }
 
 impl std::ops::Deref for Core {
@@ -73,6 +76,8 @@ impl Core {
             env.error("REDIS_URL", "is not an address of Redis");
         }
         let (store, cache) = (store.ok()?, Arc::new(cache.ok()?));
-        Some(Self(Arc::new(Parts { config, clock, rng: Rng, store, cache, metrics })))
+        let after_commit = AfterCommit::read(env, cache.clone(), metrics.clone(), Rng);
+        let parts = Parts { config, clock, rng: Rng, store, cache, metrics, after_commit };
+        Some(Self(Arc::new(parts)))
     }
 }

@@ -26,6 +26,7 @@
 /// The rules of `domain::access` as tables, for the documentation.
 pub use domain::access::table as access_table;
 
+pub mod after_commit;
 pub mod audit;
 pub mod cache;
 pub mod clock;

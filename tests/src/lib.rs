@@ -12,6 +12,7 @@
 //! | [`remote`], [`app`] | an honest app that uses a service in another process |
 //! | [`invariants`] | what must hold of both stores, whatever was killed or lost |
 //! | [`soak`] | the runs of `cargo soak` |
+//! | [`invoke_api`] | a double of the Lambda API that functions invoke each other by |
 //! | [`local_aws`] | a local AWS |
 //! | [`contract`] | what every answer must hold, checked on every answer |
 //! | [`secrets`] | what no log line and no answer may hold, searched during the whole run |
@@ -31,6 +32,7 @@ pub mod contract;
 pub mod dpop;
 pub mod fraud;
 pub mod invariants;
+pub mod invoke_api;
 pub mod keys;
 pub mod local_aws;
 pub mod process;

@@ -56,7 +56,7 @@ pub async fn serve() {
     let lookup = local::service::lookup(&local::instance::Variables::new());
     let state = local::service::ServiceState::read(lookup, Clock::System).await;
     let state = state.expect("a configuration");
-    tokio::spawn(local::service::run_relay(state.verify.clone()));
+    tokio::spawn(local::service::run_relay(state.relay.clone(), state.verify.clone()));
     let router = local::service::router(state);
     process::serve(router, String::new).await;
 }

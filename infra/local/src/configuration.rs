@@ -261,6 +261,53 @@ pub const VARIABLES: &[Variable] = &[
         "",
         "365",
     ),
+    variable(
+        &["RELAY_FUNCTION"],
+        "the function `relay`, by name or ARN: it is invoked after a commit that queued events. Without it, \
+         only a schedule delivers them",
+        "",
+        "none",
+    ),
+    variable(
+        &["USER_SERVICE_FUNCTION"],
+        "the function of another service that events are delivered to, by name or ARN",
+        "",
+        "none: events only reach the log",
+    ),
+    variable(
+        &["VERIFY_FUNCTION"],
+        "the function `verify`, by name or ARN: it sends notices to numbers",
+        "",
+        "none: these notices only reach the log",
+    ),
+    variable(
+        &["EVENTS_REDIS_STREAM"],
+        "`true` also adds registrations to the Redis stream `stream:user.registered`, with `userId`, \
+         `phoneNumber` and `timestamp`",
+        "",
+        "`false`",
+    ),
+    variable(
+        &["SECURITY_LOG_TABLE", "SECURITY_LOG_DAYS"],
+        "the DynamoDB table of the append-only security log, and the days after which an entry expires \
+         (0: never)",
+        "",
+        "none, 0",
+    ),
+    variable(
+        &["AUDIT_ROOT_BUCKET", "AUDIT_ROOT_KMS_KEY"],
+        "the bucket with Object Lock that the signed roots of the security log go to, and the key in KMS \
+         (`ECC_NIST_P256`, `SIGN_VERIFY`) that signs them",
+        "",
+        "none",
+    ),
+    variable(
+        &["RELAY_SECONDS"],
+        "how long an invocation of the relay begins further batches and tries, 0 to 600. The function's \
+         time-out must be 40 seconds longer",
+        "",
+        "15",
+    ),
     variable(&["METRICS_ENABLED"], "counts requests and serves `/metrics`", "`true`", "`true`"),
     variable(
         &["METRICS_TOKEN"],

@@ -18,6 +18,10 @@ pub enum Error {
     #[error("failed to read the trail: {}", shared::telemetry::ErrorChain(.0))]
     Trail(#[from] shared::store::StoreError),
     #[error(transparent)]
+    Root(#[from] shared::audit::root::RootError),
+    #[error("failed to fetch {0} with the AWS CLI (`aws s3 cp`)")]
+    Fetch(String),
+    #[error(transparent)]
     Migration(#[from] migrations::MigrationError),
     #[error(transparent)]
     Instance(#[from] InstanceError),

@@ -7,6 +7,7 @@
 //! | [`generate`] | the files that are written from the code |
 //! | [`configuration`] | every variable, for docs/configuration.md |
 //! | [`instance`] | what an instance keeps under target/, and how it is found by its port |
+//! | `roots` | signed roots of the audit chains |
 //! | [`up`], [`commands`] | the commands of `cargo local` |
 //! | [`error`] | why a command failed |
 //! | [`paths`] | the folders of this checkout |
@@ -18,6 +19,7 @@ pub mod gateway;
 pub mod generate;
 pub mod instance;
 pub mod paths;
+mod roots;
 pub mod service;
 pub mod up;
 

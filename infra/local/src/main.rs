@@ -86,6 +86,10 @@ enum Audit {
         /// Only the chain of this user.
         #[arg(long)]
         user: Option<Uuid>,
+        /// Also compare them with a signed root: a file, with that of its heads beside it, or `s3://…`,
+        /// which the AWS CLI fetches.
+        #[arg(long)]
+        against: Option<String>,
     },
 }
 
@@ -129,8 +133,8 @@ async fn run(Arguments { command, port, ephemeral }: Arguments) -> Result<ExitCo
             Migrate::Status => commands::migrate_status(port).await?,
             Migrate::New { name } => commands::migrate_new(&name)?,
         },
-        Command::Audit { command: Audit::Verify { user } } => {
-            let holds = commands::audit_verify(port, user).await?;
+        Command::Audit { command: Audit::Verify { user, against } } => {
+            let holds = commands::audit_verify(port, user, against.as_deref()).await?;
             return Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Keys { command: KeysStep::New } => commands::new_keys()?,

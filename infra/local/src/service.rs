@@ -13,8 +13,10 @@ use devices::DevicesState;
 use login::LoginState;
 use platform::PlatformState;
 use prekeys::PrekeysState;
+use relay::RelayState;
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::clock::Clock;
+use shared::cloud::CloudHandle;
 use shared::config::{EnvReader, Environment, Lookup, MaintenanceConfig};
 use shared::core::{Core, StartError};
 use shared::crypto::DataKeys;
@@ -112,6 +114,7 @@ pub struct ServiceState {
     pub prekeys: PrekeysState,
     pub platform: PlatformState,
     pub maintenance: MaintenanceConfig,
+    pub relay: RelayState,
 }
 
 /// The secrets that the functions read, each once.
@@ -126,7 +129,16 @@ pub fn secrets() -> Vec<SecretName> {
 impl ServiceState {
     /// Reads what every function needs. All errors are reported together.
     pub async fn read(lookup: Lookup, clock: Clock) -> Result<Self, StartError> {
-        let environment = Environment::from_lookup(lookup, &secrets()).await?;
+        Self::read_in(None, lookup, clock).await
+    }
+
+    /// The same in a cloud.
+    pub async fn read_in(
+        cloud: CloudHandle,
+        lookup: Lookup,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        let environment = Environment::load_in(cloud, lookup, &secrets()).await?;
         let mut env = environment.reader();
         let state = Self::read_all(&mut env, clock);
         Ok(env.finish(state)?)
@@ -143,6 +155,7 @@ impl ServiceState {
         let prekeys = PrekeysState::read(&core, env);
         let platform = PlatformState::read(&core, env);
         let maintenance = MaintenanceConfig::read(env);
+        let relay = RelayState::read(&core, env);
         Some(Self {
             verify: verify?,
             login: login?,
@@ -153,6 +166,7 @@ impl ServiceState {
             prekeys: prekeys?,
             platform: platform?,
             maintenance,
+            relay: relay?,
             core,
         })
     }
@@ -184,6 +198,7 @@ pub async fn variables_read() -> Result<BTreeMap<&'static str, BTreeSet<String>>
         ("account", variables_read_by(account::SECRETS, AccountState::read).await?),
         ("prekeys", variables_read_by(prekeys::SECRETS, PrekeysState::read).await?),
         ("platform", variables_read_by(platform::SECRETS, PlatformState::read).await?),
+        ("relay", variables_read_by(relay::SECRETS, RelayState::read).await?),
         // The maintenance, which no function runs yet.
         (
             "`cargo local`",
@@ -239,12 +254,12 @@ pub async fn run_maintenance(core: Core, config: MaintenanceConfig, keys: DataKe
 }
 
 /// Runs the relay, until it is dropped. Once a minute it also enters what was counted by the hour.
-pub async fn run_relay(verify: VerifyState) {
+pub async fn run_relay(relay: RelayState, verify: VerifyState) {
     const EVERY: Duration = Duration::from_secs(1);
     const RUNS_A_MINUTE: u32 = 60;
     let core = verify.core.clone();
     let notices = Arc::new(verify::PhoneNotices(verify));
-    let relay = Relay::new(core.clone(), Sinks { notices, ..Sinks::local(&core) });
+    let relay = Relay::new(core.clone(), Sinks { notices, ..relay.sinks });
     for run in (0..RUNS_A_MINUTE).cycle() {
         if let Err(error) = relay.run().await {
             tracing::warn!(error = %ErrorChain(&error), "failed to relay events");

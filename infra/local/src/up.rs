@@ -55,7 +55,7 @@ pub async fn up(port: u16, ephemeral: bool) -> Result<(), Error> {
         service.maintenance,
         service.login.second_factor.data_keys.clone(),
     ));
-    let relay = tokio::spawn(service::run_relay(service.verify.clone()));
+    let relay = tokio::spawn(service::run_relay(service.relay.clone(), service.verify.clone()));
     let router = service::router(service);
     instance.write_state(&state)?;
     print_urls(&state, is_local);

@@ -5,14 +5,20 @@
 //! |---|---|
 //! | [`client`] | region, credentials, time-outs and repeats of all clients |
 //! | [`cloud`] | secrets, logins, addresses and invocations |
+//! | [`dynamodb`] | the append-only security log |
 //! | `error` | errors of the clients, without the text of a service |
 //! | `invoke` | invocations of other functions |
+//! | [`relay`] | where the relay delivers |
+//! | [`roots`] | signed roots of the security log |
 //! | [`run`] | runs a function in AWS |
 
 pub mod client;
 pub mod cloud;
+pub mod dynamodb;
 mod error;
 mod invoke;
+pub mod relay;
+pub mod roots;
 mod run;
 
 pub use aws_config::SdkConfig;

@@ -4,6 +4,8 @@ use domain::ids::UserId;
 use uuid::Uuid;
 
 use super::chain::{ChainFault, ChainWalk};
+use super::root::Head;
+use crate::store::outbox::heads::{HEADS_PAGE, OtherHead};
 use crate::store::{Store, StoreError};
 
 /// What a verification found.
@@ -31,6 +33,15 @@ pub async fn verify(store: &Store, only: Option<UserId>) -> Result<Verified, Sto
             verify_user(store, user, &mut verified).await?;
         }
     }
+}
+
+/// Which heads of a root are not in their chains any more. What came behind them since is no fault.
+pub async fn verify_heads(store: &Store, heads: &[Head]) -> Result<Vec<OtherHead>, StoreError> {
+    let mut others = Vec::new();
+    for page in heads.chunks(HEADS_PAGE) {
+        others.extend(store.find_other_heads(page).await?);
+    }
+    Ok(others)
 }
 
 async fn verify_user(

@@ -14,6 +14,9 @@
 //! | `rate_limit:breaker_blocks:{country}` | the same counts per block of numbers, and paused blocks | 1 h | `sms_breaker` |
 //! | `hourly_events:{hourly_events}:{hour}` | what is entered in the trail by the hour, by user and kind | 3 days | `hourly` |
 //! | `metrics` | the counters of all processes | 7 days | `metrics` |
+//! | `relay:{relay}:queued`, `relay:{relay}:invoked` | the outbox may hold events; a relay was invoked | 3 days, 2 s | `relay` |
+//! | `relay:{relay}:looked` | a relay has looked at the outbox | 1 day | `relay` |
+//! | `stream:user.registered` | registrations, for services that read Redis | 30 days | `relay` |
 //! | `inbox` | codes "sent" on a laptop | 1 day | `inbox` |
 //!
 //! What stands in braces is the hash tag: keys with the same one are on the same node of a
@@ -42,6 +45,7 @@ mod metrics;
 mod outcome;
 pub mod qr;
 mod rate_limits;
+pub mod relay;
 mod round_trip;
 mod script;
 pub mod second_factor;

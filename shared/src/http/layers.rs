@@ -108,10 +108,12 @@ async fn edge(State(core): State<Core>, mut request: Request, next: Next) -> Res
     );
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = known_method(request.method());
+    let edge = core.clone();
     let response = async move {
         match refusal {
             Some(refusal) => refusal.into_response(),
-            None => next.run(request).await,
+            // Also behind the deadline: what was given up may be committed.
+            None => edge.after_commit.run(next.run(request)).await,
         }
     };
     answer(core, context, route, method, response).instrument(span).await

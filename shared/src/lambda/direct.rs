@@ -3,15 +3,15 @@
 //! A task is an event `{"task": …}` that no gateway made. What a client sends stands inside of a
 //! gateway's event, as text below its own fields: it never becomes a task.
 
-use axum::Router;
 use lambda_runtime::{Error, LambdaEvent};
 use serde::Serialize;
 use serde_json::Value;
+use std::convert::Infallible;
 use std::pin::Pin;
 use tower::{Service, ServiceExt as _, service_fn};
 
 use super::answer::Answer;
-use crate::core::Core;
+use crate::telemetry::ErrorChain;
 
 /// What a task gives. An error fails the invocation, and who invoked decides whether to repeat it.
 pub type TaskFuture = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>>;
@@ -58,21 +58,32 @@ pub enum DirectAnswer {
     Task(Value),
 }
 
-/// Routes behind the gateway's events, and these tasks. An event that is neither is answered as by
-/// the routes alone.
-pub fn service<S: Clone + Send + Sync + 'static>(
-    routes: Router,
-    core: Core,
+/// What answers the gateway's events, with these tasks beside it. An event that asks for none of them
+/// goes to the gateway's side, which refuses what is no event of a gateway.
+pub fn service<S, G>(
+    gateway: G,
     state: S,
     tasks: DirectTasks<S>,
 ) -> impl Service<LambdaEvent<Value>, Response = DirectAnswer, Error = Error, Future: Future + Send>
-+ Clone {
-    let gateway = super::service(routes, core);
++ Clone
+where
+    S: Clone + Send + Sync + 'static,
+    G: Service<LambdaEvent<Value>, Response = Answer, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+{
     service_fn(move |event: LambdaEvent<Value>| {
         let (gateway, state, run) = (gateway.clone(), state.clone(), tasks.find(&event.payload));
         async move {
             match run {
-                Some(run) => run(state, event.payload).await.map(DirectAnswer::Task),
+                Some(run) => {
+                    let answered = run(state, event.payload).await;
+                    if let Err(error) = &answered {
+                        tracing::error!(error = %ErrorChain(error.as_ref()), "task failed");
+                    }
+                    answered.map(DirectAnswer::Task)
+                }
                 None => Ok(DirectAnswer::Http(gateway.oneshot(event).await?)),
             }
         }

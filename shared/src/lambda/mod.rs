@@ -74,8 +74,8 @@ pub async fn run_with_tasks<S: Clone + Send + Sync + 'static>(
     tasks: DirectTasks<S>,
 ) -> Result<(), Error> {
     let (core, state) = start(cloud, secrets, |env| with_core(read, env)).await?;
-    let routes = routes.with_state(state.clone());
-    lambda_runtime::run(direct::service(routes, core, state, tasks)).await
+    let gateway = service(routes.with_state(state.clone()), core);
+    lambda_runtime::run(direct::service(gateway, state, tasks)).await
 }
 
 /// What every function does once, before its first event.

@@ -125,7 +125,11 @@ where
         clock: core.clock.clone(),
         metrics: core.config.http.metrics_enabled.then(|| core.metrics.clone()),
     };
-    serve(telemetry, state, handle)
+    let core = core.clone();
+    serve(telemetry, state, move |state, event| {
+        let (core, work) = (core.clone(), handle(state, event));
+        async move { core.after_commit.run(work).await }
+    })
 }
 
 fn serve<S, E, A, F>(

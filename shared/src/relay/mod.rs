@@ -4,14 +4,22 @@
 //! | file | what it is |
 //! |---|---|
 //! | [`sinks`] | where events go |
+//! | [`cloud`] | what only the relay needs of a cloud |
 //! | [`hourly`] | enters what Redis counted by the hour |
 //! | [`message`] | an event as other functions get it |
+//! | [`services`] | sinks of other functions and services |
+//! | [`security_log`] | the append-only copy of the security log |
+//! | [`roots`] | publishes the root of all audit chains |
 //!
 //! A run leases users, delivers their next events, and settles what became of them. A relay that
 //! dies holds its leases until they expire. Then another delivers the same events again.
 
+pub mod cloud;
 pub mod hourly;
 pub mod message;
+pub mod roots;
+pub mod security_log;
+pub mod services;
 pub mod sinks;
 
 use domain::ids::{CallId, UserId};
@@ -22,7 +30,7 @@ use tokio::task::JoinSet;
 
 use crate::core::Core;
 use crate::store::StoreError;
-use crate::store::outbox::leases::{DeadEvent, FailedEvent, QueuedEvent, Settlement};
+use crate::store::outbox::leases::{DeadEvent, FailedEvent, OutboxStats, QueuedEvent, Settlement};
 use crate::telemetry::ErrorChain;
 use sinks::{Event, EventLog, EventSink, SecurityEventTable, SinkError, Tombstones};
 
@@ -98,6 +106,12 @@ impl Relay {
 
     /// Delivers what waits. What fails is logged, and a later run tries it again.
     pub async fn run(&self) -> Result<Relayed, StoreError> {
+        self.run_for(Duration::MAX).await
+    }
+
+    /// The same, beginning no batch but the first after this time.
+    pub async fn run_for(&self, limit: Duration) -> Result<Relayed, StoreError> {
+        let began = Instant::now();
         let (store, mut relayed) = (&self.core.store, Relayed::default());
         for _ in 0..BATCHES {
             let (claim, now) = (CallId::new(self.core.rng.bytes()), self.core.clock.now());
@@ -113,12 +127,15 @@ impl Relay {
             let metrics = &self.core.metrics;
             metrics.count_many("auth_outbox_delivered_total", settlement.delivered.len());
             metrics.count_many("auth_outbox_dead_letters_total", settlement.dead.len());
+            if began.elapsed() >= limit {
+                break;
+            }
         }
         Ok(relayed)
     }
 
     /// Stores how old the oldest event is that waits, and how many are given up, as metrics.
-    pub async fn measure(&self, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn measure(&self, now: Timestamp) -> Result<OutboxStats, StoreError> {
         let stats = self.core.store.outbox_stats().await?;
         let age = stats.oldest.map_or(0, |oldest| (now.millis() - oldest.millis()).max(0) / 1000);
         let gauges =
@@ -126,7 +143,7 @@ impl Relay {
         if let Err(error) = self.core.cache.set_gauges(&gauges).await {
             tracing::warn!(error = %ErrorChain(&error), "failed to store outbox statistics");
         }
-        Ok(())
+        Ok(stats)
     }
 
     /// Delivers the events of each user in their order, and those of different users at once.

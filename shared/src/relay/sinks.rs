@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::audit::chain::ChainEntry;
 use crate::cache::CacheError;
+use crate::cloud::CloudError;
 use crate::core::Core;
 use crate::store::StoreError;
 use crate::store::outbox::leases::QueuedEvent;
@@ -48,6 +49,8 @@ pub enum SinkError {
     Store(#[from] StoreError),
     #[error("the cache of the sink failed")]
     Cache(#[from] CacheError),
+    #[error("the sink was not reached, or failed")]
+    Cloud(#[from] CloudError),
     #[error("the sink timed out")]
     TimedOut,
     #[error("the sink is not available: {0}")]
@@ -99,7 +102,7 @@ impl EventSink for SecurityEventTable {
     }
 }
 
-fn chain_entry(payload: &Value) -> Option<ChainEntry> {
+pub(super) fn chain_entry(payload: &Value) -> Option<ChainEntry> {
     let hash = payload["hash"].as_str().filter(|hash| hash.len() == 64 && hash.is_ascii())?;
     let hash = (0..64).step_by(2).map(|at| u8::from_str_radix(&hash[at..at + 2], 16).ok());
     Some(ChainEntry {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::error::{Repeat, StoreError};
 use super::pool::{Lease, Pool};
+use super::queued::{note_events, note_unknown};
 use super::statement::{FromRow, LazyStatement, Parameter, Statement, read_all, row_struct};
 use super::tls::tls;
 use crate::clock::{Clock, Rng};
@@ -145,7 +146,11 @@ impl Store {
             lease.finish();
             Ok(rows)
         };
-        read_all(&self.run(statement.name(), deadline, send).await?)
+        let rows = self.run(statement.name(), deadline, send).await?;
+        if statement.has_queued(&rows) {
+            note_events();
+        }
+        read_all(&rows)
     }
 
     /// Runs a statement or transaction on a connection of the pool, within the deadline. A
@@ -182,7 +187,11 @@ impl Store {
                 }
             }
         };
-        tokio::time::timeout(deadline, repeating).await.unwrap_or(Err(timeout))
+        let result = tokio::time::timeout(deadline, repeating).await.unwrap_or(Err(timeout));
+        if result.as_ref().is_err_and(StoreError::may_be_committed) {
+            note_unknown();
+        }
+        result
     }
 
     /// One try, and whether its connection had been idle for a while.

@@ -49,6 +49,17 @@ impl StoreError {
         }
     }
 
+    /// Whether Postgres may have done it all the same.
+    pub(super) fn may_be_committed(&self) -> bool {
+        match self {
+            Self::Timeout { .. } => true,
+            Self::Statement { source, .. } => source.repeat() == Repeat::OnNewConnection,
+            Self::Unreachable { .. } | Self::UnexpectedData { .. } | Self::Parameters { .. } => {
+                false
+            }
+        }
+    }
+
     /// The unique constraint that the statement violated, if that is why it failed.
     #[must_use]
     pub fn unique_violation(&self) -> Option<&str> {

@@ -37,6 +37,7 @@ pub mod login;
 pub mod maintenance;
 pub mod outbox;
 mod pool;
+pub mod queued;
 pub mod second_factor;
 pub mod sessions;
 mod statement;
@@ -88,6 +89,7 @@ pub fn statements() -> Vec<&'static Statement> {
         maintenance::released::STATEMENTS,
         maintenance::secrets::STATEMENTS,
         maintenance::sessions::STATEMENTS,
+        outbox::heads::STATEMENTS,
         outbox::leases::STATEMENTS,
         outbox::trail::STATEMENTS,
         second_factor::backup_codes::STATEMENTS,

@@ -27,6 +27,10 @@ pub struct Statement {
     name: &'static str,
     sql: String,
     types: Vec<(&'static str, Type)>,
+    /// Whether it may write to the outbox.
+    queues: bool,
+    /// The column that says whether it did. Without one, any row says so.
+    queued_when: Option<&'static str>,
 }
 
 impl Statement {
@@ -40,7 +44,22 @@ impl Statement {
         let types = types.into();
         let (sql, faults) = expand(template, &types);
         debug_assert_eq!(faults, Vec::<String>::new(), "parameters of {name}");
-        Self { name, sql, types }
+        let queues = sql.contains("INSERT INTO auth.outbox");
+        Self { name, sql, types, queues, queued_when: None }
+    }
+
+    /// This column of its rows says whether the statement has queued events.
+    pub(crate) fn queued_when(self, column: &'static str) -> Self {
+        Self { queued_when: Some(column), ..self }
+    }
+
+    /// Whether events are queued, should what returned these rows be committed.
+    pub(super) fn has_queued(&self, rows: &[Row]) -> bool {
+        let says_so = |row: &Row| match self.queued_when {
+            Some(column) => row.get(column).unwrap_or(true),
+            None => true,
+        };
+        self.queues && rows.iter().any(says_so)
     }
 
     #[must_use]

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::connection::{DEADLINE, Store};
 use super::error::StoreError;
 use super::pool::{Connection, Lease};
+use super::queued::note_events;
 use super::statement::{Bound, FromRow, Parameter, Row, Statement, read_all};
 
 /// An open transaction. Dropped before it ended, it closes its connection: the server rolls
@@ -18,6 +19,8 @@ pub struct Transaction<'s> {
     begun: AtomicBool,
     /// A statement failed: Postgres answers COMMIT without an error, and commits nothing.
     failed: AtomicBool,
+    /// A statement wrote to the outbox.
+    queued: AtomicBool,
 }
 
 /// What the work of an ended transaction gives. Only an end makes one, so that no work
@@ -54,6 +57,7 @@ impl Store {
                 lease,
                 begun: AtomicBool::new(false),
                 failed: AtomicBool::new(false),
+                queued: AtomicBool::new(false),
             };
             work(transaction).await.map(|Ended(outcome)| outcome)
         };
@@ -97,6 +101,7 @@ impl Transaction<'_> {
             return Err(StoreError::UnexpectedData { statement: self.name, what });
         }
         self.end("COMMIT").await?;
+        self.note_commit();
         self.lease.finish();
         Ok(Ended(outcome))
     }
@@ -144,8 +149,15 @@ impl Transaction<'_> {
         locked?;
         let rows = rows?;
         ended?;
+        self.note_commit();
         self.lease.finish();
         Ok(Ended(read_all(&rows)?))
+    }
+
+    fn note_commit(&self) {
+        if self.queued.load(Ordering::Relaxed) {
+            note_events();
+        }
     }
 
     fn bind<'q>(&self, (statement, parameters): Query<'q>) -> Result<Bound<'q>, StoreError> {
@@ -172,6 +184,9 @@ impl Transaction<'_> {
             begun.map_err(|error| self.error(error)).and(rows)
         };
         self.note(&rows);
+        if rows.as_ref().is_ok_and(|rows| statement.has_queued(rows)) {
+            self.queued.store(true, Ordering::Relaxed);
+        }
         rows
     }
 

@@ -61,7 +61,7 @@ static CHANGE_PHONE: LazyStatement = LazyStatement::new(|| {
         AUDIT_ENTRY,
         AUDIT_PERSONAL,
     ];
-    Statement::new("change_phone", &sql, types)
+    Statement::new("change_phone", &sql, types).queued_when("is_changed")
 });
 
 row_struct! {

@@ -102,7 +102,7 @@ static UNDO: LazyStatement = LazyStatement::new(|| {
         AUDIT_ENTRY,
         AUDIT_PERSONAL,
     ];
-    Statement::new("undo_changes", &sql, types)
+    Statement::new("undo_changes", &sql, types).queued_when("is_restored")
 });
 
 row_struct! {

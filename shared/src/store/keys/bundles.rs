@@ -132,7 +132,8 @@ fn take(from: &str) -> String {
                      AND p.identity_id = t.identity_id AND p.next < p.count
                      AND NOT EXISTS (SELECT FROM taken k WHERE k.device_id = p.device_id
                                                            AND k.kind = p.kind))
-                ELSE false END AS is_missed
+                ELSE false END AS is_missed,
+                EXISTS (SELECT FROM crossed) AS is_low
            FROM target t
            LEFT JOIN taken ec ON ec.device_id = t.device_id AND ec.kind = {ec}
            LEFT JOIN taken kyber ON kyber.device_id = t.device_id AND kyber.kind = {kyber}
@@ -151,6 +152,7 @@ static TAKE_DEVICE_BUNDLE: LazyStatement = LazyStatement::new(|| {
              JOIN auth.identity_keys i ON i.user_id = :user AND i.device_id = :device";
     let own = [("user", Type::UUID), ("device", Type::UUID), ("one_time", Type::BOOL)];
     Statement::new("take_device_bundle", &take(from), [&own[..], &TYPES].concat())
+        .queued_when("is_low")
 });
 
 /// Of all devices of a user but the one that is `left_out`.
@@ -161,6 +163,7 @@ static TAKE_USER_BUNDLES: LazyStatement = LazyStatement::new(|| {
                WHERE k.user_id = :user AND k.device_id <> :left_out OFFSET 0) i";
     let own = [("user", Type::UUID), ("one_time", Type::BOOL), ("left_out", Type::UUID)];
     Statement::new("take_user_bundles", &take(from), [&own[..], &TYPES].concat())
+        .queued_when("is_low")
 });
 
 /// Of several users, from the first on as many as an answer has room for. `one_time` says of each
@@ -181,7 +184,7 @@ static TAKE_BUNDLES: LazyStatement = LazyStatement::new(|| {
     );
     let own =
         [("users", Type::UUID_ARRAY), ("one_time", Type::BOOL_ARRAY), ("left_out", Type::UUID)];
-    Statement::new("take_bundles", &take(&from), [&own[..], &TYPES].concat())
+    Statement::new("take_bundles", &take(&from), [&own[..], &TYPES].concat()).queued_when("is_low")
 });
 
 /// Of devices that have another identity key than before.
@@ -193,6 +196,7 @@ static TAKE_CHANGED_BUNDLES: LazyStatement = LazyStatement::new(|| {
                WHERE k.device_id = w.device_id AND k.id <> w.identity_id OFFSET 0) i";
     let own = [("devices", Type::UUID_ARRAY), ("identities", Type::UUID_ARRAY)];
     Statement::new("take_changed_bundles", &take(from), [&own[..], &TYPES].concat())
+        .queued_when("is_low")
 });
 
 row_struct! {

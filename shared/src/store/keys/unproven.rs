@@ -35,7 +35,7 @@ row_struct! {
 static END_UNPROVEN_CLAIM: LazyStatement = LazyStatement::new(|| {
     let sql = delete("", UNPROVEN, "EXISTS (SELECT FROM gone) AS has_ended");
     let own = [("identity", Type::BYTEA)];
-    Statement::new("end_unproven_claim", &sql, [&TYPES[..], &own].concat())
+    Statement::new("end_unproven_claim", &sql, [&TYPES[..], &own].concat()).queued_when("has_ended")
 });
 
 row_struct! {

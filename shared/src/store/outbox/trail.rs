@@ -63,7 +63,7 @@ static RECORD_HOURLY_EVENT: LazyStatement = LazyStatement::new(|| {
         AUDIT_ENTRY,
         AUDIT_PERSONAL,
     ];
-    Statement::new("record_hourly_event", &sql, types)
+    Statement::new("record_hourly_event", &sql, types).queued_when("entered")
 });
 
 row_struct! {

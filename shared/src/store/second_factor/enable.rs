@@ -56,7 +56,7 @@ static ENABLE: LazyStatement = LazyStatement::new(|| {
         AUDIT_ENTRY,
         AUDIT_PERSONAL,
     ];
-    Statement::new("enable_second_factor", &sql, types)
+    Statement::new("enable_second_factor", &sql, types).queued_when("is_enabled")
 });
 
 row_struct! {

@@ -109,7 +109,7 @@ static EXCHANGE_REFRESH_TOKEN: LazyStatement = LazyStatement::new(|| {
         AUDIT_ENTRY,
         AUDIT_PERSONAL,
     ];
-    Statement::new("exchange_refresh_token", &sql, types)
+    Statement::new("exchange_refresh_token", &sql, types).queued_when("reused")
 });
 
 row_struct! {

@@ -1,0 +1,116 @@
+//! The append-only security log in DynamoDB: partition key `user`, sort key `seq`. The rights of the
+//! functions hold no update and no deletion.
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use shared::audit::chain::ChainEntry;
+use shared::cloud::{CloudError, CloudErrorKind, CloudFuture};
+use shared::relay::security_log::{LogPage, Put, SecurityLog, Timestamp, UserId};
+use std::collections::HashMap;
+
+use crate::error::cloud_error;
+
+const SERVICE: &str = "DynamoDB";
+/// Entries of a page.
+const PAGE: i32 = 500;
+
+pub struct DynamoSecurityLog {
+    client: Client,
+    table: String,
+    /// After so many days an entry expires.
+    days: Option<u32>,
+}
+
+type Item = HashMap<String, AttributeValue>;
+
+impl DynamoSecurityLog {
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: String, days: Option<u32>) -> Self {
+        Self { client: Client::new(config), table, days }
+    }
+
+    fn item(&self, user: UserId, entry: &ChainEntry, created_at: Timestamp) -> Item {
+        let number = |value: i64| AttributeValue::N(value.to_string());
+        let mut item: Item = [
+            ("user", AttributeValue::S(user.to_string())),
+            ("seq", number(entry.seq)),
+            ("hash", AttributeValue::B(Blob::new(entry.hash.clone()))),
+            ("entry", AttributeValue::S(entry.entry.clone())),
+            ("createdAt", number(created_at.millis())),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        if let Some(days) = self.days {
+            let expires_at = created_at.seconds() + i64::from(days) * 24 * 3600;
+            item.insert("expiresAt".to_owned(), number(expires_at));
+        }
+        item
+    }
+
+    async fn put_item(&self, item: Item) -> Result<Put, CloudError> {
+        const OPERATION: &str = "PutItem";
+        let hash = item.get("hash").cloned();
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        let put = put
+            .condition_expression("attribute_not_exists(seq)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let error = match put.send().await {
+            Ok(_) => return Ok(Put::Kept),
+            Err(error) => error,
+        };
+        match &error {
+            SdkError::ServiceError(answered) => match answered.err() {
+                PutItemError::ConditionalCheckFailedException(failed) => {
+                    let there = failed.item.as_ref().and_then(|item| item.get("hash")).cloned();
+                    Ok(if there == hash { Put::Kept } else { Put::Conflict })
+                }
+                _ => Err(cloud_error(SERVICE, OPERATION, &error)),
+            },
+            _ => Err(cloud_error(SERVICE, OPERATION, &error)),
+        }
+    }
+
+    async fn query(&self, user: UserId, after: i64) -> Result<LogPage, CloudError> {
+        const OPERATION: &str = "Query";
+        let query = self.client.query().table_name(&self.table).consistent_read(true).limit(PAGE);
+        let query = query
+            .key_condition_expression("#user = :user AND #seq > :after")
+            .expression_attribute_names("#user", "user")
+            .expression_attribute_names("#seq", "seq")
+            .expression_attribute_values(":user", AttributeValue::S(user.to_string()))
+            .expression_attribute_values(":after", AttributeValue::N(after.to_string()));
+        let page = query.send().await.map_err(|error| cloud_error(SERVICE, OPERATION, &error))?;
+        let is_last = page.last_evaluated_key.is_none_or(|key| key.is_empty());
+        let entries: Option<Vec<ChainEntry>> =
+            page.items.unwrap_or_default().into_iter().map(entry).collect();
+        let kind = CloudErrorKind::Unexpected;
+        let unexpected = CloudError { service: SERVICE, operation: OPERATION, kind, code: None };
+        Ok(LogPage { entries: entries.ok_or(unexpected)?, is_last })
+    }
+}
+
+fn entry(item: Item) -> Option<ChainEntry> {
+    let seq = item.get("seq")?.as_n().ok()?.parse().ok()?;
+    let hash = item.get("hash")?.as_b().ok()?.as_ref().to_vec();
+    let entry = item.get("entry")?.as_s().ok()?.clone();
+    Some(ChainEntry { seq, hash, entry, personal: None })
+}
+
+impl SecurityLog for DynamoSecurityLog {
+    fn put<'a>(
+        &'a self,
+        user: UserId,
+        entry: &'a ChainEntry,
+        created_at: Timestamp,
+    ) -> CloudFuture<'a, Put> {
+        Box::pin(self.put_item(self.item(user, entry, created_at)))
+    }
+
+    fn read(&self, user: UserId, after: i64) -> CloudFuture<'_, LogPage> {
+        Box::pin(self.query(user, after))
+    }
+}

@@ -1,0 +1,132 @@
+//! Requests that queue events invoke the relay before they are answered, at most once. None waits long
+//! for it, and none fails with it.
+
+use super::{OTHER_PHONE, PHONE, unlimited};
+use serde_json::json;
+use std::time::Duration;
+use tests::invoke_api::{Answer, InvokeApi};
+use tests::{Keys, Service, Session};
+
+const VARIABLES: [(&str, &str); 2] = [("RELAY_FUNCTION", "relay"), ("RATE_LIMITS", "off")];
+
+async fn in_cloud(api: &InvokeApi) -> Service {
+    unlimited().await.in_cloud(Some(api.cloud().await), &VARIABLES).await
+}
+
+/// How often the relay was invoked since the last call. As if it had begun, so that the next commit
+/// invokes it again.
+async fn invoked(service: &Service, api: &InvokeApi) -> usize {
+    let came = api.take();
+    for one in &came {
+        assert_eq!((&*one.function, &*one.kind), ("relay", "Event"));
+        assert_eq!(one.payload, json!({ "task": "relay" }));
+    }
+    let _ = service.state.core.cache.begin_relay().await.unwrap();
+    came.len()
+}
+
+#[tokio::test]
+async fn what_queues_events_invokes_the_relay_once_and_nothing_else_does() {
+    let api = InvokeApi::start().await;
+    let service = in_cloud(&api).await;
+    let client = service.client();
+    let verification = client.verified("register", PHONE).await;
+    assert_eq!(invoked(&service, &api).await, 0, "codes are in Redis");
+    let body = json!({ "verificationId": verification, "deviceName": "a", "deviceFingerprint": "a",
+        "deviceType": "android" });
+    let reply = client.post("/auth/v1/register", body.clone()).await;
+    let session = Session::from_reply(&reply.expect(201));
+    assert_eq!(invoked(&service, &api).await, 1, "a registration");
+    let _ = client.post("/auth/v1/register", body).await;
+    assert_eq!(invoked(&service, &api).await, 0, "a refused registration");
+    let refreshed = Session::from_reply(&client.refresh(&session.refresh).await);
+    let _ = client.ws_token(&refreshed.access).await.expect(200);
+    assert_eq!(invoked(&service, &api).await, 0, "a refresh");
+    let caller = client.clone().bearer(&refreshed.access);
+    for path in ["/auth/v1/device", "/auth/v1/security-events", "/auth/v1/signal/devices/check"] {
+        let _ = caller.get(path).await;
+    }
+    assert_eq!(invoked(&service, &api).await, 0, "reads");
+    let _ = caller.post("/auth/v1/logout", json!({})).await.expect(204);
+    assert_eq!(invoked(&service, &api).await, 1, "a logout");
+    let _ = caller.post("/auth/v1/logout", json!({})).await;
+    assert_eq!(invoked(&service, &api).await, 0, "a logout of an ended session");
+}
+
+/// Only the take that leaves few keys writes an event.
+#[tokio::test]
+async fn a_take_of_keys_invokes_the_relay_when_keys_run_low() {
+    let api = InvokeApi::start().await;
+    let service = in_cloud(&api).await;
+    let keys = Keys::new();
+    let bundle = keys.bundle(1..22, 1..40);
+    let owner = service.client().sign_up_with(PHONE, bundle).await;
+    let taker = service.client().sign_up(OTHER_PHONE).await;
+    let _ = invoked(&service, &api).await;
+    let caller = service.client().bearer(&taker.access);
+    let path = format!("/auth/v1/signal/keys/{}/devices/{}", owner.user, owner.device);
+    let mut calls = Vec::new();
+    for _ in 0..4 {
+        let _ = caller.get(&path).await.expect(200);
+        calls.push(invoked(&service, &api).await);
+    }
+    assert_eq!(calls.iter().sum::<usize>(), 1, "{calls:?}");
+}
+
+#[tokio::test]
+async fn a_relay_that_cannot_be_invoked_fails_no_request_and_is_marked() {
+    for answer in [Answer::Refused(500), Answer::Refused(403), Answer::Dropping, Answer::Hanging] {
+        let api = InvokeApi::start().await;
+        let service = in_cloud(&api).await;
+        let refused = answer.clone();
+        api.answer(move |_| refused.clone());
+        let _ = service.client().sign_up(PHONE).await;
+        assert_eq!(api.take().len(), 1, "{answer:?}");
+        let core = &service.state.core;
+        let metrics = core.cache.metrics().await.unwrap();
+        let failed = ("auth_relay_invocation_failures_total".to_owned(), 1);
+        assert!(metrics.contains(&failed), "{answer:?}: {metrics:?}");
+        let mark = core.cache.begin_relay().await.unwrap();
+        assert!(mark.token.is_some(), "{answer:?}: the schedule would not look");
+    }
+}
+
+#[tokio::test]
+async fn commits_of_one_moment_share_an_invocation() {
+    let api = InvokeApi::start().await;
+    let service = in_cloud(&api).await;
+    for phone in [PHONE, OTHER_PHONE] {
+        let _ = service.client().sign_up(phone).await;
+    }
+    // Nobody has begun to relay: whoever was invoked first delivers both.
+    assert_eq!(invoked(&service, &api).await, 1);
+    let session = service.client().log_in(PHONE, "another").await;
+    assert_eq!((invoked(&service, &api).await, session.user.is_empty()), (1, false));
+}
+
+#[tokio::test]
+async fn without_redis_the_relay_is_invoked_for_each_commit() {
+    let api = InvokeApi::start().await;
+    let service = in_cloud(&api).await;
+    let session = service.client().sign_up(PHONE).await;
+    let _ = invoked(&service, &api).await;
+    let variables = [VARIABLES[0], VARIABLES[1], ("REDIS_URL", "redis://127.0.0.1:1/0")];
+    let without = service.in_cloud(Some(api.cloud().await), &variables).await;
+    let caller = without.client().bearer(&session.access);
+    let reply = caller.post("/auth/v1/logout", json!({})).await;
+    let came = api.take().len();
+    assert_eq!(came, usize::from(reply.status == 204), "{}", reply.status);
+}
+
+/// The whole way: a commit invokes the relay, and the relay tells the other service.
+#[tokio::test]
+async fn a_laptop_invokes_nobody() {
+    let api = InvokeApi::start().await;
+    let service = unlimited().await;
+    let service = service.in_cloud(Some(api.cloud().await), &[]).await;
+    let _ = service.client().sign_up(PHONE).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(api.take(), []);
+    let mark = service.state.core.cache.begin_relay().await.unwrap();
+    assert_eq!(mark.token, None);
+}

@@ -1,0 +1,112 @@
+//! Notices: those to a number by a task of `verify`, those to devices by the other service. A task is a
+//! direct invocation: what a client sends through the gateway never becomes one.
+
+use super::{Function, PHONE, undelivered, unlimited};
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::{Value, json};
+use shared::lambda::{direct, service as gateway};
+use tests::Service;
+use tests::invoke_api::{Answer, InvokeApi};
+use tower::ServiceExt as _;
+
+const OLD_PHONE: &str = "+33611111111";
+
+/// What the function `verify` answers, as Lambda runs it.
+async fn verify(service: &Service, event: Value) -> Result<Value, lambda_runtime::Error> {
+    let state = service.state.verify.clone();
+    let routes = verify::router().with_state(state.clone());
+    let function = direct::service(gateway(routes, state.core.clone()), state, verify::TASKS);
+    let answer = function.oneshot(LambdaEvent::new(event, Context::default())).await?;
+    Ok(serde_json::to_value(answer)?)
+}
+
+/// Queues a notice to a number, and one to devices.
+async fn queue_notices(service: &Service) {
+    let notice = |to: &str| {
+        json!({ "userId": "00000000-0000-4000-8000-000000000001", "notice": "phone_changed",
+                "to": to, "phoneNumber": OLD_PHONE, "timestamp": 1 })
+    };
+    for to in ["phone", "devices"] {
+        service
+            .sql(&format!(
+                "INSERT INTO auth.outbox (user_id, topic, payload, created_at)
+                 VALUES ('00000000-0000-4000-8000-000000000001', 'security.notice', '{}', now())",
+                notice(to)
+            ))
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn a_notice_to_a_number_is_a_task_of_verify_and_one_to_devices_goes_to_the_service() {
+    let (service, api) = (unlimited().await, InvokeApi::start().await);
+    let variables = [("VERIFY_FUNCTION", "verify"), ("USER_SERVICE_FUNCTION", "user-service")];
+    let function = Function::new(&service, Some(api.cloud().await), None, &variables).await;
+    queue_notices(&service).await;
+    assert_eq!(function.relay().await["delivered"], 2);
+    let came = api.take();
+    let functions: Vec<&str> = came.iter().map(|one| &*one.function).collect();
+    assert_eq!(functions, ["verify", "user-service"]);
+    assert_eq!(came[0].payload["task"], "send_notice");
+    assert_eq!(came[1].payload["data"]["to"], "devices");
+
+    // `verify` takes exactly this, and sends it.
+    let answer = verify(&service, came[0].payload.clone()).await.unwrap();
+    assert_eq!(answer, json!({ "done": true }));
+    let metrics = service.state.core.cache.metrics().await.unwrap();
+    assert!(metrics.contains(&("auth_notices_sent_total".to_owned(), 1)), "{metrics:?}");
+}
+
+#[tokio::test]
+async fn a_notice_that_can_never_be_sent_is_a_dead_letter_at_once() {
+    let (service, api) = (unlimited().await, InvokeApi::start().await);
+    let mut broken = json!({ "task": "send_notice", "event": {
+        "id": "00000000-0000-4000-8000-000000000001", "topic": "security.notice", "seq": 1,
+        "userId": "00000000-0000-4000-8000-000000000001", "occurredAt": 1,
+        "data": { "to": "phone", "notice": "phone_changed", "phoneNumber": "no number" } } });
+    let refused = verify(&service, broken.clone()).await.unwrap();
+    assert!(refused["refused"].is_string(), "{refused}");
+    broken["event"] = json!({});
+    assert!(verify(&service, broken).await.is_err());
+
+    api.answer(move |_| Answer::With(refused.clone()));
+    let variables = [("VERIFY_FUNCTION", "verify")];
+    let function = Function::new(&service, Some(api.cloud().await), None, &variables).await;
+    queue_notices(&service).await;
+    let report = function.relay().await;
+    assert_eq!((&report["dead"], &report["delivered"]), (&json!(1), &json!(1)));
+    assert_eq!(undelivered(&service).await, 0);
+}
+
+/// A client chooses its path, query, headers and body, and no more.
+#[tokio::test]
+async fn no_event_of_a_gateway_is_a_task() {
+    let service = unlimited().await;
+    let event = json!({
+        "id": "00000000-0000-4000-8000-000000000001", "topic": "security.notice", "seq": 1,
+        "userId": "00000000-0000-4000-8000-000000000001", "occurredAt": 1,
+        "data": { "to": "phone", "notice": "phone_changed", "phoneNumber": PHONE } });
+    let smuggled = json!({ "task": "send_notice", "event": event });
+    let mut http = crate::sources::read_json("events/start_registration_verification.json");
+    http["body"] = json!(smuggled.to_string());
+    http["rawQueryString"] = json!("task=send_notice");
+    http["queryStringParameters"] = json!({ "task": "send_notice" });
+    http["headers"]["task"] = json!("send_notice");
+    let answer = verify(&service, http.clone()).await.unwrap();
+    assert_eq!(answer["statusCode"], 400, "{answer}");
+    // Even an event that looks like both is the gateway's.
+    http["task"] = json!("send_notice");
+    http["event"] = event.clone();
+    let answer = verify(&service, http).await.unwrap();
+    assert_eq!(answer["statusCode"], 400, "{answer}");
+    for other in [
+        json!({ "task": "send_notice", "event": event, "requestContext": {} }),
+        json!({ "task": "relay" }),
+        json!({ "task": ["send_notice"], "event": event }),
+    ] {
+        let answer = verify(&service, other.clone()).await.unwrap();
+        assert_eq!(answer["statusCode"], 500, "{other}: {answer}");
+    }
+    let metrics = service.state.core.cache.metrics().await.unwrap();
+    assert!(metrics.iter().all(|(name, _)| !name.starts_with("auth_notices")), "{metrics:?}");
+}

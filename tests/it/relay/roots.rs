@@ -1,0 +1,158 @@
+//! Signed roots: published once an hour where nobody can replace them; a chain that was rewritten since
+//! does not match.
+
+use super::{Function, OTHER_PHONE, PHONE, unlimited};
+use ::aws::SdkConfig;
+use ::aws::relay::RelayAws;
+use aws_sdk_kms::types::{KeySpec, KeyUsageType};
+use serde_json::json;
+use shared::audit::root::{Head, RootError, SignedRoot};
+use shared::audit::verify::verify_heads;
+use std::time::Duration;
+use tests::Service;
+use tests::local_aws::{config, url};
+use tests::race::together;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+struct Place {
+    config: SdkConfig,
+    s3: aws_sdk_s3::Client,
+    bucket: &'static str,
+    key: String,
+}
+
+impl Place {
+    async fn new(bucket: &'static str) -> Self {
+        let config = config(&url().await).await;
+        let builder = aws_sdk_s3::config::Builder::from(&config).force_path_style(true);
+        let s3 = aws_sdk_s3::Client::from_conf(builder.build());
+        let create = s3.create_bucket().bucket(bucket).object_lock_enabled_for_bucket(true);
+        create.send().await.unwrap();
+        let kms = aws_sdk_kms::Client::new(&config).create_key();
+        let kms = kms.key_spec(KeySpec::EccNistP256).key_usage(KeyUsageType::SignVerify);
+        let key = kms.send().await.unwrap().key_metadata.unwrap().key_id;
+        Self { config, s3, bucket, key }
+    }
+
+    async fn function(&self, service: &Service) -> Function {
+        let cloud = RelayAws(self.config.clone());
+        let variables = [("AUDIT_ROOT_BUCKET", self.bucket), ("AUDIT_ROOT_KMS_KEY", &self.key)];
+        Function::new(service, None, Some(&cloud), &variables).await
+    }
+
+    /// The names of all files.
+    async fn names(&self) -> Vec<String> {
+        let listed = self.s3.list_objects_v2().bucket(self.bucket).send().await.unwrap();
+        listed.contents.unwrap_or_default().into_iter().filter_map(|one| one.key).collect()
+    }
+
+    async fn read(&self, name: &str) -> Vec<u8> {
+        let object = self.s3.get_object().bucket(self.bucket).key(name).send().await.unwrap();
+        object.body.collect().await.unwrap().to_vec()
+    }
+
+    /// The newest root and its heads, checked.
+    async fn newest(&self) -> (SignedRoot, Vec<Head>) {
+        let names = self.names().await;
+        let root = names.iter().rfind(|name| name.ends_with(".json")).unwrap();
+        let root = SignedRoot::parse(&self.read(root).await).unwrap();
+        let heads = self.read(&format!("roots/{}", root.heads_file)).await;
+        let heads = root.verify(&heads).unwrap();
+        (root, heads)
+    }
+}
+
+#[tokio::test]
+async fn a_root_of_all_chains_is_published_once_an_hour() {
+    let service = unlimited().await;
+    let place = Place::new("roots-hourly").await;
+    let function = place.function(&service).await;
+    for phone in [PHONE, OTHER_PHONE] {
+        let _ = service.client().sign_up(phone).await;
+    }
+    assert_eq!(function.scheduled().await["root"], true);
+    let (root, heads) = place.newest().await;
+    assert_eq!((heads.len(), root.hour().millis() % 3_600_000), (2, 0));
+    let store = &service.state.core.store;
+    assert_eq!(verify_heads(store, &heads).await.unwrap(), []);
+    // The same hour again: what stands there stays.
+    let before = place.read(&place.names().await[0]).await;
+    let _ = service.client().log_in(PHONE, "another").await;
+    let _ = service.state.core.cache.mark_outbox("a commit").await.unwrap();
+    assert_eq!(function.scheduled().await["root"], false);
+    assert_eq!(place.read(&place.names().await[0]).await, before);
+    // The next hour has one of its own. The root of before still holds: chains only grow.
+    service.advance(HOUR);
+    let _ = service.state.core.cache.mark_outbox("another").await.unwrap();
+    assert_eq!(function.scheduled().await["root"], true);
+    let (newer, _) = place.newest().await;
+    assert!(newer.hour() > root.hour());
+    assert_eq!(verify_heads(store, &heads).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_chain_that_was_rewritten_does_not_match_the_root() {
+    let service = unlimited().await;
+    let place = Place::new("roots-rewritten").await;
+    let session = service.client().sign_up(PHONE).await;
+    let _ = service.client().sign_up(OTHER_PHONE).await;
+    assert_eq!(place.function(&service).await.scheduled().await["root"], true);
+    let (_, heads) = place.newest().await;
+    // Whoever owns the database can make a chain that holds by itself.
+    service
+        .sql(&format!(
+            "UPDATE auth.security_events SET entry = '{{}}', personal = NULL,
+               hash = sha256(decode(repeat('00', 32), 'hex') || int8send(1) || convert_to('{{}}', 'UTF8'))
+              WHERE user_id = '{0}' AND seq = 1;
+             UPDATE auth.audit_heads h SET head = e.hash FROM auth.security_events e
+              WHERE h.user_id = '{0}' AND e.user_id = h.user_id AND e.seq = h.seq",
+            session.user
+        ))
+        .await;
+    let store = &service.state.core.store;
+    let chains = shared::audit::verify::verify(store, None).await.unwrap();
+    assert_eq!(chains.faults, []);
+    let others = verify_heads(store, &heads).await.unwrap();
+    let found: Vec<_> =
+        others.iter().map(|other| (other.user.to_string(), other.seq, other.is_missing)).collect();
+    assert_eq!(found, [(session.user.clone(), 1, false)]);
+    service
+        .sql(&format!("DELETE FROM auth.security_events WHERE user_id = '{}'", session.user))
+        .await;
+    let others = verify_heads(store, &heads).await.unwrap();
+    assert!(others[0].is_missing && others.len() == 1);
+}
+
+#[tokio::test]
+async fn relays_at_once_publish_one_root() {
+    let service = unlimited().await;
+    let place = Place::new("roots-race").await;
+    let _ = service.client().sign_up(PHONE).await;
+    let mut relays = Vec::new();
+    for _ in 0..8 {
+        let function = place.function(&service).await;
+        relays.push(async move { function.scheduled().await });
+    }
+    let reports = together(relays).await;
+    let published = reports.iter().filter(|report| report["root"] == true).count();
+    assert_eq!(published, 1, "{reports:?}");
+    let (_, heads) = place.newest().await;
+    assert_eq!(heads.len(), 1);
+}
+
+/// The root fails, and everything else is done.
+#[tokio::test]
+async fn a_key_that_does_not_sign_fails_the_invocation_after_the_delivery() {
+    let service = unlimited().await;
+    let mut place = Place::new("roots-key").await;
+    place.key = "00000000-0000-4000-8000-000000000000".to_owned();
+    let function = place.function(&service).await;
+    let _ = service.client().sign_up(PHONE).await;
+    assert!(function.invoke(json!({ "task": "scheduled" })).await.is_err());
+    assert_eq!(super::undelivered(&service).await, 0);
+    let metrics = function.state.core.cache.metrics().await.unwrap();
+    assert!(metrics.contains(&("auth_audit_root_failures_total".to_owned(), 1)), "{metrics:?}");
+    assert!(place.names().await.iter().all(|name| !name.ends_with(".json")));
+    assert_eq!(SignedRoot::parse(b"{}"), Err(RootError::Format));
+}

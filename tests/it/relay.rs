@@ -26,7 +26,7 @@ use shared::config::{Environment, Lookup};
 use shared::core::Core;
 use shared::lambda::serve_events;
 use shared::relay::cloud::RelayCloud;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tests::Service;
@@ -109,7 +109,7 @@ async fn undelivered(service: &Service) -> i64 {
 /// Of each user the numbers of test events in the order in which they came first, and that no number
 /// came under two ids.
 fn firsts(came: &[Invocation]) -> Vec<Vec<i64>> {
-    let mut users: std::collections::BTreeMap<String, Vec<(i64, String)>> = Default::default();
+    let mut users: BTreeMap<String, Vec<(i64, String)>> = BTreeMap::new();
     for invocation in came {
         let payload = &invocation.payload;
         let text = |name: &str| payload[name].as_str().unwrap_or_default().to_owned();

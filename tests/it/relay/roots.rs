@@ -5,6 +5,7 @@ use super::{Function, OTHER_PHONE, PHONE, unlimited};
 use ::aws::SdkConfig;
 use ::aws::relay::RelayAws;
 use aws_sdk_kms::types::{KeySpec, KeyUsageType};
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use serde_json::json;
 use shared::audit::root::{Head, RootError, SignedRoot};
 use shared::audit::verify::verify_heads;
@@ -27,7 +28,10 @@ impl Place {
         let config = config(&url().await).await;
         let builder = aws_sdk_s3::config::Builder::from(&config).force_path_style(true);
         let s3 = aws_sdk_s3::Client::from_conf(builder.build());
-        let create = s3.create_bucket().bucket(bucket).object_lock_enabled_for_bucket(true);
+        let here = BucketLocationConstraint::EuWest1;
+        let here = CreateBucketConfiguration::builder().location_constraint(here).build();
+        let create = s3.create_bucket().bucket(bucket).create_bucket_configuration(here);
+        let create = create.object_lock_enabled_for_bucket(true);
         create.send().await.unwrap();
         let kms = aws_sdk_kms::Client::new(&config).create_key();
         let kms = kms.key_spec(KeySpec::EccNistP256).key_usage(KeyUsageType::SignVerify);
@@ -52,11 +56,14 @@ impl Place {
         object.body.collect().await.unwrap().to_vec()
     }
 
+    /// The name of the newest root.
+    async fn root(&self) -> String {
+        self.names().await.into_iter().rfind(|name| name.ends_with(".json")).unwrap()
+    }
+
     /// The newest root and its heads, checked.
     async fn newest(&self) -> (SignedRoot, Vec<Head>) {
-        let names = self.names().await;
-        let root = names.iter().rfind(|name| name.ends_with(".json")).unwrap();
-        let root = SignedRoot::parse(&self.read(root).await).unwrap();
+        let root = SignedRoot::parse(&self.read(&self.root().await).await).unwrap();
         let heads = self.read(&format!("roots/{}", root.heads_file)).await;
         let heads = root.verify(&heads).unwrap();
         (root, heads)
@@ -77,11 +84,12 @@ async fn a_root_of_all_chains_is_published_once_an_hour() {
     let store = &service.state.core.store;
     assert_eq!(verify_heads(store, &heads).await.unwrap(), []);
     // The same hour again: what stands there stays.
-    let before = place.read(&place.names().await[0]).await;
+    let file = place.root().await;
+    let before = place.read(&file).await;
     let _ = service.client().log_in(PHONE, "another").await;
     let _ = service.state.core.cache.mark_outbox("a commit").await.unwrap();
     assert_eq!(function.scheduled().await["root"], false);
-    assert_eq!(place.read(&place.names().await[0]).await, before);
+    assert_eq!(place.read(&file).await, before);
     // The next hour has one of its own. The root of before still holds: chains only grow.
     service.advance(HOUR);
     let _ = service.state.core.cache.mark_outbox("another").await.unwrap();

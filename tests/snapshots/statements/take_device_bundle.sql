@@ -23,6 +23,7 @@
 -- returns last_resort_key bytea
 -- returns last_resort_signature text
 -- returns is_missed bool
+-- returns is_low bool
 WITH target AS MATERIALIZED (
            SELECT i.device_id, i.id AS identity_id, i.user_id, i.registration_id, i.public_key,
                   s.key_id AS signed_id, s.public_key AS signed_key,
@@ -79,7 +80,8 @@ WITH target AS MATERIALIZED (
                      AND p.identity_id = t.identity_id AND p.next < p.count
                      AND NOT EXISTS (SELECT FROM taken k WHERE k.device_id = p.device_id
                                                            AND k.kind = p.kind))
-                ELSE false END AS is_missed
+                ELSE false END AS is_missed,
+                EXISTS (SELECT FROM crossed) AS is_low
            FROM target t
            LEFT JOIN taken ec ON ec.device_id = t.device_id AND ec.kind = 1
            LEFT JOIN taken kyber ON kyber.device_id = t.device_id AND kyber.kind = 2

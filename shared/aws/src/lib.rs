@@ -5,10 +5,17 @@
 //! |---|---|
 //! | [`client`] | region, credentials, time-outs and repeats of all clients |
 //! | [`cloud`] | secrets, logins, addresses and invocations |
+//! | `elasticache`, `rds` | where a cache is; passwords of caches and databases |
+//! | `presign` | the signed requests that these passwords are |
+//! | [`error`] | an error of the SDK as one of the cloud |
 //! | [`run`] | runs a function in AWS |
 
 pub mod client;
 pub mod cloud;
+mod elasticache;
+pub mod error;
+mod presign;
+mod rds;
 mod run;
 
 pub use aws_config::SdkConfig;

@@ -7,17 +7,19 @@
 //! | [`cloud`] | secrets, logins, addresses and invocations |
 //! | `elasticache`, `rds` | where a cache is; passwords of caches and databases |
 //! | `presign` | the signed requests that these passwords are |
-//! | [`error`] | an error of the SDK as one of the cloud |
+//! | `error` | errors of the clients, without the text of a service |
+//! | `invoke` | invocations of other functions |
 //! | [`run`] | runs a function in AWS |
 
 pub mod client;
 pub mod cloud;
 mod elasticache;
-pub mod error;
+mod error;
+mod invoke;
 mod presign;
 mod rds;
 mod run;
 
 pub use aws_config::SdkConfig;
 pub use cloud::Aws;
-pub use run::{run, run_events};
+pub use run::{run, run_events, run_events_without_core, run_with_tasks};

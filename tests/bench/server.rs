@@ -99,7 +99,8 @@ impl Bare {
     async fn connect(config: &CoreConfig) -> Self {
         let mut postgres = Vec::new();
         for _ in 0..CONNECTIONS[0] {
-            postgres.push(tests::stores::connect(config.postgres.address.url().expose_secret()).await);
+            postgres
+                .push(tests::stores::connect(config.postgres.address.url().expose_secret()).await);
         }
         let table = format!(
             "CREATE TABLE bench (id int PRIMARY KEY, n int NOT NULL);

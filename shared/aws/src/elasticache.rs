@@ -43,8 +43,7 @@ pub(crate) async fn endpoint(
     match cache {
         CacheName::ReplicationGroup(id) => {
             let asked = client.describe_replication_groups().replication_group_id(id).send().await;
-            let answer =
-                asked.map_err(|error| cloud_error(SERVICE, DESCRIBE_GROUPS, &error))?;
+            let answer = asked.map_err(|error| cloud_error(SERVICE, DESCRIBE_GROUPS, &error))?;
             let group = answer.replication_groups.unwrap_or_default().into_iter().next();
             group.as_ref().and_then(of_group).ok_or_else(|| unexpected(DESCRIBE_GROUPS))
         }

@@ -12,7 +12,9 @@ pub(super) enum ConnectError {
     /// Nobody knows where the cache is.
     Unknown,
     /// The cache that this variable names has no TLS.
-    WithoutTls { variable: &'static str },
+    WithoutTls {
+        variable: &'static str,
+    },
 }
 
 impl From<RedisError> for ConnectError {

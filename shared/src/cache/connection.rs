@@ -99,9 +99,8 @@ impl SharedConnection {
     fn usable(&self) -> Option<(u64, Connection)> {
         let now = self.clock.now();
         let mut held = self.held();
-        let is_old = |held: &Held| {
-            now.since(held.used_at) > MAX_IDLE || now.since(held.opened_at) > MAX_AGE
-        };
+        let is_old =
+            |held: &Held| now.since(held.used_at) > MAX_IDLE || now.since(held.opened_at) > MAX_AGE;
         if held.as_ref().is_some_and(is_old) {
             *held = None;
         }

@@ -82,7 +82,10 @@ pub enum Password {
     None,
     Text(LiveText),
     /// Made for each connection.
-    Iam { cloud: Arc<dyn Cloud>, cache: CacheName },
+    Iam {
+        cloud: Arc<dyn Cloud>,
+        cache: CacheName,
+    },
 }
 
 impl fmt::Debug for Password {
@@ -216,8 +219,7 @@ fn login(env: &mut EnvReader, cache: Option<&CacheName>) -> Login {
             own
         }
         (_, None) => {
-            let error =
-                "needs ELASTICACHE_REPLICATION_GROUP_ID or ELASTICACHE_SERVERLESS_NAME";
+            let error = "needs ELASTICACHE_REPLICATION_GROUP_ID or ELASTICACHE_SERVERLESS_NAME";
             env.error("REDIS_IAM_AUTH", error);
             own
         }

@@ -86,7 +86,10 @@ pub struct PostgresError(Kind);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
-    Refused { state: SqlState, constraint: Option<String> },
+    Refused {
+        state: SqlState,
+        constraint: Option<String>,
+    },
     /// The login for a new connection could not be had.
     Login(CloudError),
     Closed,

@@ -6,6 +6,8 @@
 //! | [`client`] | region, credentials, time-outs and repeats of all clients |
 //! | [`cloud`] | secrets, logins, addresses and invocations |
 //! | [`dynamodb`] | the append-only security log |
+//! | `elasticache`, `rds` | where a cache is; passwords of caches and databases |
+//! | `presign` | the signed requests that these passwords are |
 //! | `error` | errors of the clients, without the text of a service |
 //! | `invoke` | invocations of other functions |
 //! | [`relay`] | where the relay delivers |
@@ -15,8 +17,11 @@
 pub mod client;
 pub mod cloud;
 pub mod dynamodb;
+mod elasticache;
 mod error;
 mod invoke;
+mod presign;
+mod rds;
 pub mod relay;
 pub mod roots;
 mod run;

@@ -11,6 +11,7 @@
 //! | `POST /auth/v1/verify/change-phone/request` | start a verification for a new number of an account |
 //! | `POST /auth/v1/verify/change-phone/confirm` | prove that number with the code |
 
+mod feedback;
 mod flow;
 mod notices;
 mod routes;

@@ -6,10 +6,12 @@
 //! | [`client`] | region, credentials, time-outs and repeats of all clients |
 //! | [`cloud`] | secrets, logins, addresses and invocations |
 //! | [`run`] | runs a function in AWS |
+//! | [`senders`] | SMS by SNS and by End User Messaging |
 
 pub mod client;
 pub mod cloud;
 mod run;
+pub mod senders;
 
 pub use aws_config::SdkConfig;
 pub use cloud::Aws;

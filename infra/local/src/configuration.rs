@@ -28,7 +28,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(&["STAGE"], "`local`, `dev`, `staging` or `prod`", "`local`", "`prod`, the strictest"),
     variable(
         &["DATABASE_URL"],
-        "`postgres://user:password@host:5432/name?sslmode=require`",
+        "`postgres://user:password@host:5432/name?sslmode=require`, or the JSON of a secret of RDS (`username`, `password`, and maybe `host`, `port`, `dbname`; the rest is taken from `DB_…`)",
         "its own Postgres",
         "required",
     ),
@@ -39,8 +39,14 @@ pub const VARIABLES: &[Variable] = &[
         "port 5432, `require`",
     ),
     variable(
+        &["DB_IAM_AUTH"],
+        "`true` logs in to RDS by IAM: `DB_USERNAME` has the role `rds_iam`, and `DB_PASSWORD` is not used. Only in AWS, with `DB_HOST` and `DB_SSLMODE=require`",
+        "",
+        "`false`",
+    ),
+    variable(
         &["DATABASE_CA"],
-        "certificate authorities to trust for Postgres besides the public ones, as PEM text",
+        "certificate authorities to trust for Postgres besides the public ones: PEM text, or `rds` for those of RDS",
         "",
         "none",
     ),
@@ -77,9 +83,21 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         &["REDIS_USERNAME", "REDIS_PASSWORD", "REDIS_TLS"],
-        "the login of servers that sentinels name or `REDIS_CLUSTER_NODES` lists, and whether TLS is used with them and with sentinels",
+        "the login of the servers of Redis, in place of one in `REDIS_URL`; whether TLS is used with sentinels, the servers that they name, and `REDIS_CLUSTER_NODES`",
         "",
         "none, none, `true`",
+    ),
+    variable(
+        &["ELASTICACHE_REPLICATION_GROUP_ID", "ELASTICACHE_SERVERLESS_NAME"],
+        "a cache of ElastiCache by its name, in place of `REDIS_URL`: its address, TLS and cluster mode are looked up. Only in AWS",
+        "",
+        "none",
+    ),
+    variable(
+        &["REDIS_IAM_AUTH"],
+        "`true` logs in to ElastiCache by IAM as `REDIS_USERNAME`. The cache is named by one of the two variables before, also where `REDIS_URL` gives the address",
+        "",
+        "`false`",
     ),
     variable(
         &["JWT_KEYS"],

@@ -15,6 +15,7 @@ use platform::PlatformState;
 use prekeys::PrekeysState;
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::clock::Clock;
+use shared::cloud::CloudHandle;
 use shared::config::{EnvReader, Environment, Lookup, MaintenanceConfig};
 use shared::core::{Core, StartError};
 use shared::crypto::DataKeys;
@@ -128,7 +129,16 @@ pub fn secrets() -> Vec<SecretName> {
 impl ServiceState {
     /// Reads what every function needs. All errors are reported together.
     pub async fn read(lookup: Lookup, clock: Clock) -> Result<Self, StartError> {
-        let environment = Environment::from_lookup(lookup, &secrets()).await?;
+        Self::read_in(None, lookup, clock).await
+    }
+
+    /// The same in a cloud.
+    pub async fn read_in(
+        cloud: CloudHandle,
+        lookup: Lookup,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        let environment = Environment::load_in(cloud, lookup, &secrets()).await?;
         let mut env = environment.reader();
         let state = Self::read_all(&mut env, clock);
         Ok(env.finish(state)?)

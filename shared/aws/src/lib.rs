@@ -5,6 +5,8 @@
 //! |---|---|
 //! | [`client`] | region, credentials, time-outs and repeats of all clients |
 //! | [`cloud`] | secrets, logins, addresses and invocations |
+//! | `elasticache`, `rds` | where a cache is; passwords of caches and databases |
+//! | `presign` | the signed requests that these passwords are |
 //! | `error` | errors of the clients, without the text of a service |
 //! | `invoke` | invocations of other functions |
 //! | [`run`] | runs a function in AWS |
@@ -12,8 +14,11 @@
 
 pub mod client;
 pub mod cloud;
+mod elasticache;
 mod error;
 mod invoke;
+mod presign;
+mod rds;
 mod run;
 pub mod senders;
 

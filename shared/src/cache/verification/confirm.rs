@@ -61,6 +61,7 @@ impl Cache {
         let (Some(record), Some(slot)) = (key(id), id.phone_slot()) else {
             return Ok(ConfirmOutcome::Invalid);
         };
+        let is_cluster = self.is_cluster();
         let call = CONFIRM
             .call(now)
             .keys([record])
@@ -68,7 +69,7 @@ impl Cache {
             .arg(attempt.purpose.as_str())
             .arg(attempt.code_length.digits())
             .arg(attempt.call.to_string())
-            .arg(!self.is_cluster());
+            .arg(!is_cluster);
         let call = with_digests(call, attempt.shown);
         let mut reply = self.run(call).await?;
         let status = status(&mut reply, &[], &self.metrics)?;
@@ -78,7 +79,7 @@ impl Cache {
                 let country: String = reply.next("a country")?;
                 let send: String = reply.next("how a send is found")?;
                 let is_first = !send.is_empty();
-                if is_first && self.is_cluster() {
+                if is_first && is_cluster {
                     self.report(&country, &send, now).await;
                 }
                 let country = is_first.then_some(country);

@@ -13,6 +13,7 @@
 //! | [`relay`] | where the relay delivers |
 //! | [`roots`] | signed roots of the security log |
 //! | [`run`] | runs a function in AWS |
+//! | [`senders`] | SMS by SNS and by End User Messaging |
 
 pub mod client;
 pub mod cloud;
@@ -25,6 +26,7 @@ mod rds;
 pub mod relay;
 pub mod roots;
 mod run;
+pub mod senders;
 
 pub use aws_config::SdkConfig;
 pub use cloud::Aws;

@@ -192,8 +192,8 @@ struct Reader {
 }
 
 impl Reader {
-    async fn new() -> Self {
-        let client = Service::start().await.client();
+    fn new(service: &Service) -> Self {
+        let client = service.client();
         let (with_keys, without_keys, first, backup_codes) = Default::default();
         Self {
             client,
@@ -335,10 +335,6 @@ impl Reader {
     }
 
     /// Of the trail of all accounts.
-    async fn entries(&self) -> i64 {
-        self.client.service.count("SELECT count(*) FROM auth.security_events").await
-    }
-
     /// As after a week, in which codes and tokens would expire: no device is new.
     async fn settle(&self) {
         self.client.service.sql("UPDATE auth.devices SET joined = 'proven'").await;
@@ -384,8 +380,20 @@ fn purpose(path: &str) -> &'static str {
 
 /// Tries every operation, of several examples the one of this number, and at the next such operation
 /// the next. Gives how many entries each left in the trail, in the order of use.
-pub async fn try_all(mut number: usize) -> Vec<(String, i64)> {
-    let mut reader = Reader::new().await;
+pub async fn try_all(number: usize) -> Vec<(String, i64)> {
+    let entries = "SELECT count(*) FROM auth.security_events";
+    let service = Service::start().await;
+    let measured = try_all_of(&service, number, async || service.count(entries).await).await;
+    measured.into_iter().map(|(id, before, after)| (id, after - before)).collect()
+}
+
+/// The same over this service. Gives what was measured before and after each operation.
+pub async fn try_all_of<T>(
+    service: &Service,
+    mut number: usize,
+    measure: impl AsyncFn() -> T,
+) -> Vec<(String, T, T)> {
+    let mut reader = Reader::new(service);
     let mut left = Vec::new();
     for operation in &in_order() {
         let Operation { id, path, spec, .. } = operation;
@@ -412,9 +420,9 @@ pub async fn try_all(mut number: usize) -> Vec<(String, i64)> {
             Some((_, example)) => Some(reader.filled(path, example).await),
             None => None,
         };
-        let before = reader.entries().await;
+        let before = measure().await;
         let reply = reader.send(operation, body.as_ref()).await;
-        left.push((id.clone(), reader.entries().await - before));
+        left.push((id.clone(), before, measure().await));
 
         let mut successes = spec["responses"]
             .as_object()

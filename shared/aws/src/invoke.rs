@@ -17,8 +17,11 @@ const OPERATION: &str = "Invoke";
 /// Longer than any caller waits: each has a deadline of its own.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Nothing is repeated here. A function that is slow may still run, and the callers know better when
-/// to invoke it again.
+/// A connection that was idle while the sandbox was frozen may be closed: an event is sent once more. A
+/// function that is waited for is not: it may still run, and the caller knows when to invoke it again.
+const EVENT_ATTEMPTS: u32 = 2;
+const EVENT_BACKOFF: Duration = Duration::from_millis(10);
+
 pub fn client(config: &SdkConfig) -> Client {
     let mut timeouts = TimeoutConfig::builder();
     if let Some(connect) = config.timeout_config().and_then(TimeoutConfig::connect_timeout) {
@@ -36,12 +39,21 @@ pub async fn invoke(
     payload: Vec<u8>,
     invocation: InvocationType,
 ) -> Result<Vec<u8>, CloudError> {
+    let is_event = invocation == InvocationType::Event;
     let invocation = match invocation {
         InvocationType::RequestResponse => SdkInvocationType::RequestResponse,
         InvocationType::Event => SdkInvocationType::Event,
     };
     let call = client.invoke().function_name(function).invocation_type(invocation);
-    let answer = call.payload(Blob::new(payload)).send().await;
+    let call = call.payload(Blob::new(payload));
+    let answer = if is_event {
+        let retry = RetryConfig::standard().with_max_attempts(EVENT_ATTEMPTS);
+        let retry = retry.with_initial_backoff(EVENT_BACKOFF);
+        let retry = aws_sdk_lambda::config::Builder::new().retry_config(retry);
+        call.customize().config_override(retry).send().await
+    } else {
+        call.send().await
+    };
     let answer = answer.map_err(|error| cloud_error(SERVICE, OPERATION, &error))?;
     if let Some(code) = answer.function_error {
         let (kind, code) = (CloudErrorKind::Failed, Some(code));

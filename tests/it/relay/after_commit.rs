@@ -7,6 +7,8 @@ use std::time::Duration;
 use tests::invoke_api::{Answer, InvokeApi};
 use tests::{Keys, Service, Session};
 
+use crate::examples::try_all_of;
+
 const VARIABLES: [(&str, &str); 2] = [("RELAY_FUNCTION", "relay"), ("RATE_LIMITS", "off")];
 
 async fn in_cloud(api: &InvokeApi) -> Service {
@@ -52,6 +54,26 @@ async fn what_queues_events_invokes_the_relay_once_and_nothing_else_does() {
     assert_eq!(invoked(&service, &api).await, 0, "a logout of an ended session");
 }
 
+/// Every operation of the service, as its description shows it.
+#[tokio::test]
+async fn an_operation_invokes_the_relay_if_and_only_if_it_queues_events() {
+    let api = InvokeApi::start().await;
+    let variables = [VARIABLES[0], ("RATE_LIMITS", "on")];
+    let service = unlimited().await.in_cloud(Some(api.cloud().await), &variables).await;
+    // Deliveries do not take rows away, and a deletion of the account does: the newest number counts.
+    let newest = "SELECT coalesce(max(seq), 0) FROM auth.outbox";
+    let measured = try_all_of(&service, 0, async || {
+        (service.count(newest).await, invoked(&service, &api).await)
+    });
+    let mut queueing = 0;
+    for (id, (before, _), (after, invocations)) in measured.await {
+        let queues = after > before;
+        assert_eq!(invocations, usize::from(queues), "{id} queues events: {queues}");
+        queueing += invocations;
+    }
+    assert!(queueing > 20, "{queueing} operations");
+}
+
 /// Only the take that leaves few keys writes an event.
 #[tokio::test]
 async fn a_take_of_keys_invokes_the_relay_when_keys_run_low() {
@@ -80,7 +102,8 @@ async fn a_relay_that_cannot_be_invoked_fails_no_request_and_is_marked() {
         let refused = answer.clone();
         api.answer(move |_| refused.clone());
         let _ = service.client().sign_up(PHONE).await;
-        assert_eq!(api.take().len(), 1, "{answer:?}");
+        // A connection may have been stale, so it is sent once more, where there is time.
+        assert!((1..=2).contains(&api.take().len()), "{answer:?}");
         let core = &service.state.core;
         let metrics = core.cache.metrics().await.unwrap();
         let failed = ("auth_relay_invocation_failures_total".to_owned(), 1);

@@ -50,10 +50,12 @@ fn delete_own(
     device: &str,
     own: &[(&'static str, Type)],
 ) -> Statement {
-    let has_device = format!(
-        "EXISTS (SELECT FROM auth.devices WHERE user_id = :user AND {device}) AS has_device"
+    let columns = format!(
+        "EXISTS (SELECT FROM auth.devices WHERE user_id = :user AND {device}) AS has_device,
+                EXISTS (SELECT FROM cause) AS is_deleted"
     );
-    Statement::new(name, &delete("", keys, &has_device), [&TYPES[..], own].concat())
+    Statement::new(name, &delete("", keys, &columns), [&TYPES[..], own].concat())
+        .queued_when("is_deleted")
 }
 
 static DELETE_DEVICE_KEYS: LazyStatement = LazyStatement::new(|| {

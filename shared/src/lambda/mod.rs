@@ -46,15 +46,7 @@ pub async fn run_in<S: Clone + Send + Sync + 'static>(
     read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
     routes: Router<S>,
 ) -> Result<(), Error> {
-    telemetry::init(std::io::stdout);
-    let environment = Environment::load(cloud, secrets).await.map_err(StartError::from)?;
-    let mut env = environment.reader();
-    let core = Core::read(&mut env, Clock::System);
-    let state = match &core {
-        Some(core) => read(core, &mut env),
-        None => None,
-    };
-    let (core, state) = env.finish(core.zip(state)).map_err(StartError::from)?;
+    let (core, state) = start(cloud, secrets, read).await?;
     lambda_runtime::run(service(routes.with_state(state), core)).await
 }
 
@@ -72,19 +64,41 @@ where
     A: Serialize,
     F: Future<Output = Result<A, Error>> + Send,
 {
+    let (core, state) = start(cloud, secrets, read).await?;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| {
+        let (core, work) = (core.clone(), handle(state.clone(), event.payload));
+        async move { core.secrets.refresh_beside(&core.metrics, work).await }
+    }))
+    .await
+}
+
+/// Loads the secrets and reads the state. What is wrong is in the log, too.
+async fn start<S>(
+    cloud: CloudHandle,
+    secrets: &[SecretName],
+    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+) -> Result<(Core, S), StartError> {
     telemetry::init(std::io::stdout);
-    let environment = Environment::load(cloud, secrets).await.map_err(StartError::from)?;
+    let started = read_state(cloud, secrets, read).await;
+    if let Err(error) = &started {
+        tracing::error!(%error, "failed to start");
+    }
+    started
+}
+
+async fn read_state<S>(
+    cloud: CloudHandle,
+    secrets: &[SecretName],
+    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+) -> Result<(Core, S), StartError> {
+    let environment = Environment::load(cloud, secrets).await?;
     let mut env = environment.reader();
     let core = Core::read(&mut env, Clock::System);
     let state = match &core {
         Some(core) => read(core, &mut env),
         None => None,
     };
-    let state = env.finish(state).map_err(StartError::from)?;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| {
-        handle(state.clone(), event.payload)
-    }))
-    .await
+    Ok(env.finish(core.zip(state))?)
 }
 
 /// Routes behind the gateway's events. Every event is answered, whatever it holds: an

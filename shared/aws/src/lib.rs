@@ -17,4 +17,4 @@ pub mod secrets;
 
 pub use aws_config::SdkConfig;
 pub use cloud::Aws;
-pub use run::{run, run_events};
+pub use run::{run, run_events, run_events_without_core};

@@ -30,9 +30,25 @@ pub async fn run_events<S, E, A, F>(
 where
     S: Clone + Send + Sync + 'static,
     E: DeserializeOwned + Send + 'static,
-    A: Serialize,
-    F: Future<Output = Result<A, Error>> + Send,
+    A: Serialize + Send + 'static,
+    F: Future<Output = Result<A, Error>> + Send + 'static,
 {
     let aws = Arc::new(Aws::new(client::load().await));
-    shared::lambda::run_events(Some(aws), secrets, read, handle).await
+    shared::lambda::run_events_in(Some(aws), secrets, read, handle).await
+}
+
+/// [`shared::lambda::run_events_without_core`] in AWS.
+pub async fn run_events_without_core<S, E, A, F>(
+    secrets: &[SecretName],
+    read: impl FnOnce(&mut EnvReader) -> Option<S>,
+    handle: impl Fn(S, E) -> F + Send + Sync + 'static,
+) -> Result<(), Error>
+where
+    S: Clone + Send + Sync + 'static,
+    E: DeserializeOwned + Send + 'static,
+    A: Serialize + Send + 'static,
+    F: Future<Output = Result<A, Error>> + Send + 'static,
+{
+    let aws = Arc::new(Aws::new(client::load().await));
+    shared::lambda::run_events_without_core_in(Some(aws), secrets, read, handle).await
 }

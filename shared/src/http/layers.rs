@@ -116,7 +116,7 @@ async fn edge(State(core): State<Core>, mut request: Request, next: Next) -> Res
     };
     let (secrets, metrics) = (core.secrets.clone(), core.metrics.clone());
     let answered = answer(core, context, route, method, response);
-    secrets.refresh_beside(&metrics, answered).instrument(span).await
+    secrets.refresh_beside(Some(&metrics), answered).instrument(span).await
 }
 
 /// Finishes the answer of a request, and leaves its one log line.

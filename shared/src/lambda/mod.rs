@@ -1,19 +1,19 @@
-//! A router as a Lambda function: events of API Gateway's HTTP API in, responses out.
+//! A function of Lambda: a router that API Gateway's HTTP API calls, or events of its own.
 //!
 //! | file | what it is |
 //! |---|---|
 //! | [`event`] | an event (payload format 2.0) as a request |
 //! | [`answer`] | a response as the gateway takes it |
+//! | [`typed`] | events of its own: typed events in, typed answers out |
 
 mod answer;
 mod event;
+mod typed;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use lambda_runtime::{Error, LambdaEvent};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::convert::Infallible;
 use std::future::Future;
@@ -26,8 +26,11 @@ use crate::core::{Core, StartError};
 use crate::http;
 use crate::http::problem::{Code, Problem};
 use crate::secrets::SecretName;
-use crate::telemetry;
+use crate::telemetry::{self, ErrorChain};
 pub use answer::Answer;
+pub use typed::{
+    run_events, run_events_in, run_events_without_core, run_events_without_core_in, serve_events,
+};
 
 /// Runs a function until its sandbox ends: loads the secrets that it declares, reads its
 /// state, and serves its routes.
@@ -46,59 +49,38 @@ pub async fn run_in<S: Clone + Send + Sync + 'static>(
     read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
     routes: Router<S>,
 ) -> Result<(), Error> {
-    let (core, state) = start(cloud, secrets, read).await?;
+    let (core, state) = start(cloud, secrets, |env| with_core(read, env)).await?;
     lambda_runtime::run(service(routes.with_state(state), core)).await
 }
 
-/// Runs a function whose events are of its own: typed events in, typed answers out. An error
-/// fails the invocation, and the one who invoked decides whether it is repeated.
-pub async fn run_events<S, E, A, F>(
+/// What every function does once, before its first event. What is wrong is in the log, too.
+async fn start<T>(
     cloud: CloudHandle,
     secrets: &[SecretName],
-    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
-    handle: impl Fn(S, E) -> F + Send + Sync + 'static,
-) -> Result<(), Error>
-where
-    S: Clone + Send + Sync + 'static,
-    E: DeserializeOwned + Send + 'static,
-    A: Serialize,
-    F: Future<Output = Result<A, Error>> + Send,
-{
-    let (core, state) = start(cloud, secrets, read).await?;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| {
-        let (core, work) = (core.clone(), handle(state.clone(), event.payload));
-        async move { core.secrets.refresh_beside(&core.metrics, work).await }
-    }))
-    .await
-}
-
-/// Loads the secrets and reads the state. What is wrong is in the log, too.
-async fn start<S>(
-    cloud: CloudHandle,
-    secrets: &[SecretName],
-    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
-) -> Result<(Core, S), StartError> {
+    read: impl FnOnce(&mut EnvReader) -> Option<T>,
+) -> Result<T, StartError> {
     telemetry::init(std::io::stdout);
-    let started = read_state(cloud, secrets, read).await;
+    let reading = async {
+        let environment = Environment::load(cloud, secrets).await?;
+        let mut env = environment.reader();
+        let value = read(&mut env);
+        Ok(env.finish(value)?)
+    };
+    let started: Result<T, StartError> = reading.await;
     if let Err(error) = &started {
-        tracing::error!(%error, "failed to start");
+        tracing::error!(error = %ErrorChain(error), "failed to start");
     }
     started
 }
 
-async fn read_state<S>(
-    cloud: CloudHandle,
-    secrets: &[SecretName],
+/// The core, and the state over it.
+fn with_core<S>(
     read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
-) -> Result<(Core, S), StartError> {
-    let environment = Environment::load(cloud, secrets).await?;
-    let mut env = environment.reader();
-    let core = Core::read(&mut env, Clock::System);
-    let state = match &core {
-        Some(core) => read(core, &mut env),
-        None => None,
-    };
-    Ok(env.finish(core.zip(state))?)
+    env: &mut EnvReader,
+) -> Option<(Core, S)> {
+    let core = Core::read(env, Clock::System)?;
+    let state = read(&core, env)?;
+    Some((core, state))
 }
 
 /// Routes behind the gateway's events. Every event is answered, whatever it holds: an

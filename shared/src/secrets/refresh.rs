@@ -48,7 +48,7 @@ struct Due {
 impl Secrets {
     /// Does the work, and beside it loads the secrets whose time has come. An error leaves the
     /// values before in use.
-    pub async fn refresh_beside<F: Future>(&self, metrics: &Metrics, work: F) -> F::Output {
+    pub async fn refresh_beside<F: Future>(&self, metrics: Option<&Metrics>, work: F) -> F::Output {
         let Some(Due { ids, is_overdue }) = self.take_due() else { return work.await };
         let mut work = pin!(work);
         let mut refresh = Box::pin(self.refresh(ids, metrics));
@@ -60,7 +60,7 @@ impl Secrets {
         let Some(output) = output else { return work.await };
         // What is not finished is dropped, and begins anew with a later request.
         if is_overdue && tokio::time::timeout(FINISH_LIMIT, refresh).await.is_err() {
-            metrics.count(FAILURES);
+            count_failures(metrics, 1);
             tracing::warn!("secrets were not refreshed in time");
         }
         output
@@ -83,7 +83,7 @@ impl Secrets {
         (!due.ids.is_empty()).then_some(due)
     }
 
-    async fn refresh(&self, ids: Vec<String>, metrics: &Metrics) {
+    async fn refresh(&self, ids: Vec<String>, metrics: Option<&Metrics>) {
         let mut fetching = self.fetch(ids);
         while let Some(fetched) = fetching.join_next().await {
             match fetched {
@@ -91,18 +91,24 @@ impl Secrets {
                     if self.keep(&id, text) {
                         let live = self.live_of(&id).into_iter();
                         let failed = live.filter(|live| self.replace(&**live).is_err()).count();
-                        metrics.count_many(FAILURES, failed);
+                        count_failures(metrics, failed);
                     }
                 }
                 Ok((id, Err(error))) => {
-                    metrics.count(FAILURES);
+                    count_failures(metrics, 1);
                     tracing::warn!(secret = id, %error, "failed to refresh a secret");
                 }
                 Err(error) => {
-                    metrics.count(FAILURES);
+                    count_failures(metrics, 1);
                     tracing::warn!(%error, "failed to refresh a secret");
                 }
             }
         }
+    }
+}
+
+fn count_failures(metrics: Option<&Metrics>, failures: usize) {
+    if let Some(metrics) = metrics {
+        metrics.count_many(FAILURES, failures);
     }
 }

@@ -4,13 +4,15 @@ use secrecy::{ExposeSecret as _, SecretString};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::discovery::discover;
 use super::error::{ConfigError, ConfigErrors};
-use crate::cloud::CloudHandle;
+use crate::cloud::{CacheEndpoint, CloudHandle};
 use crate::secrets::{LiveSecret, Lookup, ParseSecret, SecretErrors, SecretName, Secrets};
 
 /// What a function may read: all plain variables, and the secrets that it declared.
 pub struct Environment {
     secrets: Arc<Secrets>,
+    cache_endpoint: Option<CacheEndpoint>,
     declared: BTreeSet<SecretName>,
     loaded: HashMap<SecretName, SecretString>,
     errors: Vec<ConfigError>,
@@ -33,11 +35,12 @@ impl Environment {
         lookup: Lookup,
         names: &[SecretName],
     ) -> Result<Self, SecretErrors> {
-        let mut secrets = Secrets::new(lookup, cloud);
+        let mut secrets = Secrets::new(lookup.clone(), cloud.clone());
         let mut errors = Vec::new();
-        let loaded = secrets.load(names, &mut errors).await?;
-        let declared = names.iter().copied().collect();
-        Ok(Self { secrets: Arc::new(secrets), declared, loaded, errors })
+        let (loaded, cache_endpoint) =
+            tokio::join!(secrets.load(names, &mut errors), discover(&cloud, &lookup));
+        let (loaded, declared) = (loaded?, names.iter().copied().collect());
+        Ok(Self { secrets: Arc::new(secrets), cache_endpoint, declared, loaded, errors })
     }
 
     /// Plain variables alone.
@@ -45,6 +48,7 @@ impl Environment {
     pub fn without_secrets(lookup: Lookup) -> Self {
         Self {
             secrets: Arc::new(Secrets::new(lookup, None)),
+            cache_endpoint: None,
             declared: BTreeSet::new(),
             loaded: HashMap::new(),
             errors: Vec::new(),
@@ -82,6 +86,12 @@ impl EnvReader<'_> {
     #[must_use]
     pub fn secrets(&self) -> Arc<Secrets> {
         self.environment.secrets.clone()
+    }
+
+    /// Where the named cache was when the process started.
+    #[must_use]
+    pub fn cache_endpoint(&self) -> Option<CacheEndpoint> {
+        self.environment.cache_endpoint.clone()
     }
 
     /// The names of all variables that were asked for.
@@ -185,6 +195,18 @@ impl EnvReader<'_> {
     ) -> Option<Arc<LiveSecret<T>>> {
         let live = LiveSecret::new(name, self.secrets(), parse, secret);
         live.map_err(|error| self.error(name.variable(), error)).ok()
+    }
+}
+
+impl EnvReader<'_> {
+    /// The same for a secret that may be absent.
+    pub fn optional_live_secret<T>(
+        &mut self,
+        name: SecretName,
+        parse: ParseSecret<T>,
+    ) -> Option<Arc<LiveSecret<T>>> {
+        self.secret(name)?;
+        self.live_secret(name, parse)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::audit::SecurityEvent;
 use crate::cache::Cache;
 use crate::clock::{Clock, Rng};
 use crate::config::{ConfigErrors, CoreConfig, EnvReader};
-use crate::secrets::SecretError;
+use crate::secrets::{SecretErrors, Secrets};
 use crate::store::Store;
 use crate::telemetry::{ErrorChain, Metrics};
 
@@ -20,8 +20,8 @@ use crate::telemetry::{ErrorChain, Metrics};
 pub enum StartError {
     #[error(transparent)]
     Config(#[from] ConfigErrors),
-    #[error("a secret cannot be loaded")]
-    Secret(#[from] SecretError),
+    #[error(transparent)]
+    Secret(#[from] SecretErrors),
 }
 
 /// Cheap to clone: every clone shares the same parts.
@@ -37,6 +37,7 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Tells the relay what a request has queued.
     pub after_commit: AfterCommit,
+    pub secrets: Arc<Secrets>,
 }
 
 impl std::ops::Deref for Core {
@@ -76,8 +77,11 @@ impl Core {
             env.error("REDIS_URL", "is not an address of Redis");
         }
         let (store, cache) = (store.ok()?, Arc::new(cache.ok()?));
+        let secrets = env.secrets();
+        secrets.start_clock(&clock);
         let after_commit = AfterCommit::read(env, cache.clone(), metrics.clone(), Rng);
-        let parts = Parts { config, clock, rng: Rng, store, cache, metrics, after_commit };
+        let rng = Rng;
+        let parts = Parts { config, clock, rng, store, cache, metrics, secrets, after_commit };
         Some(Self(Arc::new(parts)))
     }
 }

@@ -12,6 +12,7 @@
 //! | `invoke` | invocations of other functions |
 //! | [`relay`] | where the relay delivers |
 //! | [`roots`] | signed roots of the security log |
+//! | `secrets` | secrets of Secrets Manager |
 //! | [`run`] | runs a function in AWS |
 //! | [`senders`] | SMS by SNS and by End User Messaging |
 
@@ -26,6 +27,7 @@ mod rds;
 pub mod relay;
 pub mod roots;
 mod run;
+mod secrets;
 pub mod senders;
 
 pub use aws_config::SdkConfig;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 use thiserror::Error as ThisError;
@@ -132,7 +133,10 @@ where
     let core = core.clone();
     serve(telemetry, state, move |state, event| {
         let (core, work) = (core.clone(), handle(state, event));
-        async move { core.after_commit.run(work).await }
+        // Boxed: without it, the compiler's limit for nested futures is near.
+        let work: Pin<Box<dyn Future<Output = F::Output> + Send>> =
+            Box::pin(async move { core.after_commit.run(work).await });
+        work
     })
 }
 

@@ -31,6 +31,7 @@ mod prekeys;
 mod qr;
 mod redis;
 mod refresh;
+mod restore;
 mod scenarios;
 mod secrets;
 mod senders;

@@ -8,6 +8,7 @@
 //! | [`configuration`] | every variable, for docs/configuration.md |
 //! | [`instance`] | what an instance keeps under target/, and how it is found by its port |
 //! | [`up`], [`commands`] | the commands of `cargo local` |
+//! | [`restore`] | `cargo local restore` |
 //! | [`error`] | why a command failed |
 //! | [`paths`] | the folders of this checkout |
 
@@ -18,6 +19,7 @@ pub mod gateway;
 pub mod generate;
 pub mod instance;
 pub mod paths;
+pub mod restore;
 pub mod service;
 pub mod up;
 

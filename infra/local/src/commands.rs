@@ -289,7 +289,7 @@ fn runner() -> migrations::Runner {
 
 /// The URL and the certificate authority of the database to migrate: those of the environment,
 /// else the instance's.
-fn migration_target(port: u16) -> Result<(String, Option<String>), Error> {
+pub(crate) fn migration_target(port: u16) -> Result<(String, Option<String>), Error> {
     let url = match service::variable("DATABASE_URL") {
         Some(url) => url,
         None => ready(port)?.database_url,

@@ -9,6 +9,7 @@
 //! | [`instance`] | what an instance keeps under target/, and how it is found by its port |
 //! | [`up`], [`commands`] | the commands of `cargo local` |
 //! | [`restore`] | `cargo local restore` |
+//! | [`import`] | `cargo local import` |
 //! | [`error`] | why a command failed |
 //! | [`paths`] | the folders of this checkout |
 
@@ -17,6 +18,7 @@ pub mod configuration;
 pub mod error;
 pub mod gateway;
 pub mod generate;
+pub mod import;
 pub mod instance;
 pub mod paths;
 pub mod restore;

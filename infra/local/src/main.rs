@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use local::{Error, commands, restore, up};
+use local::{Error, commands, import, restore, up};
 use uuid::Uuid;
 
 /// The whole service on a laptop, in one command.
@@ -65,6 +65,16 @@ enum Command {
         /// An export of the security log, a JSON object in each line. Needs `PHONE_INDEX_KEY`.
         #[arg(long)]
         trail: Option<PathBuf>,
+    },
+    /// Take the accounts of the first auth-service over from its database, into that of `DATABASE_URL`,
+    /// else the instance's. It may be repeated. Needs `DATA_KEYS`.
+    Import {
+        /// The address of that database.
+        #[arg(long)]
+        from: String,
+        /// The schema of its tables.
+        #[arg(long, default_value = "auth")]
+        schema: String,
     },
     /// Create secrets.
     Keys {
@@ -144,6 +154,7 @@ async fn run(Arguments { command, port, ephemeral }: Arguments) -> Result<ExitCo
             let holds = commands::audit_verify(port, user).await?;
             return Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
+        Command::Import { from, schema } => import::import(port, &from, &schema).await?,
         Command::Restore { backup_at, trail } => {
             let is_whole = restore::restore(port, &backup_at, trail.as_deref()).await?;
             return Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE });

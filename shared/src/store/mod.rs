@@ -20,6 +20,7 @@
 //! | [`access`] | who may change an account: what a caller shows, the decision, what is consumed |
 //! | [`second_factor`] | TOTP secrets and backup codes |
 //! | `ended_by_call` | the sessions that a call ended, for its repeats |
+//! | [`import`] | accounts of the first auth-service |
 //! | [`restore`] | `restores`: what a database needs after it went back to a backup |
 //! | [`outbox`] | `outbox`, `audit_heads`, `security_events`: fragments that other statements end with, and what the relay sends |
 //!
@@ -33,6 +34,7 @@ mod connection;
 pub mod devices;
 mod ended_by_call;
 mod error;
+pub mod import;
 pub mod keys;
 pub mod login;
 pub mod maintenance;
@@ -69,6 +71,7 @@ pub fn statements() -> Vec<&'static Statement> {
         devices::list::STATEMENTS,
         devices::remove::STATEMENTS,
         devices::update::STATEMENTS,
+        import::STATEMENTS,
         keys::bundles::STATEMENTS,
         keys::delete::STATEMENTS,
         keys::directory::STATEMENTS,

@@ -43,7 +43,9 @@ fn id(n: u32) -> Uuid {
 
 async fn old_database() -> String {
     let fresh = Stores::fresh().await.database_url;
-    let url = format!("{fresh}_first");
+    let (server, name) = fresh.rsplit_once('/').expect("a database");
+    let name = name.split('?').next().unwrap_or_default();
+    let url = format!("{server}/{name}_first?sslmode=disable");
     migrations::create_database(&url).await.expect("a database");
     connect(&url).await.batch_execute(SCHEMA).await.expect("the schema");
     url
@@ -220,17 +222,14 @@ async fn an_imported_user_logs_in_with_app_and_backup_code_and_is_written_to() {
     let client = service.client();
     let phone = "+33612345678";
     let id = client.verified("login", phone).await;
-    let login = |token: Option<&str>| {
-        json!({ "verificationId": id, "deviceId": "phone", "twoFactorToken": token })
-    };
+    let login = |token: Option<&str>| json!({ "verificationId": id, "deviceId": "phone", "twoFactorToken": token });
     client.post("/auth/v1/login", login(None)).await.refused(403, "two_factor_required");
     let reply = client.post("/auth/v1/login", login(Some(CODE))).await.expect(200).json();
     assert_eq!(reply["deviceId"], super::import::id(10).to_string(), "the device came back");
     // Each once.
     let id = client.verified("login", phone).await;
-    let login = |token: &str| {
-        json!({ "verificationId": id, "deviceId": "phone", "twoFactorToken": token })
-    };
+    let login =
+        |token: &str| json!({ "verificationId": id, "deviceId": "phone", "twoFactorToken": token });
     client.post("/auth/v1/login", login(CODE)).await.refused(401, "two_factor_invalid");
     client.post("/auth/v1/login", login("CCCC-3333")).await.refused(401, "two_factor_invalid");
     let _ = client.post("/auth/v1/login", login("bbbb2222")).await.expect(200);

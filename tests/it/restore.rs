@@ -41,7 +41,8 @@ async fn refreshed(service: &Service, session: &Session) -> Session {
 
 async fn run(program: &str, arguments: Vec<String>) {
     let program = postgres_program(program).expect("a program of Postgres");
-    let output = tokio::task::spawn_blocking(move || Command::new(program).args(arguments).output());
+    let output =
+        tokio::task::spawn_blocking(move || Command::new(program).args(arguments).output());
     let output = output.await.expect("no panic").expect("the program runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -33,8 +33,7 @@ const SECRETS: [SecretName; 6] = [
 /// Makes the database safe that went back to a backup, and prints what was done. False if a part of the
 /// trail does not fit.
 pub async fn restore(port: u16, backup_at: &str, trail: Option<&Path>) -> Result<bool, Error> {
-    let backup_at =
-        OffsetDateTime::parse(backup_at, &Rfc3339).map_err(|_| Error::BackupTime)?;
+    let backup_at = OffsetDateTime::parse(backup_at, &Rfc3339).map_err(|_| Error::BackupTime)?;
     let backup_at = Timestamp::from(std::time::SystemTime::from(backup_at));
     let trail = trail.map(read_trail).transpose()?;
     let (core, index) = connect(port, trail.is_some()).await?;
@@ -51,15 +50,14 @@ fn read_trail(file: &Path) -> Result<Trail, Error> {
 
 /// The stores of the environment, else those of the instance.
 async fn connect(port: u16, with_trail: bool) -> Result<(Core, Option<IdentityIndex>), Error> {
-    let lookup: Lookup = if service::variable("DATABASE_URL").is_some()
-        || service::variable("DB_HOST").is_some()
-    {
-        Arc::new(service::variable)
-    } else {
-        let folder = ready(port)?.folder;
-        let variables = instance::read_environment(&folder)?.ok_or(Error::NotReady { port })?;
-        Arc::new(move |name: &str| variables.get(name).cloned())
-    };
+    let lookup: Lookup =
+        if service::variable("DATABASE_URL").is_some() || service::variable("DB_HOST").is_some() {
+            Arc::new(service::variable)
+        } else {
+            let folder = ready(port)?.folder;
+            let variables = instance::read_environment(&folder)?.ok_or(Error::NotReady { port })?;
+            Arc::new(move |name: &str| variables.get(name).cloned())
+        };
     let environment =
         Environment::from_lookup(lookup, &SECRETS).await.map_err(StartError::Secret)?;
     let mut env = environment.reader();
@@ -73,11 +71,14 @@ fn report(restored: &Restored, with_trail: bool) -> String {
     let Restored { accounts, devices, pages, verifications, replayed, .. } = restored;
     let mut text = match verifications {
         Some(count) => format!("discarded {count} running verifications\n"),
-        None => "a cluster: wait 20 minutes before you open the API, until running verifications have \
+        None => {
+            "a cluster: wait 20 minutes before you open the API, until running verifications have \
                  ended\n"
-            .to_owned(),
+                .to_owned()
+        }
     };
-    let _ = writeln!(text, "moved {accounts} accounts: versions of device lists, codes that were used");
+    let _ =
+        writeln!(text, "moved {accounts} accounts: versions of device lists, codes that were used");
     let _ = writeln!(text, "discarded {pages} pages of one-time keys, told {devices} devices");
     if with_trail {
         let _ = writeln!(

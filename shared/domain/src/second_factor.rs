@@ -117,8 +117,8 @@ impl BackupCode {
             None => input.to_owned(),
         };
         let letters = letters.to_ascii_uppercase();
-        let is_code =
-            letters.len() == BACKUP_CODE_LENGTH && letters.bytes().all(|b| b.is_ascii_alphanumeric());
+        let is_code = letters.len() == BACKUP_CODE_LENGTH
+            && letters.bytes().all(|b| b.is_ascii_alphanumeric());
         is_code.then(|| Self(SecretString::from(letters))).ok_or(TokenError)
     }
 

@@ -118,9 +118,7 @@ pub fn rotate(row: Rotation, position: TokenPosition, now: Timestamp) -> Rotatio
 #[must_use]
 pub fn rotate_restored(row: Rotation, position: TokenPosition, now: Timestamp) -> RotationOutcome {
     match rotate(row, position, now) {
-        RotationOutcome::Reused
-            if position.generation >= row.generation && position.fork >= 0 =>
-        {
+        RotationOutcome::Reused if position.generation >= row.generation && position.fork >= 0 => {
             RotationOutcome::Issued(Rotation {
                 generation: position.generation + 1,
                 forks: 1,

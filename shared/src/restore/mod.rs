@@ -102,7 +102,8 @@ async fn replay(
                 continue;
             }
         };
-        let ReplayedUser { has_account, entries: taken, ended, removed_devices, is_deleted } = of_user;
+        let ReplayedUser { has_account, entries: taken, ended, removed_devices, is_deleted } =
+            of_user;
         replayed.entries += taken;
         replayed.ended_sessions += ended.len();
         replayed.removed_devices += removed_devices;

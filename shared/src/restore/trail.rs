@@ -120,7 +120,9 @@ impl fmt::Display for Loss {
             Self::PhoneNumber => "the number was changed after the backup: set it again",
             Self::SecondFactor => "the second factor was enabled after the backup, and is off now",
             Self::BackupCodes => "the backup codes were replaced after the backup, and are gone",
-            Self::RegistrationLock => "the registration lock was set after the backup, and is off now",
+            Self::RegistrationLock => {
+                "the registration lock was set after the backup, and is off now"
+            }
             Self::Undo => "changes were taken back after the backup: look at this account",
         })
     }

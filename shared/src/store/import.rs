@@ -116,7 +116,10 @@ pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&IMPORT_ACCOUNT];
 /// What became of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Import {
-    Imported { devices: i64, identities: i64 },
+    Imported {
+        devices: i64,
+        identities: i64,
+    },
     /// It was here already.
     Known,
     /// Another account here has its number.

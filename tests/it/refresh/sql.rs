@@ -243,8 +243,11 @@ fn over_a_restored_row_the_statement_and_the_pure_function_say_the_same() {
             let generation = row.generation.saturating_add(by);
             let position = TokenPosition { generation, fork: row.forks - 1 + fork_by };
             let issued_at = BEGINNING + Duration::from_secs(if is_old { 30 } else { 31 });
-            let expected =
-                if is_old { rotate_restored(row, position, now) } else { rotate(row, position, now) };
+            let expected = if is_old {
+                rotate_restored(row, position, now)
+            } else {
+                rotate(row, position, now)
+            };
             let outcome = runtime.block_on(store.rotate_issued(position, issued_at, now));
             assert_eq!(outcome, Some(expected), "{position:?} of {row:?}, old: {is_old}");
             match expected {

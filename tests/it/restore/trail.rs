@@ -13,9 +13,12 @@ use tests::{Authenticator, Keys, Service, Session};
 async fn ends_removals_and_deletions_since_the_backup_hold() {
     let service = unlimited().await;
     let client = service.client();
-    let out = client.sign_up(ALICE).await;
-    let [kept, remote, removed] =
-        [client.log_in(ALICE, "a").await, client.log_in(ALICE, "b").await, client.log_in(ALICE, "c").await];
+    let kept = client.sign_up(ALICE).await;
+    let [out, remote, removed] = [
+        client.log_in(ALICE, "a").await,
+        client.log_in(ALICE, "b").await,
+        client.log_in(ALICE, "c").await,
+    ];
     let bob = client.sign_up_with(BOB, Keys::new().bundle(1..3, 1..3)).await;
     let all = client.sign_up("+33611111111").await;
     let also = client.log_in("+33611111111", "another").await;
@@ -122,8 +125,7 @@ async fn entries_that_do_not_go_on_from_the_backup_change_nothing() {
         .rows("SELECT encode(hash, 'hex') AS hash, entry FROM auth.security_events WHERE seq = 2")
         .await[0];
     let line = |entry: &str| {
-        let line =
-            json!({ "userId": alice.user, "seq": 2, "hash": row["hash"], "entry": entry });
+        let line = json!({ "userId": alice.user, "seq": 2, "hash": row["hash"], "entry": entry });
         Trail::read(&line.to_string()).unwrap()
     };
     let entry = row["entry"].as_str().unwrap();

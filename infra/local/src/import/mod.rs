@@ -94,7 +94,11 @@ pub async fn import_all(
             {
                 Import::Known => imported.known += 1,
                 Import::NumberTaken => {
-                    left_out.push(LeftOut::new("users_auth", rows.id, "another account has its number"));
+                    left_out.push(LeftOut::new(
+                        "users_auth",
+                        rows.id,
+                        "another account has its number",
+                    ));
                 }
                 Import::Imported { devices, identities } => {
                     imported.accounts += 1;

@@ -130,7 +130,9 @@ fn devices(rows: &AccountRows, created_at: &str, leave: &mut Leave<'_>) -> Vec<V
             leave("devices", row, "its type is not known: taken over as web");
         }
         let created = at(row, "created_at").unwrap_or_else(|| created_at.to_owned());
-        let cut = |name, length| text(row, name).map(|text| text.chars().take(length).collect::<String>());
+        let cut = |name, length| {
+            text(row, name).map(|text| text.chars().take(length).collect::<String>())
+        };
         devices.push(json!({
             "id": row["id"],
             "fingerprint": fingerprint,
@@ -184,7 +186,8 @@ fn identities(
     let (mut taken, mut seen, mut keys) = (Vec::new(), HashSet::new(), HashSet::new());
     for row in rows.of("identity_keys").iter().rev() {
         let Some(device) = of_device("identity_keys", row, devices, leave) else { continue };
-        let Ok(key) = IdentityKey::parse(text(row, "public_key").unwrap_or_default().to_owned()) else {
+        let Ok(key) = IdentityKey::parse(text(row, "public_key").unwrap_or_default().to_owned())
+        else {
             leave("identity_keys", row, "it is no key of Curve25519");
             continue;
         };
@@ -238,7 +241,8 @@ fn prekeys(
     leave: &mut Leave<'_>,
 ) -> (Vec<Value>, Vec<String>) {
     let is_used = |row: &Value| flag(row, "is_used") || row["is_one_time"].as_bool() == Some(false);
-    let parse = |row: &Value| PublicKey::parse(text(row, "public_key").unwrap_or_default().to_owned());
+    let parse =
+        |row: &Value| PublicKey::parse(text(row, "public_key").unwrap_or_default().to_owned());
     let mut used = HashSet::new();
     let (spent, unused): (Vec<&Value>, Vec<&Value>) =
         rows.of("prekeys").iter().partition(|row| is_used(row));

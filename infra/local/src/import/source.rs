@@ -44,8 +44,9 @@ impl Source {
         if !schema.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
             return Err(Error::Source("the schema is no name".to_owned()));
         }
-        let config: tokio_postgres::Config =
-            url.parse().map_err(|_| Error::Source("--from is no address of Postgres".to_owned()))?;
+        let config: tokio_postgres::Config = url
+            .parse()
+            .map_err(|_| Error::Source("--from is no address of Postgres".to_owned()))?;
         let tls = shared::store::tls(&config, ca).map_err(|error| Error::Database(error.error))?;
         let client = match tls {
             Some(tls) => {

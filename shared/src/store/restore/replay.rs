@@ -211,8 +211,15 @@ impl Store {
                 return transaction.rollback(Ok(nothing)).await;
             }
             if has_account {
-                change(&transaction, (user, call), &planned.change, index, (now, rng), &mut replayed)
-                    .await?;
+                change(
+                    &transaction,
+                    (user, call),
+                    &planned.change,
+                    index,
+                    (now, rng),
+                    &mut replayed,
+                )
+                .await?;
             }
             transaction.commit(Ok(replayed)).await
         })

@@ -16,6 +16,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use domain::ids::UserId;
+use secrecy::SecretString;
 use shared::audit::{AuditEntry, SecurityEvent};
 use shared::clock::{Clock, Rng};
 use shared::config::{Environment, Lookup, PostgresConfig};
@@ -45,9 +46,10 @@ pub struct Imported {
 /// Takes all accounts over, and prints what was left out and why.
 pub async fn import(port: u16, from: &str, schema: &str) -> Result<(), Error> {
     let (url, ca) = migration_target(port)?;
-    let config = PostgresConfig { url: url.into(), ca: ca.clone(), pool: 1, prepares: true };
-    let store =
-        Store::new(&config, Clock::System, Rng).map_err(|error| Error::Database(error.error))?;
+    let address = SecretString::from(url).into();
+    let config = PostgresConfig { address, ca: ca.clone(), pool: 1, prepares: true };
+    let store = Store::new(&config, Clock::System, Rng, Arc::default())
+        .map_err(|error| Error::Database(error.error))?;
     let source = Source::connect(from, schema, ca.as_deref()).await?;
     let imported = import_all(&source, &store, &data_keys(port).await?, &Clock::System).await?;
     print(&report(&imported))

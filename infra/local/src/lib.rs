@@ -9,6 +9,8 @@
 //! | [`instance`] | what an instance keeps under target/, and how it is found by its port |
 //! | `roots` | signed roots of the audit chains |
 //! | [`up`], [`commands`] | the commands of `cargo local` |
+//! | [`restore`] | `cargo local restore` |
+//! | [`import`] | `cargo local import` |
 //! | [`error`] | why a command failed |
 //! | [`paths`] | the folders of this checkout |
 
@@ -17,8 +19,10 @@ pub mod configuration;
 pub mod error;
 pub mod gateway;
 pub mod generate;
+pub mod import;
 pub mod instance;
 pub mod paths;
+pub mod restore;
 mod roots;
 pub mod service;
 pub mod up;

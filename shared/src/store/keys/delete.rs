@@ -58,7 +58,7 @@ fn delete_own(
         .queued_when("is_deleted")
 }
 
-static DELETE_DEVICE_KEYS: LazyStatement = LazyStatement::new(|| {
+pub(in crate::store) static DELETE_DEVICE_KEYS: LazyStatement = LazyStatement::new(|| {
     let device = [("device", Type::UUID)];
     delete_own("delete_device_keys", "device_id = :device", "id = :device", &device)
 });

@@ -9,14 +9,16 @@ use local::service::ServiceState;
 use serde_json::Value;
 use shared::clock::Clock;
 use shared::cloud::CloudHandle;
-use shared::config::Lookup;
+use shared::config::{Environment, Lookup};
 use shared::http::ClientConnection;
+use shared::sender::cloud::MakeCloudSender;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
+use verify::VerifyState;
 
 use crate::contract;
 use crate::reply::Reply;
@@ -150,6 +152,29 @@ impl Service {
     pub async fn with_lookup(&self, change: impl FnOnce(Lookup) -> Lookup) -> Self {
         let lookup = change(self.variables.clone());
         Self::read(self.stores.clone(), lookup, self.state.core.clock.clone()).await
+    }
+
+    /// The same service with these variables of `verify` changed, and the senders of a cloud.
+    ///
+    /// # Panics
+    /// If the variables make no configuration.
+    pub async fn with_cloud_senders(
+        mut self,
+        changed: &[(&str, &str)],
+        make: MakeCloudSender<'_>,
+    ) -> Self {
+        let changed: HashMap<String, String> =
+            changed.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let variables = self.variables.clone();
+        let lookup: Lookup =
+            Arc::new(move |name| changed.get(name).cloned().or_else(|| variables(name)));
+        let environment = Environment::from_lookup(lookup, verify::SECRETS).await;
+        let environment = environment.expect("secrets");
+        let mut env = environment.reader();
+        let verify = VerifyState::read_with(&self.state.core, &mut env, Some(make));
+        self.state.verify = env.finish(verify).expect("a configuration");
+        let router = local::service::router(self.state.clone());
+        self.behind(router)
     }
 
     /// The same keys and clock over other stores.

@@ -10,6 +10,7 @@
 //! | `error` | errors of the clients, without the text of a service |
 //! | `invoke` | invocations of other functions |
 //! | [`run`] | runs a function in AWS |
+//! | [`senders`] | SMS by SNS and by End User Messaging |
 
 pub mod client;
 pub mod cloud;
@@ -19,6 +20,7 @@ mod invoke;
 mod presign;
 mod rds;
 mod run;
+pub mod senders;
 
 pub use aws_config::SdkConfig;
 pub use cloud::Aws;

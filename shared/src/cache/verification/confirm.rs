@@ -11,6 +11,7 @@ use crate::cache::outcome::status;
 use crate::cache::round_trip::Cache;
 use crate::cache::script::{LuaScript, READ_HASH};
 use crate::cache::sms_breaker;
+use crate::sender::Receipt;
 use crate::telemetry::ErrorChain;
 
 static CONFIRM: LazyLock<LuaScript> = LazyLock::new(|| {
@@ -36,6 +37,8 @@ pub enum ConfirmOutcome {
         requires_2fa: bool,
         /// The country of the number, if this attempt is the one that confirmed it.
         country: Option<String>,
+        /// What the sender of the code gave, in the same case.
+        receipt: Option<Receipt>,
     },
     Incorrect {
         attempts_left: u32,
@@ -79,7 +82,10 @@ impl Cache {
                 if is_first && is_cluster {
                     self.report(&country, &send, now).await;
                 }
-                ConfirmOutcome::Confirmed { requires_2fa, country: is_first.then_some(country) }
+                let country = is_first.then_some(country);
+                let receipt: String = reply.next("a receipt")?;
+                let receipt = Receipt::parse(&receipt);
+                ConfirmOutcome::Confirmed { requires_2fa, country, receipt }
             }
             "incorrect" => {
                 ConfirmOutcome::Incorrect { attempts_left: reply.number("a number of attempts")? }

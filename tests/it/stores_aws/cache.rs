@@ -7,7 +7,7 @@ use shared::clock::Clock;
 use shared::cloud::{CacheEndpoint, CacheName, Cloud as _, CloudErrorKind};
 use shared::config::RedisConfig;
 use shared::config::redis::{Login, NamedCache, Password};
-use shared::telemetry::{ErrorChain, Metrics};
+use shared::telemetry::ErrorChain;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -38,7 +38,6 @@ async fn run(port: u16, commands: &[&str]) {
 struct Named {
     cloud: Arc<CloudDouble>,
     clock: Clock,
-    metrics: Arc<Metrics>,
     cache: Arc<Cache>,
 }
 
@@ -53,9 +52,8 @@ impl Named {
         let named =
             NamedCache { cloud: cloud.clone(), name, variable: GROUP, requires_tls, first: None };
         let (config, clock) = (RedisConfig::ElastiCache { named, login }, manual());
-        let metrics = Arc::new(Metrics::default());
-        let cache = Cache::new(&config, clock.clone(), metrics.clone()).expect("a cache");
-        Self { cloud: cloud.clone(), clock, metrics, cache: Arc::new(cache) }
+        let cache = Cache::new(&config, clock.clone(), Arc::default()).expect("a cache");
+        Self { cloud: cloud.clone(), clock, cache: Arc::new(cache) }
     }
 
     fn questions(&self) -> usize {
@@ -111,7 +109,7 @@ async fn a_cache_is_found_by_its_name_and_found_again_where_it_has_moved() {
     }
     assert!(is_found, "the new endpoint is not used");
     assert_eq!(named.questions(), asked + 1, "the control plane is asked once");
-    let series = named.metrics.take_all();
+    let series = named.cache.metrics().await.expect("counters");
     let reconnects = r#"auth_store_reconnects_total{store="redis"}"#;
     assert!(series.iter().any(|(name, by)| name == reconnects && *by > 0), "{series:?}");
 }

@@ -231,14 +231,14 @@ async fn the_database_may_be_told_in_parts() {
         ("DB_HOST", "db"),
         ("DB_NAME", "auth"),
         ("DB_USERNAME", "me"),
-        ("DB_PASSWORD", "p@ss/word"),
+        ("DB_PASSWORD", "p@ss/w%41rd"),
     ]
     .into_iter()
     .chain(GOOD.iter().copied().filter(|(name, _)| *name != "DATABASE_URL"))
     .collect();
     let state = read(&parts).await.unwrap();
     let url = state.core.config.postgres.address.url();
-    assert_eq!(url.expose_secret(), "postgres://me:p%40ss%2Fword@db:5432/auth?sslmode=require");
+    assert_eq!(url.expose_secret(), "postgres://me:p%40ss%2Fw%2541rd@db:5432/auth?sslmode=require");
 }
 
 #[tokio::test]

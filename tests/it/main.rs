@@ -41,6 +41,7 @@ mod sessions;
 mod signal;
 mod sources;
 mod statements;
+mod stores_aws;
 mod tokens;
 mod trail;
 mod two_factor;

@@ -148,6 +148,12 @@ impl Service {
         Self::read(self.stores.clone(), lookup, self.state.core.clock.clone()).await
     }
 
+    /// The same service with variables that may change while it runs.
+    pub async fn with_lookup(&self, change: impl FnOnce(Lookup) -> Lookup) -> Self {
+        let lookup = change(self.variables.clone());
+        Self::read(self.stores.clone(), lookup, self.state.core.clock.clone()).await
+    }
+
     /// The same service with these variables of `verify` changed, and the senders of a cloud.
     ///
     /// # Panics

@@ -6,16 +6,25 @@ use shared::cloud::{
     CacheEndpoint, CacheName, Cloud, CloudError, CloudErrorKind, CloudFuture, DatabaseLogin,
     InvocationType,
 };
+use std::sync::OnceLock;
+
+use crate::secrets;
 
 /// The clients of a process. Each is made from the shared configuration when it is needed.
 pub struct Aws {
     config: SdkConfig,
+    secrets: OnceLock<aws_sdk_secretsmanager::Client>,
 }
 
 impl Aws {
     #[must_use]
     pub const fn new(config: SdkConfig) -> Self {
-        Self { config }
+        Self { config, secrets: OnceLock::new() }
+    }
+
+    /// The client of Secrets Manager.
+    pub fn secrets_manager(&self) -> &aws_sdk_secretsmanager::Client {
+        self.secrets.get_or_init(|| aws_sdk_secretsmanager::Client::new(&self.config))
     }
 
     /// What all clients of this process share.
@@ -25,13 +34,13 @@ impl Aws {
     }
 }
 
-fn unexpected(service: &'static str, operation: &'static str) -> CloudError {
+pub(crate) const fn unexpected(service: &'static str, operation: &'static str) -> CloudError {
     CloudError { service, operation, kind: CloudErrorKind::Unexpected, code: None }
 }
 
 impl Cloud for Aws {
-    fn secret<'a>(&'a self, _id: &'a str) -> CloudFuture<'a, SecretString> {
-        Box::pin(async { Err(unexpected("Secrets Manager", "GetSecretValue")) })
+    fn secret<'a>(&'a self, id: &'a str) -> CloudFuture<'a, SecretString> {
+        Box::pin(secrets::current(self, id))
     }
 
     fn database_password<'a>(&'a self, _login: DatabaseLogin<'a>) -> CloudFuture<'a, SecretString> {

@@ -5,11 +5,15 @@
 //! |---|---|
 //! | [`client`] | region, credentials, time-outs and repeats of all clients |
 //! | [`cloud`] | secrets, logins, addresses and invocations |
-//! | [`run`] | runs a function in AWS |
+//! | [`secrets`] | reads secrets of Secrets Manager |
+//! | [`error`] | an error of the SDK as one of the cloud |
+//! | `run` | runs a function in AWS |
 
 pub mod client;
 pub mod cloud;
+pub mod error;
 mod run;
+pub mod secrets;
 
 pub use aws_config::SdkConfig;
 pub use cloud::Aws;

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::cloud::CloudHandle;
 use crate::config::EnvReader;
 use crate::core::Core;
-use crate::secrets::SecretName;
+use crate::secrets::{SecretName, Secrets};
 use crate::telemetry::{ErrorChain, InvocationLog, Metrics};
 
 /// An event that this function does not take. Its values stay out of the text.
@@ -36,6 +36,7 @@ struct Telemetry {
     clock: Clock,
     /// Where counters travel from; none in a function without a cache.
     metrics: Option<Arc<Metrics>>,
+    secrets: Arc<Secrets>,
 }
 
 /// Runs a function until its sandbox ends: loads the secrets that it declares, reads its
@@ -102,7 +103,9 @@ where
 {
     let read = |env: &mut EnvReader| {
         let function = env.optional("AWS_LAMBDA_FUNCTION_NAME");
-        Some((Telemetry { function, clock: Clock::System, metrics: None }, read(env)?))
+        let (clock, secrets) = (Clock::System, env.secrets());
+        secrets.start_clock(&clock);
+        Some((Telemetry { function, clock, metrics: None, secrets }, read(env)?))
     };
     let (telemetry, state) = start(cloud, secrets, read).await?;
     lambda_runtime::run(serve(telemetry, state, handle)).await
@@ -124,6 +127,7 @@ where
         function: core.config.http.function_name.clone(),
         clock: core.clock.clone(),
         metrics: core.config.http.metrics_enabled.then(|| core.metrics.clone()),
+        secrets: core.secrets.clone(),
     };
     serve(telemetry, state, handle)
 }
@@ -151,7 +155,10 @@ where
         async move {
             let (started, at) = (Instant::now(), telemetry.clock.now());
             let result = match read_event(payload) {
-                Ok(event) => handle(state, event).await,
+                Ok(event) => {
+                    let work = handle(state, event);
+                    telemetry.secrets.refresh_beside(telemetry.metrics.as_deref(), work).await
+                }
                 Err(error) => Err(error.into()),
             };
             if let Err(error) = &result {

@@ -12,7 +12,7 @@ use crate::clock::{Clock, Rng};
 use crate::config::{ConfigErrors, CoreConfig, EnvReader};
 use crate::secrets::{SecretErrors, Secrets};
 use crate::store::Store;
-use crate::telemetry::{ErrorChain, Metrics};
+use crate::telemetry::{ErrorChain, Metrics, emf};
 
 /// Why a function does not start.
 #[derive(Debug, Error)]
@@ -58,6 +58,14 @@ impl Core {
     pub async fn count_hourly(&self, user: UserId, event: SecurityEvent, now: Timestamp) {
         if let Err(error) = self.cache.count_hourly_event(user, event, now).await {
             tracing::warn!(error = %ErrorChain(&error), "failed to count for the trail");
+        }
+    }
+
+    /// Stores gauges of the whole service: in Redis for `/metrics`, and for CloudWatch.
+    pub async fn set_gauges(&self, gauges: &[(&str, i64)], now: Timestamp) {
+        emf::write_gauges(&self.config.telemetry, gauges, now);
+        if let Err(error) = self.cache.set_gauges(gauges).await {
+            tracing::warn!(error = %ErrorChain(&error), "failed to store gauges");
         }
     }
 

@@ -193,8 +193,6 @@ pub async fn clean_up_keys(core: &Core, now: Timestamp) -> Result<i64, StoreErro
         ("auth_key_devices_empty", stats.devices_empty),
         ("auth_key_cleanup_timestamp_seconds", now.seconds()),
     ];
-    if let Err(error) = core.cache.set_gauges(&gauges).await {
-        tracing::warn!(error = %ErrorChain(&error), "failed to store key statistics");
-    }
+    core.set_gauges(&gauges, now).await;
     Ok(cleaned)
 }

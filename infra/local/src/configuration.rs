@@ -117,13 +117,13 @@ pub const VARIABLES: &[Variable] = &[
         &["JWT_ISSUER"],
         "`iss` of every token, and the audience of refresh tokens",
         "",
-        "`whispr-auth`",
+        "`whispr-auth`; with `STAGE=dev` and `staging` followed by `-` and the stage",
     ),
     variable(
         &["JWT_AUDIENCE"],
         "audience of access tokens; must not be the issuer or `ws`",
         "",
-        "`whispr`",
+        "`whispr`, followed as the issuer",
     ),
     variable(
         &["ACCESS_TOKEN_TTL"],
@@ -275,6 +275,18 @@ pub const VARIABLES: &[Variable] = &[
         "`off` closes `/auth/swagger` and `/auth/swagger-json`: they answer 404",
         "",
         "`off` with `STAGE=prod`, else `on`",
+    ),
+    variable(
+        &["SETTINGS"],
+        "variables of this page as `NAME=value;NAME=value`, for a deployment: they count more than variables of the same names. No secret, but `…_SECRET_ID`; not `STAGE`",
+        "",
+        "none",
+    ),
+    variable(
+        &["LOG_SUCCESS_SAMPLE"],
+        "in Lambda: of a hundred requests that succeed, how many are logged, 0 to 100. All others, and all metrics, are complete",
+        "",
+        "5 with `STAGE=prod`, else 100",
     ),
     variable(&["LOG_LEVEL"], "`info`, `debug`, or directives of tracing", "", "`info`"),
 ];

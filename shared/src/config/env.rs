@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::error::{ConfigError, ConfigErrors};
+use super::settings;
 use crate::cloud::CloudHandle;
 use crate::secrets::{LiveSecret, Lookup, ParseSecret, SecretErrors, SecretName, Secrets};
 
@@ -33,8 +34,9 @@ impl Environment {
         lookup: Lookup,
         names: &[SecretName],
     ) -> Result<Self, SecretErrors> {
+        let (lookup, error) = settings::with_settings(lookup);
         let mut secrets = Secrets::new(lookup, cloud);
-        let mut errors = Vec::new();
+        let mut errors = Vec::from_iter(error);
         let loaded = secrets.load(names, &mut errors).await?;
         let declared = names.iter().copied().collect();
         Ok(Self { secrets: Arc::new(secrets), declared, loaded, errors })
@@ -43,17 +45,18 @@ impl Environment {
     /// Plain variables alone.
     #[must_use]
     pub fn without_secrets(lookup: Lookup) -> Self {
+        let (lookup, error) = settings::with_settings(lookup);
         Self {
             secrets: Arc::new(Secrets::new(lookup, None)),
             declared: BTreeSet::new(),
             loaded: HashMap::new(),
-            errors: Vec::new(),
+            errors: Vec::from_iter(error),
         }
     }
 
     #[must_use]
     pub fn reader(&self) -> EnvReader<'_> {
-        EnvReader { environment: self, errors: self.errors.clone(), read: BTreeSet::new() }
+        EnvReader { environment: self, errors: self.errors.clone(), read: [settings::VARIABLE.to_owned()].into() }
     }
 }
 

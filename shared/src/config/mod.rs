@@ -7,9 +7,11 @@
 //! | [`error`] | what is wrong with a variable |
 //! | `core` | what every function reads |
 //! | [`maintenance`] | how long rows are kept |
+//! | [`settings`] | variables that one variable holds |
 //! | [`stage`] | where the service runs |
 //! | [`http`] | CORS, metrics, the clients that are served |
 //! | [`stores`], [`redis`] | Postgres; Redis as one node, by sentinels, or a cluster |
+//! | [`telemetry`] | what log lines and metrics carry |
 //! | [`tokens`] | names and lifetimes in tokens |
 //!
 //! Limits are read in `limits`, senders in the crate `sms`, a function's own variables in
@@ -22,8 +24,10 @@ pub mod error;
 pub mod http;
 pub mod maintenance;
 pub mod redis;
+pub mod settings;
 pub mod stage;
 pub mod stores;
+pub mod telemetry;
 pub mod tokens;
 
 pub use crate::secrets::Lookup;
@@ -35,4 +39,5 @@ pub use maintenance::MaintenanceConfig;
 pub use redis::RedisConfig;
 pub use stage::Stage;
 pub use stores::PostgresConfig;
+pub use telemetry::TelemetryConfig;
 pub use tokens::TokenConfig;

@@ -1,6 +1,8 @@
 //! [`shared::cloud::Cloud`] over the SDK.
 
 use aws_config::SdkConfig;
+use aws_sdk_lambda::Client as LambdaClient;
+use aws_sdk_secretsmanager::Client as SecretsClient;
 use secrecy::SecretString;
 use shared::cloud::{
     CacheEndpoint, CacheName, Cloud, CloudError, CloudErrorKind, CloudFuture, DatabaseLogin,
@@ -8,23 +10,24 @@ use shared::cloud::{
 };
 use std::sync::OnceLock;
 
-use crate::secrets;
+use crate::{invoke, secrets};
 
 /// The clients of a process. Each is made from the shared configuration when it is needed.
 pub struct Aws {
     config: SdkConfig,
-    secrets: OnceLock<aws_sdk_secretsmanager::Client>,
+    lambda: OnceLock<LambdaClient>,
+    secrets: OnceLock<SecretsClient>,
 }
 
 impl Aws {
     #[must_use]
     pub const fn new(config: SdkConfig) -> Self {
-        Self { config, secrets: OnceLock::new() }
+        Self { config, lambda: OnceLock::new(), secrets: OnceLock::new() }
     }
 
     /// The client of Secrets Manager.
-    pub fn secrets_manager(&self) -> &aws_sdk_secretsmanager::Client {
-        self.secrets.get_or_init(|| aws_sdk_secretsmanager::Client::new(&self.config))
+    pub fn secrets_manager(&self) -> &SecretsClient {
+        self.secrets.get_or_init(|| SecretsClient::new(&self.config))
     }
 
     /// What all clients of this process share.
@@ -61,10 +64,11 @@ impl Cloud for Aws {
 
     fn invoke<'a>(
         &'a self,
-        _function: &'a str,
-        _payload: Vec<u8>,
-        _invocation: InvocationType,
+        function: &'a str,
+        payload: Vec<u8>,
+        invocation: InvocationType,
     ) -> CloudFuture<'a, Vec<u8>> {
-        Box::pin(async { Err(unexpected("Lambda", "Invoke")) })
+        let client = self.lambda.get_or_init(|| invoke::client(&self.config));
+        Box::pin(invoke::invoke(client, function, payload, invocation))
     }
 }

@@ -5,16 +5,18 @@
 //! |---|---|
 //! | [`client`] | region, credentials, time-outs and repeats of all clients |
 //! | [`cloud`] | secrets, logins, addresses and invocations |
-//! | [`secrets`] | reads secrets of Secrets Manager |
-//! | [`error`] | an error of the SDK as one of the cloud |
-//! | `run` | runs a function in AWS |
+//! | `error` | errors of the clients, without the text of a service |
+//! | `invoke` | invocations of other functions |
+//! | `secrets` | secrets of Secrets Manager |
+//! | [`run`] | runs a function in AWS |
 
 pub mod client;
 pub mod cloud;
-pub mod error;
+mod error;
+mod invoke;
 mod run;
-pub mod secrets;
+mod secrets;
 
 pub use aws_config::SdkConfig;
 pub use cloud::Aws;
-pub use run::{run, run_events, run_events_without_core};
+pub use run::{run, run_events, run_events_without_core, run_with_tasks};

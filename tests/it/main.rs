@@ -38,6 +38,7 @@ mod sessions;
 mod signal;
 mod sources;
 mod statements;
+mod template;
 mod tokens;
 mod trail;
 mod two_factor;

@@ -103,16 +103,25 @@ fn unit(metric: &str) -> &'static str {
 }
 
 /// Writes the gauges that CloudWatch shows, if this process is a function of Lambda.
-pub fn write_gauges(config: &TelemetryConfig, gauges: &[(&str, i64)], at: Timestamp) {
-    let Some(function) = &config.function else { return };
+pub(crate) fn write_gauges(config: &TelemetryConfig, gauges: &[(&str, i64)], at: Timestamp) {
+    if let Some(line) = self::gauges(config, gauges, at) {
+        println!("{line}");
+    }
+}
+
+/// The line of these gauges; `None` if nothing of them is shown, or nobody reads it.
+#[must_use]
+pub fn gauges(config: &TelemetryConfig, gauges: &[(&str, i64)], at: Timestamp) -> Option<Value> {
+    let function = config.function.as_deref()?;
     let shown: Vec<Metric<'_>> = gauges
         .iter()
         .filter(|(name, _)| GAUGES.contains(name))
         .map(|(name, value)| (*name, json!(value)))
         .collect();
-    if !shown.is_empty() {
-        let mut line = Line::new(at, config, function);
-        line.metrics(Dimensions::Stage, &shown);
-        line.write();
+    if shown.is_empty() {
+        return None;
     }
+    let mut line = Line::new(at, config, function);
+    line.metrics(Dimensions::Stage, &shown);
+    Some(line.into_value())
 }

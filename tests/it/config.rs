@@ -372,7 +372,7 @@ async fn settings_are_read_by_every_function_and_a_bad_text_is_refused() {
     let state = read(&settings("SMS_BRAND=Other;SMS_SENDER=inbox")).await;
     assert_eq!(names(state), ["SETTINGS"], "the sender is a parameter");
     let state = read(&settings("NUMBER_IDLE_DAYS=31;RATE_LIMIT_PHONE_HOUR=7/3600")).await.unwrap();
-    assert_eq!(state.core.config.limits.rule(Limit::PhoneHour).burst, 7);
+    assert_eq!(state.core.config.limits.rule(Limit::PhonePerHour).burst, 7);
     for bad in ["PEPPER=x", "STAGE=local", "SMS_BRANT=x", "no pair"] {
         assert_eq!(names(read(&settings(bad)).await), ["SETTINGS"], "{bad}");
     }

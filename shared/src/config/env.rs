@@ -4,14 +4,16 @@ use secrecy::{ExposeSecret as _, SecretString};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::discovery::discover;
 use super::error::{ConfigError, ConfigErrors};
 use super::settings;
-use crate::cloud::CloudHandle;
+use crate::cloud::{CacheEndpoint, CloudHandle};
 use crate::secrets::{LiveSecret, Lookup, ParseSecret, SecretErrors, SecretName, Secrets};
 
 /// What a function may read: all plain variables, and the secrets that it declared.
 pub struct Environment {
     secrets: Arc<Secrets>,
+    cache_endpoint: Option<CacheEndpoint>,
     declared: BTreeSet<SecretName>,
     loaded: HashMap<SecretName, SecretString>,
     errors: Vec<ConfigError>,
@@ -35,11 +37,12 @@ impl Environment {
         names: &[SecretName],
     ) -> Result<Self, SecretErrors> {
         let (lookup, error) = settings::with_settings(lookup);
-        let mut secrets = Secrets::new(lookup, cloud);
+        let mut secrets = Secrets::new(lookup.clone(), cloud.clone());
         let mut errors = Vec::from_iter(error);
-        let loaded = secrets.load(names, &mut errors).await?;
-        let declared = names.iter().copied().collect();
-        Ok(Self { secrets: Arc::new(secrets), declared, loaded, errors })
+        let (loaded, cache_endpoint) =
+            tokio::join!(secrets.load(names, &mut errors), discover(&cloud, &lookup));
+        let (loaded, declared) = (loaded?, names.iter().copied().collect());
+        Ok(Self { secrets: Arc::new(secrets), cache_endpoint, declared, loaded, errors })
     }
 
     /// Plain variables alone.
@@ -48,6 +51,7 @@ impl Environment {
         let (lookup, error) = settings::with_settings(lookup);
         Self {
             secrets: Arc::new(Secrets::new(lookup, None)),
+            cache_endpoint: None,
             declared: BTreeSet::new(),
             loaded: HashMap::new(),
             errors: Vec::from_iter(error),
@@ -85,6 +89,12 @@ impl EnvReader<'_> {
     #[must_use]
     pub fn secrets(&self) -> Arc<Secrets> {
         self.environment.secrets.clone()
+    }
+
+    /// Where the named cache was when the process started.
+    #[must_use]
+    pub fn cache_endpoint(&self) -> Option<CacheEndpoint> {
+        self.environment.cache_endpoint.clone()
     }
 
     /// The names of all variables that were asked for.
@@ -188,6 +198,18 @@ impl EnvReader<'_> {
     ) -> Option<Arc<LiveSecret<T>>> {
         let live = LiveSecret::new(name, self.secrets(), parse, secret);
         live.map_err(|error| self.error(name.variable(), error)).ok()
+    }
+}
+
+impl EnvReader<'_> {
+    /// The same for a secret that may be absent.
+    pub fn optional_live_secret<T>(
+        &mut self,
+        name: SecretName,
+        parse: ParseSecret<T>,
+    ) -> Option<Arc<LiveSecret<T>>> {
+        self.secret(name)?;
+        self.live_secret(name, parse)
     }
 }
 

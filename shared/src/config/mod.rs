@@ -10,7 +10,9 @@
 //! | [`settings`] | variables that one variable holds |
 //! | [`stage`] | where the service runs |
 //! | [`http`] | CORS, metrics, the clients that are served |
-//! | [`stores`], [`redis`] | Postgres; Redis as one node, by sentinels, or a cluster |
+//! | [`stores`], [`database`] | Postgres: how it is used; its address and login |
+//! | [`redis`], `discovery` | Redis as one node, by sentinels, a cluster, or by its name in ElastiCache |
+//! | [`live_text`] | a text that new connections read, and that may change |
 //! | [`telemetry`] | what log lines and metrics carry |
 //! | [`tokens`] | names and lifetimes in tokens |
 //!
@@ -19,9 +21,12 @@
 //! reads, and is given, nothing else.
 
 mod core;
+pub mod database;
+mod discovery;
 pub mod env;
 pub mod error;
 pub mod http;
+pub mod live_text;
 pub mod maintenance;
 pub mod redis;
 pub mod settings;

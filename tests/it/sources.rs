@@ -122,8 +122,11 @@ pub fn template_routes() -> BTreeMap<String, BTreeSet<String>> {
         }
         let properties = &resource["Properties"];
         let folder = text_at(properties, "CodeUri").expect(name);
-        let binary = text_at(&resource["Metadata"]["BuildProperties"], "Binary").expect(name);
-        assert_eq!(folder, format!("functions/{binary}"), "{name} builds another's code");
+        let binary = folder.strip_prefix("functions/").expect(name);
+        // What infra/sam/Makefile builds for a resource of this name.
+        let words = binary.split('-').map(|word| word[..1].to_uppercase() + &word[1..]);
+        let built = format!("{}Function", words.collect::<String>());
+        assert_eq!(name, built, "{name} builds another's code");
         let routes = routes.entry(binary.to_owned()).or_default();
         for (event, entry) in properties.as_mapping_get("Events").into_iter().flat_map(entries) {
             if text_at(entry, "Type") == Some("Schedule") {

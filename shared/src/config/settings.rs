@@ -15,7 +15,7 @@ pub const VARIABLE: &str = "SETTINGS";
 
 /// What `SETTINGS` may hold beside single limits and the names of secrets. `STAGE` is not among
 /// it, and no secret.
-pub const NAMES: [&str; 54] = [
+pub const NAMES: [&str; 60] = [
     "ACCESS_TOKEN_TTL",
     "CORS_ORIGINS",
     "DATABASE_CA",
@@ -30,9 +30,11 @@ pub const NAMES: [&str; 54] = [
     "DEMO_MODE",
     "DOCS",
     "EUM_CONFIGURATION_SET",
+    "EUM_ENTITY_ID",
     "EUM_MAX_PRICE",
     "EUM_ORIGINATION_IDENTITY",
     "EUM_PROTECT_CONFIGURATION_ID",
+    "EUM_TEMPLATE_ID",
     "EVENTS_REDIS_STREAM",
     "JWT_AUDIENCE",
     "JWT_ISSUER",
@@ -47,6 +49,7 @@ pub const NAMES: [&str; 54] = [
     "RATE_LIMITS",
     "REDIS_CLUSTER",
     "REDIS_CLUSTER_NODES",
+    "REDIS_IAM_AUTH",
     "REDIS_SENTINEL_NAME",
     "REDIS_SENTINEL_NODES",
     "REDIS_TLS",
@@ -63,12 +66,15 @@ pub const NAMES: [&str; 54] = [
     "SMS_RATE_LIMIT_PER_HOUR",
     "SMS_RATE_LIMIT_PER_MINUTE",
     "SMS_ROUTES",
+    "SNS_ENTITY_ID",
     "SNS_MAX_PRICE",
     "SNS_SENDER_ID",
+    "SNS_TEMPLATE_ID",
     "TWILIO_ACCOUNT_SID",
     "TWILIO_API_URL",
     "TWILIO_FROM",
     "VONAGE_API_KEY",
+    "VONAGE_API_URL",
     "VONAGE_FROM",
 ];
 

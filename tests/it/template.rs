@@ -6,4 +6,5 @@ mod capacity;
 mod closed;
 mod document;
 pub mod emf;
+mod monday;
 mod roles;

@@ -382,8 +382,7 @@ fn settings_hold_every_variable_that_is_no_secret_and_that_the_template_does_not
         local::configuration::VARIABLES.iter().flat_map(|one| one.names).copied().collect();
     let names: BTreeSet<&str> = shared::config::settings::NAMES.into_iter().collect();
     let is_decided = |name: &&str| secrets.contains(name) || NOT_IN_SETTINGS.contains(name);
-    let open: BTreeSet<&str> =
-        described.into_iter().filter(|name| !is_decided(name)).collect();
+    let open: BTreeSet<&str> = described.into_iter().filter(|name| !is_decided(name)).collect();
     assert_eq!(names, open);
 }
 

@@ -60,7 +60,11 @@ impl Environment {
 
     #[must_use]
     pub fn reader(&self) -> EnvReader<'_> {
-        EnvReader { environment: self, errors: self.errors.clone(), read: [settings::VARIABLE.to_owned()].into() }
+        EnvReader {
+            environment: self,
+            errors: self.errors.clone(),
+            read: [settings::VARIABLE.to_owned()].into(),
+        }
     }
 }
 

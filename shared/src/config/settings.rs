@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn values_may_hold_what_separates_nothing() {
-        let settings = parse("SMS_BRAND=A b; SMS_ROUTES=FR=sns,*=hook;\nRATE_LIMIT_PHONE_HOUR=9/9\n;");
+        let settings =
+            parse("SMS_BRAND=A b; SMS_ROUTES=FR=sns,*=hook;\nRATE_LIMIT_PHONE_HOUR=9/9\n;");
         let settings = settings.unwrap();
         let value = |name: &str| settings.get(name).map(String::as_str);
         assert_eq!(value("SMS_BRAND"), Some("A b"));

@@ -27,8 +27,12 @@ pub const COUNTERS: [&str; 13] = [
 ];
 
 /// Gauges of the whole service that are metrics of CloudWatch too.
-pub const GAUGES: [&str; 4] =
-    ["auth_key_devices", "auth_key_devices_low", "auth_outbox_age_seconds", "auth_outbox_dead_letters"];
+pub const GAUGES: [&str; 4] = [
+    "auth_key_devices",
+    "auth_key_devices_low",
+    "auth_outbox_age_seconds",
+    "auth_outbox_dead_letters",
+];
 
 /// How metrics are told apart: by the stage alone, or also by the function.
 #[derive(Clone, Copy)]
@@ -68,9 +72,8 @@ impl Line {
         };
         let names: Vec<Value> =
             metrics.iter().map(|(name, _)| json!({ "Name": name, "Unit": unit(name) })).collect();
-        self.directives.push(
-            json!({ "Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": names }),
-        );
+        self.directives
+            .push(json!({ "Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": names }));
         for (name, value) in metrics {
             self.values.insert((*name).to_owned(), value.clone());
         }
@@ -84,7 +87,8 @@ impl Line {
     }
 
     pub(super) fn into_value(mut self) -> Value {
-        let directives = json!({ "Timestamp": self.at.millis(), "CloudWatchMetrics": self.directives });
+        let directives =
+            json!({ "Timestamp": self.at.millis(), "CloudWatchMetrics": self.directives });
         self.values.insert("_aws".to_owned(), directives);
         Value::Object(self.values)
     }

@@ -187,11 +187,8 @@ mod tests {
 
     #[test]
     fn a_sample_of_all_is_all_and_of_none_is_none() {
-        let config = |success_sample| TelemetryConfig {
-            function: None,
-            stage: Stage::Prod,
-            success_sample,
-        };
+        let config =
+            |success_sample| TelemetryConfig { function: None, stage: Stage::Prod, success_sample };
         assert!((0..50).all(|_| is_sampled(&config(100), Rng)));
         assert!((0..50).all(|_| !is_sampled(&config(0), Rng)));
     }

@@ -61,9 +61,7 @@ fn alarms_and_the_dashboard_name_metrics_that_there_are() {
     assert!(alarms.len() > 10 && dashboard.len() > 10);
     for (metric, dimension) in alarms.union(&dashboard) {
         let is_emitted = match dimension.as_str() {
-            "stage" => {
-                [&OF_REQUESTS[..], &COUNTERS, &GAUGES].concat().contains(&metric.as_str())
-            }
+            "stage" => [&OF_REQUESTS[..], &COUNTERS, &GAUGES].concat().contains(&metric.as_str()),
             "function" => OF_REQUESTS.contains(&metric.as_str()),
             _ => false,
         };

@@ -29,8 +29,7 @@ fn connections_at_worst_are_fewer_than_the_databases() {
         let all = functions(&template);
         // It talks to Secrets Manager alone.
         let connected = all.iter().filter(|function| function.name != "rotate-keys");
-        let sandboxes: u64 =
-            connected.map(|one| reserved(&template, &one.properties, size)).sum();
+        let sandboxes: u64 = connected.map(|one| reserved(&template, &one.properties, size)).sum();
         let most = template["Mappings"]["Sizes"][size]["DatabaseConnections"].as_u64().unwrap();
         assert!(2 * sandboxes + RESERVE <= most, "{size}: 2 x {sandboxes} of {most} connections");
         assert!(4 * sandboxes > most, "{size}: {sandboxes} sandboxes use little of {most}");

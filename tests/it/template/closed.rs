@@ -12,7 +12,12 @@ fn only_the_functions_of_the_api_have_routes_and_no_function_has_an_address_of_i
     let routes = template_routes();
     for function in functions(&template()) {
         let has_routes = routes.get(&function.name).is_some_and(|routes| !routes.is_empty());
-        assert_ne!(has_routes, NOT_OF_THE_API.contains(&function.name.as_str()), "{}", function.name);
+        assert_ne!(
+            has_routes,
+            NOT_OF_THE_API.contains(&function.name.as_str()),
+            "{}",
+            function.name
+        );
         assert!(function.properties.get("FunctionUrlConfig").is_none(), "{}", function.name);
     }
 }

@@ -29,7 +29,8 @@ struct Doubles {
 
 impl Doubles {
     fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("auth-monday-{name}-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("auth-monday-{name}-{}", std::process::id()));
         fs::create_dir_all(folder.join("a/b")).expect("a folder");
         Self { folder }
     }
@@ -73,8 +74,10 @@ async fn the_keys_that_are_filled_in_are_those_that_functions_accept() {
     let exports = lines.collect::<Vec<_>>().join("\n");
     doubles.add("cargo", &format!("cat <<'KEYS'\n{exports}\nKEYS"));
     // aws secretsmanager put-secret-value --secret-id ID --secret-string VALUE
-    let keep = format!("mkdir -p {0}/secrets && printf %s \"$6\" > {0}/secrets/$(basename \"$4\")",
-        doubles.folder.display());
+    let keep = format!(
+        "mkdir -p {0}/secrets && printf %s \"$6\" > {0}/secrets/$(basename \"$4\")",
+        doubles.folder.display()
+    );
     doubles.add("aws", &keep);
     doubles.run(&step("Fill in the keys.")).await;
     let put: BTreeMap<String, String> = fs::read_dir(doubles.folder.join("secrets"))
@@ -109,7 +112,8 @@ async fn the_service_is_seen_to_run_and_sends_a_code() {
     assert!(seen.contains(r#""status":"ready""#) && seen.contains(r#""kty":"EC""#), "{seen}");
 
     let send = step("Send a code");
-    let (request, confirm) = send.split_once("    curl \"$API/auth/v1/verify/register/confirm\"").unwrap();
+    let (request, confirm) =
+        send.split_once("    curl \"$API/auth/v1/verify/register/confirm\"").unwrap();
     let api = format!("export API={url}\n");
     let answer = doubles.run(&format!("{api}{request}")).await;
     let answer: Value = serde_json::from_str(answer.trim()).expect("an answer");

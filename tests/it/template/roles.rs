@@ -140,7 +140,8 @@ async fn each_role_allows_what_its_function_calls_and_nothing_else() {
     let read = variables_read().await.unwrap();
     for function in functions(&template) {
         let name = function.name.as_str();
-        let role = function.properties["Role"]["Fn::GetAtt"][0].as_str().expect("a role of its own");
+        let role =
+            function.properties["Role"]["Fn::GetAtt"][0].as_str().expect("a role of its own");
         let Some(read) = read.get(name) else {
             panic!("{name} is not among those whose variables are read");
         };

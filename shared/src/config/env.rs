@@ -205,18 +205,6 @@ impl EnvReader<'_> {
     }
 }
 
-impl EnvReader<'_> {
-    /// The same for a secret that may be absent.
-    pub fn optional_live_secret<T>(
-        &mut self,
-        name: SecretName,
-        parse: ParseSecret<T>,
-    ) -> Option<Arc<LiveSecret<T>>> {
-        self.secret(name)?;
-        self.live_secret(name, parse)
-    }
-}
-
 /// Whether a value is an absolute URL of one of these schemes.
 #[must_use]
 pub(super) fn is_url(value: &str, schemes: &[&str]) -> bool {

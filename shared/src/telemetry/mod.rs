@@ -15,7 +15,7 @@ mod request_log;
 pub use logging::{ErrorChain, init, subscriber};
 pub use metrics::Metrics;
 pub use prometheus::render;
-pub use request_log::{InvocationLog, RequestLog};
+pub use request_log::{InvocationLog, RequestLog, write_gauges};
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,5 @@
-//! The one log line of each request. In Lambda it is a CloudWatch embedded metric (EMF) at the
-//! same time.
+//! The one log line of each request or invocation, and of what is measured. In Lambda it is a
+//! CloudWatch embedded metric (EMF) at the same time.
 
 use domain::time::Timestamp;
 use std::time::Duration;
@@ -103,4 +103,27 @@ impl InvocationLog<'_> {
     pub(super) const fn outcome(&self) -> &'static str {
         if self.has_failed { "failed" } else { "done" }
     }
+}
+
+/// Writes what was measured of the whole fleet, without a dimension. Outside of Lambda, Redis alone
+/// has it.
+pub fn write_gauges(function: Option<&str>, at: Timestamp, gauges: &[(&str, i64)]) {
+    let Some(function) = function else { return };
+    let metrics: Vec<_> = gauges
+        .iter()
+        .map(|(name, _)| serde_json::json!({ "Name": name, "Unit": "None" }))
+        .collect();
+    let mut line = serde_json::json!({
+        "_aws": {
+            "Timestamp": at.millis(),
+            "CloudWatchMetrics": [
+                { "Namespace": NAMESPACE, "Dimensions": [[]], "Metrics": metrics },
+            ],
+        },
+        "function": function, "level": "INFO", "message": "gauges",
+    });
+    for (name, value) in gauges {
+        line[*name] = (*value).into();
+    }
+    println!("{line}");
 }

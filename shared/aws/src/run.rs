@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::config::EnvReader;
 use shared::core::Core;
+use shared::lambda::DirectTasks;
 use shared::secrets::SecretName;
 use std::sync::Arc;
 
@@ -19,6 +20,17 @@ pub async fn run<S: Clone + Send + Sync + 'static>(
 ) -> Result<(), Error> {
     let aws = Arc::new(Aws::new(client::load().await));
     shared::lambda::run_in(Some(aws), secrets, read, routes).await
+}
+
+/// [`run`] for a function that other functions invoke directly, too.
+pub async fn run_with_tasks<S: Clone + Send + Sync + 'static>(
+    secrets: &[SecretName],
+    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+    routes: Router<S>,
+    tasks: DirectTasks<S>,
+) -> Result<(), Error> {
+    let aws = Arc::new(Aws::new(client::load().await));
+    shared::lambda::run_with_tasks(Some(aws), secrets, read, routes, tasks).await
 }
 
 /// [`shared::lambda::run_events`] in AWS.

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | [`event`] | an event (payload format 2.0) as a request |
 //! | [`answer`] | a response as the gateway takes it |
+//! | [`direct`] | tasks of a function: direct invocations, which no gateway makes |
 //! | [`typed`] | events of its own: typed events in, typed answers out |
 
 mod answer;
+pub mod direct;
 mod event;
 mod typed;
 
@@ -28,6 +30,7 @@ use crate::http::problem::{Code, Problem};
 use crate::secrets::SecretName;
 use crate::telemetry;
 pub use answer::Answer;
+pub use direct::{DirectTasks, TaskFuture};
 pub use typed::{
     run_events, run_events_in, run_events_without_core, run_events_without_core_in, serve_events,
 };
@@ -49,8 +52,30 @@ pub async fn run_in<S: Clone + Send + Sync + 'static>(
     read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
     routes: Router<S>,
 ) -> Result<(), Error> {
+    run_with_tasks(cloud, secrets, read, routes, DirectTasks::none()).await
+}
+
+/// [`run_with_tasks`] without a cloud.
+pub async fn run_local_with_tasks<S: Clone + Send + Sync + 'static>(
+    secrets: &[SecretName],
+    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+    routes: Router<S>,
+    tasks: DirectTasks<S>,
+) -> Result<(), Error> {
+    run_with_tasks(None, secrets, read, routes, tasks).await
+}
+
+/// The same for a function that other functions invoke directly, too.
+pub async fn run_with_tasks<S: Clone + Send + Sync + 'static>(
+    cloud: CloudHandle,
+    secrets: &[SecretName],
+    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+    routes: Router<S>,
+    tasks: DirectTasks<S>,
+) -> Result<(), Error> {
     let (core, state) = start(cloud, secrets, |env| with_core(read, env)).await?;
-    lambda_runtime::run(service(routes.with_state(state), core)).await
+    let routes = routes.with_state(state.clone());
+    lambda_runtime::run(direct::service(routes, core, state, tasks)).await
 }
 
 /// What every function does once, before its first event.

@@ -95,16 +95,18 @@ pub async fn run(
         Ok(devices) => report.devices = devices,
         Err(error) => report.failed(&error, "failed to clean up old keys"),
     }
+    let mut has_seen_all_sessions = false;
     loop {
-        let turn = match delete_in_turn(core, config, now, until).await {
-            Ok(deleted) => deleted,
+        let turn = delete_in_turn(core, config, now, until, &mut has_seen_all_sessions).await;
+        let turn = match turn {
+            Ok(turn) => turn,
             Err(error) => {
                 report.failed(&error, "failed to delete old rows");
                 break;
             }
         };
         report.deleted.add(turn);
-        if turn == Deleted::default() || until.is_over() {
+        if (has_seen_all_sessions && turn == Deleted::default()) || until.is_over() {
             break;
         }
     }
@@ -148,26 +150,26 @@ pub async fn delete_old_rows(
     config: MaintenanceConfig,
     now: Timestamp,
 ) -> Result<Deleted, StoreError> {
-    delete_in_turn(core, config, now, Until::of(config)).await
+    delete_in_turn(core, config, now, Until::of(config), &mut false).await
 }
 
+/// Sessions are found by walking through all of them, once in a run.
 async fn delete_in_turn(
     core: &Core,
     config: MaintenanceConfig,
     now: Timestamp,
     until: Until,
+    has_seen_all_sessions: &mut bool,
 ) -> Result<Deleted, StoreError> {
     let store = &core.store;
     let mut sessions = 0;
     for _ in 0..BATCHES_IN_TURN {
-        if until.is_over() {
+        if *has_seen_all_sessions || until.is_over() {
             break;
         }
         let batch = store.delete_old_sessions(now - SESSION_RETENTION).await?;
         sessions += batch.deleted;
-        if batch.is_last {
-            break;
-        }
+        *has_seen_all_sessions = batch.is_last;
     }
     let history = now - config.login_history;
     in_batches(until, || store.delete_hourly_events(now - HOURLY_RETENTION)).await?;
@@ -274,11 +276,7 @@ pub async fn clean_up_keys(core: &Core, now: Timestamp) -> Result<i64, StoreErro
     clean_up_keys_until(core, now, Until::of(MaintenanceConfig::default())).await
 }
 
-async fn clean_up_keys_until(
-    core: &Core,
-    now: Timestamp,
-    until: Until,
-) -> Result<i64, StoreError> {
+async fn clean_up_keys_until(core: &Core, now: Timestamp, until: Until) -> Result<i64, StoreError> {
     let mut cleaned = 0;
     while !until.is_over() {
         let batch = core.store.clean_up_keys(now, DEVICE_BATCH).await?;

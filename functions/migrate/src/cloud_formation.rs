@@ -97,7 +97,10 @@ mod tests {
     #[test]
     fn answers_go_to_aws_alone() {
         for (url, is_theirs) in [
-            ("https://cloudformation-custom-resource-response-euwest1.s3-eu-west-1.amazonaws.com/a?b", true),
+            (
+                "https://cloudformation-custom-resource-response-euwest1.s3-eu-west-1.amazonaws.com/a?b",
+                true,
+            ),
             ("https://bucket.s3.cn-north-1.amazonaws.com.cn/a", true),
             ("http://bucket.s3.amazonaws.com/a", false),
             ("https://amazonaws.com.example/a", false),

@@ -30,8 +30,7 @@ impl MigrateState {
             env.error("DATABASE_FUNCTIONS_ROLE", "must consist of a-z, 0-9 and _");
         }
         let report = |what: &str| tracing::info!(what, "migration");
-        let runner =
-            Runner { accepts_later: true, functions_role, report, ..migrations::packed() };
+        let runner = Runner { accepts_later: true, functions_role, report, ..migrations::packed() };
         Some(Self { postgres, runner, time_limit: TIME_LIMIT, is_local: stage.is_local() })
     }
 }

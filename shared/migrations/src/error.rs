@@ -42,7 +42,9 @@ pub enum MigrationError {
     Missing(String),
     #[error("the database has a table auth.{0}, but no history of migrations")]
     Unknown(String),
-    #[error("the role of the functions must consist of a-z, 0-9 and _, and not be the one that migrates: {0:?}")]
+    #[error(
+        "the role of the functions must consist of a-z, 0-9 and _, and not be the one that migrates: {0:?}"
+    )]
     Role(String),
     #[error("{0} is pending, but a later migration is applied")]
     OutOfOrder(String),

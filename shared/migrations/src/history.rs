@@ -64,7 +64,8 @@ pub async fn refuse_unknown(client: &Client, applied: &[Applied]) -> Result<(), 
     if !applied.is_empty() {
         return Ok(());
     }
-    let query = "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    let query =
+        "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = 'auth' AND c.relkind IN ('r', 'p', 'v', 'm') ORDER BY 1 LIMIT 1";
     let found = client.query_opt(query, &[]).await;
     let found = found.and_then(|row| row.map(|row| row.try_get(0)).transpose());

@@ -96,11 +96,8 @@ impl Runner {
         database: impl Into<Database<'_>>,
     ) -> Result<Vec<Migration>, MigrationError> {
         let client = connect(database.into()).await?;
-        let mut all: BTreeMap<i32, Migration> = self
-            .files()?
-            .iter()
-            .map(|file| (file.version, Migration::from(file)))
-            .collect();
+        let mut all: BTreeMap<i32, Migration> =
+            self.files()?.iter().map(|file| (file.version, Migration::from(file))).collect();
         for Applied { migration, .. } in applied(&client).await? {
             all.insert(migration.version, migration);
         }

@@ -2,7 +2,7 @@
 
 use lambda_runtime::Error;
 use migrations::{Database, Migration, MigrationError};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error as ThisError;
 
 use crate::cloud_formation;
@@ -41,7 +41,8 @@ pub async fn handle(state: MigrateState, event: MigrateEvent) -> Result<MigrateA
 }
 
 async fn migrate(state: &MigrateState) -> Result<MigrateAnswer, MigrateError> {
-    let run = state.runner.run(database(state));
+    let url = database_url(state).await?;
+    let run = state.runner.run(database(state, &url));
     let applied = tokio::time::timeout(state.time_limit, run).await.map_err(|_| {
         let minutes = state.time_limit.as_secs() / 60;
         MigrateError(format!(
@@ -52,14 +53,21 @@ async fn migrate(state: &MigrateState) -> Result<MigrateAnswer, MigrateError> {
 }
 
 async fn status(state: &MigrateState) -> Result<MigrateAnswer, MigrateError> {
-    let all = state.runner.status(database(state)).await?;
+    let url = database_url(state).await?;
+    let all = state.runner.status(database(state, &url)).await?;
     let (applied, pending): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|migration| migration.applied_on.is_some());
     Ok(MigrateAnswer { applied: names(&applied), pending: names(&pending) })
 }
 
-fn database(state: &MigrateState) -> Database<'_> {
-    Database { url: state.postgres.url.expose_secret(), ca: state.postgres.ca.as_deref() }
+/// The newest login: it may have changed since the process began.
+async fn database_url(state: &MigrateState) -> Result<SecretString, MigrateError> {
+    let url = state.postgres.address.connection_url().await;
+    url.map_err(|error| MigrateError(error.to_string()))
+}
+
+fn database<'a>(state: &'a MigrateState, url: &'a SecretString) -> Database<'a> {
+    Database { url: url.expose_secret(), ca: state.postgres.ca.as_deref() }
 }
 
 fn names(migrations: &[Migration]) -> Vec<String> {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 use thiserror::Error as ThisError;
@@ -28,6 +29,8 @@ struct UnexpectedEvent {
     path: String,
     kind: &'static str,
 }
+
+type Handled<A> = Pin<Box<dyn Future<Output = Result<A, Error>> + Send>>;
 
 /// What an invocation is logged and counted with.
 #[derive(Clone)]
@@ -151,7 +154,11 @@ where
         async move {
             let (started, at) = (Instant::now(), telemetry.clock.now());
             let result = match read_event(payload) {
-                Ok(event) => handle(state, event).await,
+                Ok(event) => {
+                    // Without its type: those of long flows are too deep for the compiler.
+                    let handled: Handled<A> = Box::pin(handle(state, event));
+                    handled.await
+                }
                 Err(error) => Err(error.into()),
             };
             if let Err(error) = &result {

@@ -13,7 +13,7 @@ use crate::cache::session::{Access, CachedSessionState};
 use crate::clock::{Clock, Rng};
 use crate::config::{ConfigErrors, CoreConfig, EnvReader};
 use crate::limits::RateLimitCheck;
-use crate::secrets::SecretError;
+use crate::secrets::{SecretErrors, Secrets};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{ErrorChain, Metrics};
 
@@ -22,8 +22,8 @@ use crate::telemetry::{ErrorChain, Metrics};
 pub enum StartError {
     #[error(transparent)]
     Config(#[from] ConfigErrors),
-    #[error("a secret cannot be loaded")]
-    Secret(#[from] SecretError),
+    #[error(transparent)]
+    Secret(#[from] SecretErrors),
 }
 
 /// Cheap to clone: every clone shares the same parts.
@@ -37,6 +37,7 @@ pub struct Parts {
     pub store: Store,
     pub cache: Arc<Cache>,
     pub metrics: Arc<Metrics>,
+    pub secrets: Arc<Secrets>,
 }
 
 impl std::ops::Deref for Core {
@@ -106,6 +107,8 @@ impl Core {
             env.error("REDIS_URL", "is not an address of Redis");
         }
         let (store, cache) = (store.ok()?, Arc::new(cache.ok()?));
-        Some(Self(Arc::new(Parts { config, clock, rng: Rng, store, cache, metrics })))
+        let secrets = env.secrets();
+        secrets.start_clock(&clock);
+        Some(Self(Arc::new(Parts { config, clock, rng: Rng, store, cache, metrics, secrets })))
     }
 }

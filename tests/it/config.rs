@@ -343,7 +343,9 @@ async fn every_variable_is_described_and_every_description_has_its_variable() {
     let described: BTreeSet<&str> =
         local::configuration::VARIABLES.iter().flat_map(|one| one.names).copied().collect();
     let expected = read.union(&limits).chain(&always).copied().collect::<BTreeSet<_>>();
-    let all = described.union(&limits).chain(&always).copied().collect::<BTreeSet<_>>();
+    let ids = SecretName::ALL.map(SecretName::id_variable);
+    let all = described.union(&limits).chain(&always).chain(&ids);
+    let all = all.copied().collect::<BTreeSet<_>>();
     assert_eq!(all, expected);
     assert!(limits.is_subset(&read), "a limit that cannot be set");
 }

@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::cloud::CloudHandle;
 use crate::config::EnvReader;
 use crate::core::Core;
-use crate::secrets::SecretName;
+use crate::secrets::{SecretName, Secrets};
 use crate::telemetry::{ErrorChain, InvocationLog, Metrics};
 
 /// An event that this function does not take. Its values stay out of the text.
@@ -39,6 +39,7 @@ struct Telemetry {
     clock: Clock,
     /// Where counters travel from; none in a function without a cache.
     metrics: Option<Arc<Metrics>>,
+    secrets: Arc<Secrets>,
 }
 
 /// Runs a function until its sandbox ends: loads the secrets that it declares, reads its
@@ -105,7 +106,9 @@ where
 {
     let read = |env: &mut EnvReader| {
         let function = env.optional("AWS_LAMBDA_FUNCTION_NAME");
-        Some((Telemetry { function, clock: Clock::System, metrics: None }, read(env)?))
+        let (clock, secrets) = (Clock::System, env.secrets());
+        secrets.start_clock(&clock);
+        Some((Telemetry { function, clock, metrics: None, secrets }, read(env)?))
     };
     let (telemetry, state) = start(cloud, secrets, read).await?;
     lambda_runtime::run(serve(telemetry, state, handle)).await
@@ -127,6 +130,7 @@ where
         function: core.config.http.function_name.clone(),
         clock: core.clock.clone(),
         metrics: core.config.http.metrics_enabled.then(|| core.metrics.clone()),
+        secrets: core.secrets.clone(),
     };
     serve(telemetry, state, handle)
 }
@@ -156,8 +160,8 @@ where
             let result = match read_event(payload) {
                 Ok(event) => {
                     // Without its type: those of long flows are too deep for the compiler.
-                    let handled: Handled<A> = Box::pin(handle(state, event));
-                    handled.await
+                    let work: Handled<A> = Box::pin(handle(state, event));
+                    telemetry.secrets.refresh_beside(telemetry.metrics.as_deref(), work).await
                 }
                 Err(error) => Err(error.into()),
             };

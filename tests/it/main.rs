@@ -42,6 +42,7 @@ mod sessions;
 mod signal;
 mod sources;
 mod statements;
+mod stores_aws;
 mod tokens;
 mod trail;
 mod two_factor;

@@ -2,16 +2,19 @@
 //! network: stores connect with the first request.
 
 use domain::ids::{SessionId, UserId};
+use domain::principal::Principal;
 use domain::time::Timestamp;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use thiserror::Error;
 
 use crate::audit::SecurityEvent;
 use crate::cache::Cache;
+use crate::cache::session::{Access, CachedSessionState};
 use crate::clock::{Clock, Rng};
 use crate::config::{ConfigErrors, CoreConfig, EnvReader};
+use crate::limits::RateLimitCheck;
 use crate::secrets::{SecretErrors, Secrets};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::telemetry::{ErrorChain, Metrics, emf};
 
 /// Why a function does not start.
@@ -50,6 +53,36 @@ impl Core {
     pub async fn write_tombstones(&self, user: UserId, ended: &[SessionId]) {
         if let Err(error) = self.cache.write_tombstones(user, ended).await {
             tracing::error!(error = %ErrorChain(&error), "failed to write tombstones");
+        }
+    }
+
+    /// Whether the session behind a verified token is alive: what its cache entry says, else its
+    /// row. It counts as no request. If Redis does not answer, the row decides.
+    pub async fn is_session_alive(
+        &self,
+        principal: Principal,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let status = OnceLock::new();
+        let check = RateLimitCheck::new(&self.config.limits, now, &[], &status);
+        let (user, session) = (principal.user, principal.session);
+        let cached = self.cache.check_access(Some((user, session)), &check).await;
+        let access = match cached {
+            Ok(Access { session: CachedSessionState::Unknown, .. }) => {
+                if !self.store.is_session_alive(principal, now).await? {
+                    return Ok(false);
+                }
+                // A tombstone has the last word.
+                self.cache.check_live_access(user, session, &check).await
+            }
+            access => access,
+        };
+        match access {
+            Ok(access) => Ok(access.session == CachedSessionState::Alive),
+            Err(error) => {
+                tracing::warn!(error = %ErrorChain(&error), "failed to read a cached session");
+                self.store.is_session_alive(principal, now).await
+            }
         }
     }
 

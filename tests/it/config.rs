@@ -1,8 +1,8 @@
 //! Configuration, as the whole service reads it: what is required, what is refused, and
 //! what each function reads beside its environment in template.yaml.
 
-use crate::sources::template_variables;
-use local::service::{FUNCTIONS, Function, ServiceState};
+use crate::sources::{own_variables, template_variables};
+use local::service::{EVENT_FUNCTIONS, FUNCTIONS, Function, ServiceState};
 use secrecy::ExposeSecret as _;
 use shared::clock::Clock;
 use shared::config::Environment;
@@ -360,6 +360,24 @@ async fn each_function_is_given_the_variables_and_secrets_that_its_code_reads_an
         assert_eq!(given.contains("DATA_KEYS_SECRET_ID"), decrypts, "the data keys and {name}");
         let index = ["verify", "login", "devices", "account"].contains(&name);
         assert_eq!(given.contains("PHONE_INDEX_KEY_SECRET_ID"), index, "the index and {name}");
+    }
+}
+
+#[tokio::test]
+async fn a_function_with_events_of_its_own_is_given_what_its_code_reads() {
+    let read = local::service::variables_read().await.unwrap();
+    for function in EVENT_FUNCTIONS {
+        let (name, read, given) =
+            (function.name, &read[function.name], template_variables(function.name));
+        for variable in own_variables(name) {
+            let of_secret = variable.strip_suffix("_SECRET_ID").unwrap_or(&variable);
+            assert!(read.contains(of_secret), "{name} is given {variable} and does not read it");
+        }
+        let secrets = function.secrets.iter();
+        for secret in secrets.filter(|secret| !NOT_IN_THE_TEMPLATE.contains(secret)) {
+            let id = secret.id_variable();
+            assert!(given.contains(id), "template.yaml does not give {id} to {name}");
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! The functions as Lambda runs them: recorded events of the gateway in, its response format
 //! out; and the runtime's own loop, in a process of its own, against a stand-in for its API.
-//! What no well-behaved client or gateway sends is in [`events`].
+//! What no well-behaved client or gateway sends is in [`events`], and functions whose events are of
+//! their own in [`typed`].
 
 mod events;
+mod typed;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -294,6 +296,10 @@ async fn a_sandbox() {
         Ok("prekeys") => {
             shared::lambda::run(prekeys::SECRETS, prekeys::PrekeysState::read, prekeys::router())
                 .await
+        }
+        Ok("authorizer") => {
+            let read = authorizer::AuthorizerState::read;
+            shared::lambda::run_events(authorizer::SECRETS, read, authorizer::authorize).await
         }
         _ => return,
     };

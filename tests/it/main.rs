@@ -3,6 +3,7 @@
 
 mod abuse;
 mod account;
+mod authorizer;
 mod bad_input;
 mod circles;
 mod config;
@@ -23,6 +24,7 @@ mod limits;
 mod login;
 mod maintenance;
 mod metrics;
+mod migrate;
 mod migrations;
 mod mutations;
 mod ownership;

@@ -157,6 +157,16 @@ fn text_at<'a>(node: &'a Yaml<'a>, name: &str) -> Option<&'a str> {
 
 /// The environment variables that template.yaml gives a function.
 pub fn template_variables(function: &str) -> BTreeSet<String> {
+    let (globals, own) = variables_of(function);
+    globals.union(&own).cloned().collect()
+}
+
+/// The environment variables that template.yaml gives this function and not every one.
+pub fn own_variables(function: &str) -> BTreeSet<String> {
+    variables_of(function).1
+}
+
+fn variables_of(function: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     let source = read("template.yaml");
     let template = Yaml::load_from_str(&source).expect("YAML").remove(0);
     let names = |node: &Yaml<'_>| -> BTreeSet<String> {
@@ -166,13 +176,14 @@ pub fn template_variables(function: &str) -> BTreeSet<String> {
             .map(|node| entries(node).map(|(name, _)| name.to_owned()).collect())
             .unwrap_or_default()
     };
-    let mut all = names(&template["Globals"]["Function"]);
+    let globals = names(&template["Globals"]["Function"]);
+    let mut own = BTreeSet::new();
     for (_, resource) in entries(&template["Resources"]) {
         let properties = resource.as_mapping_get("Properties");
         let of_function = properties
             .filter(|_| text_at(resource, "Type") == Some("AWS::Serverless::Function"))
             .filter(|node| text_at(node, "CodeUri") == Some(&format!("functions/{function}")));
-        all.extend(of_function.map(names).unwrap_or_default());
+        own.extend(of_function.map(names).unwrap_or_default());
     }
-    all
+    (globals, own)
 }

@@ -306,6 +306,30 @@ pub const VARIABLES: &[Variable] = &[
         "90",
     ),
     variable(
+        &["MAINTENANCE_SECONDS"],
+        "after this time a run of the maintenance begins nothing new, and the next one goes on; 1 to 840",
+        "",
+        "240",
+    ),
+    variable(
+        &["AUTHORIZER_CACHE_SECONDS"],
+        "for how long the authorizer answers from its memory after a token was checked, 0 to 60. An ended session may be accepted for as long",
+        "",
+        "30",
+    ),
+    variable(
+        &["AUTHORIZER_DPOP"],
+        "`true` accepts tokens that are bound to a key, with their proofs for `PUBLIC_ORIGINS`. The cache of the gateway must be off",
+        "",
+        "`false`: they are refused",
+    ),
+    variable(
+        &["DATABASE_FUNCTIONS_ROLE"],
+        "the role that the functions log in with: `migrate` creates it, and lets it read and write rows. Letters a-z, digits and `_`",
+        "",
+        "none is created",
+    ),
+    variable(
         &["LOGIN_HISTORY_DAYS"],
         "days for which a user's log-in history is kept, 1 to 3650",
         "",

@@ -6,7 +6,7 @@
 //! | [`env`] | the reader: variables and secrets in, values and errors out |
 //! | [`error`] | what is wrong with a variable |
 //! | `core` | what every function reads |
-//! | [`maintenance`] | how long rows are kept |
+//! | [`maintenance`] | how long rows are kept, and a run takes |
 //! | [`settings`] | variables that one variable holds |
 //! | [`stage`] | where the service runs |
 //! | [`http`] | CORS, metrics, the clients that are served |

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 use thiserror::Error as ThisError;
@@ -28,6 +29,8 @@ struct UnexpectedEvent {
     path: String,
     kind: &'static str,
 }
+
+type Handled<A> = Pin<Box<dyn Future<Output = Result<A, Error>> + Send>>;
 
 /// What an invocation is logged and counted with.
 #[derive(Clone)]
@@ -157,7 +160,8 @@ where
             let (started, at) = (Instant::now(), telemetry.clock.now());
             let result = match read_event(payload) {
                 Ok(event) => {
-                    let work = handle(state, event);
+                    // Without its type: those of long flows are too deep for the compiler.
+                    let work: Handled<A> = Box::pin(handle(state, event));
                     telemetry.secrets.refresh_beside(telemetry.metrics.as_deref(), work).await
                 }
                 Err(error) => Err(error.into()),

@@ -155,29 +155,36 @@ fn text_at<'a>(node: &'a Yaml<'a>, name: &str) -> Option<&'a str> {
     node.as_mapping_get(name)?.as_str()
 }
 
-/// The environment variables that template.yaml gives a function.
+/// The environment variables that template.yaml gives a function. An empty one is not given.
 pub fn template_variables(function: &str) -> BTreeSet<String> {
-    let (globals, own) = variables_of(function);
-    globals.union(&own).cloned().collect()
+    let (mut all, own) = variables_of(function);
+    all.extend(own);
+    all.into_iter().filter_map(|(name, is_given)| is_given.then_some(name)).collect()
 }
 
 /// The environment variables that template.yaml gives this function and not every one.
 pub fn own_variables(function: &str) -> BTreeSet<String> {
-    variables_of(function).1
+    let own = variables_of(function).1;
+    own.into_iter().filter_map(|(name, is_given)| is_given.then_some(name)).collect()
 }
 
-fn variables_of(function: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+/// Whether a variable is given, by its name.
+type Variables = BTreeMap<String, bool>;
+
+/// Those of all functions, and of this one.
+fn variables_of(function: &str) -> (Variables, Variables) {
     let source = read("template.yaml");
     let template = Yaml::load_from_str(&source).expect("YAML").remove(0);
-    let names = |node: &Yaml<'_>| -> BTreeSet<String> {
+    let names = |node: &Yaml<'_>| -> Variables {
         let variables = node.as_mapping_get("Environment");
         let variables = variables.and_then(|node| node.as_mapping_get("Variables"));
+        let is_given = |value: &Yaml<'_>| value.as_str() != Some("");
         variables
-            .map(|node| entries(node).map(|(name, _)| name.to_owned()).collect())
+            .map(|node| entries(node).map(|(name, v)| (name.to_owned(), is_given(v))).collect())
             .unwrap_or_default()
     };
     let globals = names(&template["Globals"]["Function"]);
-    let mut own = BTreeSet::new();
+    let mut own = Variables::new();
     for (_, resource) in entries(&template["Resources"]) {
         let properties = resource.as_mapping_get("Properties");
         let of_function = properties

@@ -15,8 +15,10 @@ pub const VARIABLE: &str = "SETTINGS";
 
 /// What `SETTINGS` may hold beside single limits and the names of secrets. `STAGE` is not among
 /// it, and no secret.
-pub const NAMES: [&str; 60] = [
+pub const NAMES: [&str; 63] = [
     "ACCESS_TOKEN_TTL",
+    "AUTHORIZER_CACHE_SECONDS",
+    "AUTHORIZER_DPOP",
     "CORS_ORIGINS",
     "DATABASE_CA",
     "DATABASE_POOL",
@@ -42,6 +44,7 @@ pub const NAMES: [&str; 60] = [
     "LOGIN_HISTORY_DAYS",
     "LOG_LEVEL",
     "LOG_SUCCESS_SAMPLE",
+    "MAINTENANCE_SECONDS",
     "METRICS_ENABLED",
     "NUMBER_IDLE_DAYS",
     "ONE_TIME_KEYS_BURST",

@@ -3,6 +3,7 @@
 
 mod abuse;
 mod account;
+mod authorizer;
 mod bad_input;
 mod circles;
 mod config;
@@ -23,6 +24,7 @@ mod limits;
 mod login;
 mod maintenance;
 mod metrics;
+mod migrate;
 mod migrations;
 mod mutations;
 mod ownership;
@@ -42,6 +44,7 @@ mod signal;
 mod sources;
 mod statements;
 mod stores_aws;
+mod template;
 mod tokens;
 mod trail;
 mod two_factor;

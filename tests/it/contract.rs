@@ -299,8 +299,8 @@ fn each_reference(value: &Value, with: &mut impl FnMut(&str)) {
 fn the_description_tells_every_code_and_each_is_told_by_some_operation() {
     use shared::http::problem::Code;
     let description = DOCUMENT["info"]["description"].as_str().unwrap();
-    // The router's own refusals belong to no operation.
-    let nobodys = [Code::MethodNotAllowed];
+    // The router's own refusals, and those of the function `internal`, belong to no operation.
+    let nobodys = [Code::MethodNotAllowed, Code::InvocationForbidden];
     let responses: String =
         operations().iter().map(|one| one.spec["responses"].to_string()).collect();
     for code in Code::ALL {

@@ -13,4 +13,4 @@ mod run;
 
 pub use aws_config::SdkConfig;
 pub use cloud::Aws;
-pub use run::{run, run_events};
+pub use run::{run, run_events, run_invocations};

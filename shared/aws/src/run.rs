@@ -1,7 +1,7 @@
 //! Runs a function in AWS.
 
 use axum::Router;
-use lambda_runtime::Error;
+use lambda_runtime::{Error, LambdaEvent};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::config::EnvReader;
@@ -19,6 +19,22 @@ pub async fn run<S: Clone + Send + Sync + 'static>(
 ) -> Result<(), Error> {
     let aws = Arc::new(Aws::new(client::load().await));
     shared::lambda::run_in(Some(aws), secrets, read, routes).await
+}
+
+/// [`shared::lambda::run_invocations`] in AWS.
+pub async fn run_invocations<S, E, A, F>(
+    secrets: &[SecretName],
+    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+    handle: impl Fn(S, LambdaEvent<E>) -> F + Send + Sync + 'static,
+) -> Result<(), Error>
+where
+    S: Clone + Send + Sync + 'static,
+    E: DeserializeOwned + Send + 'static,
+    A: Serialize,
+    F: Future<Output = Result<A, Error>> + Send,
+{
+    let aws = Arc::new(Aws::new(client::load().await));
+    shared::lambda::run_invocations(Some(aws), secrets, read, handle).await
 }
 
 /// [`shared::lambda::run_events`] in AWS.

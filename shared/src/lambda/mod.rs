@@ -72,6 +72,22 @@ where
     A: Serialize,
     F: Future<Output = Result<A, Error>> + Send,
 {
+    run_invocations(cloud, secrets, read, move |state, event| handle(state, event.payload)).await
+}
+
+/// The same for a function that asks which invocation it is.
+pub async fn run_invocations<S, E, A, F>(
+    cloud: CloudHandle,
+    secrets: &[SecretName],
+    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+    handle: impl Fn(S, LambdaEvent<E>) -> F + Send + Sync + 'static,
+) -> Result<(), Error>
+where
+    S: Clone + Send + Sync + 'static,
+    E: DeserializeOwned + Send + 'static,
+    A: Serialize,
+    F: Future<Output = Result<A, Error>> + Send,
+{
     telemetry::init(std::io::stdout);
     let environment = Environment::load(cloud, secrets).await.map_err(StartError::from)?;
     let mut env = environment.reader();
@@ -81,10 +97,8 @@ where
         None => None,
     };
     let state = env.finish(state).map_err(StartError::from)?;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| {
-        handle(state.clone(), event.payload)
-    }))
-    .await
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| handle(state.clone(), event)))
+        .await
 }
 
 /// Routes behind the gateway's events. Every event is answered, whatever it holds: an

@@ -2,13 +2,13 @@
 //! way back differs. An invocation gets the document, a request through a gateway a response that holds it.
 
 use auth_client::Operation;
-use lambda_runtime::{Error, LambdaEvent};
+use lambda_runtime::Error;
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::http::extract::json::validate;
 use shared::http::problem::Problem;
+use shared::lambda::invocation_id;
 use shared::telemetry::ErrorChain;
-use tracing::Instrument as _;
 
 use crate::caller::{Asked, Invocation, admit, invocation};
 use crate::change::{self, ChangeContext};
@@ -17,21 +17,13 @@ use crate::state::InternalState;
 use crate::wire::Call;
 
 /// Answers an event of Lambda.
-pub async fn handle_event(state: InternalState, event: LambdaEvent<Value>) -> Result<Value, Error> {
-    let LambdaEvent { payload, context } = event;
-    Ok(handle(&state, &payload, &context.request_id).await)
+pub async fn handle_event(state: InternalState, event: Value) -> Result<Value, Error> {
+    Ok(handle(&state, &event, &invocation_id()).await)
 }
 
 /// Answers an event. `id` is that of the invocation.
 pub async fn handle(state: &InternalState, event: &Value, id: &str) -> Value {
-    let span = tracing::info_span!(
-        "invocation",
-        request_id = id,
-        operation = tracing::field::Empty,
-        caller = tracing::field::Empty,
-    );
-    let answered = answer(state, event, id).instrument(span).await;
-    let (status, answer) = match answered {
+    let (status, answer) = match answer(state, event, id).await {
         Ok(answer) => (200, answer),
         Err(problem) => (problem.status().as_u16(), problem.body(id)),
     };
@@ -47,7 +39,7 @@ async fn answer(state: &InternalState, event: &Value, id: &str) -> Result<Value,
         Err(problem) => Err(problem),
     };
     match &result {
-        Ok(_) => tracing::info!("answered"),
+        Ok(_) => {}
         Err(problem) => match problem.cause() {
             Some(cause) => {
                 tracing::error!(code = problem.code.as_str(), error = %ErrorChain(cause), "failed");
@@ -63,12 +55,9 @@ async fn call(
     Asked { text, caller }: Asked,
     id: &str,
 ) -> Result<Value, Problem> {
-    let span = tracing::Span::current();
-    if let Some(caller) = &caller {
-        span.record("caller", caller);
-    }
     let Call(operation) = validate(&text)?;
-    span.record("operation", operation.name());
+    tracing::Span::current().record("operation", operation.name());
+    tracing::info!(caller = caller.as_deref().unwrap_or("direct"), "called");
     let now = state.core.clock.now();
     let context = ChangeContext::new((caller, id), &operation, now)?;
     match operation {

@@ -1,10 +1,11 @@
 //! The function `internal`, as other services invoke it.
 
+#[cfg(feature = "aws")]
+use aws::run_events;
+#[cfg(not(feature = "aws"))]
+use shared::lambda::run_events;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    use internal::{InternalState, SECRETS, handle_event};
-    #[cfg(feature = "aws")]
-    return aws::run_invocations(SECRETS, InternalState::read, handle_event).await;
-    #[cfg(not(feature = "aws"))]
-    shared::lambda::run_invocations(None, SECRETS, InternalState::read, handle_event).await
+    run_events(internal::SECRETS, internal::InternalState::read, internal::handle_event).await
 }

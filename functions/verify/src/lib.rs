@@ -10,13 +10,18 @@
 //! | `POST /auth/v1/verify/login/confirm` | the same for a login |
 //! | `POST /auth/v1/verify/change-phone/request` | start a verification for a new number of an account |
 //! | `POST /auth/v1/verify/change-phone/confirm` | prove that number with the code |
+//!
+//! The task `send_notice` sends a notice to a number. Only functions with the right to invoke this one
+//! can ask for it.
 
 mod flow;
 mod notices;
 mod routes;
 mod state;
+mod tasks;
 mod wire;
 
 pub use notices::PhoneNotices;
 pub use routes::{document, router};
 pub use state::{SECRETS, VerifyState};
+pub use tasks::TASKS;

@@ -1,11 +1,12 @@
-//! The function `verify`, as API Gateway calls it.
+//! The function `verify`, as API Gateway calls it, and `relay` with notices to numbers.
 
 #[cfg(feature = "aws")]
-use aws::run;
+use aws::run_with_tasks;
 #[cfg(not(feature = "aws"))]
-use shared::lambda::run;
+use shared::lambda::run_local_with_tasks as run_with_tasks;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    run(verify::SECRETS, verify::VerifyState::read, verify::router()).await
+    let read = verify::VerifyState::read;
+    run_with_tasks(verify::SECRETS, read, verify::router(), verify::TASKS).await
 }

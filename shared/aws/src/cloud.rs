@@ -1,21 +1,26 @@
 //! [`shared::cloud::Cloud`] over the SDK.
 
 use aws_config::SdkConfig;
+use aws_sdk_lambda::Client as LambdaClient;
 use secrecy::SecretString;
 use shared::cloud::{
     CacheEndpoint, CacheName, Cloud, CloudError, CloudErrorKind, CloudFuture, DatabaseLogin,
     InvocationType,
 };
+use std::sync::OnceLock;
+
+use crate::invoke;
 
 /// The clients of a process. Each is made from the shared configuration when it is needed.
 pub struct Aws {
     config: SdkConfig,
+    lambda: OnceLock<LambdaClient>,
 }
 
 impl Aws {
     #[must_use]
     pub const fn new(config: SdkConfig) -> Self {
-        Self { config }
+        Self { config, lambda: OnceLock::new() }
     }
 
     /// What all clients of this process share.
@@ -52,10 +57,11 @@ impl Cloud for Aws {
 
     fn invoke<'a>(
         &'a self,
-        _function: &'a str,
-        _payload: Vec<u8>,
-        _invocation: InvocationType,
+        function: &'a str,
+        payload: Vec<u8>,
+        invocation: InvocationType,
     ) -> CloudFuture<'a, Vec<u8>> {
-        Box::pin(async { Err(unexpected("Lambda", "Invoke")) })
+        let client = self.lambda.get_or_init(|| invoke::client(&self.config));
+        Box::pin(invoke::invoke(client, function, payload, invocation))
     }
 }

@@ -5,12 +5,16 @@
 //! |---|---|
 //! | [`client`] | region, credentials, time-outs and repeats of all clients |
 //! | [`cloud`] | secrets, logins, addresses and invocations |
+//! | `error` | errors of the clients, without the text of a service |
+//! | `invoke` | invocations of other functions |
 //! | [`run`] | runs a function in AWS |
 
 pub mod client;
 pub mod cloud;
+mod error;
+mod invoke;
 mod run;
 
 pub use aws_config::SdkConfig;
 pub use cloud::Aws;
-pub use run::{run, run_events, run_invocations};
+pub use run::{run, run_events, run_events_without_core, run_with_tasks};

@@ -1,11 +1,12 @@
 //! Runs a function in AWS.
 
 use axum::Router;
-use lambda_runtime::{Error, LambdaEvent};
+use lambda_runtime::Error;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::config::EnvReader;
 use shared::core::Core;
+use shared::lambda::DirectTasks;
 use shared::secrets::SecretName;
 use std::sync::Arc;
 
@@ -21,20 +22,15 @@ pub async fn run<S: Clone + Send + Sync + 'static>(
     shared::lambda::run_in(Some(aws), secrets, read, routes).await
 }
 
-/// [`shared::lambda::run_invocations`] in AWS.
-pub async fn run_invocations<S, E, A, F>(
+/// [`run`] for a function that other functions invoke directly, too.
+pub async fn run_with_tasks<S: Clone + Send + Sync + 'static>(
     secrets: &[SecretName],
     read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
-    handle: impl Fn(S, LambdaEvent<E>) -> F + Send + Sync + 'static,
-) -> Result<(), Error>
-where
-    S: Clone + Send + Sync + 'static,
-    E: DeserializeOwned + Send + 'static,
-    A: Serialize,
-    F: Future<Output = Result<A, Error>> + Send,
-{
+    routes: Router<S>,
+    tasks: DirectTasks<S>,
+) -> Result<(), Error> {
     let aws = Arc::new(Aws::new(client::load().await));
-    shared::lambda::run_invocations(Some(aws), secrets, read, handle).await
+    shared::lambda::run_with_tasks(Some(aws), secrets, read, routes, tasks).await
 }
 
 /// [`shared::lambda::run_events`] in AWS.
@@ -46,9 +42,25 @@ pub async fn run_events<S, E, A, F>(
 where
     S: Clone + Send + Sync + 'static,
     E: DeserializeOwned + Send + 'static,
-    A: Serialize,
-    F: Future<Output = Result<A, Error>> + Send,
+    A: Serialize + Send + 'static,
+    F: Future<Output = Result<A, Error>> + Send + 'static,
 {
     let aws = Arc::new(Aws::new(client::load().await));
-    shared::lambda::run_events(Some(aws), secrets, read, handle).await
+    shared::lambda::run_events_in(Some(aws), secrets, read, handle).await
+}
+
+/// [`shared::lambda::run_events_without_core`] in AWS.
+pub async fn run_events_without_core<S, E, A, F>(
+    secrets: &[SecretName],
+    read: impl FnOnce(&mut EnvReader) -> Option<S>,
+    handle: impl Fn(S, E) -> F + Send + Sync + 'static,
+) -> Result<(), Error>
+where
+    S: Clone + Send + Sync + 'static,
+    E: DeserializeOwned + Send + 'static,
+    A: Serialize + Send + 'static,
+    F: Future<Output = Result<A, Error>> + Send + 'static,
+{
+    let aws = Arc::new(Aws::new(client::load().await));
+    shared::lambda::run_events_without_core_in(Some(aws), secrets, read, handle).await
 }

@@ -1,19 +1,21 @@
-//! A router as a Lambda function: events of API Gateway's HTTP API in, responses out.
+//! A function of Lambda: a router that API Gateway's HTTP API calls, or events of its own.
 //!
 //! | file | what it is |
 //! |---|---|
 //! | [`event`] | an event (payload format 2.0) as a request |
 //! | [`answer`] | a response as the gateway takes it |
+//! | [`direct`] | tasks of a function: direct invocations, which no gateway makes |
+//! | [`typed`] | events of its own: typed events in, typed answers out |
 
 mod answer;
+pub mod direct;
 mod event;
+mod typed;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use lambda_runtime::{Error, LambdaEvent};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::convert::Infallible;
 use std::future::Future;
@@ -28,6 +30,10 @@ use crate::http::problem::{Code, Problem};
 use crate::secrets::SecretName;
 use crate::telemetry;
 pub use answer::Answer;
+pub use direct::{DirectTasks, TaskFuture};
+pub use typed::{
+    invocation_id, run_events, run_events_in, run_events_without_core, run_events_without_core_in, serve_events,
+};
 
 /// Runs a function until its sandbox ends: loads the secrets that it declares, reads its
 /// state, and serves its routes.
@@ -46,59 +52,53 @@ pub async fn run_in<S: Clone + Send + Sync + 'static>(
     read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
     routes: Router<S>,
 ) -> Result<(), Error> {
-    telemetry::init(std::io::stdout);
-    let environment = Environment::load(cloud, secrets).await.map_err(StartError::from)?;
-    let mut env = environment.reader();
-    let core = Core::read(&mut env, Clock::System);
-    let state = match &core {
-        Some(core) => read(core, &mut env),
-        None => None,
-    };
-    let (core, state) = env.finish(core.zip(state)).map_err(StartError::from)?;
-    lambda_runtime::run(service(routes.with_state(state), core)).await
+    run_with_tasks(cloud, secrets, read, routes, DirectTasks::none()).await
 }
 
-/// Runs a function whose events are of its own: typed events in, typed answers out. An error
-/// fails the invocation, and the one who invoked decides whether it is repeated.
-pub async fn run_events<S, E, A, F>(
+/// [`run_with_tasks`] without a cloud.
+pub async fn run_local_with_tasks<S: Clone + Send + Sync + 'static>(
+    secrets: &[SecretName],
+    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+    routes: Router<S>,
+    tasks: DirectTasks<S>,
+) -> Result<(), Error> {
+    run_with_tasks(None, secrets, read, routes, tasks).await
+}
+
+/// The same for a function that other functions invoke directly, too.
+pub async fn run_with_tasks<S: Clone + Send + Sync + 'static>(
     cloud: CloudHandle,
     secrets: &[SecretName],
     read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
-    handle: impl Fn(S, E) -> F + Send + Sync + 'static,
-) -> Result<(), Error>
-where
-    S: Clone + Send + Sync + 'static,
-    E: DeserializeOwned + Send + 'static,
-    A: Serialize,
-    F: Future<Output = Result<A, Error>> + Send,
-{
-    run_invocations(cloud, secrets, read, move |state, event| handle(state, event.payload)).await
+    routes: Router<S>,
+    tasks: DirectTasks<S>,
+) -> Result<(), Error> {
+    let (core, state) = start(cloud, secrets, |env| with_core(read, env)).await?;
+    let routes = routes.with_state(state.clone());
+    lambda_runtime::run(direct::service(routes, core, state, tasks)).await
 }
 
-/// The same for a function that asks which invocation it is.
-pub async fn run_invocations<S, E, A, F>(
+/// What every function does once, before its first event.
+async fn start<T>(
     cloud: CloudHandle,
     secrets: &[SecretName],
-    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
-    handle: impl Fn(S, LambdaEvent<E>) -> F + Send + Sync + 'static,
-) -> Result<(), Error>
-where
-    S: Clone + Send + Sync + 'static,
-    E: DeserializeOwned + Send + 'static,
-    A: Serialize,
-    F: Future<Output = Result<A, Error>> + Send,
-{
+    read: impl FnOnce(&mut EnvReader) -> Option<T>,
+) -> Result<T, StartError> {
     telemetry::init(std::io::stdout);
-    let environment = Environment::load(cloud, secrets).await.map_err(StartError::from)?;
+    let environment = Environment::load(cloud, secrets).await?;
     let mut env = environment.reader();
-    let core = Core::read(&mut env, Clock::System);
-    let state = match &core {
-        Some(core) => read(core, &mut env),
-        None => None,
-    };
-    let state = env.finish(state).map_err(StartError::from)?;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| handle(state.clone(), event)))
-        .await
+    let value = read(&mut env);
+    Ok(env.finish(value)?)
+}
+
+/// The core, and the state over it.
+fn with_core<S>(
+    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+    env: &mut EnvReader,
+) -> Option<(Core, S)> {
+    let core = Core::read(env, Clock::System)?;
+    let state = read(&core, env)?;
+    Some((core, state))
 }
 
 /// Routes behind the gateway's events. Every event is answered, whatever it holds: an

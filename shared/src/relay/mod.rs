@@ -5,11 +5,13 @@
 //! |---|---|
 //! | [`sinks`] | where events go |
 //! | [`hourly`] | enters what Redis counted by the hour |
+//! | [`message`] | an event as other functions get it |
 //!
 //! A run leases users, delivers their next events, and settles what became of them. A relay that
 //! dies holds its leases until they expire. Then another delivers the same events again.
 
 pub mod hourly;
+pub mod message;
 pub mod sinks;
 
 use domain::ids::{CallId, UserId};

@@ -21,6 +21,8 @@ use crate::store::outbox::trail::PutEvent;
 pub struct Event {
     /// The same however often the event is delivered: by it a sink knows a repeat.
     pub id: Uuid,
+    /// Its place in the outbox.
+    pub seq: i64,
     pub user: UserId,
     pub topic: String,
     pub payload: Value,
@@ -35,7 +37,7 @@ impl From<QueuedEvent> for Event {
         let mut id = [0; 16];
         id.copy_from_slice(&digest(&SHA256, text.as_bytes()).as_ref()[..16]);
         let id = uuid::Builder::from_custom_bytes(id).into_uuid();
-        Self { id, user, topic, payload, created_at }
+        Self { id, seq, user, topic, payload, created_at }
     }
 }
 

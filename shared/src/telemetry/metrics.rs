@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::request_log::RequestLog;
+use super::request_log::{InvocationLog, RequestLog};
 
 /// How long counters stay in a process before they are sent.
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
@@ -103,6 +103,14 @@ impl Metrics {
         }
         requests.count += 1;
         requests.micros = requests.micros.saturating_add(micros);
+    }
+
+    /// Counts an invocation of a function whose events are of its own.
+    pub(crate) fn invocation(&self, function: &str, log: &InvocationLog<'_>) {
+        let outcome = log.outcome();
+        self.count(&format!(
+            r#"auth_invocations_total{{function="{function}",outcome="{outcome}"}}"#
+        ));
     }
 
     /// What should travel with the request at `now`: nothing, or all that has gathered.

@@ -3,7 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `logging` | JSON lines; the error chain |
-//! | `request_log` | the one line of each request, in Lambda as CloudWatch EMF |
+//! | `request_log` | the one line of each request or invocation, in Lambda as CloudWatch EMF |
 //! | `metrics` | counters of this process, on their way to Redis |
 //! | `prometheus` | the fleet's counters as text |
 
@@ -15,7 +15,7 @@ mod request_log;
 pub use logging::{ErrorChain, init, subscriber};
 pub use metrics::Metrics;
 pub use prometheus::render;
-pub use request_log::RequestLog;
+pub use request_log::{InvocationLog, RequestLog};
 
 #[cfg(test)]
 mod tests {

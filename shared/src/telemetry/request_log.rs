@@ -60,3 +60,47 @@ impl RequestLog<'_> {
         println!("{line}");
     }
 }
+
+/// A finished invocation of a function whose events are of its own. Its metrics have the names
+/// of a request's, so that the same alarms watch every function.
+#[derive(Debug)]
+pub struct InvocationLog<'a> {
+    pub request_id: &'a str,
+    pub has_failed: bool,
+    pub elapsed: Duration,
+    pub at: Timestamp,
+}
+
+impl InvocationLog<'_> {
+    /// Writes the invocation's line.
+    pub fn write(&self, function: Option<&str>) {
+        let millis = self.elapsed.as_secs_f64() * 1000.0;
+        let outcome = self.outcome();
+        let Some(function) = function else {
+            tracing::info!(outcome, duration_ms = millis, "invocation");
+            return;
+        };
+        let line = serde_json::json!({
+            "_aws": {
+                "Timestamp": self.at.millis(),
+                "CloudWatchMetrics": [{
+                    "Namespace": NAMESPACE,
+                    "Dimensions": [["function"]],
+                    "Metrics": [
+                        { "Name": "duration", "Unit": "Milliseconds" },
+                        { "Name": "requests", "Unit": "Count" },
+                        { "Name": "server_errors", "Unit": "Count" },
+                    ],
+                }],
+            },
+            "function": function, "level": "INFO", "message": "invocation",
+            "request_id": self.request_id, "outcome": outcome,
+            "duration": millis, "requests": 1, "server_errors": u8::from(self.has_failed),
+        });
+        println!("{line}");
+    }
+
+    pub(super) const fn outcome(&self) -> &'static str {
+        if self.has_failed { "failed" } else { "done" }
+    }
+}

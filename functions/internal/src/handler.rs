@@ -9,6 +9,7 @@ use shared::http::extract::json::validate;
 use shared::http::problem::Problem;
 use shared::lambda::invocation_id;
 use shared::telemetry::ErrorChain;
+use std::pin::Pin;
 
 use crate::caller::{Asked, Invocation, admit, invocation};
 use crate::change::{self, ChangeContext};
@@ -16,9 +17,12 @@ use crate::flow;
 use crate::state::InternalState;
 use crate::wire::Call;
 
-/// Answers an event of Lambda.
-pub async fn handle_event(state: InternalState, event: Value) -> Result<Value, Error> {
-    Ok(handle(&state, &event, &invocation_id()).await)
+/// An event that is being answered.
+pub type Handling = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>>;
+
+/// Answers an event of Lambda. On the heap: all operations together nest deeper than the compiler looks.
+pub fn handle_event(state: InternalState, event: Value) -> Handling {
+    Box::pin(async move { Ok(handle(&state, &event, &invocation_id()).await) })
 }
 
 /// Answers an event. `id` is that of the invocation.

@@ -64,7 +64,7 @@ impl Core {
     pub fn read(env: &mut EnvReader, clock: Clock) -> Option<Self> {
         let config = CoreConfig::read(env);
         let metrics = Arc::new(Metrics::default());
-        let store = Store::new(&config.postgres, clock.clone(), Rng);
+        let store = Store::new(&config.postgres, clock.clone(), Rng, metrics.clone());
         let cache = Cache::new(&config.redis, clock.clone(), metrics.clone());
         if let Err(error) = &store {
             env.error(error.variable, error.error);

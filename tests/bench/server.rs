@@ -99,15 +99,16 @@ impl Bare {
     async fn connect(config: &CoreConfig) -> Self {
         let mut postgres = Vec::new();
         for _ in 0..CONNECTIONS[0] {
-            postgres.push(tests::stores::connect(config.postgres.url.expose_secret()).await);
+            postgres
+                .push(tests::stores::connect(config.postgres.address.url().expose_secret()).await);
         }
         let table = format!(
             "CREATE TABLE bench (id int PRIMARY KEY, n int NOT NULL);
              INSERT INTO bench SELECT id, 0 FROM generate_series(0, {ROWS} - 1) AS id"
         );
         postgres[0].batch_execute(&table).await.expect("a table");
-        let url = config.redis.url().expect("a single node").expose_secret();
-        let client = redis::Client::open(url).expect("an address");
+        let url = config.redis.url().expect("a single node");
+        let client = redis::Client::open(url.expose_secret()).expect("an address");
         let mut redis = client.get_multiplexed_async_connection().await.expect("a connection");
         let script = redis::Script::new("return 1");
         script.load_async(&mut redis).await.expect("a script");

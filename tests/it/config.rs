@@ -237,7 +237,7 @@ async fn the_database_may_be_told_in_parts() {
     .chain(GOOD.iter().copied().filter(|(name, _)| *name != "DATABASE_URL"))
     .collect();
     let state = read(&parts).await.unwrap();
-    let url = &state.core.config.postgres.url;
+    let url = state.core.config.postgres.address.url();
     assert_eq!(url.expose_secret(), "postgres://me:p%40ss%2Fword@db:5432/auth?sslmode=require");
 }
 

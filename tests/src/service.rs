@@ -8,14 +8,16 @@ use http_body_util::BodyExt as _;
 use local::service::ServiceState;
 use serde_json::Value;
 use shared::clock::Clock;
-use shared::config::Lookup;
+use shared::config::{Environment, Lookup};
 use shared::http::ClientConnection;
+use shared::sender::cloud::MakeCloudSender;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
+use verify::VerifyState;
 
 use crate::contract;
 use crate::reply::Reply;
@@ -119,6 +121,29 @@ impl Service {
         let lookup: Lookup =
             Arc::new(move |name| changed.get(name).cloned().or_else(|| variables(name)));
         Self::read(self.stores.clone(), lookup, self.state.core.clock.clone()).await
+    }
+
+    /// The same service with these variables of `verify` changed, and the senders of a cloud.
+    ///
+    /// # Panics
+    /// If the variables make no configuration.
+    pub async fn with_cloud_senders(
+        mut self,
+        changed: &[(&str, &str)],
+        make: MakeCloudSender<'_>,
+    ) -> Self {
+        let changed: HashMap<String, String> =
+            changed.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let variables = self.variables.clone();
+        let lookup: Lookup =
+            Arc::new(move |name| changed.get(name).cloned().or_else(|| variables(name)));
+        let environment = Environment::from_lookup(lookup, verify::SECRETS).await;
+        let environment = environment.expect("secrets");
+        let mut env = environment.reader();
+        let verify = VerifyState::read_with(&self.state.core, &mut env, Some(make));
+        self.state.verify = env.finish(verify).expect("a configuration");
+        let router = local::service::router(self.state.clone());
+        self.behind(router)
     }
 
     /// The same keys and clock over other stores.

@@ -18,11 +18,12 @@ use shared::crypto::{PepperKeys, PepperSet};
 use shared::http::context::RequestContext;
 use shared::http::extract::Binding;
 use shared::http::problem::{self, Problem};
-use shared::sender::{Delivery, Message, text};
+use shared::sender::{Delivery, Message, Receipt, text};
 use shared::store::accounts::Account;
 use shared::telemetry::ErrorChain;
 use std::time::Duration;
 
+use crate::feedback;
 use crate::wire::{Confirmation, Resend, Start, Started, VerificationState, WirePurpose};
 
 /// Starts a verification and sends its code. Whether the number has an account changes
@@ -105,10 +106,11 @@ pub async fn start(
             target: &new.target,
             source: &new.source,
         };
-        send(state, context, &id, outgoing, code).await?;
+        let receipt = send(state, context, &id, outgoing, code).await?;
         if let Some(client) = client {
             let now = context.now();
-            let accepted = accept_in_earlier(state, now, &client, &id, purpose, pepper, code);
+            let sent = SentCode { id: &id, purpose, pepper, code, receipt: receipt.as_ref() };
+            let accepted = accept_in_earlier(state, now, &client, sent);
             if let Err(error) = accepted.await {
                 // The id of this request accepts it.
                 tracing::warn!(error = %ErrorChain(&error), "failed to accept a code in earlier verifications");
@@ -201,12 +203,15 @@ pub async fn confirm(
     let call = CallId::new(state.core.rng.bytes());
     let attempt = CodeAttempt { call, purpose, shown: &shown, code_length: code.length() };
     match state.core.cache.confirm_verification(&id, &attempt, context.now()).await? {
-        ConfirmOutcome::Confirmed { requires_2fa, country } => {
+        ConfirmOutcome::Confirmed { requires_2fa, country, receipt } => {
             if let Some(country) = country {
                 // Beside the codes sent by this route: how many arrive.
                 let route = state.sms.senders.route_name(&country);
                 let series = format!(r#"auth_codes_confirmed_total{{route="{route}"}}"#);
                 state.core.metrics.count(&series);
+            }
+            if let Some(receipt) = receipt {
+                feedback::report_received(state, receipt).await;
             }
             Ok(requires_2fa)
         }
@@ -223,11 +228,9 @@ async fn accept_in_earlier(
     state: &VerifyState,
     now: Timestamp,
     client: &str,
-    id: &VerificationId,
-    purpose: Purpose,
-    pepper: &PepperKeys,
-    code: &Code,
+    sent: SentCode<'_>,
 ) -> Result<(), CacheError> {
+    let SentCode { id, purpose, pepper, code, receipt } = sent;
     let earlier = state.core.cache.remember_request(client, id, now).await?;
     if earlier.is_empty() {
         return Ok(());
@@ -237,7 +240,16 @@ async fn accept_in_earlier(
         (id, code_mac)
     };
     let earlier: Vec<_> = earlier.into_iter().map(digests).collect();
-    state.core.cache.accept_later_code(id, pepper.id(), &earlier, now).await
+    state.core.cache.accept_later_code(id, pepper.id(), receipt, &earlier, now).await
+}
+
+/// A code that was sent.
+struct SentCode<'a> {
+    id: &'a VerificationId,
+    purpose: Purpose,
+    pepper: &'a PepperKeys,
+    code: &'a Code,
+    receipt: Option<&'a Receipt>,
 }
 
 /// Nothing more is compared; a new verification works at once.
@@ -347,14 +359,14 @@ struct Outgoing<'a> {
     source: &'a SmsSource,
 }
 
-/// Sends the code. If it cannot be sent, it is withdrawn.
+/// Sends the code, and keeps what the sender gave for it. If it cannot be sent, it is withdrawn.
 async fn send(
     state: &VerifyState,
     context: &RequestContext,
     id: &VerificationId,
     outgoing: Outgoing<'_>,
     code: &Code,
-) -> Result<(), Problem> {
+) -> Result<Option<Receipt>, Problem> {
     let Outgoing { to, purpose, known, pepper, target, source } = outgoing;
     let body = text::body(&state.sms.message, context.language(), code, purpose, known);
     let message = Message {
@@ -373,8 +385,17 @@ async fn send(
     };
     let (route, sender) = (sent.route, sent.sender);
     state.core.metrics.count(&format!(r#"{counter}{{route="{route}",sender="{sender}"}}"#));
-    let Err(error) = sent.result else { return Ok(()) };
     let code_mac = pepper.code(id, purpose, code);
+    let Err(error) = sent.result else {
+        if let Some(receipt) = &sent.receipt
+            && let Err(error) =
+                state.core.cache.keep_receipt(id, &code_mac, receipt, context.now()).await
+        {
+            // The provider learns nothing of this code.
+            tracing::warn!(error = %ErrorChain(&error), "failed to keep a receipt");
+        }
+        return Ok(sent.receipt);
+    };
     let withdrawn = state
         .core
         .cache

@@ -14,6 +14,7 @@
 //! The task `send_notice` sends a notice to a number. Only functions with the right to invoke this one
 //! can ask for it.
 
+mod feedback;
 mod flow;
 mod notices;
 mod routes;

@@ -9,6 +9,7 @@ use shared::core::Core;
 use shared::crypto::{Pepper, PhoneIndex};
 use shared::secrets::SecretName;
 use shared::sender::Senders;
+use shared::sender::cloud::MakeCloudSender;
 use shared::sender::text::MessageConfig;
 use shared::tokens::TokenVerifier;
 use sms::{CaptchaVerifier, read_senders};
@@ -55,12 +56,26 @@ pub struct Sms {
 }
 
 impl VerifyState {
+    /// Reads the state. What is built for AWS may send by it.
     pub fn read(core: &Core, env: &mut EnvReader) -> Option<Self> {
+        #[cfg(feature = "aws")]
+        let cloud: Option<MakeCloudSender> = Some(&aws::senders::make);
+        #[cfg(not(feature = "aws"))]
+        let cloud = None;
+        Self::read_with(core, env, cloud)
+    }
+
+    /// The same with the senders of this cloud.
+    pub fn read_with(
+        core: &Core,
+        env: &mut EnvReader,
+        cloud: Option<MakeCloudSender>,
+    ) -> Option<Self> {
         let tokens = TokenConfig::read(env);
         let verifier = TokenVerifier::read(env, &tokens);
         let pepper = Pepper::read(env);
         let phone_index = PhoneIndex::read(env);
-        let sms = Sms::read(core, env);
+        let sms = Sms::read(core, env, cloud);
         Some(Self {
             core: core.clone(),
             verifier: verifier?,
@@ -72,8 +87,8 @@ impl VerifyState {
 }
 
 impl Sms {
-    fn read(core: &Core, env: &mut EnvReader) -> Option<Self> {
-        let senders = read_senders(core, env);
+    fn read(core: &Core, env: &mut EnvReader, cloud: Option<MakeCloudSender>) -> Option<Self> {
+        let senders = read_senders(core, env, cloud);
         let captcha = CaptchaVerifier::read(env, core.config.stage);
         let message = MessageConfig::read(env);
         let test_numbers = test_numbers(env);

@@ -13,10 +13,12 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use domain::ids::UserId;
 use migrations::Database;
+use secrecy::SecretString;
 use shared::audit::verify::verify;
 use shared::clock::{Clock, Rng};
 use shared::config::PostgresConfig;
 use shared::store::Store;
+use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -270,9 +272,10 @@ pub fn migrate_new(name: &str) -> Result<(), Error> {
 /// there is one.
 pub async fn audit_verify(port: u16, user: Option<Uuid>) -> Result<bool, Error> {
     let (url, ca) = migration_target(port)?;
-    let config = PostgresConfig { url: url.into(), ca, pool: 1, prepares: true };
-    let store =
-        Store::new(&config, Clock::System, Rng).map_err(|error| Error::Database(error.error))?;
+    let config =
+        PostgresConfig { address: SecretString::from(url).into(), ca, pool: 1, prepares: true };
+    let store = Store::new(&config, Clock::System, Rng, Arc::default())
+        .map_err(|error| Error::Database(error.error))?;
     let verified = verify(&store, user.map(UserId::from_uuid)).await?;
     for (user, fault) in &verified.faults {
         print(&format!("{user}: {fault}\n"))?;

@@ -28,7 +28,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(&["STAGE"], "`local`, `dev`, `staging` or `prod`", "`local`", "`prod`, the strictest"),
     variable(
         &["DATABASE_URL"],
-        "`postgres://user:password@host:5432/name?sslmode=require`",
+        "`postgres://user:password@host:5432/name?sslmode=require`, or the JSON of a secret of RDS (`username`, `password`, and maybe `host`, `port`, `dbname`; the rest is taken from `DB_…`)",
         "its own Postgres",
         "required",
     ),
@@ -39,8 +39,14 @@ pub const VARIABLES: &[Variable] = &[
         "port 5432, `require`",
     ),
     variable(
+        &["DB_IAM_AUTH"],
+        "`true` logs in to RDS by IAM: `DB_USERNAME` has the role `rds_iam`, and `DB_PASSWORD` is not used. Only in AWS, with `DB_HOST` and `DB_SSLMODE=require`",
+        "",
+        "`false`",
+    ),
+    variable(
         &["DATABASE_CA"],
-        "certificate authorities to trust for Postgres besides the public ones, as PEM text",
+        "certificate authorities to trust for Postgres besides the public ones: PEM text, or `rds` for those of RDS",
         "",
         "none",
     ),
@@ -77,9 +83,21 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         &["REDIS_USERNAME", "REDIS_PASSWORD", "REDIS_TLS"],
-        "the login of servers that sentinels name or `REDIS_CLUSTER_NODES` lists, and whether TLS is used with them and with sentinels",
+        "the login of the servers of Redis, in place of one in `REDIS_URL`; whether TLS is used with sentinels, the servers that they name, and `REDIS_CLUSTER_NODES`",
         "",
         "none, none, `true`",
+    ),
+    variable(
+        &["ELASTICACHE_REPLICATION_GROUP_ID", "ELASTICACHE_SERVERLESS_NAME"],
+        "a cache of ElastiCache by its name, in place of `REDIS_URL`: its address, TLS and cluster mode are looked up. Only in AWS",
+        "",
+        "none",
+    ),
+    variable(
+        &["REDIS_IAM_AUTH"],
+        "`true` logs in to ElastiCache by IAM as `REDIS_USERNAME`. The cache is named by one of the two variables before, also where `REDIS_URL` gives the address",
+        "",
+        "`false`",
     ),
     variable(
         &["JWT_KEYS"],
@@ -131,17 +149,47 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         &["SMS_SENDER"],
-        "`twilio`, `vonage`, `hook` (docs/sms-hook.md) or `inbox`",
+        "`sns`, `end-user-messaging` (docs/sms-aws.md), `twilio`, `vonage`, `hook` (docs/sms-hook.md) or `inbox`",
         "`inbox`",
         "required, unless `SMS_ROUTES` names one for `*`",
     ),
     variable(
         &["SMS_ROUTES"],
-        "a sender for each country, as in `FR=twilio,IN=hook,*=vonage` (ISO 3166-1 alpha-2); others use `*` or `SMS_SENDER`",
+        "a sender for each country, as in `FR=sns,IN=hook,*=twilio` (ISO 3166-1 alpha-2); others use `*` or `SMS_SENDER`",
         "",
         "none",
     ),
     variable(&["SMS_FALLBACK"], "a second sender, tried once if the first fails", "", "none"),
+    variable(
+        &["SNS_SENDER_ID", "SNS_MAX_PRICE"],
+        "for `sns`: the name that the message comes from, where the country allows one, and US dollars that a message may cost, as in `0.15`",
+        "",
+        "those of the account",
+    ),
+    variable(
+        &["SNS_ENTITY_ID", "SNS_TEMPLATE_ID"],
+        "for `sns`: entity and template of the sender id, for numbers of India",
+        "",
+        "none",
+    ),
+    variable(
+        &["EUM_ORIGINATION_IDENTITY", "EUM_CONFIGURATION_SET", "EUM_PROTECT_CONFIGURATION_ID"],
+        "for `end-user-messaging`: the number, sender id or pool that sends, the configuration set, and the protect configuration, each by id or ARN",
+        "",
+        "those of the account",
+    ),
+    variable(
+        &["EUM_MAX_PRICE"],
+        "for `end-user-messaging`: US dollars that a message may cost, as in `0.15`",
+        "",
+        "none",
+    ),
+    variable(
+        &["EUM_ENTITY_ID", "EUM_TEMPLATE_ID"],
+        "for `end-user-messaging`: entity and template of the sender id, for numbers of India",
+        "",
+        "none",
+    ),
     variable(
         &["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM"],
         "required if Twilio is a sender",

@@ -15,6 +15,7 @@ use platform::PlatformState;
 use prekeys::PrekeysState;
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::clock::Clock;
+use shared::cloud::CloudHandle;
 use shared::config::{EnvReader, Environment, Lookup, MaintenanceConfig};
 use shared::core::{Core, StartError};
 use shared::crypto::DataKeys;
@@ -25,6 +26,8 @@ use shared::http::ClientConnection;
 use shared::relay::hourly::enter_hourly_events;
 use shared::relay::{Relay, Sinks};
 use shared::secrets::SecretName;
+use shared::sender::CodeSender;
+use shared::sender::inbox::Inbox;
 use shared::telemetry::ErrorChain;
 use shared::tokens::{SigningKeys, new_jwt_keys, rotate_jwt_keys};
 use std::sync::Arc;
@@ -126,7 +129,16 @@ pub fn secrets() -> Vec<SecretName> {
 impl ServiceState {
     /// Reads what every function needs. All errors are reported together.
     pub async fn read(lookup: Lookup, clock: Clock) -> Result<Self, StartError> {
-        let environment = Environment::from_lookup(lookup, &secrets()).await?;
+        Self::read_in(None, lookup, clock).await
+    }
+
+    /// The same in a cloud.
+    pub async fn read_in(
+        cloud: CloudHandle,
+        lookup: Lookup,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        let environment = Environment::load_in(cloud, lookup, &secrets()).await?;
         let mut env = environment.reader();
         let state = Self::read_all(&mut env, clock);
         Ok(env.finish(state)?)
@@ -176,7 +188,7 @@ pub fn router(state: ServiceState) -> Router {
 /// everything is set.
 pub async fn variables_read() -> Result<BTreeMap<&'static str, BTreeSet<String>>, StartError> {
     let sets = [
-        ("verify", variables_read_by(verify::SECRETS, VerifyState::read).await?),
+        ("verify", variables_read_by(verify::SECRETS, read_verify).await?),
         ("login", variables_read_by(login::SECRETS, LoginState::read).await?),
         ("tokens", variables_read_by(tokens::SECRETS, TokensState::read).await?),
         ("devices", variables_read_by(devices::SECRETS, DevicesState::read).await?),
@@ -194,6 +206,12 @@ pub async fn variables_read() -> Result<BTreeMap<&'static str, BTreeSet<String>>
     Ok(sets.into())
 }
 
+/// As in AWS, whose senders have variables, too.
+fn read_verify(core: &Core, env: &mut EnvReader) -> Option<VerifyState> {
+    let inbox = |_| -> Arc<dyn CodeSender> { Arc::new(Inbox::new(core.cache.clone())) };
+    VerifyState::read_with(core, env, Some(&inbox))
+}
+
 async fn variables_read_by<S>(
     secrets: &[SecretName],
     read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
@@ -204,7 +222,7 @@ async fn variables_read_by<S>(
     let lookup = Arc::new(move |name: &str| match name {
         "SMS_SENDER" => Some("twilio".to_owned()),
         "SMS_FALLBACK" => Some("vonage".to_owned()),
-        "SMS_ROUTES" => Some("FR=hook".to_owned()),
+        "SMS_ROUTES" => Some("FR=hook,GB=sns,IN=end-user-messaging".to_owned()),
         "SMS_HOOK_URL" => Some("https://hook.example".to_owned()),
         "SMS_HOOK_SECRET" => Some("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned()),
         "SMS_CHALLENGE_URL" => Some("https://captcha.example".to_owned()),

@@ -151,8 +151,9 @@ async fn start(instance: &Instance, ephemeral: bool) -> Result<Started, Error> {
     }
     let service = ServiceState::read(service::lookup(&defaults), Clock::System).await?;
     let (postgres, redis) = (&service.core.config.postgres, &service.core.config.redis);
-    let database_url = postgres.url.expose_secret();
-    let redis_url = redis.url().map_or("", |url| url.expose_secret());
+    let (database_url, redis_url) = (postgres.address.url(), redis.url());
+    let database_url = database_url.expose_secret();
+    let redis_url = redis_url.as_ref().map_or("", |url| url.expose_secret());
     for migration in migrations::run(database_url).await? {
         print_progress(&format!("applied {migration}"));
     }

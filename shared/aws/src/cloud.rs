@@ -11,6 +11,8 @@ use std::sync::OnceLock;
 
 use crate::invoke;
 
+use crate::{elasticache, rds};
+
 /// The clients of a process. Each is made from the shared configuration when it is needed.
 pub struct Aws {
     config: SdkConfig,
@@ -39,20 +41,20 @@ impl Cloud for Aws {
         Box::pin(async { Err(unexpected("Secrets Manager", "GetSecretValue")) })
     }
 
-    fn database_password<'a>(&'a self, _login: DatabaseLogin<'a>) -> CloudFuture<'a, SecretString> {
-        Box::pin(async { Err(unexpected("RDS", "sign")) })
+    fn database_password<'a>(&'a self, login: DatabaseLogin<'a>) -> CloudFuture<'a, SecretString> {
+        Box::pin(rds::password(&self.config, login))
     }
 
     fn cache_password<'a>(
         &'a self,
-        _cache: &'a CacheName,
-        _user: &'a str,
+        cache: &'a CacheName,
+        user: &'a str,
     ) -> CloudFuture<'a, SecretString> {
-        Box::pin(async { Err(unexpected("ElastiCache", "sign")) })
+        Box::pin(elasticache::password(&self.config, cache, user))
     }
 
-    fn cache_endpoint<'a>(&'a self, _cache: &'a CacheName) -> CloudFuture<'a, CacheEndpoint> {
-        Box::pin(async { Err(unexpected("ElastiCache", "DescribeReplicationGroups")) })
+    fn cache_endpoint<'a>(&'a self, cache: &'a CacheName) -> CloudFuture<'a, CacheEndpoint> {
+        Box::pin(elasticache::endpoint(&self.config, cache))
     }
 
     fn invoke<'a>(

@@ -5,15 +5,22 @@
 //! |---|---|
 //! | [`client`] | region, credentials, time-outs and repeats of all clients |
 //! | [`cloud`] | secrets, logins, addresses and invocations |
+//! | `elasticache`, `rds` | where a cache is; passwords of caches and databases |
+//! | `presign` | the signed requests that these passwords are |
 //! | `error` | errors of the clients, without the text of a service |
 //! | `invoke` | invocations of other functions |
 //! | [`run`] | runs a function in AWS |
+//! | [`senders`] | SMS by SNS and by End User Messaging |
 
 pub mod client;
 pub mod cloud;
+mod elasticache;
 mod error;
 mod invoke;
+mod presign;
+mod rds;
 mod run;
+pub mod senders;
 
 pub use aws_config::SdkConfig;
 pub use cloud::Aws;

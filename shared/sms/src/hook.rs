@@ -60,7 +60,7 @@ impl Hook {
         Some(Self { url: url?, keys: keys?, client: HttpClient::new(outbound) })
     }
 
-    async fn post(&self, message: &Message, role: Role) -> Result<(), SendError> {
+    async fn post(&self, message: &Message, role: Role) -> Result<Option<String>, SendError> {
         let unreachable = SendError::Unreachable(self.name());
         let client = self.client.get().ok_or(unreachable)?;
         let id = format!("msg_{}", message.id.simple());
@@ -79,7 +79,7 @@ impl Hook {
                 .send()
                 .await;
             let error = match answer {
-                Ok(answer) if answer.status().is_success() => return Ok(()),
+                Ok(answer) if answer.status().is_success() => return Ok(None),
                 Ok(answer) => SendError::Refused(self.name(), answer.status().as_u16()),
                 Err(_) => unreachable,
             };

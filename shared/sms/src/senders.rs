@@ -1,8 +1,9 @@
 //! The configured senders: `SMS_SENDER` for every number, or `SMS_ROUTES` by country, and
-//! `SMS_FALLBACK`, which is tried once when the first fails.
+//! `SMS_FALLBACK`, which is tried once when the first fails. Those of a cloud are made by its crate.
 
 use shared::config::{EnvReader, Stage};
 use shared::core::Core;
+use shared::sender::cloud::{CloudSender, EndUserMessagingConfig, MakeCloudSender, SnsConfig};
 use shared::sender::inbox::Inbox;
 use shared::sender::{CodeSender, Senders, is_region};
 use std::collections::HashMap;
@@ -19,9 +20,14 @@ const FALLBACK: &str = "SMS_FALLBACK";
 
 type Made = Option<Arc<dyn CodeSender>>;
 
-/// Reads the senders. `None` if a required one is missing or unknown.
-pub fn read_senders(core: &Core, env: &mut EnvReader) -> Option<Senders> {
-    let mut factory = Factory { core, made: HashMap::new() };
+/// Reads the senders. `None` if a required one is missing or unknown, or is of a cloud and there is
+/// none.
+pub fn read_senders(
+    core: &Core,
+    env: &mut EnvReader,
+    cloud: Option<MakeCloudSender>,
+) -> Option<Senders> {
+    let mut factory = Factory { core, cloud, made: HashMap::new() };
     let mut by_region = routes(env);
     let mut first = env.optional(SENDER);
     if let Some(all_others) = by_region.remove("*") {
@@ -66,6 +72,7 @@ fn routes(env: &mut EnvReader) -> HashMap<String, String> {
 /// Makes each sender once, however many routes name it.
 struct Factory<'a> {
     core: &'a Core,
+    cloud: Option<MakeCloudSender<'a>>,
     made: HashMap<String, Made>,
 }
 
@@ -91,10 +98,28 @@ impl Factory<'_> {
             "twilio" => Some(Arc::new(Twilio::new(TwilioConfig::read(env, outbound), outbound))),
             "vonage" => Some(Arc::new(Vonage::new(VonageConfig::read(env, outbound), outbound))),
             "hook" => Some(Arc::new(Hook::read(env, outbound)?)),
+            "sns" => {
+                let sender = CloudSender::Sns(SnsConfig::read(env));
+                self.of_cloud(env, variable, sender)
+            }
+            "end-user-messaging" => {
+                let sender = CloudSender::EndUserMessaging(EndUserMessagingConfig::read(env));
+                self.of_cloud(env, variable, sender)
+            }
             _ => {
-                env.error(variable, "must be one of hook, inbox, twilio, vonage");
+                env.error(
+                    variable,
+                    "must be one of end-user-messaging, hook, inbox, sns, twilio, vonage",
+                );
                 None
             }
         }
+    }
+
+    fn of_cloud(&self, env: &mut EnvReader, variable: &'static str, sender: CloudSender) -> Made {
+        if self.cloud.is_none() {
+            env.error(variable, "names a sender of AWS, and this program is built without AWS");
+        }
+        self.cloud.map(|make| make(sender))
     }
 }

@@ -67,7 +67,7 @@ impl CodeSender for Twilio {
                 .map_err(|_| unreachable)?;
             let status = response.status();
             if status.is_success() {
-                Ok(())
+                Ok(None)
             } else {
                 Err(SendError::Refused(self.name(), status.as_u16()))
             }

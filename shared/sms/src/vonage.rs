@@ -82,7 +82,7 @@ impl CodeSender for Vonage {
             let sent =
                 !answer.messages.is_empty() && answer.messages.iter().all(|m| m.status == "0");
             if status.is_success() && sent {
-                Ok(())
+                Ok(None)
             } else {
                 Err(SendError::Refused(self.name(), status.as_u16()))
             }

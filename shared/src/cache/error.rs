@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 use thiserror::Error;
 
+use crate::cloud::CloudError;
 use crate::limits::Limit;
 
 #[derive(Debug, Error)]
@@ -19,6 +20,14 @@ pub enum CacheError {
     Timeout { operation: &'static str },
     #[error("{operation} failed")]
     Redis { operation: &'static str, source: RedisFailure },
+    /// The address of Redis, or a login, could not be had.
+    #[error("{operation}: no connection to redis")]
+    Cloud { operation: &'static str, source: CloudError },
+    #[error("{operation}: the address of redis is not known")]
+    Unknown { operation: &'static str },
+    /// Only a new deployment mends it.
+    #[error("{operation}: {variable} names a cache without TLS, which production refuses")]
+    WithoutTls { operation: &'static str, variable: &'static str },
     /// Redis answered something that this release does not write or return.
     #[error("{operation}: redis returned unexpected data, not {expected}")]
     UnexpectedData { operation: &'static str, expected: &'static str },

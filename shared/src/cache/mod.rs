@@ -21,7 +21,11 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `endpoint` | where Redis is: a node, sentinels, a cluster; how a connection is opened |
+//! | `endpoint` | where Redis is: a node, sentinels, a cluster, a name; how a connection is opened |
+//! | `address`, `sentinel` | one server; servers that sentinels name |
+//! | `discovery` | where a cache of ElastiCache is, by its name |
+//! | `credentials` | passwords for the nodes of a cluster |
+//! | `connect_error` | why no connection was opened |
 //! | `connection` | the connection that is kept, and when it is replaced |
 //! | `round_trip` | [`Cache`]: round trips, with their deadline and their one repeat |
 //! | `script`, `outcome` | how scripts are called, and what they answer |
@@ -31,7 +35,11 @@
 //! Files below this one import each other by path, not through the names re-exported here.
 
 mod account;
+mod address;
+mod connect_error;
 mod connection;
+mod credentials;
+mod discovery;
 mod dpop;
 mod endpoint;
 mod error;
@@ -45,6 +53,7 @@ mod rate_limits;
 mod round_trip;
 mod script;
 pub mod second_factor;
+mod sentinel;
 pub mod session;
 mod sms_breaker;
 mod sms_budgets;

@@ -4,8 +4,10 @@ use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::connection::{SharedConnection, ends_connection};
-use super::endpoint::{Connection, Endpoint, TIMEOUT};
+use super::address::TIMEOUT;
+use super::connect_error::{ConnectError, ends_connection};
+use super::connection::SharedConnection;
+use super::endpoint::{Connection, Endpoint};
 use super::error::CacheError;
 use super::eviction::may_evict;
 use crate::clock::Clock;
@@ -17,13 +19,13 @@ pub struct Cache {
     connection: SharedConnection,
     pub(super) metrics: Arc<Metrics>,
     round_trips: AtomicU64,
-    is_cluster: bool,
     is_eviction_checked: AtomicBool,
 }
 
 /// Why one try failed.
 enum Failure {
     Timeout,
+    Connect(ConnectError),
     Redis(RedisError),
 }
 
@@ -31,7 +33,27 @@ impl Failure {
     fn of(self, operation: &'static str) -> CacheError {
         match self {
             Self::Timeout => CacheError::Timeout { operation },
-            Self::Redis(error) => CacheError::redis(operation)(error),
+            Self::Connect(ConnectError::Redis(error)) | Self::Redis(error) => {
+                CacheError::redis(operation)(error)
+            }
+            Self::Connect(ConnectError::Cloud(source)) => CacheError::Cloud { operation, source },
+            Self::Connect(ConnectError::Unknown) => CacheError::Unknown { operation },
+            Self::Connect(ConnectError::WithoutTls { variable }) => {
+                CacheError::WithoutTls { operation, variable }
+            }
+        }
+    }
+
+    /// Whether the same may succeed on a new connection.
+    fn is_loss(&self) -> bool {
+        match self {
+            Self::Timeout => true,
+            Self::Redis(error) | Self::Connect(ConnectError::Redis(error)) => {
+                ends_connection(error)
+            }
+            Self::Connect(
+                ConnectError::Cloud(_) | ConnectError::Unknown | ConnectError::WithoutTls { .. },
+            ) => false,
         }
     }
 }
@@ -43,10 +65,10 @@ impl Cache {
         clock: Clock,
         metrics: Arc<Metrics>,
     ) -> Result<Self, CacheError> {
-        let endpoint = Endpoint::new(config).map_err(CacheError::redis("open_redis_client"))?;
+        let endpoint = Endpoint::new(config, clock.clone());
+        let endpoint = endpoint.map_err(CacheError::redis("open_redis_client"))?;
         Ok(Self {
-            is_cluster: endpoint.is_cluster(),
-            connection: SharedConnection::new(endpoint, clock),
+            connection: SharedConnection::new(endpoint, clock, metrics.clone()),
             metrics,
             round_trips: AtomicU64::new(0),
             is_eviction_checked: AtomicBool::new(false),
@@ -59,9 +81,10 @@ impl Cache {
         self.round_trips.load(Ordering::Relaxed)
     }
 
-    /// Whether keys of different hash tags are on different nodes.
-    pub(super) const fn is_cluster(&self) -> bool {
-        self.is_cluster
+    /// Whether keys of different hash tags are on different nodes. It may change when the cache is
+    /// found: an operation asks once.
+    pub(super) fn is_cluster(&self) -> bool {
+        self.connection.is_cluster()
     }
 
     /// Fails if Redis does not answer.
@@ -79,9 +102,7 @@ impl Cache {
     ) -> Result<Vec<Value>, CacheError> {
         let request = Request::new(commands);
         match self.try_once(&request).await {
-            Err(Failure::Redis(error)) if !ends_connection(&error) => {
-                Err(CacheError::redis(operation)(error))
-            }
+            Err(failure) if !failure.is_loss() => Err(failure.of(operation)),
             Err(_) => self.try_once(&request).await.map_err(|failure| failure.of(operation)),
             Ok(values) => Ok(values),
         }
@@ -117,28 +138,30 @@ impl Cache {
 
     async fn try_once(&self, request: &Request) -> Result<Vec<Value>, Failure> {
         self.round_trips.fetch_add(1, Ordering::Relaxed);
+        self.connection.prepare().await.map_err(Failure::Connect)?;
         let mut used = None;
         let exchange = async {
-            let (number, connection) = self.connection.get().await?;
+            let (number, connection) = self.connection.get().await.map_err(Failure::Connect)?;
             used = Some(number);
-            if self.is_eviction_checked.swap(true, Ordering::Relaxed) {
+            let sent = if self.is_eviction_checked.swap(true, Ordering::Relaxed) {
                 request.send(connection).await
             } else {
                 let check = self.check_eviction(connection.clone());
                 tokio::join!(request.send(connection), check).0
+            };
+            sent.map_err(Failure::Redis)
+        };
+        let result = tokio::time::timeout(TIMEOUT, exchange).await;
+        let result = result.unwrap_or(Err(Failure::Timeout));
+        if let Err(failure) = &result
+            && failure.is_loss()
+        {
+            match (used, failure) {
+                (Some(number), _) => self.connection.discard(number),
+                (None, Failure::Timeout) => self.connection.note_loss(),
+                // Noted where it was not opened.
+                (None, _) => {}
             }
-        };
-        let result = match tokio::time::timeout(TIMEOUT, exchange).await {
-            Ok(result) => result.map_err(Failure::Redis),
-            Err(_) => Err(Failure::Timeout),
-        };
-        let is_lost = match &result {
-            Ok(_) => false,
-            Err(Failure::Timeout) => true,
-            Err(Failure::Redis(error)) => ends_connection(error),
-        };
-        if is_lost && let Some(number) = used {
-            self.connection.discard(number);
         }
         result
     }

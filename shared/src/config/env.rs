@@ -4,8 +4,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::discovery::discover;
 use super::error::{ConfigError, ConfigErrors};
-use crate::cloud::CloudHandle;
+use crate::cloud::{CacheEndpoint, CloudHandle};
 use crate::secrets::{LiveSecret, Lookup, ParseSecret, SecretError, SecretLoader, SecretName};
 
 /// What a function may read: all plain variables, and the secrets that it declared.
@@ -13,6 +14,7 @@ pub struct Environment {
     lookup: Lookup,
     loader: SecretLoader,
     cloud: CloudHandle,
+    cache_endpoint: Option<CacheEndpoint>,
     declared: BTreeSet<SecretName>,
     loaded: HashMap<SecretName, SecretString>,
 }
@@ -35,15 +37,24 @@ impl Environment {
         secrets: &[SecretName],
     ) -> Result<Self, SecretError> {
         let loader = SecretLoader::Environment(lookup.clone());
-        let loaded = loader.load_all(secrets).await?;
-        Ok(Self { lookup, loader, cloud, declared: secrets.iter().copied().collect(), loaded })
+        let (loaded, cache_endpoint) =
+            tokio::join!(loader.load_all(secrets), discover(&cloud, &lookup));
+        let (loaded, declared) = (loaded?, secrets.iter().copied().collect());
+        Ok(Self { lookup, loader, cloud, cache_endpoint, declared, loaded })
     }
 
     /// Plain variables alone.
     #[must_use]
     pub fn without_secrets(lookup: Lookup) -> Self {
         let loader = SecretLoader::Environment(lookup.clone());
-        Self { lookup, loader, cloud: None, declared: BTreeSet::new(), loaded: HashMap::new() }
+        Self {
+            lookup,
+            loader,
+            cloud: None,
+            cache_endpoint: None,
+            declared: BTreeSet::new(),
+            loaded: HashMap::new(),
+        }
     }
 
     #[must_use]
@@ -71,6 +82,12 @@ impl EnvReader<'_> {
     #[must_use]
     pub fn cloud(&self) -> CloudHandle {
         self.environment.cloud.clone()
+    }
+
+    /// Where the named cache was when the process started.
+    #[must_use]
+    pub fn cache_endpoint(&self) -> Option<CacheEndpoint> {
+        self.environment.cache_endpoint.clone()
     }
 
     /// The names of all variables that were asked for.
@@ -167,6 +184,18 @@ impl EnvReader<'_> {
                 None
             }
         }
+    }
+}
+
+impl EnvReader<'_> {
+    /// The same for a secret that may be absent.
+    pub fn optional_live_secret<T>(
+        &mut self,
+        name: SecretName,
+        parse: ParseSecret<T>,
+    ) -> Option<Arc<LiveSecret<T>>> {
+        self.secret(name)?;
+        self.live_secret(name, parse)
     }
 }
 

@@ -9,7 +9,9 @@
 //! | [`maintenance`] | how long rows are kept |
 //! | [`stage`] | where the service runs |
 //! | [`http`] | CORS, metrics, the clients that are served |
-//! | [`stores`], [`redis`] | Postgres; Redis as one node, by sentinels, or a cluster |
+//! | [`stores`], [`database`] | Postgres: how it is used; its address and login |
+//! | [`redis`], `discovery` | Redis as one node, by sentinels, a cluster, or by its name in ElastiCache |
+//! | [`live_text`] | a text that new connections read, and that may change |
 //! | [`tokens`] | names and lifetimes in tokens |
 //!
 //! Limits are read in `limits`, senders in the crate `sms`, a function's own variables in
@@ -17,9 +19,12 @@
 //! reads, and is given, nothing else.
 
 mod core;
+pub mod database;
+mod discovery;
 pub mod env;
 pub mod error;
 pub mod http;
+pub mod live_text;
 pub mod maintenance;
 pub mod redis;
 pub mod stage;

@@ -34,7 +34,7 @@ impl CodeSender for Inbox {
                 "at": date_time(message.at),
             });
             let put = self.cache.put_inbox(&line.to_string()).await;
-            put.map_err(|_| SendError::Unreachable(self.name()))
+            put.map(|()| None).map_err(|_| SendError::Unreachable(self.name()))
         })
     }
 }

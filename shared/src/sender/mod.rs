@@ -1,7 +1,9 @@
 //! How a code reaches a phone: the trait that every provider implements, the choice of one by the
 //! number's country, and a fallback. Providers are in the crates that link their clients.
 
+pub mod cloud;
 pub mod inbox;
+mod receipt;
 pub mod text;
 
 use domain::phone::PhoneNumber;
@@ -15,6 +17,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use uuid::Uuid;
 
+pub use receipt::Receipt;
 use text::Language;
 
 /// A message to send. Its body holds the code, if it is one with a code.
@@ -50,9 +53,18 @@ pub enum SendError {
     /// The message may have been sent all the same.
     #[error("the sender {0} timed out")]
     TimedOut(&'static str),
+    /// The connection was lost after the request left. The message may have been sent all the same.
+    #[error("the connection to the sender {0} was lost")]
+    Interrupted(&'static str),
     /// Look-ups before took so long that no sender was asked.
     #[error("no time was left to send")]
     NoTimeLeft,
+}
+
+impl SendError {
+    const fn may_be_sent(self) -> bool {
+        matches!(self, Self::TimedOut(_) | Self::Interrupted(_))
+    }
 }
 
 /// What is known of a message that was handed to a sender.
@@ -68,12 +80,19 @@ const SENDER_LIMIT: Duration = Duration::from_secs(2);
 /// With less time than this, no sender is asked.
 const LEAST_TIME: Duration = Duration::from_millis(250);
 
-pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), SendError>> + Send + 'a>>;
+/// Gives the provider's id of the message, if the provider wants to know whether it arrives.
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Option<String>, SendError>> + Send + 'a>>;
+pub type Reporting<'a> = Pin<Box<dyn Future<Output = Result<(), SendError>> + Send + 'a>>;
 
 /// A way to a phone.
 pub trait CodeSender: Send + Sync {
     fn name(&self) -> &'static str;
     fn send<'a>(&'a self, message: &'a Message, role: Role) -> Sending<'a>;
+
+    /// Tells the provider that a message has arrived. May be repeated.
+    fn report_received<'a>(&'a self, _message_id: &'a str) -> Reporting<'a> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// Whether a route can be for this: a region that numbers have (ISO 3166-1 alpha-2).
@@ -108,6 +127,8 @@ pub struct Sent<'a> {
     /// The sender that was asked last.
     pub sender: &'static str,
     pub result: Result<Delivery, SendError>,
+    /// To be kept until the code is confirmed, if the sender wants to know of that.
+    pub receipt: Option<Receipt>,
 }
 
 impl Senders {
@@ -140,10 +161,14 @@ impl Senders {
     pub async fn send(&self, message: &Message, time_left: Duration) -> Sent<'_> {
         let started = Instant::now();
         let Route { name: route, sender } = self.route(&message.to);
-        let Err(error) = ask(sender, message, Role::First, time_left).await else {
-            return Sent { route, sender: sender.name(), result: Ok(Delivery::Accepted) };
+        let error = match ask(sender, message, Role::First, time_left).await {
+            Ok(receipt) => {
+                let result = Ok(Delivery::Accepted);
+                return Sent { route, sender: sender.name(), result, receipt };
+            }
+            Err(error) => error,
         };
-        let unknown = matches!(error, SendError::TimedOut(_));
+        let unknown = error.may_be_sent();
         let (sender, result) = match &self.fallback {
             None => (sender.name(), Err(error)),
             Some(fallback) => {
@@ -152,13 +177,23 @@ impl Senders {
                 (fallback.name(), ask(&**fallback, message, Role::Fallback, time_left).await)
             }
         };
-        let result = match result {
-            Ok(()) => Ok(Delivery::Accepted),
-            Err(SendError::TimedOut(_)) => Ok(Delivery::Unknown),
-            Err(_) if unknown => Ok(Delivery::Unknown),
-            Err(error) => Err(error),
+        let (result, receipt) = match result {
+            Ok(receipt) => (Ok(Delivery::Accepted), receipt),
+            Err(error) if unknown || error.may_be_sent() => (Ok(Delivery::Unknown), None),
+            Err(error) => (Err(error), None),
         };
-        Sent { route, sender, result }
+        Sent { route, sender, result, receipt }
+    }
+
+    /// Tells the sender of a message that it has arrived.
+    pub async fn report_received(&self, receipt: &Receipt) -> Result<(), SendError> {
+        let others = self.routes.values().chain(&self.fallback);
+        let sender = std::iter::once(&self.default).chain(others);
+        // A sender that is no longer configured wants to know nothing.
+        match sender.into_iter().find(|sender| sender.name() == receipt.sender) {
+            Some(sender) => sender.report_received(&receipt.message_id).await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -167,10 +202,11 @@ async fn ask(
     message: &Message,
     role: Role,
     time_left: Duration,
-) -> Result<(), SendError> {
+) -> Result<Option<Receipt>, SendError> {
     if time_left < LEAST_TIME {
         return Err(SendError::NoTimeLeft);
     }
     let sending = tokio::time::timeout(SENDER_LIMIT.min(time_left), sender.send(message, role));
-    sending.await.unwrap_or(Err(SendError::TimedOut(sender.name())))
+    let message_id = sending.await.unwrap_or(Err(SendError::TimedOut(sender.name())))?;
+    Ok(message_id.and_then(|id| Receipt::new(sender.name(), &id)))
 }

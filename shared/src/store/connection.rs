@@ -4,28 +4,25 @@
 //! Every statement and transaction may be repeated: the contract of each is in the method
 //! that sends it. Most find their own work by an id that was drawn before the first try.
 
-use secrecy::ExposeSecret as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::connect::Connector;
 use super::error::{Repeat, StoreError};
 use super::pool::{Lease, Pool};
 use super::statement::{FromRow, LazyStatement, Parameter, Statement, read_all, row_struct};
-use super::tls::tls;
 use crate::clock::{Clock, Rng};
 use crate::config::error::ConfigError;
 use crate::config::stores::PostgresConfig;
+use crate::telemetry::Metrics;
 
 /// A statement or transaction that takes longer is given up, its repeats included.
 pub(super) const DEADLINE: Duration = Duration::from_secs(2);
 /// How long a connection that was idle for a while may take for its first work.
 const IDLE_DEADLINE: Duration = Duration::from_millis(500);
-/// The server ends what nobody waits for any more. These are parameters of the connection, so
-/// that they hold for any role; a proxy that refuses them needs them on the role.
-const SERVER_LIMITS: &str = "-c statement_timeout=2s \
-    -c idle_in_transaction_session_timeout=1s \
-    -c client_connection_check_interval=500ms \
-    -c plan_cache_mode=force_generic_plan";
+/// Connections that were lost or could not be opened, and were tried anew.
+const RECONNECTS: &str = r#"auth_store_reconnects_total{store="postgres"}"#;
 
 static PING_POSTGRES: LazyStatement =
     LazyStatement::new(|| Statement::new("ping_postgres", "SELECT 1 AS alive", Vec::new()));
@@ -46,32 +43,20 @@ pub(super) static STATEMENTS: &[&LazyStatement] = &[&PING_POSTGRES, &COUNT_PREPA
 pub struct Store {
     pool: Pool,
     rng: Rng,
+    metrics: Arc<Metrics>,
     round_trips: AtomicU64,
 }
 
 impl Store {
     /// Prepares the pool.
-    pub fn new(config: &PostgresConfig, clock: Clock, rng: Rng) -> Result<Self, ConfigError> {
-        let invalid = |error| ConfigError { variable: "DATABASE_URL", error };
-        let mut postgres: tokio_postgres::Config = config
-            .url
-            .expose_secret()
-            .parse()
-            .map_err(|_| invalid("is not an address of Postgres"))?;
-        postgres
-            .connect_timeout(DEADLINE)
-            .application_name("auth")
-            .tcp_user_timeout(DEADLINE)
-            .keepalives_idle(Duration::from_secs(30))
-            .keepalives_interval(Duration::from_secs(5))
-            .keepalives_retries(3);
-        if config.prepares {
-            let given = postgres.get_options().map(|options| format!("{options} "));
-            postgres.options(given.unwrap_or_default() + SERVER_LIMITS);
-        }
-        let tls = tls(&postgres, config.ca.as_deref())?;
-        let pool = Pool::new(postgres, tls, config.prepares, config.pool, clock);
-        Ok(Self { pool, rng, round_trips: AtomicU64::new(0) })
+    pub fn new(
+        config: &PostgresConfig,
+        clock: Clock,
+        rng: Rng,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, ConfigError> {
+        let pool = Pool::new(Connector::new(config)?, config.pool, clock);
+        Ok(Self { pool, rng, metrics, round_trips: AtomicU64::new(0) })
     }
 
     /// Round trips made so far: what the bench counts.
@@ -172,6 +157,7 @@ impl Store {
                     // Lost, with notice or without: so are those that nobody uses.
                     Repeat::Never | Repeat::OnNewConnection => {
                         self.pool.discard_idle();
+                        self.metrics.count(RECONNECTS);
                         wait_after_loss(&mut losses)
                     }
                 };

@@ -9,6 +9,8 @@ use thiserror::Error;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::WrongType;
 
+use crate::cloud::CloudError;
+
 /// `statement` is the name of the statement, or of the transaction while it begins or ends.
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -84,7 +86,12 @@ pub struct PostgresError(Kind);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
-    Refused { state: SqlState, constraint: Option<String> },
+    Refused {
+        state: SqlState,
+        constraint: Option<String>,
+    },
+    /// The login for a new connection could not be had.
+    Login(CloudError),
     Closed,
     Io(io::ErrorKind),
     WrongType,
@@ -113,7 +120,7 @@ impl PostgresError {
     fn repeat(&self) -> Repeat {
         let state = match &self.0 {
             Kind::Refused { state, .. } => state,
-            Kind::Closed | Kind::Io(_) => return Repeat::OnNewConnection,
+            Kind::Closed | Kind::Io(_) | Kind::Login(_) => return Repeat::OnNewConnection,
             Kind::WrongType | Kind::Other => return Repeat::Never,
         };
         match state.code() {
@@ -139,7 +146,7 @@ impl PostgresError {
             Kind::Refused { state, .. } => {
                 !matches!(state.code().get(..2), Some("22" | "23" | "42"))
             }
-            Kind::Closed | Kind::Io(_) | Kind::Other => true,
+            Kind::Closed | Kind::Io(_) | Kind::Login(_) | Kind::Other => true,
             Kind::WrongType => false,
         }
     }
@@ -154,6 +161,7 @@ impl fmt::Display for PostgresError {
             Kind::Refused { state, constraint: Some(constraint) } => {
                 write!(formatter, "SQLSTATE {}, constraint {constraint}", state.code())
             }
+            Kind::Login(error) => error.fmt(formatter),
             Kind::Closed => formatter.write_str("connection closed"),
             Kind::Io(kind) => write!(formatter, "i/o error: {kind}"),
             Kind::WrongType => formatter.write_str("wrong type of a parameter"),
@@ -163,6 +171,12 @@ impl fmt::Display for PostgresError {
 }
 
 impl StdError for PostgresError {}
+
+impl From<CloudError> for PostgresError {
+    fn from(error: CloudError) -> Self {
+        Self(Kind::Login(error))
+    }
+}
 
 impl From<tokio_postgres::Error> for PostgresError {
     fn from(error: tokio_postgres::Error) -> Self {

@@ -5,6 +5,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `connection` | [`Store`]: single statements, deadlines, repeats |
+//! | `connect` | opens connections, each with the newest login |
 //! | `pool` | the connections, their age, cancellation |
 //! | `tls` | TLS to Postgres |
 //! | `statement` | [`Statement`]: named parameters and columns |
@@ -29,6 +30,7 @@
 pub mod access;
 pub mod account;
 pub mod accounts;
+mod connect;
 mod connection;
 pub mod devices;
 mod ended_by_call;

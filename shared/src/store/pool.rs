@@ -15,26 +15,22 @@ use std::time::Duration;
 use domain::time::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, NoTls};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::Client;
 
-use super::error::StoreError;
+use super::connect::Connector;
+use super::error::{PostgresError, StoreError};
 use crate::clock::Clock;
 use crate::config::stores::MAX_IDLE;
 
 /// A connection that was idle for longer may have been lost without notice.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-/// How long to wait for the cancellation of a statement, which holds a place in the pool.
-const CANCEL_LIMIT: Duration = Duration::from_millis(500);
 
 /// What opens connections, and those that are idle. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Pool(Arc<Inner>);
 
 struct Inner {
-    config: Config,
-    tls: Option<MakeRustlsConnect>,
-    prepares: bool,
+    connector: Connector,
     clock: Clock,
     places: Arc<Semaphore>,
     /// The last one was used last.
@@ -47,16 +43,9 @@ struct Idle {
 }
 
 impl Pool {
-    /// `prepares` is false for a proxy that pins sessions with prepared statements.
-    pub(super) fn new(
-        config: Config,
-        tls: Option<MakeRustlsConnect>,
-        prepares: bool,
-        size: usize,
-        clock: Clock,
-    ) -> Self {
+    pub(super) fn new(connector: Connector, size: usize, clock: Clock) -> Self {
         let places = Arc::new(Semaphore::new(size));
-        Self(Arc::new(Inner { config, tls, prepares, clock, places, idle: Mutex::default() }))
+        Self(Arc::new(Inner { connector, clock, places, idle: Mutex::default() }))
     }
 
     /// A connection for a statement or transaction of that name. Waits for a free place.
@@ -67,7 +56,7 @@ impl Pool {
             idle
         } else {
             let opened = self.open().await;
-            (opened.map_err(|error| unreachable(Some(error.into())))?, Duration::ZERO)
+            (opened.map_err(|error| unreachable(Some(error)))?, Duration::ZERO)
         };
         let held = Held { connection, _place: place };
         Ok(Lease { pool: self.clone(), was_idle: idle > TRUSTED_IDLE, held: Some(held) })
@@ -94,20 +83,9 @@ impl Pool {
         None
     }
 
-    /// Resolves the address and connects.
-    async fn open(&self) -> Result<Connection, tokio_postgres::Error> {
-        let Inner { config, tls, prepares, .. } = &*self.0;
-        let (client, task) = match tls {
-            None => {
-                let (client, connection) = config.connect(NoTls).await?;
-                (client, tokio::spawn(async { drop(connection.await) }))
-            }
-            Some(tls) => {
-                let (client, connection) = config.connect(tls.clone()).await?;
-                (client, tokio::spawn(async { drop(connection.await) }))
-            }
-        };
-        let prepared = prepares.then(Mutex::default);
+    async fn open(&self) -> Result<Connection, PostgresError> {
+        let (client, task) = self.0.connector.connect().await?;
+        let prepared = self.0.connector.prepares().then(Mutex::default);
         Ok(Connection { client, prepared, task, in_flight: AtomicUsize::new(0) })
     }
 
@@ -115,11 +93,7 @@ impl Pool {
     async fn cancel(&self, mut connection: Connection) {
         let token = connection.client.cancel_token();
         connection.close().await;
-        // It is a courtesy to the server, whose own time-out ends the statement otherwise.
-        let _ = match &self.0.tls {
-            None => tokio::time::timeout(CANCEL_LIMIT, token.cancel_query(NoTls)).await,
-            Some(tls) => tokio::time::timeout(CANCEL_LIMIT, token.cancel_query(tls.clone())).await,
-        };
+        self.0.connector.cancel(token).await;
     }
 }
 

@@ -222,7 +222,7 @@ async fn a_known_call_with_another_code_is_compared_and_counted() {
         }
     }
     let country = Some("FR".to_owned());
-    let right = ConfirmOutcome::Confirmed { requires_2fa: false, country };
+    let right = ConfirmOutcome::Confirmed { requires_2fa: false, country, receipt: None };
     assert_eq!(confirm(&code).await.unwrap(), right);
     // Its answer stays, also when others have used up the attempts.
     for wrong in wrong_codes(&code).take(2) {

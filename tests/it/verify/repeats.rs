@@ -102,7 +102,7 @@ async fn accept(service: &Service, later: &(String, String), earlier: &str) {
     let code = Code::parse(&later.1).expect("a code");
     let accepting = [(earlier, pepper.code(&earlier, Purpose::Register, &code))];
     let cache = &service.state.core.cache;
-    let accepted = cache.accept_later_code(&later_id, pepper.id(), &accepting, service.now());
+    let accepted = cache.accept_later_code(&later_id, pepper.id(), None, &accepting, service.now());
     accepted.await.expect("an answer");
 }
 

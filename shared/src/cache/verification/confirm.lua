@@ -8,10 +8,20 @@ local purpose, code_length = ARGV[2], ARGV[3]
 local attempt = 'attempt:' .. ARGV[4]
 local record = read(KEYS[1], { 'pepper', 'purpose', 'device', 'expires_at', 'attempts', 'code_mac',
   'code_expires_at', 'verified', 'requires_2fa', 'tier', 'phone_key', 'country', 'sent',
-  'code_length', 'started_at', 'later_code_mac', 'later_code_expires_at', attempt })
+  'code_length', 'started_at', 'later_code_mac', 'later_code_expires_at', 'receipt',
+  'later_receipt', attempt })
 
-local function confirmed()
-  return { 'confirmed', 0, tonumber(record.requires_2fa), record.country, record.sent or '' }
+-- What the sender gave for the code with this digest (keep_receipt.lua, accept_code.lua).
+local function receipt_of(code_mac)
+  for _, kept in ipairs({ record.receipt or '', record.later_receipt or '' }) do
+    local mac, receipt = string.match(kept, '^(%S+) (%S+)$')
+    if mac == code_mac then return receipt end
+  end
+  return ''
+end
+
+local function confirmed(receipt)
+  return { 'confirmed', 0, tonumber(record.requires_2fa), record.country, record.sent or '', receipt }
 end
 
 -- Without a record there is no pepper.
@@ -21,7 +31,7 @@ local device, code_mac = ARGV[at], ARGV[at + 1]
 
 local mac, left = string.match(record[attempt] or '', '^(%S+) (%S+)')
 if mac == code_mac then
-  if left == 'right' then return confirmed() end
+  if left == 'right' then return confirmed(receipt_of(code_mac)) end
   return { 'incorrect', 0, tonumber(left) }
 end
 
@@ -52,9 +62,10 @@ if not is_right then
   redis.call('HSET', KEYS[1], 'attempts', attempts + 1, attempt, code_mac .. ' ' .. left)
   return { 'incorrect', 0, left }
 end
+local receipt = receipt_of(code_mac)
 if verified then
-  -- The breaker has got this already.
-  record.sent = nil
+  -- Breaker and sender have got this already.
+  record.sent, receipt = nil, ''
 else
   -- From now on this code alone is the right one.
   redis.call('HSET', KEYS[1], 'verified', 1, 'code_mac', code_mac, 'expires_at', now + CONFIRMED_TTL,
@@ -70,4 +81,4 @@ else
       pending = key('sms_trusted_pending') }, record.sent)
   end
 end
-return confirmed()
+return confirmed(receipt)

@@ -11,6 +11,7 @@ use crate::cache::outcome::status;
 use crate::cache::round_trip::Cache;
 use crate::cache::script::{LuaScript, READ_HASH};
 use crate::cache::sms_breaker;
+use crate::sender::Receipt;
 use crate::telemetry::ErrorChain;
 
 static CONFIRM: LazyLock<LuaScript> = LazyLock::new(|| {
@@ -36,6 +37,8 @@ pub enum ConfirmOutcome {
         requires_2fa: bool,
         /// The country of the number, if this attempt is the one that confirmed it.
         country: Option<String>,
+        /// What the sender of the code gave, in the same case.
+        receipt: Option<Receipt>,
     },
     Incorrect {
         attempts_left: u32,
@@ -58,6 +61,7 @@ impl Cache {
         let (Some(record), Some(slot)) = (key(id), id.phone_slot()) else {
             return Ok(ConfirmOutcome::Invalid);
         };
+        let is_cluster = self.is_cluster();
         let call = CONFIRM
             .call(now)
             .keys([record])
@@ -65,7 +69,7 @@ impl Cache {
             .arg(attempt.purpose.as_str())
             .arg(attempt.code_length.digits())
             .arg(attempt.call.to_string())
-            .arg(!self.is_cluster());
+            .arg(!is_cluster);
         let call = with_digests(call, attempt.shown);
         let mut reply = self.run(call).await?;
         let status = status(&mut reply, &[], &self.metrics)?;
@@ -75,10 +79,13 @@ impl Cache {
                 let country: String = reply.next("a country")?;
                 let send: String = reply.next("how a send is found")?;
                 let is_first = !send.is_empty();
-                if is_first && self.is_cluster() {
+                if is_first && is_cluster {
                     self.report(&country, &send, now).await;
                 }
-                ConfirmOutcome::Confirmed { requires_2fa, country: is_first.then_some(country) }
+                let country = is_first.then_some(country);
+                let receipt: String = reply.next("a receipt")?;
+                let receipt = Receipt::parse(&receipt);
+                ConfirmOutcome::Confirmed { requires_2fa, country, receipt }
             }
             "incorrect" => {
                 ConfirmOutcome::Incorrect { attempts_left: reply.number("a number of attempts")? }

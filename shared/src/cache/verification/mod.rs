@@ -6,6 +6,7 @@
 //! | start | `start.rs`, `start.lua` |
 //! | read | `read.rs` |
 //! | resend | `resend.rs`, `resend.lua` |
+//! | keep what the sender gave for a code | `receipt.rs`, `keep_receipt.lua` |
 //! | confirm | `confirm.rs`, `confirm.lua`, with the history of a number in `code_history.lua` |
 //! | find the digests under the pepper of a record, in resend and confirm | `digests.lua` |
 //! | accept the code of a repeated request | `repeat.rs`, `remember_request.lua`, `accept_code.lua` |
@@ -16,6 +17,7 @@
 
 mod confirm;
 mod read;
+mod receipt;
 pub(super) mod record;
 mod repeat;
 mod resend;

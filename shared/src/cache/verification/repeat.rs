@@ -11,6 +11,7 @@ use crate::cache::outcome::status;
 use crate::cache::round_trip::Cache;
 use crate::cache::script::{LuaScript, READ_HASH};
 use crate::limits::check::hash_tag;
+use crate::sender::Receipt;
 
 static REMEMBER: LazyLock<LuaScript> = LazyLock::new(|| {
     LuaScript::new("remember_request", &[&constants(), include_str!("remember_request.lua")])
@@ -39,16 +40,19 @@ impl Cache {
     }
 
     /// Lets earlier verifications accept the code of a later one. `earlier` has the digest of the
-    /// code in each, under this pepper; one under another pepper does not accept it.
+    /// code in each, under this pepper; one under another pepper does not accept it. The receipt is
+    /// what the sender gave for the code.
     pub async fn accept_later_code(
         &self,
         later: &VerificationId,
         pepper: &str,
+        receipt: Option<&Receipt>,
         earlier: &[(VerificationId, String)],
         now: Timestamp,
     ) -> Result<(), CacheError> {
         let ids = std::iter::once(later).chain(earlier.iter().map(|(id, _)| id));
         let call = ACCEPT.call(now).keys(ids.filter_map(key)).arg(pepper);
+        let call = call.arg(receipt.map(Receipt::to_string).unwrap_or_default());
         let call = earlier.iter().fold(call, |call, (_, code_mac)| call.arg(code_mac));
         let mut reply = self.run(call).await?;
         status(&mut reply, &[], &self.metrics).map(drop)

@@ -83,8 +83,9 @@ impl Cache {
         let prefix = &resend.source.prefix;
         let phone = target.tier.phone_limit_args(limits, slot, &phone_key, prefix);
         let budgets = target.budgets(limits, &phone_key, &resend.source);
-        let before = budgets.as_ref().filter(|_| self.is_cluster());
-        let here = budgets.as_ref().filter(|_| !self.is_cluster());
+        let is_cluster = self.is_cluster();
+        let before = budgets.as_ref().filter(|_| is_cluster);
+        let here = budgets.as_ref().filter(|_| !is_cluster);
         let taken = match before {
             Some(budgets) => self.take_budgets(budgets, now).await?,
             None => Taken::default(),

@@ -125,12 +125,13 @@ impl Cache {
         let phone = new.phone_limit_args(limits);
         let budgets = new.target.budgets(limits, &new.phone_key, &new.source);
         // In a cluster, the keys of the budgets are elsewhere: they are taken before.
-        let before = budgets.as_ref().filter(|_| self.is_cluster());
+        let is_cluster = self.is_cluster();
+        let before = budgets.as_ref().filter(|_| is_cluster);
         let taken = match before {
             Some(budgets) => self.take_budgets(budgets, now).await?,
             None => Taken::default(),
         };
-        let here = budgets.as_ref().filter(|_| !self.is_cluster());
+        let here = budgets.as_ref().filter(|_| !is_cluster);
         let call = START
             .call(now)
             .keys(key(id))

@@ -20,7 +20,11 @@ impl From<CacheError> for Problem {
             CacheError::Limited { wait, .. } => Self::retry(Code::RateLimited, *wait),
             CacheError::SmsPaused { wait } => Self::retry(Code::SmsPaused, *wait),
             CacheError::UnexpectedData { .. } => Self::internal(error),
-            CacheError::Timeout { .. } | CacheError::Redis { .. } => Self::unavailable(error),
+            CacheError::Timeout { .. }
+            | CacheError::Redis { .. }
+            | CacheError::Cloud { .. }
+            | CacheError::Unknown { .. }
+            | CacheError::WithoutTls { .. } => Self::unavailable(error),
         }
     }
 }

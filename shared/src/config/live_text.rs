@@ -1,0 +1,49 @@
+//! A text that a new connection reads: fixed, or a secret that may change while the process
+//! runs.
+
+use secrecy::SecretString;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::secrets::LiveSecret;
+use crate::telemetry::ErrorChain;
+
+#[derive(Clone)]
+pub enum LiveText {
+    Fixed(SecretString),
+    Live(Arc<LiveSecret<SecretString>>),
+}
+
+impl LiveText {
+    /// The newest value that is loaded.
+    #[must_use]
+    pub fn current(&self) -> SecretString {
+        match self {
+            Self::Fixed(text) => text.clone(),
+            Self::Live(secret) => secret.current().as_ref().clone(),
+        }
+    }
+
+    /// Loads it again. If that fails, the value before stays.
+    pub async fn refresh(&self) {
+        if let Self::Live(secret) = self {
+            refresh(secret).await;
+        }
+    }
+}
+
+impl fmt::Debug for LiveText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fixed(_) => "Fixed(..)",
+            Self::Live(_) => "Live(..)",
+        })
+    }
+}
+
+/// Loads the secret of a login again. If that fails, the value before stays.
+pub(super) async fn refresh<T>(secret: &LiveSecret<T>) {
+    if let Err(error) = secret.refresh().await {
+        tracing::warn!(error = %ErrorChain(&error), "failed to refresh the login of a store");
+    }
+}

@@ -9,8 +9,8 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::types::{
-    AccountRestored, ChangePhoneNumber, DeleteUser, Devices, GetDevices, GetUser, Introspection,
-    IntrospectToken, Operation, PhoneNumberChanged, Problem, ResetSecondFactor, RestoreAccount,
+    AccountRestored, ChangePhoneNumber, DeleteUser, Devices, GetDevices, GetUser, IntrospectToken,
+    Introspection, Operation, PhoneNumberChanged, Problem, ResetSecondFactor, RestoreAccount,
     RevokeSessions, SecondFactorReset, SessionsRevoked, User, UserDeleted,
 };
 

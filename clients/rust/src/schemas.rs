@@ -5,9 +5,9 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::types::{
-    AccountRestored, ChangePhoneNumber, DeleteUser, Devices, GetDevices, GetUser, Introspection,
-    IntrospectToken, PhoneNumberChanged, Problem, ResetSecondFactor, RestoreAccount,
-    RevokeSessions, SecondFactorReset, SessionsRevoked, User, UserDeleted,
+    AccountRestored, ChangePhoneNumber, DeleteUser, Devices, GetDevices, GetUser, IntrospectToken,
+    Introspection, PhoneNumberChanged, Problem, ResetSecondFactor, RestoreAccount, RevokeSessions,
+    SecondFactorReset, SessionsRevoked, User, UserDeleted,
 };
 
 /// Where OpenAPI keeps named schemas.

@@ -52,11 +52,8 @@ impl ChangeContext {
         (request, user): (Uuid, Uuid),
         event: SecurityEvent,
     ) -> OperatorCall {
-        let operator = Operator {
-            caller: self.caller.clone(),
-            invocation: self.invocation.clone(),
-            request,
-        };
+        let operator =
+            Operator { caller: self.caller.clone(), invocation: self.invocation.clone(), request };
         OperatorCall {
             request,
             user: UserId::from_uuid(user),

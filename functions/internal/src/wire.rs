@@ -121,8 +121,7 @@ struct NewNumber {
 
 fn new_number(wire: CallBody, errors: &mut ValidationErrors) -> Option<NewNumber> {
     let change = wire.change(errors);
-    let verification_id =
-        errors.required("verificationId", wire.verification_id.as_deref(), uuid);
+    let verification_id = errors.required("verificationId", wire.verification_id.as_deref(), uuid);
     let device = errors.optional("deviceId", wire.device_id, Fingerprint::parse);
     let (request_id, user_id) = change?;
     Some(NewNumber {

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::connection::Store;
 use super::error::StoreError;
-use super::second_factor::reset::RESET_AT;
 use super::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit};
+use super::second_factor::reset::RESET_AT;
 use super::statement::{LazyStatement, Parameter, Statement, row_struct};
 use crate::audit::AuditEntry;
 

@@ -208,11 +208,8 @@ pub(in crate::store) async fn authorize_change(
     let stepped_up = state.stepped_up_at.is_some_and(|at| at >= since);
     let reset_at = state.reset_at.map(Timestamp::from);
     let has_second_factor = is_in_force(state.two_factor_enabled, reset_at, now);
-    let actor = Actor {
-        standing,
-        has_second_factor,
-        serves_shipped_clients: proof.serves_shipped_clients,
-    };
+    let actor =
+        Actor { standing, has_second_factor, serves_shipped_clients: proof.serves_shipped_clients };
     let shown = Shown {
         young_token: proof.young_token,
         number: by_log_in || by_code,

@@ -43,8 +43,7 @@ static APPLY_RESET: LazyStatement = LazyStatement::new(|| {
          SELECT 1 AS reset FROM reset",
         audit = audit("reset"),
     );
-    let types =
-        [("user", Type::UUID), ("now", Type::TIMESTAMPTZ), AUDIT_ENTRY, AUDIT_PERSONAL];
+    let types = [("user", Type::UUID), ("now", Type::TIMESTAMPTZ), AUDIT_ENTRY, AUDIT_PERSONAL];
     Statement::new("apply_second_factor_reset", &sql, types)
 });
 

@@ -48,6 +48,8 @@ fn the_arrows_between_our_crates_are_the_houses() {
             "shared/domain" | "infra/stores" => BTreeSet::new(),
             "shared" => ["domain"].into(),
             "shared/sms" | "shared/migrations" => ["shared"].into(),
+            "clients/rust" => BTreeSet::new(),
+            "functions/internal" => ["auth-client", "domain", "shared"].into(),
             "functions/verify" => ["domain", "shared", "sms"].into(),
             "infra/local" => everything().collect(),
             "tests" => everything().chain(["local"]).collect(),

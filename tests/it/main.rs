@@ -15,6 +15,7 @@ mod documents;
 mod edge;
 mod examples;
 mod house;
+mod internal;
 mod journey;
 mod kills;
 mod lambda;

@@ -148,6 +148,7 @@ async fn a_laptop_has_a_route_for_it_and_nothing_else_has() {
     let get = json!({ "operation": "get_user", "userId": session.user });
     let found = service.client().post("/dev/internal", get.clone()).await.expect(200).json();
     assert_eq!(found["phoneNumber"], PHONE);
-    let test = service.with_more(&[("STAGE", "dev")]).await;
+    let variables = [("STAGE", "dev"), ("METRICS_ENABLED", "false"), ("SMS_SENDER", "inbox")];
+    let test = service.with_more(&variables).await;
     test.client().post("/dev/internal", get).await.refused(404, "not_found");
 }

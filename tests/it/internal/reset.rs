@@ -186,6 +186,7 @@ async fn a_second_factor_that_is_disabled_takes_its_reset_along() {
     let _ =
         refused(&service, change("reset_second_factor", &session.user), 400, "two_factor_disabled")
             .await;
+    service.advance(Duration::from_secs(30));
     let _ = with_second_factor(&service, &session).await;
     service.advance(DAY * 7);
     log_in(&service, "new").await.refused(403, "two_factor_required");

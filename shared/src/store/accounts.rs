@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::connection::Store;
 use super::error::StoreError;
 use super::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit};
-use super::second_factor::reset::RESET_AT;
+use super::second_factor::reset_at::RESET_AT;
 use super::statement::{LazyStatement, Parameter, Statement, row_struct};
 use crate::audit::AuditEntry;
 

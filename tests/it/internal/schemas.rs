@@ -59,7 +59,9 @@ async fn each_operation_has_a_recorded_event_of_its_schema() {
             event = json!({ "operation": operation, "userId": session.user });
         }
         let answer = call(&service, event).await;
-        assert_ne!(answer["code"], "validation_failed", "{operation}: {answer}");
+        for error in answer["errors"].as_array().into_iter().flatten() {
+            assert_eq!(error["code"], "not_released", "{operation}: {answer}");
+        }
         if answer.get("code").is_none() {
             assert_is_of(&answer, operation);
         }

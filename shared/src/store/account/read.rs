@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
-use crate::store::second_factor::reset::RESET_AT;
+use crate::store::second_factor::reset_at::RESET_AT;
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 
 /// An account as its user sees it.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::new_login::{NewLogin, ProvenNumber};
 use crate::store::error::StoreError;
 use crate::store::keys::publish::IS_DEVICE;
-use crate::store::second_factor::reset::RESET_AT;
+use crate::store::second_factor::reset_at::RESET_AT;
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 use crate::store::transaction::Transaction;
 

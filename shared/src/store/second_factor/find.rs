@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::reset::RESET_AT;
+use super::reset_at::RESET_AT;
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
 use crate::store::statement::{LazyStatement, Statement, row_struct};

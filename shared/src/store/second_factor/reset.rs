@@ -16,10 +16,6 @@ use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit};
 use crate::store::outbox::notice::notice_to_devices;
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 
-/// An expression over the account `u`: from when on its second factor is reset, if it is to be.
-pub(in crate::store) const RESET_AT: &str =
-    "(SELECT r.effective_at FROM auth.second_factor_resets r WHERE r.user_id = u.id)";
-
 /// Sessions stay: they were made under the second factor. What they have shown of it is forgotten, since
 /// it would count for the next one.
 static APPLY_RESET: LazyStatement = LazyStatement::new(|| {

@@ -10,7 +10,7 @@ use crate::audit::SecurityEvent;
 use crate::cache::Cache;
 use crate::clock::{Clock, Rng};
 use crate::config::{ConfigErrors, CoreConfig, EnvReader};
-use crate::secrets::SecretError;
+use crate::secrets::{SecretErrors, Secrets};
 use crate::store::Store;
 use crate::telemetry::{ErrorChain, Metrics};
 
@@ -19,8 +19,8 @@ use crate::telemetry::{ErrorChain, Metrics};
 pub enum StartError {
     #[error(transparent)]
     Config(#[from] ConfigErrors),
-    #[error("a secret cannot be loaded")]
-    Secret(#[from] SecretError),
+    #[error(transparent)]
+    Secret(#[from] SecretErrors),
 }
 
 /// Cheap to clone: every clone shares the same parts.
@@ -34,6 +34,7 @@ pub struct Parts {
     pub store: Store,
     pub cache: Arc<Cache>,
     pub metrics: Arc<Metrics>,
+    pub secrets: Arc<Secrets>,
 }
 
 impl std::ops::Deref for Core {
@@ -73,6 +74,8 @@ impl Core {
             env.error("REDIS_URL", "is not an address of Redis");
         }
         let (store, cache) = (store.ok()?, Arc::new(cache.ok()?));
-        Some(Self(Arc::new(Parts { config, clock, rng: Rng, store, cache, metrics })))
+        let secrets = env.secrets();
+        secrets.start_clock(&clock);
+        Some(Self(Arc::new(Parts { config, clock, rng: Rng, store, cache, metrics, secrets })))
     }
 }

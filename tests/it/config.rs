@@ -249,6 +249,27 @@ async fn a_twilio_fallback_names_what_it_lacks() {
     );
 }
 
+#[tokio::test]
+async fn a_sender_of_aws_needs_a_program_that_is_built_for_it() {
+    for (variable, value) in [
+        ("SMS_SENDER", "sns"),
+        ("SMS_SENDER", "end-user-messaging"),
+        ("SMS_FALLBACK", "sns"),
+        ("SMS_ROUTES", "FR=end-user-messaging"),
+    ] {
+        let result = read(&with(&[(variable, value)])).await;
+        let text = result.as_ref().err().expect("an error").to_string();
+        assert!(text.contains("built without AWS"), "{text}");
+        assert_eq!(names(result), [variable], "{value}");
+    }
+    let of_sns =
+        [("SMS_SENDER", "sns"), ("SNS_SENDER_ID", "two words"), ("SNS_MAX_PRICE", "1 euro")];
+    let expected = ["SNS_SENDER_ID", "SNS_MAX_PRICE", "SMS_SENDER"];
+    assert_eq!(names(read(&with(&of_sns)).await), expected);
+    let of_eum = [("SMS_FALLBACK", "end-user-messaging"), ("EUM_MAX_PRICE", "1")];
+    assert_eq!(names(read(&with(&of_eum)).await), ["EUM_MAX_PRICE", "SMS_FALLBACK"]);
+}
+
 /// What is read beside the configuration.
 const LOGGING: &str = "LOG_LEVEL";
 /// Read where the address of a store is given in parts, which the template does not do.
@@ -322,7 +343,9 @@ async fn every_variable_is_described_and_every_description_has_its_variable() {
     let described: BTreeSet<&str> =
         local::configuration::VARIABLES.iter().flat_map(|one| one.names).copied().collect();
     let expected = read.union(&limits).chain(&always).copied().collect::<BTreeSet<_>>();
-    let all = described.union(&limits).chain(&always).copied().collect::<BTreeSet<_>>();
+    let ids = SecretName::ALL.map(SecretName::id_variable);
+    let all = described.union(&limits).chain(&always).chain(&ids);
+    let all = all.copied().collect::<BTreeSet<_>>();
     assert_eq!(all, expected);
     assert!(limits.is_subset(&read), "a limit that cannot be set");
 }

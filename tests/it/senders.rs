@@ -1,5 +1,7 @@
 //! How a code leaves: Twilio's HTTP API, what happens when it fails, and the fallback.
 
+mod aws;
+mod feedback;
 mod hook;
 
 use crate::verify::{OTHER_PHONE, PHONE, ask, id_of, keys, resend, status};

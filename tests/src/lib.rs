@@ -16,6 +16,7 @@
 //! | [`contract`] | what every answer must hold, checked on every answer |
 //! | [`secrets`] | what no log line and no answer may hold, searched during the whole run |
 //! | [`twilio`] | a double of Twilio's HTTP API |
+//! | [`end_user_messaging`] | a double of AWS End User Messaging |
 //! | [`proxy`] | a TCP proxy before a store, which fails as networks do |
 //! | [`process`] | the service in a process of its own |
 //! | [`race`] | many requests at the same moment |
@@ -29,6 +30,7 @@ pub mod authenticator;
 pub mod client;
 pub mod contract;
 pub mod dpop;
+pub mod end_user_messaging;
 pub mod fraud;
 pub mod invariants;
 pub mod keys;

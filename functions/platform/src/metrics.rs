@@ -42,7 +42,7 @@ async fn fetch_metrics(
         return Err(Problem::new(Code::NotFound));
     }
     if let Some(token) = &state.metrics_token
-        && !constant_time_eq(bearer(&headers).unwrap_or_default(), token.expose_secret())
+        && !constant_time_eq(bearer(&headers).unwrap_or_default(), token.current().expose_secret())
     {
         return Err(Problem::new(Code::MetricsForbidden));
     }

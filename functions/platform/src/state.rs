@@ -26,7 +26,7 @@ pub struct PlatformState {
     /// The keys that the JWKS publishes.
     pub public_keys: Arc<LiveSecret<PublicKeys>>,
     /// The bearer token of `/metrics`.
-    pub metrics_token: Option<SecretString>,
+    pub metrics_token: Option<Arc<LiveSecret<SecretString>>>,
     /// Whether the documentation is served.
     pub has_docs: bool,
 }
@@ -37,17 +37,15 @@ const MIN_METRICS_TOKEN: usize = 32;
 impl PlatformState {
     pub fn read(core: &Core, env: &mut EnvReader) -> Option<Self> {
         let public_keys = env.live_secret(SecretName::JwtPublicKeys, PublicKeys::parse);
-        let metrics_token = metrics_token(env);
+        let metrics_token = env.optional_live_secret(SecretName::MetricsToken, metrics_token);
         let has_docs = env.flag("DOCS", core.config.stage != Stage::Prod);
         Some(Self { core: core.clone(), public_keys: public_keys?, metrics_token, has_docs })
     }
 }
 
-fn metrics_token(env: &mut EnvReader) -> Option<SecretString> {
-    let name = SecretName::MetricsToken;
-    let token = env.secret(name)?;
+fn metrics_token(token: &SecretString) -> Result<SecretString, &'static str> {
     if token.expose_secret().chars().count() < MIN_METRICS_TOKEN {
-        env.error(name.variable(), "must have 32 characters or more");
+        return Err("must have 32 characters or more");
     }
-    Some(token)
+    Ok(token.clone())
 }

@@ -49,9 +49,9 @@ pub async fn start(
     if let Some(problem) = legacy_answer(state, purpose, account.as_ref()) {
         return Err(problem);
     }
-    let test_code = state.sms.test_numbers.get(&start.phone);
+    let test_code = state.sms.test_code(&start.phone);
     let known_device = account.as_ref().and_then(|account| account.known_device);
-    let tier = match (test_code, known_device) {
+    let tier = match (&test_code, known_device) {
         (Some(_), _) => RateLimitTier::Test,
         (None, Some(_)) => RateLimitTier::KnownDevice,
         (None, None) => RateLimitTier::Default,
@@ -61,7 +61,7 @@ pub async fn start(
     let pepper = peppers.current();
     let slot = state.phone_index.slot(&start.phone);
     let id = VerificationId::new(slot, state.core.rng.bytes());
-    let codes = match test_code {
+    let codes = match &test_code {
         Some(code) => Codes([code.clone(), code.clone()]),
         None => Codes::draw(state.core.rng),
     };
@@ -156,7 +156,8 @@ pub async fn resend(
         .map_err(|_| invalid())?;
     let code = codes.of(resent.progress.code_length);
     if resent.target.tier == RateLimitTier::Test {
-        let code = state.sms.test_numbers.get(&phone).unwrap_or(code);
+        let test_code = state.sms.test_code(&phone);
+        let code = test_code.as_ref().unwrap_or(code);
         return Ok(started(state, context.now(), &id, resent.progress, code));
     }
     let (purpose, known) = (resent.purpose, resent.known);

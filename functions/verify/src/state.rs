@@ -3,11 +3,11 @@
 use axum::extract::FromRef;
 use domain::phone::PhoneNumber;
 use domain::verification::{Code, CodeLength};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use shared::config::{EnvReader, Stage, TokenConfig};
 use shared::core::Core;
 use shared::crypto::{Pepper, PhoneIndex};
-use shared::secrets::SecretName;
+use shared::secrets::{LiveSecret, SecretName};
 use shared::sender::Senders;
 use shared::sender::cloud::MakeCloudSender;
 use shared::sender::text::MessageConfig;
@@ -50,7 +50,7 @@ pub struct Sms {
     pub captcha: CaptchaVerifier,
     pub message: MessageConfig,
     /// Numbers that are never sent to, with their fixed codes: for app-store reviewers.
-    pub test_numbers: HashMap<PhoneNumber, Code>,
+    test_numbers: Option<Arc<LiveSecret<TestNumbers>>>,
     /// Puts the code into the answer.
     pub demo_mode: bool,
 }
@@ -91,9 +91,16 @@ impl Sms {
         let senders = read_senders(core, env, cloud);
         let captcha = CaptchaVerifier::read(env, core.config.stage);
         let message = MessageConfig::read(env);
-        let test_numbers = test_numbers(env);
+        let name = SecretName::TestPhoneNumbers;
+        let test_numbers = env.optional_live_secret(name, test_numbers);
         let demo_mode = demo_mode(env, core.config.stage);
         Some(Self { senders: senders?, captcha, message, test_numbers, demo_mode })
+    }
+
+    /// The fixed code of a number that is never sent to.
+    #[must_use]
+    pub fn test_code(&self, number: &PhoneNumber) -> Option<Code> {
+        self.test_numbers.as_ref()?.current().get(number).cloned()
     }
 }
 
@@ -103,21 +110,18 @@ fn demo_mode(env: &mut EnvReader, stage: Stage) -> bool {
     demo_mode
 }
 
+type TestNumbers = HashMap<PhoneNumber, Code>;
+
 /// `number=code,number=code`
-fn test_numbers(env: &mut EnvReader) -> HashMap<PhoneNumber, Code> {
-    let name = SecretName::TestPhoneNumbers;
-    let list = env.secret(name);
-    let list = list.as_ref().map_or("", |list| list.expose_secret());
+fn test_numbers(list: &SecretString) -> Result<TestNumbers, &'static str> {
+    let list = list.expose_secret();
     let pairs = list.split(',').map(str::trim).filter(|pair| !pair.is_empty());
-    let parsed: Option<HashMap<_, _>> = pairs
+    let parsed: Option<TestNumbers> = pairs
         .map(|pair| {
             let (number, code) = pair.split_once('=')?;
             let code = Code::parse(code.trim()).ok()?;
             (code.length() == CodeLength::Six).then_some((PhoneNumber::parse(number).ok()?, code))
         })
         .collect();
-    parsed.unwrap_or_else(|| {
-        env.error(name.variable(), "must be number=code pairs, codes of 6 digits");
-        HashMap::new()
-    })
+    parsed.ok_or("must be number=code pairs, codes of 6 digits")
 }

@@ -2,6 +2,7 @@
 //! `cargo local generate` writes that page; a test holds the list and the code together.
 
 use shared::limits::{Limit, OnOutage};
+use shared::secrets::SecretName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -23,7 +24,8 @@ const fn variable(
     Variable { names, meaning, local, default }
 }
 
-/// All variables but those of single limits, which follow from [`Limit`].
+/// All variables but those of single limits, which follow from [`Limit`], and those that name secrets
+/// of a cloud, which follow from [`SecretName`].
 pub const VARIABLES: &[Variable] = &[
     variable(&["STAGE"], "`local`, `dev`, `staging` or `prod`", "`local`", "`prod`, the strictest"),
     variable(
@@ -329,6 +331,7 @@ pub const VARIABLES: &[Variable] = &[
 pub const ALWAYS_READ: [&str; 2] = ["LOG_LEVEL", "AWS_LAMBDA_FUNCTION_NAME"];
 
 const INTRODUCTION: &str = include_str!("configuration/introduction.md");
+const SECRET_IDS: &str = include_str!("configuration/secret-ids.md");
 const LIMITS: &str = include_str!("configuration/limits.md");
 
 /// The page, with the functions that read each variable.
@@ -345,6 +348,13 @@ pub fn markdown(readers: &BTreeMap<&'static str, BTreeSet<String>>) -> String {
             "| {} | {meaning} | {read_by} | {local} | {default} |",
             listed.join(", ")
         );
+    }
+    page.push('\n');
+    page.push_str(SECRET_IDS);
+    page.push_str("| variable | in place of | read by |\n|---|---|---|\n");
+    for name in SecretName::ALL {
+        let (id, variable) = (name.id_variable(), name.variable());
+        let _ = writeln!(page, "| `{id}` | `{variable}` | {} |", read_by(readers, id));
     }
     page.push('\n');
     page.push_str(LIMITS);

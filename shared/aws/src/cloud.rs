@@ -2,6 +2,7 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_lambda::Client as LambdaClient;
+use aws_sdk_secretsmanager::Client as SecretsClient;
 use secrecy::SecretString;
 use shared::cloud::{
     CacheEndpoint, CacheName, Cloud, CloudError, CloudErrorKind, CloudFuture, DatabaseLogin,
@@ -9,7 +10,7 @@ use shared::cloud::{
 };
 use std::sync::OnceLock;
 
-use crate::invoke;
+use crate::{invoke, secrets};
 
 use crate::{elasticache, rds};
 
@@ -17,12 +18,18 @@ use crate::{elasticache, rds};
 pub struct Aws {
     config: SdkConfig,
     lambda: OnceLock<LambdaClient>,
+    secrets: OnceLock<SecretsClient>,
 }
 
 impl Aws {
     #[must_use]
     pub const fn new(config: SdkConfig) -> Self {
-        Self { config, lambda: OnceLock::new() }
+        Self { config, lambda: OnceLock::new(), secrets: OnceLock::new() }
+    }
+
+    /// The client of Secrets Manager.
+    pub fn secrets_manager(&self) -> &SecretsClient {
+        self.secrets.get_or_init(|| SecretsClient::new(&self.config))
     }
 
     /// What all clients of this process share.
@@ -32,13 +39,13 @@ impl Aws {
     }
 }
 
-fn unexpected(service: &'static str, operation: &'static str) -> CloudError {
+pub(crate) const fn unexpected(service: &'static str, operation: &'static str) -> CloudError {
     CloudError { service, operation, kind: CloudErrorKind::Unexpected, code: None }
 }
 
 impl Cloud for Aws {
-    fn secret<'a>(&'a self, _id: &'a str) -> CloudFuture<'a, SecretString> {
-        Box::pin(async { Err(unexpected("Secrets Manager", "GetSecretValue")) })
+    fn secret<'a>(&'a self, id: &'a str) -> CloudFuture<'a, SecretString> {
+        Box::pin(secrets::current(self, id))
     }
 
     fn database_password<'a>(&'a self, login: DatabaseLogin<'a>) -> CloudFuture<'a, SecretString> {

@@ -9,6 +9,7 @@
 //! | `presign` | the signed requests that these passwords are |
 //! | `error` | errors of the clients, without the text of a service |
 //! | `invoke` | invocations of other functions |
+//! | `secrets` | secrets of Secrets Manager |
 //! | [`run`] | runs a function in AWS |
 //! | [`senders`] | SMS by SNS and by End User Messaging |
 
@@ -20,6 +21,7 @@ mod invoke;
 mod presign;
 mod rds;
 mod run;
+mod secrets;
 pub mod senders;
 
 pub use aws_config::SdkConfig;

@@ -6,10 +6,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use shared::config::{EnvReader, Stage};
 use shared::http::problem::{Code, Problem};
-use shared::secrets::SecretName;
+use shared::secrets::{LiveSecret, SecretName, plain_text};
 use thiserror::Error;
 
 use crate::outbound::{HttpClient, Outbound, optional_address};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The provider answers within this: the request has five seconds, and is to send a message.
@@ -34,7 +35,7 @@ impl From<CaptchaError> for Problem {
 
 struct CaptchaConfig {
     url: String,
-    secret: Option<SecretString>,
+    secret: Option<Arc<LiveSecret<SecretString>>>,
 }
 
 /// The captcha service, if one is configured.
@@ -47,7 +48,7 @@ impl CaptchaVerifier {
     pub fn read(env: &mut EnvReader, stage: Stage) -> Self {
         let outbound = Outbound::of(stage);
         let url = optional_address(env, outbound, "SMS_CHALLENGE_URL");
-        let secret = env.secret(SecretName::CaptchaSecret);
+        let secret = env.optional_live_secret(SecretName::CaptchaSecret, plain_text);
         let config = url.map(|url| CaptchaConfig { url, secret });
         Self { config, client: HttpClient::new(outbound) }
     }
@@ -65,7 +66,8 @@ impl CaptchaVerifier {
         }
         let Some(config) = &self.config else { return Ok(false) };
         let response = response.ok_or(CaptchaError::Refused)?;
-        let secret = config.secret.as_ref().map_or("", |secret| secret.expose_secret());
+        let secret = config.secret.as_ref().map(|secret| secret.current());
+        let secret = secret.as_ref().map_or("", |secret| secret.expose_secret());
         let form =
             [("secret", secret), ("response", response.expose_secret()), ("remoteip", address)];
         let client = self.client.get().ok_or(CaptchaError::Unreachable)?;

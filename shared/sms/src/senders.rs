@@ -95,8 +95,8 @@ impl Factory<'_> {
                 config.stage.require_in_prod(env, !is_prod, variable, "must send in production");
                 Some(Arc::new(Inbox::new(self.core.cache.clone())))
             }
-            "twilio" => Some(Arc::new(Twilio::new(TwilioConfig::read(env, outbound), outbound))),
-            "vonage" => Some(Arc::new(Vonage::new(VonageConfig::read(env, outbound), outbound))),
+            "twilio" => Some(Arc::new(Twilio::new(TwilioConfig::read(env, outbound)?, outbound))),
+            "vonage" => Some(Arc::new(Vonage::new(VonageConfig::read(env, outbound)?, outbound))),
             "hook" => Some(Arc::new(Hook::read(env, outbound)?)),
             "sns" => {
                 let sender = CloudSender::Sns(SnsConfig::read(env));

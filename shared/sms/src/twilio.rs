@@ -3,28 +3,28 @@
 
 use secrecy::SecretString;
 use shared::config::EnvReader;
-use shared::secrets::SecretName;
+use shared::secrets::{LiveSecret, SecretName, plain_text};
 use shared::sender::{CodeSender, Message, Role, SendError, Sending};
+use std::sync::Arc;
 
 use crate::outbound::{HttpClient, Outbound, address};
 
 #[derive(Clone, Debug)]
 pub(crate) struct TwilioConfig {
     account_sid: String,
-    auth_token: SecretString,
+    auth_token: Arc<LiveSecret<SecretString>>,
     from: String,
     base_url: String,
 }
 
 impl TwilioConfig {
-    pub(crate) fn read(env: &mut EnvReader, outbound: Outbound) -> Self {
-        Self {
-            account_sid: env.required("TWILIO_ACCOUNT_SID"),
-            auth_token: env.required_secret(SecretName::TwilioAuthToken),
-            from: env.required("TWILIO_FROM"),
-            // Tests set another.
-            base_url: address(env, outbound, "TWILIO_API_URL", "https://api.twilio.com"),
-        }
+    pub(crate) fn read(env: &mut EnvReader, outbound: Outbound) -> Option<Self> {
+        let account_sid = env.required("TWILIO_ACCOUNT_SID");
+        let auth_token = env.live_secret(SecretName::TwilioAuthToken, plain_text);
+        let from = env.required("TWILIO_FROM");
+        // Tests set another.
+        let base_url = address(env, outbound, "TWILIO_API_URL", "https://api.twilio.com");
+        Some(Self { account_sid, auth_token: auth_token?, from, base_url })
     }
 }
 use secrecy::ExposeSecret as _;
@@ -60,7 +60,7 @@ impl CodeSender for Twilio {
                 .get()
                 .ok_or(unreachable)?
                 .post(url)
-                .basic_auth(account_sid, Some(auth_token.expose_secret()))
+                .basic_auth(account_sid, Some(auth_token.current().expose_secret()))
                 .form(&form)
                 .send()
                 .await

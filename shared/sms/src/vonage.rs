@@ -7,28 +7,28 @@ use serde_json::json;
 
 use secrecy::SecretString;
 use shared::config::EnvReader;
-use shared::secrets::SecretName;
+use shared::secrets::{LiveSecret, SecretName, plain_text};
 use shared::sender::{CodeSender, Message, Role, SendError, Sending};
+use std::sync::Arc;
 
 use crate::outbound::{HttpClient, Outbound, address};
 
 #[derive(Clone, Debug)]
 pub(crate) struct VonageConfig {
     api_key: String,
-    api_secret: SecretString,
+    api_secret: Arc<LiveSecret<SecretString>>,
     from: String,
     base_url: String,
 }
 
 impl VonageConfig {
-    pub(crate) fn read(env: &mut EnvReader, outbound: Outbound) -> Self {
-        Self {
-            api_key: env.required("VONAGE_API_KEY"),
-            api_secret: env.required_secret(SecretName::VonageApiSecret),
-            from: env.required("VONAGE_FROM"),
-            // Tests set another.
-            base_url: address(env, outbound, "VONAGE_API_URL", "https://rest.nexmo.com"),
-        }
+    pub(crate) fn read(env: &mut EnvReader, outbound: Outbound) -> Option<Self> {
+        let api_key = env.required("VONAGE_API_KEY");
+        let api_secret = env.live_secret(SecretName::VonageApiSecret, plain_text);
+        let from = env.required("VONAGE_FROM");
+        // Tests set another.
+        let base_url = address(env, outbound, "VONAGE_API_URL", "https://rest.nexmo.com");
+        Some(Self { api_key, api_secret: api_secret?, from, base_url })
     }
 }
 
@@ -65,7 +65,7 @@ impl CodeSender for Vonage {
             let unreachable = SendError::Unreachable(self.name());
             let body = json!({
                 "api_key": api_key,
-                "api_secret": api_secret.expose_secret(),
+                "api_secret": api_secret.current().expose_secret(),
                 "from": from,
                 // Without the plus, as Vonage writes numbers.
                 "to": message.to.as_e164().trim_start_matches('+'),

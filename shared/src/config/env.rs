@@ -7,26 +7,25 @@ use std::sync::Arc;
 use super::discovery::discover;
 use super::error::{ConfigError, ConfigErrors};
 use crate::cloud::{CacheEndpoint, CloudHandle};
-use crate::secrets::{LiveSecret, Lookup, ParseSecret, SecretError, SecretLoader, SecretName};
+use crate::secrets::{LiveSecret, Lookup, ParseSecret, SecretErrors, SecretName, Secrets};
 
 /// What a function may read: all plain variables, and the secrets that it declared.
 pub struct Environment {
-    lookup: Lookup,
-    loader: SecretLoader,
-    cloud: CloudHandle,
+    secrets: Arc<Secrets>,
     cache_endpoint: Option<CacheEndpoint>,
     declared: BTreeSet<SecretName>,
     loaded: HashMap<SecretName, SecretString>,
+    errors: Vec<ConfigError>,
 }
 
 impl Environment {
     /// The environment of this process, in a cloud or without one.
-    pub async fn load(cloud: CloudHandle, secrets: &[SecretName]) -> Result<Self, SecretError> {
+    pub async fn load(cloud: CloudHandle, secrets: &[SecretName]) -> Result<Self, SecretErrors> {
         Self::load_in(cloud, Arc::new(|name| std::env::var(name).ok()), secrets).await
     }
 
     /// The same with other variables, without a cloud.
-    pub async fn from_lookup(lookup: Lookup, secrets: &[SecretName]) -> Result<Self, SecretError> {
+    pub async fn from_lookup(lookup: Lookup, secrets: &[SecretName]) -> Result<Self, SecretErrors> {
         Self::load_in(None, lookup, secrets).await
     }
 
@@ -34,32 +33,31 @@ impl Environment {
     pub async fn load_in(
         cloud: CloudHandle,
         lookup: Lookup,
-        secrets: &[SecretName],
-    ) -> Result<Self, SecretError> {
-        let loader = SecretLoader::Environment(lookup.clone());
+        names: &[SecretName],
+    ) -> Result<Self, SecretErrors> {
+        let mut secrets = Secrets::new(lookup.clone(), cloud.clone());
+        let mut errors = Vec::new();
         let (loaded, cache_endpoint) =
-            tokio::join!(loader.load_all(secrets), discover(&cloud, &lookup));
-        let (loaded, declared) = (loaded?, secrets.iter().copied().collect());
-        Ok(Self { lookup, loader, cloud, cache_endpoint, declared, loaded })
+            tokio::join!(secrets.load(names, &mut errors), discover(&cloud, &lookup));
+        let (loaded, declared) = (loaded?, names.iter().copied().collect());
+        Ok(Self { secrets: Arc::new(secrets), cache_endpoint, declared, loaded, errors })
     }
 
     /// Plain variables alone.
     #[must_use]
     pub fn without_secrets(lookup: Lookup) -> Self {
-        let loader = SecretLoader::Environment(lookup.clone());
         Self {
-            lookup,
-            loader,
-            cloud: None,
+            secrets: Arc::new(Secrets::new(lookup, None)),
             cache_endpoint: None,
             declared: BTreeSet::new(),
             loaded: HashMap::new(),
+            errors: Vec::new(),
         }
     }
 
     #[must_use]
     pub fn reader(&self) -> EnvReader<'_> {
-        EnvReader { environment: self, errors: Vec::new(), read: BTreeSet::new() }
+        EnvReader { environment: self, errors: self.errors.clone(), read: BTreeSet::new() }
     }
 }
 
@@ -81,7 +79,13 @@ impl EnvReader<'_> {
     /// The cloud that the process runs in.
     #[must_use]
     pub fn cloud(&self) -> CloudHandle {
-        self.environment.cloud.clone()
+        self.environment.secrets.cloud()
+    }
+
+    /// The secrets of the process, to load them again.
+    #[must_use]
+    pub fn secrets(&self) -> Arc<Secrets> {
+        self.environment.secrets.clone()
     }
 
     /// Where the named cache was when the process started.
@@ -107,8 +111,7 @@ impl EnvReader<'_> {
     /// An empty variable counts as absent.
     pub fn optional(&mut self, name: &str) -> Option<String> {
         self.read.insert(name.to_owned());
-        let value = (self.environment.lookup)(name).map(|value| value.trim().to_owned());
-        value.filter(|value| !value.is_empty())
+        self.environment.secrets.variable(name)
     }
 
     pub fn required(&mut self, name: &'static str) -> String {
@@ -148,9 +151,9 @@ impl EnvReader<'_> {
         }
     }
 
-    /// A secret that the function declared.
+    /// A secret that the function declared, as it is at the start.
     pub fn secret(&mut self, name: SecretName) -> Option<SecretString> {
-        self.read.insert(name.variable().to_owned());
+        self.read.extend([name.variable(), name.id_variable()].map(str::to_owned));
         if !self.environment.declared.contains(&name) {
             self.error(name.variable(), "is not among the secrets that this function declares");
         }
@@ -164,38 +167,34 @@ impl EnvReader<'_> {
         })
     }
 
-    /// A secret in its parsed form, which can be loaded again while the process runs.
-    pub fn live_secret<T>(
+    /// A secret in its parsed form, which is loaded again while the process runs.
+    pub fn live_secret<T: Send + Sync + 'static>(
         &mut self,
         name: SecretName,
         parse: ParseSecret<T>,
     ) -> Option<Arc<LiveSecret<T>>> {
         let secret = self.required_secret(name);
-        if secret.expose_secret().is_empty() {
-            return None;
-        }
-        match parse(&secret) {
-            Ok(first) => {
-                let loader = self.environment.loader.clone();
-                Some(Arc::new(LiveSecret::new(name, loader, parse, first)))
-            }
-            Err(error) => {
-                self.error(name.variable(), error);
-                None
-            }
-        }
+        if secret.expose_secret().is_empty() { None } else { self.live(name, parse, secret) }
     }
-}
 
-impl EnvReader<'_> {
-    /// The same for a secret that may be absent.
-    pub fn optional_live_secret<T>(
+    /// The same of a secret that need not be set. `None` if it is not set, or wrong.
+    pub fn optional_live_secret<T: Send + Sync + 'static>(
         &mut self,
         name: SecretName,
         parse: ParseSecret<T>,
     ) -> Option<Arc<LiveSecret<T>>> {
-        self.secret(name)?;
-        self.live_secret(name, parse)
+        let secret = self.secret(name)?;
+        self.live(name, parse, secret)
+    }
+
+    fn live<T: Send + Sync + 'static>(
+        &mut self,
+        name: SecretName,
+        parse: ParseSecret<T>,
+        secret: SecretString,
+    ) -> Option<Arc<LiveSecret<T>>> {
+        let live = LiveSecret::new(name, self.secrets(), parse, secret);
+        live.map_err(|error| self.error(name.variable(), error)).ok()
     }
 }
 

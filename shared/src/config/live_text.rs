@@ -6,7 +6,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::secrets::LiveSecret;
-use crate::telemetry::ErrorChain;
 
 #[derive(Clone)]
 pub enum LiveText {
@@ -41,9 +40,8 @@ impl fmt::Debug for LiveText {
     }
 }
 
-/// Loads the secret of a login again. If that fails, the value before stays.
-pub(super) async fn refresh<T>(secret: &LiveSecret<T>) {
-    if let Err(error) = secret.refresh().await {
-        tracing::warn!(error = %ErrorChain(&error), "failed to refresh the login of a store");
-    }
+/// Loads the secret of a login again, once for all connections that were refused at the same time.
+/// If that fails, the value before stays.
+pub(super) async fn refresh<T: Send + Sync + 'static>(secret: &LiveSecret<T>) {
+    let _ = secret.renew(&secret.current()).await;
 }

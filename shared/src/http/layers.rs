@@ -114,7 +114,9 @@ async fn edge(State(core): State<Core>, mut request: Request, next: Next) -> Res
             None => next.run(request).await,
         }
     };
-    answer(core, context, route, method, response).instrument(span).await
+    let (secrets, metrics) = (core.secrets.clone(), core.metrics.clone());
+    let answered = answer(core, context, route, method, response);
+    secrets.refresh_beside(Some(&metrics), answered).instrument(span).await
 }
 
 /// Finishes the answer of a request, and leaves its one log line.

@@ -5,12 +5,13 @@
 use http::{HeaderMap, HeaderName};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::context::ClientConnection;
 use super::problem::{Code, Problem};
 use crate::config::EnvReader;
 use crate::crypto::constant_time_eq;
-use crate::secrets::SecretName;
+use crate::secrets::{LiveSecret, SecretName};
 
 const ORIGIN_SECRET: HeaderName = HeaderName::from_static("x-origin-verify");
 const VIEWER_ADDRESS: HeaderName = HeaderName::from_static("cloudfront-viewer-address");
@@ -22,22 +23,30 @@ const MAX_SECRETS: usize = 2;
 /// The secrets that a request through CloudFront may show; none if there is no CloudFront.
 #[derive(Clone, Debug, Default)]
 pub struct OriginVerification {
-    secrets: Vec<SecretString>,
+    secrets: Option<Arc<LiveSecret<OriginSecrets>>>,
 }
 
-impl OriginVerification {
-    pub fn read(env: &mut EnvReader) -> Self {
-        let name = SecretName::OriginVerifySecret;
-        let Some(list) = env.secret(name) else { return Self::default() };
-        let secrets: Vec<&str> = list.expose_secret().split(',').map(str::trim).collect();
+struct OriginSecrets(Vec<SecretString>);
+
+impl OriginSecrets {
+    /// Reads the variable `ORIGIN_VERIFY_SECRET`.
+    fn parse(text: &SecretString) -> Result<Self, &'static str> {
+        let secrets: Vec<&str> = text.expose_secret().split(',').map(str::trim).collect();
         // What a client cannot send, CloudFront cannot either.
         let is_good = |secret: &&str| {
             secret.len() >= MIN_SECRET && secret.bytes().all(|byte| byte.is_ascii_graphic())
         };
         if secrets.len() > MAX_SECRETS || !secrets.iter().all(is_good) {
-            env.error(name.variable(), "must be one secret or two, of 32 characters or more");
+            return Err("must be one secret or two, of 32 characters or more");
         }
-        Self { secrets: secrets.into_iter().map(SecretString::from).collect() }
+        Ok(Self(secrets.into_iter().map(SecretString::from).collect()))
+    }
+}
+
+impl OriginVerification {
+    pub fn read(env: &mut EnvReader) -> Self {
+        let name = SecretName::OriginVerifySecret;
+        Self { secrets: env.optional_live_secret(name, OriginSecrets::parse) }
     }
 
     /// The connection of the client. Behind CloudFront it is that of the viewer: the gateway
@@ -47,13 +56,12 @@ impl OriginVerification {
         headers: &HeaderMap,
         connection: Option<ClientConnection>,
     ) -> Result<Option<ClientConnection>, Problem> {
-        if self.secrets.is_empty() {
-            return Ok(connection);
-        }
+        let Some(secrets) = &self.secrets else { return Ok(connection) };
         let shown = only(headers, &ORIGIN_SECRET).unwrap_or_default();
         // All are compared, so that the time tells nothing.
+        let secrets = secrets.current();
         let matches =
-            self.secrets.iter().map(|secret| constant_time_eq(shown, secret.expose_secret()));
+            secrets.0.iter().map(|secret| constant_time_eq(shown, secret.expose_secret()));
         let is_verified = matches.fold(false, |verified, matches| verified | matches);
         let address = only(headers, &VIEWER_ADDRESS).and_then(viewer);
         match (is_verified, address) {

@@ -28,7 +28,7 @@ use crate::core::{Core, StartError};
 use crate::http;
 use crate::http::problem::{Code, Problem};
 use crate::secrets::SecretName;
-use crate::telemetry;
+use crate::telemetry::{self, ErrorChain};
 pub use answer::Answer;
 pub use direct::{DirectTasks, TaskFuture};
 pub use typed::{
@@ -79,17 +79,24 @@ pub async fn run_with_tasks<S: Clone + Send + Sync + 'static>(
     lambda_runtime::run(direct::service(routes, core, state, tasks)).await
 }
 
-/// What every function does once, before its first event.
+/// What every function does once, before its first event. What is wrong is in the log, too.
 async fn start<T>(
     cloud: CloudHandle,
     secrets: &[SecretName],
     read: impl FnOnce(&mut EnvReader) -> Option<T>,
 ) -> Result<T, StartError> {
     telemetry::init(std::io::stdout);
-    let environment = Environment::load(cloud, secrets).await?;
-    let mut env = environment.reader();
-    let value = read(&mut env);
-    Ok(env.finish(value)?)
+    let reading = async {
+        let environment = Environment::load(cloud, secrets).await?;
+        let mut env = environment.reader();
+        let value = read(&mut env);
+        Ok(env.finish(value)?)
+    };
+    let started: Result<T, StartError> = reading.await;
+    if let Err(error) = &started {
+        tracing::error!(error = %ErrorChain(error), "failed to start");
+    }
+    started
 }
 
 /// The core, and the state over it.

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::cloud::CloudHandle;
 use crate::config::EnvReader;
 use crate::core::Core;
-use crate::secrets::SecretName;
+use crate::secrets::{SecretName, Secrets};
 use crate::telemetry::{ErrorChain, InvocationLog, Metrics};
 
 tokio::task_local! {
@@ -46,6 +46,7 @@ struct Telemetry {
     clock: Clock,
     /// Where counters travel from; none in a function without a cache.
     metrics: Option<Arc<Metrics>>,
+    secrets: Arc<Secrets>,
 }
 
 /// Runs a function until its sandbox ends: loads the secrets that it declares, reads its
@@ -112,7 +113,9 @@ where
 {
     let read = |env: &mut EnvReader| {
         let function = env.optional("AWS_LAMBDA_FUNCTION_NAME");
-        Some((Telemetry { function, clock: Clock::System, metrics: None }, read(env)?))
+        let (clock, secrets) = (Clock::System, env.secrets());
+        secrets.start_clock(&clock);
+        Some((Telemetry { function, clock, metrics: None, secrets }, read(env)?))
     };
     let (telemetry, state) = start(cloud, secrets, read).await?;
     lambda_runtime::run(serve(telemetry, state, handle)).await
@@ -134,6 +137,7 @@ where
         function: core.config.http.function_name.clone(),
         clock: core.clock.clone(),
         metrics: core.config.http.metrics_enabled.then(|| core.metrics.clone()),
+        secrets: core.secrets.clone(),
     };
     serve(telemetry, state, handle)
 }
@@ -163,7 +167,8 @@ where
             let result = match read_event(payload) {
                 Ok(event) => {
                     let id = context.request_id.clone();
-                    INVOCATION_ID.scope(id, handle(state, event)).await
+                    let work = INVOCATION_ID.scope(id, handle(state, event));
+                    telemetry.secrets.refresh_beside(telemetry.metrics.as_deref(), work).await
                 }
                 Err(error) => Err(error.into()),
             };

@@ -1,0 +1,178 @@
+// What a month costs when nobody uses the service, summed over the synthesised templates: `npm run cost`
+// writes the section "Idle" of docs/cost.md; `npm run cost -- --check` fails if that would change it.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { App } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { readConfig } from '../lib/config.ts';
+import { stacks } from '../lib/stacks.ts';
+
+const DOCUMENT = new URL('../../../docs/cost.md', import.meta.url);
+const BEGIN = '<!-- begin of what `npm run cost` in infra/cdk writes -->';
+const END = '<!-- end of what `npm run cost` in infra/cdk writes -->';
+const TEMPLATE = new URL('../../../template.yaml', import.meta.url).pathname;
+/** Gigabytes that an empty database holds. */
+const EMPTY_DATABASE_GB = 1;
+
+export const prices = JSON.parse(readFileSync(new URL('prices.json', import.meta.url), 'utf8')) as {
+  region: string; asOf: string; hoursOfAMonth: number; hourly: Record<string, number>; monthly: Record<string, number>;
+};
+
+type Properties = Record<string, any>;
+interface Line { what: string; amount: number }
+
+const hourly = (name: string, count = 1): number => count * priced(prices.hourly, name) * prices.hoursOfAMonth;
+const monthly = (name: string, count = 1): number => count * priced(prices.monthly, name);
+
+function priced(table: Record<string, number>, name: string): number {
+  const price = table[name];
+  if (price === undefined) throw new Error(`prices.json has no ${name}`);
+  return price;
+}
+
+/** Resources that cost nothing while nobody uses them, or nothing at all. */
+const FREE = new Set([
+  'AWS::ApiGatewayV2::Api', 'AWS::CDK::Metadata', 'AWS::CloudFront::Distribution', 'AWS::CloudFront::OriginRequestPolicy',
+  'AWS::DynamoDB::Table', 'AWS::EC2::EgressOnlyInternetGateway', 'AWS::EC2::InternetGateway', 'AWS::EC2::Route', 'AWS::EC2::RouteTable',
+  'AWS::EC2::SecurityGroup', 'AWS::EC2::SecurityGroupEgress', 'AWS::EC2::SecurityGroupIngress', 'AWS::EC2::Subnet',
+  'AWS::EC2::SubnetRouteTableAssociation', 'AWS::EC2::VPC', 'AWS::EC2::VPCCidrBlock', 'AWS::EC2::VPCGatewayAttachment',
+  'AWS::ElastiCache::ParameterGroup', 'AWS::ElastiCache::SubnetGroup', 'AWS::ElastiCache::User', 'AWS::ElastiCache::UserGroup',
+  'AWS::Events::Rule', 'AWS::IAM::ManagedPolicy', 'AWS::IAM::Policy', 'AWS::IAM::Role', 'AWS::KMS::Alias', 'AWS::Lambda::Function',
+  'AWS::Lambda::Permission', 'AWS::Logs::LogGroup', 'AWS::RDS::DBClusterParameterGroup', 'AWS::RDS::DBParameterGroup', 'AWS::RDS::DBSubnetGroup',
+  'AWS::S3::Bucket', 'AWS::S3::BucketPolicy', 'AWS::SNS::Subscription', 'AWS::SNS::Topic', 'AWS::SNS::TopicPolicy', 'AWS::SQS::Queue', 'AWS::SQS::QueuePolicy',
+  'AWS::SSM::Parameter', 'AWS::SecretsManager::RotationSchedule', 'AWS::SecretsManager::SecretTargetAttachment',
+  'AWS::Serverless::Function', 'AWS::Serverless::HttpApi', 'AWS::XRay::SamplingRule', 'AWS::Logs::MetricFilter',
+  'Custom::AWS', 'Custom::Migration', 'Custom::VpcRestrictDefaultSG',
+]);
+
+function price(type: string, p: Properties): Line[] {
+  switch (type) {
+    case 'AWS::RDS::DBCluster': {
+      const acu = p['ServerlessV2ScalingConfiguration'].MinCapacity as number;
+      return [
+        { what: acu === 0 ? 'Aurora, paused' : `Aurora, ${acu} ACU for each instance`, amount: 0 },
+        { what: 'Aurora, storage', amount: monthly('aurora.storageGb', EMPTY_DATABASE_GB) },
+      ];
+    }
+    case 'AWS::RDS::DBInstance': {
+      if (p['DBInstanceClass'] === 'db.serverless') return [];
+      const copies = p['MultiAZ'] === true ? 2 : 1;
+      return [
+        { what: `Postgres, ${copies} × ${p['DBInstanceClass']}`, amount: hourly(p['DBInstanceClass'], copies) },
+        { what: 'Postgres, storage', amount: monthly('rds.gp3Gb', copies * Number(p['AllocatedStorage'])) },
+      ];
+    }
+    case 'AWS::ElastiCache::ReplicationGroup':
+      return [{ what: `Valkey, ${p['NumCacheClusters']} × ${p['CacheNodeType']}`, amount: hourly(p['CacheNodeType'], p['NumCacheClusters']) }];
+    case 'AWS::ElastiCache::ServerlessCache':
+      return [{ what: 'Valkey Serverless, its minimum', amount: hourly('valkey.serverlessMinimum') }];
+    case 'AWS::SecretsManager::Secret':
+      return [{ what: 'secrets', amount: monthly('secret', 1 + (p['ReplicaRegions']?.length ?? 0)) }];
+    case 'AWS::KMS::Key':
+      return [{ what: 'KMS keys', amount: monthly('kmsKey') }];
+    case 'AWS::CloudWatch::Alarm':
+      return [{ what: 'alarms', amount: monthly('alarmMetric', metricsOf(p)) }];
+    case 'AWS::CloudWatch::Dashboard':
+      return [{ what: 'dashboard', amount: monthly('dashboard') }];
+    case 'AWS::EC2::NatGateway':
+      return [{ what: 'NAT gateway', amount: hourly('natGateway') }];
+    case 'AWS::EC2::EIP':
+      return [{ what: 'public IPv4 addresses', amount: hourly('publicIpv4') }];
+    case 'AWS::EC2::VPCEndpoint':
+      return p['VpcEndpointType'] === 'Gateway' || p['VpcEndpointType'] === undefined
+        ? [] : [{ what: 'VPC endpoints', amount: hourly('interfaceEndpoint', p['SubnetIds']?.length ?? 1) }];
+    case 'AWS::WAFv2::WebACL':
+      return [{ what: 'web ACL', amount: monthly('webAcl') + monthly('webAclRule', p['Rules'].length) }];
+    default:
+      if (!FREE.has(type)) throw new Error(`what does ${type} cost? Add it to cost/idle.ts`);
+      return [];
+  }
+}
+
+/** An alarm over an expression is billed for each metric in it. */
+function metricsOf(p: Properties): number {
+  const metrics = (p['Metrics'] as Properties[] | undefined)?.filter((metric) => metric['MetricStat'] !== undefined);
+  return Math.max(1, metrics?.length ?? 1);
+}
+
+/** The lines of a month, equal ones summed. */
+export function idle(context: Record<string, string>): Line[] {
+  const all: Record<string, string> = { template: TEMPLATE, ...context };
+  const made = stacks(new App(), readConfig((key) => all[key]));
+  const lines = new Map<string, number>();
+  let writers = 0;
+  let acu = 0;
+  for (const stack of [made.foundation, made.service, made.edge]) {
+    if (stack === undefined) continue;
+    for (const resource of Object.values(Template.fromStack(stack).toJSON()['Resources'] as Record<string, { Type: string; Properties?: Properties }>)) {
+      const p = resource.Properties ?? {};
+      if (resource.Type === 'AWS::RDS::DBInstance' && p['DBInstanceClass'] === 'db.serverless') writers += 1;
+      if (resource.Type === 'AWS::RDS::DBCluster') acu = p['ServerlessV2ScalingConfiguration'].MinCapacity;
+      for (const line of price(resource.Type, p)) lines.set(line.what, (lines.get(line.what) ?? 0) + line.amount);
+    }
+  }
+  for (const what of lines.keys()) {
+    if (/^Aurora, .*(paused|instance)$/.test(what)) lines.set(what, hourly('aurora.acu', acu * writers));
+  }
+  return [...lines].map(([what, amount]) => ({ what, amount }));
+}
+
+export function total(lines: Line[]): number {
+  return lines.reduce((sum, line) => sum + line.amount, 0);
+}
+
+/** Two small containers and a load balancer, which an always-on service needs beside the same stores. */
+export function containers(): Line[] {
+  const vcpu = 0.25;
+  const gb = 0.5;
+  return [
+    { what: `2 containers of ${vcpu} vCPU and ${gb} GB (Fargate, arm64)`, amount: hourly('fargate.arm.vcpu', 2 * vcpu) + hourly('fargate.arm.gb', 2 * gb) },
+    { what: 'load balancer, and its two IPv4 addresses', amount: hourly('loadBalancer') + hourly('publicIpv4', 2) },
+  ];
+}
+
+const CHOICES: { title: string; context: Record<string, string> }[] = [
+  { title: 'small: Aurora paused, smallest Valkey node', context: { stage: 'staging', size: 'small' } },
+  { title: 'small: Aurora paused, Valkey Serverless', context: { stage: 'staging', size: 'small', cache: 'serverless' } },
+  { title: 'small: smallest RDS, smallest Valkey node', context: { stage: 'staging', size: 'small', database: 'rds' } },
+  { title: 'small in prod', context: { stage: 'prod', size: 'small' } },
+  { title: 'small with a sender outside AWS (NAT)', context: { stage: 'staging', size: 'small', sender: 'twilio' } },
+  { title: 'medium: Aurora 1 ACU and a reader, two Valkey nodes, CloudFront and WAF', context: { stage: 'prod', size: 'medium' } },
+];
+
+function document(): string {
+  const dollars = (amount: number): string => amount.toFixed(2);
+  const rows = CHOICES.map(({ title, context }) => `| ${title} | ${dollars(total(idle(context)))} |`);
+  const detail = idle(CHOICES[0]!.context).filter((line) => line.amount > 0).map((line) => `| ${line.what} | ${dollars(line.amount)} |`);
+  const other = containers();
+  return [
+    BEGIN,
+    '',
+    `List prices of ${prices.region} in US dollars a month, ${prices.asOf}, without the free tier (infra/cdk/cost/prices.json names each page).`,
+    'The sums are made from the synthesised templates.',
+    '',
+    '| choice | a month |', '|---|--:|', ...rows,
+    '',
+    'The first of them by what costs:',
+    '',
+    '| resource | a month |', '|---|--:|', ...detail, `| **all** | **${dollars(total(idle(CHOICES[0]!.context)))}** |`,
+    '',
+    'An always-on service needs the same stores, and besides:',
+    '',
+    '| resource | a month |', '|---|--:|', ...other.map((line) => `| ${line.what} | ${dollars(line.amount)} |`), `| **all** | **${dollars(total(other))}** |`,
+    '',
+    END,
+  ].join('\n');
+}
+
+if (import.meta.url === `file://${process.argv[1]}`) {
+  const before = readFileSync(DOCUMENT, 'utf8');
+  const [head, rest] = before.split(BEGIN);
+  const tail = rest?.split(END)[1];
+  if (head === undefined || tail === undefined) throw new Error('docs/cost.md lacks its marks');
+  const after = head + document() + tail;
+  if (process.argv.includes('--check')) {
+    if (after !== before) throw new Error('docs/cost.md is out of date: npm run cost');
+  } else {
+    writeFileSync(DOCUMENT, after);
+  }
+}

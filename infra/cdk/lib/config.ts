@@ -1,0 +1,85 @@
+// What a deployment may choose, read from CDK's context (`-c key=value`) and checked at once.
+
+export const STAGES = ['dev', 'staging', 'prod'] as const;
+export const SIZES = ['trial', 'small', 'medium', 'large'] as const;
+/** `aurora` pauses when nobody uses it; `rds` is one small server. */
+export const DATABASES = ['aurora', 'rds'] as const;
+/** `nodes` are servers of their own; `serverless` is billed by what it holds. */
+export const CACHES = ['nodes', 'serverless'] as const;
+export const SENDERS = ['sns', 'end-user-messaging', 'twilio', 'vonage', 'hook', 'inbox'] as const;
+/** Senders outside AWS, which an IPv6-only way out may not reach. */
+const OUTSIDE_SENDERS: readonly Sender[] = ['twilio', 'vonage', 'hook'];
+
+export type Stage = (typeof STAGES)[number];
+export type Size = (typeof SIZES)[number];
+export type Database = (typeof DATABASES)[number];
+export type Cache = (typeof CACHES)[number];
+export type Sender = (typeof SENDERS)[number];
+
+export interface Config {
+  stage: Stage;
+  size: Size;
+  database: Database;
+  cache: Cache;
+  sender: Sender;
+  /** A NAT gateway, for senders outside AWS that have no IPv6 address. */
+  nat: boolean;
+  /** CloudFront with a web ACL before the API. */
+  edge: boolean;
+  /** Function that is told of users. */
+  userService: string;
+  /** Where alarms are mailed to. */
+  alarmMail: string;
+  /** US dollars a month that SMS may cost. */
+  smsSpendLimit: number;
+  /** Settings of the template, as NAME=value;NAME=value. */
+  settings: string;
+  /** The template, packaged by `sam package`. */
+  template: string;
+  isProd: boolean;
+}
+
+type Read = (key: string) => unknown;
+
+export function readConfig(read: Read): Config {
+  const faults: string[] = [];
+  const text = (key: string, fallback: string): string => {
+    const value = read(key);
+    return value === undefined || value === '' ? fallback : String(value);
+  };
+  const choice = <T extends string>(key: string, values: readonly T[], fallback?: T): T => {
+    const value = text(key, fallback ?? '');
+    const known = values.find((one) => one === value);
+    if (known === undefined) faults.push(`-c ${key}= must be one of ${values.join(', ')}`);
+    return known ?? values[0]!;
+  };
+  const flag = (key: string, fallback: boolean): boolean => choice(key, ['true', 'false'], fallback ? 'true' : 'false') === 'true';
+  const number = (key: string, fallback: number): number => {
+    const value = Number(text(key, String(fallback)));
+    if (!Number.isInteger(value) || value < 1) faults.push(`-c ${key}= must be a whole number from 1`);
+    return value;
+  };
+
+  const stage = choice('stage', STAGES);
+  const size = choice('size', SIZES, 'small');
+  const isSmall = size === 'trial' || size === 'small';
+  const sender = choice('sender', SENDERS, 'sns');
+  const config: Config = {
+    stage,
+    size,
+    database: choice('database', DATABASES, 'aurora'),
+    cache: choice('cache', CACHES, 'nodes'),
+    sender,
+    nat: flag('nat', OUTSIDE_SENDERS.includes(sender)),
+    edge: flag('edge', !isSmall),
+    userService: text('userService', ''),
+    alarmMail: text('alarmMail', ''),
+    smsSpendLimit: number('smsSpendLimit', 50),
+    settings: text('settings', ''),
+    template: text('template', '../../.aws-sam/packaged.yaml'),
+    isProd: stage === 'prod',
+  };
+  if (config.isProd && sender === 'inbox') faults.push('-c sender=inbox is not for prod');
+  if (faults.length > 0) throw new Error(faults.join('\n'));
+  return config;
+}

@@ -1,0 +1,39 @@
+// The secrets of docs/deploying.md, under auth/<stage>/. CDK makes them with a value that no function
+// accepts; `cargo local keys new` gives the true ones, which never pass through a template.
+import { RemovalPolicy } from 'aws-cdk-lib';
+import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
+import { Construct } from 'constructs';
+import type { Config, Sender } from './config.ts';
+
+/** What every stage has. */
+const KEYS = ['jwt-keys', 'jwt-public-keys', 'pepper', 'data-keys', 'phone-index-key', 'metrics-token'] as const;
+/** What `rotate-keys` rotates, as the tag `auth:rotates` says it. */
+export const ROTATED = ['jwt-keys', 'pepper', 'data-keys'] as const;
+const OF_SENDER: Partial<Record<Sender, string>> = { twilio: 'twilio', vonage: 'vonage', hook: 'sms-hook' };
+
+export type Rotated = (typeof ROTATED)[number];
+
+export class Secrets extends Construct {
+  constructor(scope: Construct, id: string, config: Config) {
+    super(scope, id);
+    const ofSender = OF_SENDER[config.sender];
+    const names = [...KEYS, ...(ofSender === undefined ? [] : [ofSender]), ...(config.edge ? ['origin-verify'] : [])];
+    for (const name of names) {
+      const isGenerated = name === 'metrics-token' || name === 'origin-verify';
+      const secret = new secretsmanager.Secret(this, name, {
+        secretName: `auth/${config.stage}/${name}`,
+        description: `auth, ${config.stage}: ${name}`,
+        // A lost key is a lost service: a deletion of the stack leaves them.
+        removalPolicy: config.isProd ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+        generateSecretString: isGenerated ? { passwordLength: 48, excludePunctuation: true } : { secretStringTemplate: '{}', generateStringKey: 'unset' },
+        // CloudFront is told by a stack in us-east-1, which reads the secret there.
+        ...(name === 'origin-verify' ? { replicaRegions: [{ region: 'us-east-1' }] } : {}),
+      });
+      const rotated = ROTATED.find((one) => one === name);
+      if (rotated === undefined) continue;
+      const resource = secret.node.defaultChild as secretsmanager.CfnSecret;
+      resource.tags.setTag('auth:rotates', rotated);
+      if (rotated === 'jwt-keys') resource.tags.setTag('auth:public-keys', `auth/${config.stage}/jwt-public-keys`);
+    }
+  }
+}

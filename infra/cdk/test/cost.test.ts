@@ -1,0 +1,19 @@
+// The idle bill of a small stack.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { containers, idle, total } from '../cost/idle.ts';
+
+test('a small stack costs at most 20 dollars a month while nobody uses it', () => {
+  for (const stage of ['staging', 'prod']) {
+    for (const cache of ['nodes', 'serverless']) {
+      const lines = idle({ stage, size: 'small', cache });
+      assert.ok(total(lines) <= 20, `${stage}, ${cache}: ${JSON.stringify(lines)}`);
+    }
+  }
+});
+
+test('the sum is not empty, and an always-on pair costs more than the functions', () => {
+  const lines = idle({ stage: 'staging', size: 'small' });
+  for (const what of ['secrets', 'alarms', 'Aurora, storage']) assert.ok(lines.some((line) => line.what === what && line.amount > 0), what);
+  assert.ok(total(containers()) > 0);
+});

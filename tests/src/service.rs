@@ -8,6 +8,7 @@ use http_body_util::BodyExt as _;
 use local::service::ServiceState;
 use serde_json::Value;
 use shared::clock::Clock;
+use shared::cloud::CloudHandle;
 use shared::config::{Environment, Lookup};
 use shared::http::ClientConnection;
 use shared::sender::cloud::MakeCloudSender;
@@ -42,6 +43,7 @@ pub struct Service {
     pub state: ServiceState,
     /// The variables that it was started with, for another sandbox of it.
     variables: Lookup,
+    cloud: CloudHandle,
     pub stores: Stores,
     router: Router,
 }
@@ -96,16 +98,39 @@ impl Service {
     }
 
     async fn read(stores: Stores, variables: Lookup, clock: Clock) -> Self {
-        let state = ServiceState::read(variables.clone(), clock).await.expect("a configuration");
+        Self::read_in(None, stores, variables, clock).await
+    }
+
+    async fn read_in(cloud: CloudHandle, stores: Stores, variables: Lookup, clock: Clock) -> Self {
+        let state = ServiceState::read_in(cloud.clone(), variables.clone(), clock).await;
+        let state = state.expect("a configuration");
         let router = local::service::router(state.clone());
-        Self { state, variables, stores, router }
+        Self { state, variables, cloud, stores, router }
+    }
+
+    /// The same service in a cloud, with these variables changed.
+    pub async fn in_cloud(&self, cloud: CloudHandle, changed: &[(&str, &str)]) -> Self {
+        let changed: HashMap<String, String> =
+            changed.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let variables = self.variables.clone();
+        let lookup: Lookup =
+            Arc::new(move |name| changed.get(name).cloned().or_else(|| variables(name)));
+        let clock = self.state.core.clock.clone();
+        Self::read_in(cloud, self.stores.clone(), lookup, clock).await
+    }
+
+    /// The variables that it was started with.
+    #[must_use]
+    pub fn lookup(&self) -> Lookup {
+        self.variables.clone()
     }
 
     /// Another sandbox of this service: the same stores, the same keys, the same
     /// clock, nothing else in common.
     pub async fn sandbox(&self) -> Self {
         let clock = self.state.core.clock.clone();
-        Self::read(self.stores.clone(), self.variables.clone(), clock).await
+        let (stores, variables) = (self.stores.clone(), self.variables.clone());
+        Self::read_in(self.cloud.clone(), stores, variables, clock).await
     }
 
     /// The next deployment of this service: the same stores and clock, and these variables changed.
@@ -120,6 +145,12 @@ impl Service {
         let variables = self.variables.clone();
         let lookup: Lookup =
             Arc::new(move |name| changed.get(name).cloned().or_else(|| variables(name)));
+        Self::read(self.stores.clone(), lookup, self.state.core.clock.clone()).await
+    }
+
+    /// The same service with variables that may change while it runs.
+    pub async fn with_lookup(&self, change: impl FnOnce(Lookup) -> Lookup) -> Self {
+        let lookup = change(self.variables.clone());
         Self::read(self.stores.clone(), lookup, self.state.core.clock.clone()).await
     }
 

@@ -30,8 +30,12 @@ const EVENT_RETENTION: Duration = Duration::from_hours(7 * 24);
 const VERIFICATION_RETENTION: Duration = Duration::from_hours(7 * 24);
 /// How long the ids of hourly events are kept: longer than Redis keeps the counts.
 const HOURLY_RETENTION: Duration = Duration::from_hours(7 * 24);
+/// How long a change by an operator is known by its id.
+const OPERATOR_CALL_RETENTION: Duration = Duration::from_hours(30 * 24);
 /// How long an account is kept that lost its number: its owner may come back with another one.
 const RELEASED_RETENTION: Duration = Duration::from_hours(30 * 24);
+/// Second factors that a run deletes.
+const MAX_RESETS: i64 = 500;
 /// Accounts that are deleted in turn, each in a transaction of its own.
 const MAX_ACCOUNTS: usize = 500;
 /// How many batches of one table follow each other: then the other tables have their turn.
@@ -90,6 +94,9 @@ pub async fn run(
     match renew_secrets_until(core, keys, until).await {
         Ok(renewed) => report.secrets = renewed,
         Err(error) => report.failed(&error, "failed to encrypt secrets anew"),
+    }
+    if let Err(error) = apply_second_factor_resets(core, now).await {
+        report.failed(&error, "failed to apply resets of second factors");
     }
     match clean_up_keys_until(core, now, until).await {
         Ok(devices) => report.devices = devices,
@@ -173,6 +180,8 @@ async fn delete_in_turn(
     }
     let history = now - config.login_history;
     in_batches(until, || store.delete_hourly_events(now - HOURLY_RETENTION)).await?;
+    let called = now - OPERATOR_CALL_RETENTION;
+    in_batches(until, || store.delete_operator_calls(called)).await?;
     Ok(Deleted {
         sessions,
         logins: in_batches(until, || store.delete_old_logins(history)).await?,
@@ -210,6 +219,25 @@ async fn delete_released_accounts(
         }
     }
     Ok(count)
+}
+
+/// Deletes second factors whose reset has taken effect. Gives how many.
+pub async fn apply_second_factor_resets(core: &Core, now: Timestamp) -> Result<usize, StoreError> {
+    let due = core.store.list_due_second_factor_resets(now, MAX_RESETS).await?;
+    for user in &due {
+        apply_second_factor_reset(core, *user, now).await?;
+    }
+    Ok(due.len())
+}
+
+/// Deletes the second factor of an account, if its reset has taken effect.
+pub async fn apply_second_factor_reset(
+    core: &Core,
+    user: UserId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let audit = AuditEntry::new(SecurityEvent::SecondFactorReset, None, "", now, core.rng);
+    core.store.apply_second_factor_reset(user, now, &audit).await
 }
 
 /// Encrypts the secrets of second factors anew that are under an earlier data key. Gives how many.

@@ -16,6 +16,7 @@ mod documents;
 mod edge;
 mod examples;
 mod house;
+mod internal;
 mod import;
 mod journey;
 mod kills;

@@ -11,6 +11,7 @@ use authorizer::AuthorizerState;
 use axum::Router;
 use axum::extract::Request;
 use devices::DevicesState;
+use internal::InternalState;
 use login::LoginState;
 use maintenance::MaintenanceState;
 use migrate::MigrateState;
@@ -40,6 +41,7 @@ use two_factor::TwoFactorState;
 use utoipa::openapi::OpenApi;
 use verify::VerifyState;
 
+use crate::dev_internal;
 use crate::instance::Variables;
 
 /// One function of functions/.
@@ -203,8 +205,24 @@ pub fn router(state: ServiceState) -> Router {
     let functions = functions(&state).into_iter().map(|(_, routes)| routes);
     let all = functions.fold(Router::new(), Router::merge);
     // These pages answer 404 in any stage but `local`.
+    let all = if state.core.config.stage.is_local() {
+        all.merge(dev_internal::router(internal_state(&state)))
+    } else {
+        all
+    };
     let all = all.merge(platform::dev_router().with_state(state.platform));
     shared::http::serve(all, state.core)
+}
+
+/// The state of `internal`, which serves no routes, over the same parts.
+#[must_use]
+pub fn internal_state(state: &ServiceState) -> InternalState {
+    InternalState {
+        core: state.core.clone(),
+        verifier: state.account.verifier.clone(),
+        pepper: state.account.second_factor.pepper.clone(),
+        identities: state.account.identities.clone(),
+    }
 }
 
 /// The variables that each function's code reads, found by reading a configuration in which

@@ -22,6 +22,16 @@ use crate::core::Core;
 use crate::secrets::{SecretName, Secrets};
 use crate::telemetry::{ErrorChain, InvocationLog, Metrics};
 
+tokio::task_local! {
+    static INVOCATION_ID: String;
+}
+
+/// The id of the invocation whose event is being handled: CloudTrail knows it, too. Empty elsewhere.
+#[must_use]
+pub fn invocation_id() -> String {
+    INVOCATION_ID.try_with(Clone::clone).unwrap_or_default()
+}
+
 /// An event that this function does not take. Its values stay out of the text.
 #[derive(Debug, ThisError)]
 #[error("the event is not one of this function: {kind} at {path}")]
@@ -167,8 +177,10 @@ where
             let (started, at) = (Instant::now(), telemetry.clock.now());
             let result = match read_event(payload) {
                 Ok(event) => {
+                    let id = context.request_id.clone();
                     // Without its type: those of long flows are too deep for the compiler.
-                    let work: Handled<A> = Box::pin(handle(state, event));
+                    let work: Handled<A> =
+                        Box::pin(INVOCATION_ID.scope(id, handle(state, event)));
                     telemetry.secrets.refresh_beside(telemetry.metrics.as_deref(), work).await
                 }
                 Err(error) => Err(error.into()),

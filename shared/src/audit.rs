@@ -65,6 +65,14 @@ pub enum SecurityEvent {
     SecondFactorVerified,
     /// A session showed the second factor by a backup code.
     BackupCodeUsed,
+    /// An operator asked for a reset.
+    SecondFactorResetRequested,
+    /// A verified device of the account cancelled it.
+    SecondFactorResetCancelled,
+    /// It took effect: the second factor is gone.
+    SecondFactorReset,
+    /// An operator gave the account, which had lost its number, another one.
+    AccountRestored,
     /// Counted by the hour, as the next ones: log-ins that the second factor stopped.
     LogInsFailed,
     /// Wrong codes of the second factor in sessions of the account.
@@ -104,6 +112,10 @@ impl SecurityEvent {
             Self::SecondFactorSetUp => "second_factor_set_up",
             Self::SecondFactorVerified => "second_factor_verified",
             Self::BackupCodeUsed => "backup_code_used",
+            Self::SecondFactorResetRequested => "second_factor_reset_requested",
+            Self::SecondFactorResetCancelled => "second_factor_reset_cancelled",
+            Self::SecondFactorReset => "second_factor_reset",
+            Self::AccountRestored => "account_restored",
             Self::LogInsFailed => "log_ins_failed",
             Self::SecondFactorRefused => "second_factor_refused",
             Self::RequestsLimited => "requests_limited",
@@ -122,6 +134,17 @@ pub fn hourly_event_id(user: UserId, event: SecurityEvent, hour: Timestamp) -> U
     let mut id = [0; 16];
     id.copy_from_slice(&digest(&SHA256, text.as_bytes()).as_ref()[..16]);
     uuid::Builder::from_custom_bytes(id).into_uuid()
+}
+
+/// Who changes an account that is not its own.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    /// The ARN that the gateway has verified. An invocation without a gateway has none: who made it is
+    /// in CloudTrail, by the id of the invocation.
+    pub caller: Option<String>,
+    pub invocation: String,
+    /// The id of the change, drawn by the caller.
+    pub request: Uuid,
 }
 
 /// An entry ready for the store.
@@ -171,6 +194,22 @@ impl AuditEntry {
             entry: Value::Object(entry).to_string(),
             personal: json!({ "address": { "salt": salt, "value": address } }),
         }
+    }
+
+    /// Of a change that an operator or another service made: who, as IAM knows it, and by which
+    /// invocation. Neither is the user's: both are in the bytes that the hash covers.
+    #[must_use]
+    pub fn by_operator(event: SecurityEvent, operator: &Operator, now: Timestamp) -> Self {
+        let mut entry = Map::new();
+        entry.insert("event".into(), json!(event.name()));
+        entry.insert("at".into(), json!(now.millis()));
+        entry.insert("actor".into(), json!("operator"));
+        if let Some(caller) = &operator.caller {
+            entry.insert("caller".into(), json!(caller));
+        }
+        entry.insert("invocation".into(), json!(operator.invocation));
+        entry.insert("requestId".into(), json!(operator.request.to_string()));
+        Self { entry: Value::Object(entry).to_string(), personal: json!({}) }
     }
 
     /// Of what happened so often within the hour that began then.

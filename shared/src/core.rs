@@ -2,18 +2,21 @@
 //! network: stores connect with the first request.
 
 use domain::ids::{SessionId, UserId};
+use domain::principal::Principal;
 use domain::time::Timestamp;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use thiserror::Error;
 
 use crate::after_commit::AfterCommit;
 use crate::audit::SecurityEvent;
 use crate::cache::Cache;
+use crate::cache::session::{Access, CachedSessionState};
 use crate::clock::{Clock, Rng};
 use crate::config::{ConfigErrors, CoreConfig, EnvReader};
+use crate::limits::RateLimitCheck;
 use crate::secrets::{SecretErrors, Secrets};
-use crate::store::Store;
-use crate::telemetry::{ErrorChain, Metrics};
+use crate::store::{Store, StoreError};
+use crate::telemetry::{ErrorChain, Metrics, emf};
 
 /// Why a function does not start.
 #[derive(Debug, Error)]
@@ -56,11 +59,49 @@ impl Core {
         }
     }
 
+    /// Whether the session behind a verified token is alive: what its cache entry says, else its
+    /// row. It counts as no request. If Redis does not answer, the row decides.
+    pub async fn is_session_alive(
+        &self,
+        principal: Principal,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let status = OnceLock::new();
+        let check = RateLimitCheck::new(&self.config.limits, now, &[], &status);
+        let (user, session) = (principal.user, principal.session);
+        let cached = self.cache.check_access(Some((user, session)), &check).await;
+        let access = match cached {
+            Ok(Access { session: CachedSessionState::Unknown, .. }) => {
+                if !self.store.is_session_alive(principal, now).await? {
+                    return Ok(false);
+                }
+                // A tombstone has the last word.
+                self.cache.check_live_access(user, session, &check).await
+            }
+            access => access,
+        };
+        match access {
+            Ok(access) => Ok(access.session == CachedSessionState::Alive),
+            Err(error) => {
+                tracing::warn!(error = %ErrorChain(&error), "failed to read a cached session");
+                self.store.is_session_alive(principal, now).await
+            }
+        }
+    }
+
     /// Counts what is entered in the trail of the user with the end of the hour. If Redis does not
     /// answer, it is not counted.
     pub async fn count_hourly(&self, user: UserId, event: SecurityEvent, now: Timestamp) {
         if let Err(error) = self.cache.count_hourly_event(user, event, now).await {
             tracing::warn!(error = %ErrorChain(&error), "failed to count for the trail");
+        }
+    }
+
+    /// Stores gauges of the whole service: in Redis for `/metrics`, and for CloudWatch.
+    pub async fn set_gauges(&self, gauges: &[(&str, i64)], now: Timestamp) {
+        emf::write_gauges(&self.config.telemetry, gauges, now);
+        if let Err(error) = self.cache.set_gauges(gauges).await {
+            tracing::warn!(error = %ErrorChain(&error), "failed to store gauges");
         }
     }
 

@@ -1,8 +1,8 @@
 //! Configuration, as the whole service reads it: what is required, what is refused, and
 //! what each function reads beside its environment in template.yaml.
 
-use crate::sources::template_variables;
-use local::service::{FUNCTIONS, Function, ServiceState};
+use crate::sources::{own_variables, template_variables};
+use local::service::{EVENT_FUNCTIONS, FUNCTIONS, Function, ServiceState};
 use secrecy::ExposeSecret as _;
 use shared::clock::Clock;
 use shared::config::Environment;
@@ -318,9 +318,17 @@ async fn a_sender_of_aws_needs_a_program_that_is_built_for_it() {
 
 /// What is read beside the configuration.
 const LOGGING: &str = "LOG_LEVEL";
-/// Read where the address of a store is given in parts, which the template does not do.
-const NOT_IN_THE_TEMPLATE: [SecretName; 3] =
-    [SecretName::DatabasePassword, SecretName::RedisPassword, SecretName::RedisSentinelPassword];
+/// What AWS's own code reads.
+const OF_AWS: &str = "AWS_USE_DUALSTACK_ENDPOINT";
+/// Read where the address of a store is given in parts, or where `SETTINGS` name them.
+const NOT_IN_THE_TEMPLATE: [SecretName; 6] = [
+    SecretName::DatabasePassword,
+    SecretName::RedisPassword,
+    SecretName::RedisSentinelPassword,
+    SecretName::CaptchaSecret,
+    SecretName::MetricsToken,
+    SecretName::TestPhoneNumbers,
+];
 
 #[tokio::test]
 async fn each_function_is_given_the_variables_and_secrets_that_its_code_reads_and_no_other() {
@@ -329,28 +337,47 @@ async fn each_function_is_given_the_variables_and_secrets_that_its_code_reads_an
         let read = &read[name];
         let given = template_variables(name);
         for variable in &given {
+            let name_of_secret = variable.strip_suffix("_SECRET_ID").unwrap_or(variable);
             assert!(
-                variable == LOGGING || read.contains(variable),
+                [LOGGING, OF_AWS].contains(&variable.as_str()) || read.contains(name_of_secret),
                 "template.yaml gives {variable} to {name}, which does not read it"
             );
         }
         for secret in secrets.iter().filter(|secret| !NOT_IN_THE_TEMPLATE.contains(secret)) {
             assert!(read.contains(secret.variable()), "{name} declares {secret:?} in vain");
             assert!(
-                given.contains(secret.variable()),
+                given.contains(secret.id_variable()),
                 "template.yaml does not give {} to {name}",
                 secret.variable()
             );
         }
         let signs = ["login", "tokens", "devices"].contains(&name);
-        assert_eq!(given.contains("JWT_KEYS"), signs, "private keys and {name}");
+        assert_eq!(given.contains("JWT_KEYS_SECRET_ID"), signs, "private keys and {name}");
         let digests =
             ["verify", "login", "devices", "prekeys", "two-factor", "account"].contains(&name);
-        assert_eq!(given.contains("PEPPER"), digests, "the pepper and {name}");
+        assert_eq!(given.contains("PEPPER_SECRET_ID"), digests, "the pepper and {name}");
         let decrypts = ["login", "devices", "two-factor", "account"].contains(&name);
-        assert_eq!(given.contains("DATA_KEYS"), decrypts, "the data keys and {name}");
+        assert_eq!(given.contains("DATA_KEYS_SECRET_ID"), decrypts, "the data keys and {name}");
         let index = ["verify", "login", "devices", "account"].contains(&name);
-        assert_eq!(given.contains("PHONE_INDEX_KEY"), index, "the index and {name}");
+        assert_eq!(given.contains("PHONE_INDEX_KEY_SECRET_ID"), index, "the index and {name}");
+    }
+}
+
+#[tokio::test]
+async fn a_function_with_events_of_its_own_is_given_what_its_code_reads() {
+    let read = local::service::variables_read().await.unwrap();
+    for function in EVENT_FUNCTIONS {
+        let (name, read, given) =
+            (function.name, &read[function.name], template_variables(function.name));
+        for variable in own_variables(name) {
+            let of_secret = variable.strip_suffix("_SECRET_ID").unwrap_or(&variable);
+            assert!(read.contains(of_secret), "{name} is given {variable} and does not read it");
+        }
+        let secrets = function.secrets.iter();
+        for secret in secrets.filter(|secret| !NOT_IN_THE_TEMPLATE.contains(secret)) {
+            let id = secret.id_variable();
+            assert!(given.contains(id), "template.yaml does not give {id} to {name}");
+        }
     }
 }
 
@@ -394,6 +421,46 @@ async fn every_variable_is_described_and_every_description_has_its_variable() {
     let all = all.copied().collect::<BTreeSet<_>>();
     assert_eq!(all, expected);
     assert!(limits.is_subset(&read), "a limit that cannot be set");
+}
+
+/// What the template decides by its parameters, or the deployment by its names.
+const NOT_IN_SETTINGS: [&str; 12] = [
+    "AUDIT_ROOT_BUCKET",
+    "AUDIT_ROOT_KMS_KEY",
+    "DATABASE_FUNCTIONS_ROLE",
+    "ELASTICACHE_REPLICATION_GROUP_ID",
+    "ELASTICACHE_SERVERLESS_NAME",
+    "RELAY_FUNCTION",
+    "SECURITY_LOG_TABLE",
+    "SETTINGS",
+    "SMS_SENDER",
+    "STAGE",
+    "USER_SERVICE_FUNCTION",
+    "VERIFY_FUNCTION",
+];
+
+#[test]
+fn settings_hold_every_variable_that_is_no_secret_and_that_the_template_does_not_decide() {
+    let secrets = SecretName::ALL.map(SecretName::variable);
+    let described: BTreeSet<&str> =
+        local::configuration::VARIABLES.iter().flat_map(|one| one.names).copied().collect();
+    let names: BTreeSet<&str> = shared::config::settings::NAMES.into_iter().collect();
+    let is_decided = |name: &&str| secrets.contains(name) || NOT_IN_SETTINGS.contains(name);
+    let open: BTreeSet<&str> = described.into_iter().filter(|name| !is_decided(name)).collect();
+    assert_eq!(names, open);
+}
+
+#[tokio::test]
+async fn settings_are_read_by_every_function_and_a_bad_text_is_refused() {
+    let settings = |text: &'static str| with(&[("SETTINGS", text)]);
+    let state = read(&settings("SMS_BRAND=Other;SMS_SENDER=inbox")).await;
+    assert_eq!(names(state), ["SETTINGS"], "the sender is a parameter");
+    let state = read(&settings("NUMBER_IDLE_DAYS=31;RATE_LIMIT_PHONE_HOUR=7/3600")).await.unwrap();
+    assert_eq!(state.core.config.limits.rule(Limit::PhonePerHour).burst, 7);
+    for bad in ["PEPPER=x", "STAGE=local", "SMS_BRANT=x", "no pair"] {
+        assert_eq!(names(read(&settings(bad)).await), ["SETTINGS"], "{bad}");
+    }
+    assert_eq!(names(read(&settings("NUMBER_IDLE_DAYS=1")).await), ["NUMBER_IDLE_DAYS"]);
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! The functions as Lambda runs them: recorded events of the gateway in, its response format
 //! out; and the runtime's own loop, in a process of its own, against a stand-in for its API.
-//! What no well-behaved client or gateway sends is in [`events`].
+//! What no well-behaved client or gateway sends is in [`events`], and functions whose events are of
+//! their own in [`typed`].
 
 mod events;
+mod typed;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -295,6 +297,10 @@ async fn a_sandbox() {
             shared::lambda::run(prekeys::SECRETS, prekeys::PrekeysState::read, prekeys::router())
                 .await
         }
+        Ok("authorizer") => {
+            let read = authorizer::AuthorizerState::read;
+            shared::lambda::run_events(authorizer::SECRETS, read, authorizer::authorize).await
+        }
         _ => return,
     };
     run.expect("the runtime's loop");
@@ -464,13 +470,10 @@ async fn a_number_signs_up_through_the_runtimes_own_loop() {
         assert_eq!(told.iter().map(|line| &line["route"]).collect::<Vec<_>>(), *routes, "{log}");
         for line in told {
             assert_eq!(line["function"], function);
+            crate::template::emf::check(&line);
+            assert!(line["duration"].is_number());
             let metrics = &line["_aws"]["CloudWatchMetrics"][0];
-            for metric in metrics["Metrics"].as_array().unwrap() {
-                let name = metric["Name"].as_str().unwrap();
-                assert!(line[name].is_number(), "{name} is named and not there: {line}");
-            }
-            assert_eq!(metrics["Dimensions"], json!([["function"]]));
-            assert!(line["_aws"]["Timestamp"].is_u64());
+            assert_eq!(metrics["Dimensions"], json!([["stage"], ["function"]]));
         }
         let national = phone.trim_start_matches("+33");
         for secret in [national, id, &code, &session.access, &session.refresh, &refreshed.refresh] {

@@ -1,11 +1,14 @@
 //! The scheduled deletions: exactly what is due goes, in batches that disturb nobody.
 
+use lambda_runtime::{Context, LambdaEvent};
+use maintenance::{MaintenanceEvent, MaintenanceState, SECRETS, handle};
 use serde_json::{Value, json};
 use shared::maintenance::{Deleted, delete_old_rows};
 use std::time::Duration;
 use tests::race::together;
-use tests::stores::connect;
+use tests::stores::{Stores, connect};
 use tests::{Service, Session};
+use tower::ServiceExt as _;
 
 const DAY: Duration = Duration::from_hours(24);
 const ALICE: &str = "+33612345678";
@@ -320,4 +323,97 @@ async fn the_deletions_use_indexes() {
         }
     }
     assert_eq!(seen, 5);
+}
+
+/// The function as a schedule invokes it.
+async fn invoke(state: &MaintenanceState) -> Result<Value, String> {
+    let function = shared::lambda::serve_events(
+        &state.core,
+        state.clone(),
+        |state, event: MaintenanceEvent| handle(state, event),
+    );
+    let event = json!({ "task": "maintenance" });
+    let answer = function.oneshot(LambdaEvent::new(event, Context::default())).await;
+    answer.map(|answer| serde_json::to_value(answer).unwrap()).map_err(|error| error.to_string())
+}
+
+/// Log-ins of the past, most of them too old.
+async fn many_rows(service: &Service, old: i64) {
+    let insert = |count: i64, age: &str| {
+        format!(
+            "INSERT INTO auth.login_history (id, user_id, ip_address, status, created_at)
+             SELECT gen_random_uuid(), (SELECT id FROM auth.users_auth), '203.0.113.7', 'success',
+                 to_timestamp({}) - interval '{age}'
+             FROM generate_series(1, {count})",
+            service.now().seconds()
+        )
+    };
+    service.sql(&insert(old, "366 days")).await;
+    service.sql(&insert(10, "364 days")).await;
+}
+
+const LOGINS: &str = "SELECT count(*) FROM auth.login_history";
+
+#[tokio::test]
+async fn the_function_deletes_all_that_is_due_in_one_day() {
+    let service = unlimited().await;
+    let _ = service.client().sign_up(ALICE).await;
+    // A turn is 50 batches of 1,000 rows.
+    many_rows(&service, 52_000).await;
+    let left = service.count(LOGINS).await - 52_000;
+    let state = service.function(SECRETS, &[], MaintenanceState::read).await;
+    let answer = invoke(&state).await.unwrap();
+    assert_eq!(answer["logins"], 52_000, "{answer}");
+    assert_eq!(service.count(LOGINS).await, left);
+    let answer = invoke(&state).await.unwrap();
+    assert!(answer.as_object().unwrap().values().all(|count| *count == 0), "{answer}");
+    // It has measured the fleet.
+    let mut redis = service.redis().await;
+    let measured: Option<i64> = redis::cmd("HGET")
+        .arg(&["metrics", "auth_key_devices"])
+        .query_async(&mut redis)
+        .await
+        .unwrap();
+    assert!(measured.is_some());
+}
+
+#[tokio::test]
+async fn a_run_whose_time_is_over_begins_nothing_and_the_next_goes_on() {
+    let service = unlimited().await;
+    let _ = service.client().sign_up(ALICE).await;
+    many_rows(&service, 3000).await;
+    let state = service.function(SECRETS, &[], MaintenanceState::read).await;
+    let mut hurried = state.clone();
+    hurried.config.time_limit = Duration::ZERO;
+    assert_eq!(invoke(&hurried).await.unwrap()["logins"], 0);
+
+    // Cut off in the middle, as by the end of an invocation: what is deleted is whole batches.
+    let rows = service.count(LOGINS).await;
+    let lock = service.hold("LOCK TABLE auth.login_history IN SHARE MODE").await;
+    let cut = {
+        let state = state.clone();
+        tokio::spawn(async move { invoke(&state).await })
+    };
+    service.until(tests::service::WAITS).await;
+    cut.abort();
+    let _ = cut.await;
+    drop(lock);
+    service.until(tests::service::IDLE).await;
+    let left = service.count(LOGINS).await;
+    assert!(left <= rows && (rows - left) % 1000 == 0, "{rows} {left}");
+    let answer = invoke(&state).await.unwrap();
+    assert_eq!(answer["logins"].as_i64(), Some(left - (rows - 3000)));
+}
+
+#[tokio::test]
+async fn an_outage_fails_the_invocation() {
+    let service = unlimited().await;
+    let nowhere = Stores {
+        database_url: "postgres://nobody@127.0.0.1:1/none".to_owned(),
+        ..service.stores.clone()
+    };
+    let service = service.over_stores(nowhere).await;
+    let state = service.function(SECRETS, &[], MaintenanceState::read).await;
+    let error = invoke(&state).await.unwrap_err();
+    assert!(error.contains("parts of the maintenance failed"), "{error}");
 }

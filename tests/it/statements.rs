@@ -179,7 +179,7 @@ async fn a_connection_that_breaks_is_an_error_that_may_pass() {
     let store = &service.state.core.store;
     service.sql("ALTER TABLE auth.users_auth RENAME TO users_gone").await;
     let phone = domain::phone::PhoneNumber::from_stored(PHONE.to_owned()).unwrap();
-    let error = store.find_account(&phone, None).await.unwrap_err();
+    let error = store.find_account(&phone, None, service.now()).await.unwrap_err();
     assert_eq!(ErrorChain(&error).to_string(), "find_account failed: SQLSTATE 42P01");
     assert!(!error.is_transient());
 

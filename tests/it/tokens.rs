@@ -2,7 +2,7 @@
 //! lives, and that none passes where another belongs.
 
 mod dpop;
-mod forgeries;
+pub mod forgeries;
 mod vectors;
 
 use http::Method;

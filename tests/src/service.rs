@@ -9,8 +9,10 @@ use local::service::ServiceState;
 use serde_json::Value;
 use shared::clock::Clock;
 use shared::cloud::CloudHandle;
-use shared::config::{Environment, Lookup};
+use shared::config::{EnvReader, Environment, Lookup};
+use shared::core::Core;
 use shared::http::ClientConnection;
+use shared::secrets::SecretName;
 use shared::sender::cloud::MakeCloudSender;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -146,6 +148,24 @@ impl Service {
         let lookup: Lookup =
             Arc::new(move |name| changed.get(name).cloned().or_else(|| variables(name)));
         Self::read(self.stores.clone(), lookup, self.state.core.clock.clone()).await
+    }
+
+    /// The state of a function over this service's stores and clock, with these variables changed.
+    ///
+    /// # Panics
+    /// If the variables make no configuration.
+    pub async fn function<S>(
+        &self,
+        secrets: &[SecretName],
+        changed: &[(&str, &str)],
+        read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+    ) -> S {
+        let service = self.with_more(changed).await;
+        let environment = Environment::from_lookup(service.variables.clone(), secrets).await;
+        let environment = environment.expect("secrets");
+        let mut env = environment.reader();
+        let state = read(&service.state.core, &mut env);
+        env.finish(state).expect("a configuration")
     }
 
     /// The same service with variables that may change while it runs.

@@ -206,7 +206,11 @@ pub struct ExportedSecurityEvent {
 }
 
 impl From<SecurityEntry> for ExportedSecurityEvent {
-    fn from(SecurityEntry { seq, entry, address }: SecurityEntry) -> Self {
+    fn from(SecurityEntry { seq, mut entry, address }: SecurityEntry) -> Self {
+        // Who of the operator's staff it was is not the user's data.
+        if let Some(fields) = entry.as_object_mut() {
+            fields.remove("caller");
+        }
         Self { seq, entry, ip_address: address.filter(|address| !address.is_empty()) }
     }
 }

@@ -24,8 +24,12 @@ use crate::wire::{Account, PhoneChangeBody, PhoneNumberChanged, RegistrationLock
 const MOST_EXPORTED: i64 = 5000;
 
 /// The account of the caller.
-pub async fn read(state: &AccountState, principal: Principal) -> Result<Account, Problem> {
-    let found = state.core.store.find_account_overview(principal.user).await?;
+pub async fn read(
+    state: &AccountState,
+    context: &RequestContext,
+    principal: Principal,
+) -> Result<Account, Problem> {
+    let found = state.core.store.find_account_overview(principal.user, context.now()).await?;
     found.map(Account::from).ok_or_else(|| Problem::new(Code::SessionEnded))
 }
 
@@ -36,7 +40,7 @@ pub async fn export(
     principal: Principal,
 ) -> Result<AccountExport, Problem> {
     let (store, user) = (&state.core.store, principal.user);
-    let account = store.find_account_overview(user).await?;
+    let account = store.find_account_overview(user, context.now()).await?;
     let account = account.ok_or_else(|| Problem::new(Code::SessionEnded))?;
     let devices = store.list_devices(user, context.now()).await?;
     let sessions = store.list_sessions(user, MOST_EXPORTED).await?;
@@ -65,7 +69,7 @@ pub async fn change_phone(
     let shown = caller.with_any(core, second_factor, context, shown).await?;
     let proof = &shown.proof;
     let of = (Purpose::ChangePhone, RequestedBy::Device(principal.device));
-    let phone = proven_phone(core, &second_factor.pepper, context, &verification, of).await;
+    let phone = proven_phone(core, &second_factor.pepper, now, &verification, of).await;
     let audit = context.audit_entry(SecurityEvent::PhoneChanged, Some(principal.session), core.rng);
     let changed = match phone {
         Ok(Some(phone)) => {
@@ -173,7 +177,7 @@ pub async fn undo(
     let AccountState { core, second_factor, verifier, .. } = state;
     let now = context.now();
     let of = (Purpose::Login, RequestedBy::Fingerprint(device.as_ref()));
-    let phone = proven_phone(core, &second_factor.pepper, context, &verification, of).await?;
+    let phone = proven_phone(core, &second_factor.pepper, now, &verification, of).await?;
     let phone = phone.ok_or_else(|| Problem::new(Code::VerificationInvalid))?;
     let token = previous_token.expose_secret();
     let previous = verifier.previous_session(token, binding.as_ref(), now);

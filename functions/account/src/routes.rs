@@ -41,9 +41,10 @@ pub fn router() -> axum::Router<AccountState> {
     responses((status = 200, body = Account), ReadProblems))]
 async fn fetch_account(
     State(state): State<AccountState>,
+    context: RequestContext,
     Caller(principal): Caller,
 ) -> Result<Json<Account>, Problem> {
-    flow::read(&state, principal).await.map(Json)
+    flow::read(&state, &context, principal).await.map(Json)
 }
 
 /// Get all data of the account.

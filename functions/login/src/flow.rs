@@ -151,7 +151,7 @@ async fn check_codes(
         return Ok(Codes::default());
     }
     let LoginState { core, second_factor, .. } = state;
-    let found = core.store.find_second_factor_by_phone(&number.phone).await?;
+    let found = core.store.find_second_factor_by_phone(&number.phone, login.now).await?;
     let Some(found) = found else { return Ok(Codes::default()) };
     let mut codes = Codes::default();
     if let Some(token) = token.filter(|_| found.enabled) {

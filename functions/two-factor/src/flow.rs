@@ -8,10 +8,13 @@ use shared::http::context::RequestContext;
 use shared::http::extract::FreshCaller;
 use shared::http::extract::fresh_proof::{ProofFields, ProofWithCode};
 use shared::http::problem::{Code, Problem};
+use shared::maintenance::apply_second_factor_reset;
 use shared::qr::QrPicture;
 use shared::second_factor::totp::provisioning;
 use shared::store::access::AccessDenied;
-use shared::store::second_factor::{EnableOutcome, SecondFactorState, SetUpOutcome};
+use shared::store::second_factor::{
+    EnableOutcome, ResetCancelled, SecondFactorState, SetUpOutcome,
+};
 
 use crate::state::TwoFactorState;
 use crate::wire::{BackupCodes, Enable, SecondFactorSetup};
@@ -130,6 +133,22 @@ pub async fn disable(
     Ok(())
 }
 
+/// Cancels the reset of the second factor that an operator asked for.
+pub async fn cancel_reset(
+    state: &TwoFactorState,
+    context: &RequestContext,
+    principal: Principal,
+) -> Result<(), Problem> {
+    let event = SecurityEvent::SecondFactorResetCancelled;
+    let audit = context.audit_entry(event, Some(principal.session), state.core.rng);
+    let store = &state.core.store;
+    match store.cancel_second_factor_reset(principal, context.now(), &audit).await? {
+        ResetCancelled::NonePending => Ok(()),
+        ResetCancelled::SessionEnded => Err(Problem::new(Code::SessionEnded)),
+        ResetCancelled::DeviceUnverified => Err(Problem::new(Code::DeviceUnverified)),
+    }
+}
+
 /// Replaces the backup codes.
 pub async fn replace_backup_codes(
     state: &TwoFactorState,
@@ -162,12 +181,18 @@ async fn prove(
     caller.with_second_factor(core, second_factor, context, fields, (&found, token)).await
 }
 
-/// The second factor of the caller, enabled or not.
+/// The second factor of the caller, enabled or not. If its reset has taken effect, it is deleted first.
 pub async fn find(
     state: &TwoFactorState,
     principal: Principal,
 ) -> Result<SecondFactorState, Problem> {
-    let found = state.core.store.find_second_factor(principal.user).await?;
+    let TwoFactorState { core, .. } = state;
+    let (user, now) = (principal.user, core.clock.now());
+    let mut found = core.store.find_second_factor(user, now).await?;
+    if found.as_ref().is_some_and(|found| found.is_reset_due(now)) {
+        apply_second_factor_reset(core, user, now).await?;
+        found = core.store.find_second_factor(user, now).await?;
+    }
     // The account is gone, and its sessions with it.
     found.ok_or_else(|| Problem::new(Code::SessionEnded))
 }

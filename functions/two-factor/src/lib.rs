@@ -10,6 +10,7 @@
 //! | `POST /auth/v1/2fa/backup-codes/use` | show a backup code in this session |
 //! | `GET /auth/v1/2fa/backup-codes/remaining` | how many backup codes are left |
 //! | `GET /auth/v1/2fa/status` | whether it is enabled |
+//! | `POST /auth/v1/2fa/reset/cancel` | cancel a reset that an operator asked for |
 //!
 //! How a code is checked is in `shared::second_factor`. Log-ins and fresh proofs ask it too.
 

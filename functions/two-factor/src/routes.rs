@@ -26,10 +26,11 @@ problems!(VerifyProblems: BODY, BEARER, ANY, [TwoFactorDisabled, TwoFactorLocked
 problems!(ChangeProblems: BODY, BEARER, ANY, [FreshProofRequired, DeviceTooNew, TwoFactorDisabled,
     TwoFactorInvalid, TwoFactorLocked]);
 problems!(ReadProblems: BEARER, ANY, []);
+problems!(CancelProblems: BEARER, ANY, [DeviceUnverified]);
 
 endpoints!(TwoFactorState, Head::Refused; set_up_second_factor, enable_second_factor,
     verify_second_factor, use_backup_code, count_backup_codes, create_backup_codes,
-    regenerate_backup_codes, fetch_second_factor_status, disable_second_factor);
+    regenerate_backup_codes, fetch_second_factor_status, cancel_second_factor_reset, disable_second_factor);
 
 pub fn router() -> axum::Router<TwoFactorState> {
     endpoints()
@@ -176,5 +177,22 @@ async fn fetch_second_factor_status(
     Caller(principal): Caller,
 ) -> Result<Json<SecondFactorStatus>, Problem> {
     let found = flow::find(&state, principal).await?;
-    Ok(Json(SecondFactorStatus { enabled: found.enabled }))
+    Ok(Json(SecondFactorStatus::of(&found)))
+}
+
+/// Cancel a reset of the second factor.
+///
+/// Support resets the second factor of somebody who lost it: all devices and the number are told, and the
+/// reset takes effect 7 days later (`resetAt` of `GET /auth/v1/2fa/status`). A verified device of the
+/// account cancels it until then. Nothing happens if none is pending.
+#[utoipa::path(post, path = "/auth/v1/2fa/reset/cancel", tag = "two-factor",
+    security(("bearer" = [])),
+    responses((status = 204, description = "No reset is pending."), CancelProblems))]
+async fn cancel_second_factor_reset(
+    State(state): State<TwoFactorState>,
+    context: RequestContext,
+    Caller(principal): Caller,
+) -> Result<StatusCode, Problem> {
+    flow::cancel_reset(&state, &context, principal).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

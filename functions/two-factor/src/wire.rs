@@ -4,11 +4,13 @@ use domain::second_factor::{BackupCode, SecondFactorToken, TotpCode};
 use secrecy::SecretSlice;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use shared::clock::date_time;
 use shared::http::examples::{TOTP_CODE, backup_codes};
 use shared::http::extract::fresh_proof::ProofFields;
 use shared::http::extract::json::{Validate, ValidationErrors};
 use shared::qr::QrPicture;
 use shared::second_factor::totp::provisioning;
+use shared::store::second_factor::SecondFactorState;
 use utoipa::ToSchema;
 
 /// With the secret of RFC 6238, appendix B.
@@ -136,7 +138,19 @@ pub struct RemainingBackupCodes {
 }
 
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(example = json!({ "enabled": true }))]
 pub struct SecondFactorStatus {
     pub enabled: bool,
+    /// When a reset that support was asked for takes effect. A verified device cancels it by
+    /// `POST /auth/v1/2fa/reset/cancel`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub reset_at: Option<String>,
+}
+
+impl SecondFactorStatus {
+    pub fn of(found: &SecondFactorState) -> Self {
+        Self { enabled: found.enabled, reset_at: found.reset_at.map(date_time) }
+    }
 }

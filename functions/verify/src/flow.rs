@@ -42,8 +42,10 @@ pub async fn start(
         let token = token.expose_secret();
         state.verifier.previous_session(token, binding.0.as_ref(), context.now())
     });
-    let account =
-        state.core.store.find_account(&start.phone, shown.map(|shown| shown.session)).await?;
+    let account = {
+        let session = shown.map(|shown| shown.session);
+        state.core.store.find_account(&start.phone, session, context.now()).await?
+    };
     if let Some(problem) = legacy_answer(state, purpose, account.as_ref()) {
         return Err(problem);
     }

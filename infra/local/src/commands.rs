@@ -231,7 +231,9 @@ pub async fn generate() -> Result<(), Error> {
 
 /// Prints the names of the functions, one a line.
 pub fn functions() -> Result<(), Error> {
-    service::FUNCTIONS.iter().try_for_each(|function| print(&format!("{}\n", function.name)))
+    let events = service::EVENT_FUNCTIONS.iter().map(|function| function.name);
+    let all = service::FUNCTIONS.iter().map(|function| function.name).chain(events);
+    all.into_iter().try_for_each(|name| print(&format!("{name}\n")))
 }
 
 pub async fn migrate_run(port: u16) -> Result<(), Error> {

@@ -135,13 +135,13 @@ pub const VARIABLES: &[Variable] = &[
         &["JWT_ISSUER"],
         "`iss` of every token, and the audience of refresh tokens",
         "",
-        "`whispr-auth`",
+        "`whispr-auth`; with `STAGE=dev` and `staging` followed by `-` and the stage",
     ),
     variable(
         &["JWT_AUDIENCE"],
         "audience of access tokens; must not be the issuer or `ws`",
         "",
-        "`whispr`",
+        "`whispr`, followed as the issuer",
     ),
     variable(
         &["ACCESS_TOKEN_TTL"],
@@ -306,6 +306,30 @@ pub const VARIABLES: &[Variable] = &[
         "90",
     ),
     variable(
+        &["MAINTENANCE_SECONDS"],
+        "after this time a run of the maintenance begins nothing new, and the next one goes on; 1 to 840",
+        "",
+        "240",
+    ),
+    variable(
+        &["AUTHORIZER_CACHE_SECONDS"],
+        "for how long the authorizer answers from its memory after a token was checked, 0 to 60. An ended session may be accepted for as long",
+        "",
+        "30",
+    ),
+    variable(
+        &["AUTHORIZER_DPOP"],
+        "`true` accepts tokens that are bound to a key, with their proofs for `PUBLIC_ORIGINS`. The cache of the gateway must be off",
+        "",
+        "`false`: they are refused",
+    ),
+    variable(
+        &["DATABASE_FUNCTIONS_ROLE"],
+        "the role that the functions log in with: `migrate` creates it, and lets it read and write rows. Letters a-z, digits and `_`",
+        "",
+        "none is created",
+    ),
+    variable(
         &["LOGIN_HISTORY_DAYS"],
         "days for which a user's log-in history is kept, 1 to 3650",
         "",
@@ -370,6 +394,18 @@ pub const VARIABLES: &[Variable] = &[
         "`off` closes `/auth/swagger` and `/auth/swagger-json`: they answer 404",
         "",
         "`off` with `STAGE=prod`, else `on`",
+    ),
+    variable(
+        &["SETTINGS"],
+        "variables of this page as `NAME=value;NAME=value`, for a deployment: they count more than variables of the same names. No secret, but `…_SECRET_ID`; not `STAGE`",
+        "",
+        "none",
+    ),
+    variable(
+        &["LOG_SUCCESS_SAMPLE"],
+        "in Lambda: of a hundred requests that succeed, how many are logged, 0 to 100. All others, and all metrics, are complete",
+        "",
+        "5 with `STAGE=prod`, else 100",
     ),
     variable(&["LOG_LEVEL"], "`info`, `debug`, or directives of tracing", "", "`info`"),
 ];

@@ -1,5 +1,6 @@
 //! The files that are written from the code: infra/openapi.json, the watch routes in the root
-//! Cargo.toml, docs/configuration.md, the tables of docs/security.md, and a skeleton of the recorded event of
+//! Cargo.toml, docs/configuration.md, the tables of docs/security.md,
+//! infra/internal-schemas, and a skeleton of the recorded event of
 //! an operation that has none.
 //!
 //! `cargo local generate` writes them; a test compares them with the code.
@@ -60,8 +61,14 @@ pub async fn stale_files() -> Result<Vec<GeneratedFile>, GenerateError> {
         path: "docs/security.md".to_owned(),
         text: access::with_tables(&security).ok_or(GenerateError::AccessTables)?,
     };
+    let schemas = auth_client::schemas::schemas().into_iter().map(|(name, schema)| {
+        let text = serde_json::to_string_pretty(&schema).map(|text| text + "\n");
+        let path = format!("infra/internal-schemas/{name}.json");
+        text.map(|text| GeneratedFile { path, text })
+    });
+    let schemas: Vec<GeneratedFile> = schemas.collect::<Result<_, _>>()?;
     let mut stale = Vec::new();
-    for file in [openapi, manifest, configuration, security] {
+    for file in [openapi, manifest, configuration, security].into_iter().chain(schemas) {
         if read(&file.path)?.as_ref() != Some(&file.text) {
             stale.push(file);
         }

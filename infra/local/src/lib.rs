@@ -16,6 +16,7 @@
 
 pub mod commands;
 pub mod configuration;
+mod dev_internal;
 pub mod error;
 pub mod gateway;
 pub mod generate;

@@ -7,10 +7,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use account::AccountState;
+use authorizer::AuthorizerState;
 use axum::Router;
 use axum::extract::Request;
 use devices::DevicesState;
+use internal::InternalState;
 use login::LoginState;
+use maintenance::MaintenanceState;
+use migrate::MigrateState;
 use platform::PlatformState;
 use prekeys::PrekeysState;
 use relay::RelayState;
@@ -37,6 +41,7 @@ use two_factor::TwoFactorState;
 use utoipa::openapi::OpenApi;
 use verify::VerifyState;
 
+use crate::dev_internal;
 use crate::instance::Variables;
 
 /// One function of functions/.
@@ -101,6 +106,22 @@ pub const FUNCTIONS: [Function; 8] = [
         document: platform::document,
         routes: |state| platform::router().with_state(state.platform),
     },
+];
+
+/// One function of functions/ whose events are of its own.
+#[derive(Clone, Copy)]
+pub struct EventFunction {
+    /// Its folder, its crate and its binary.
+    pub name: &'static str,
+    /// The secrets that it declares.
+    pub secrets: &'static [SecretName],
+}
+
+/// Every function without routes, and the only list of them.
+pub const EVENT_FUNCTIONS: &[EventFunction] = &[
+    EventFunction { name: "authorizer", secrets: authorizer::SECRETS },
+    EventFunction { name: "maintenance", secrets: maintenance::SECRETS },
+    EventFunction { name: "migrate", secrets: migrate::SECRETS },
 ];
 
 /// The state of every function, over one core.
@@ -184,8 +205,24 @@ pub fn router(state: ServiceState) -> Router {
     let functions = functions(&state).into_iter().map(|(_, routes)| routes);
     let all = functions.fold(Router::new(), Router::merge);
     // These pages answer 404 in any stage but `local`.
+    let all = if state.core.config.stage.is_local() {
+        all.merge(dev_internal::router(internal_state(&state)))
+    } else {
+        all
+    };
     let all = all.merge(platform::dev_router().with_state(state.platform));
     shared::http::serve(all, state.core)
+}
+
+/// The state of `internal`, which serves no routes, over the same parts.
+#[must_use]
+pub fn internal_state(state: &ServiceState) -> InternalState {
+    InternalState {
+        core: state.core.clone(),
+        verifier: state.account.verifier.clone(),
+        pepper: state.account.second_factor.pepper.clone(),
+        identities: state.account.identities.clone(),
+    }
 }
 
 /// The variables that each function's code reads, found by reading a configuration in which
@@ -201,12 +238,9 @@ pub async fn variables_read() -> Result<BTreeMap<&'static str, BTreeSet<String>>
         ("prekeys", variables_read_by(prekeys::SECRETS, PrekeysState::read).await?),
         ("platform", variables_read_by(platform::SECRETS, PlatformState::read).await?),
         ("relay", variables_read_by(relay::SECRETS, RelayState::read).await?),
-        // The maintenance, which no function runs yet.
-        (
-            "`cargo local`",
-            variables_read_by(platform::SECRETS, |_, env| Some(MaintenanceConfig::read(env)))
-                .await?,
-        ),
+        ("authorizer", variables_read_by(authorizer::SECRETS, AuthorizerState::read).await?),
+        ("maintenance", variables_read_by(maintenance::SECRETS, MaintenanceState::read).await?),
+        ("migrate", variables_read_in(migrate::SECRETS, MigrateState::read).await?),
     ];
     Ok(sets.into())
 }
@@ -220,6 +254,18 @@ fn read_verify(core: &Core, env: &mut EnvReader) -> Option<VerifyState> {
 async fn variables_read_by<S>(
     secrets: &[SecretName],
     read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
+) -> Result<BTreeSet<String>, StartError> {
+    let read = |env: &mut EnvReader| {
+        let core = Core::read(env, Clock::System)?;
+        read(&core, env)
+    };
+    variables_read_in(secrets, read).await
+}
+
+/// The same for a function without the core.
+async fn variables_read_in<S>(
+    secrets: &[SecretName],
+    read: impl FnOnce(&mut EnvReader) -> Option<S>,
 ) -> Result<BTreeSet<String>, StartError> {
     let keys = new_keys();
     // All senders and the captcha, so that their variables are read too. The database's
@@ -242,8 +288,7 @@ async fn variables_read_by<S>(
     });
     let environment = Environment::from_lookup(lookup, secrets).await?;
     let mut env = environment.reader();
-    let core = Core::read(&mut env, Clock::System);
-    let state = core.and_then(|core| read(&core, &mut env));
+    let state = read(&mut env);
     let names = env.names().clone();
     env.finish(state)?;
     Ok(names)
@@ -253,10 +298,7 @@ async fn variables_read_by<S>(
 pub async fn run_maintenance(core: Core, config: MaintenanceConfig, keys: DataKeys) {
     const EVERY: Duration = Duration::from_mins(1);
     loop {
-        shared::maintenance::run(&core, config, core.clock.now()).await;
-        if let Err(error) = shared::maintenance::renew_secrets(&core, &keys).await {
-            tracing::warn!(%error, "failed to renew secrets");
-        }
+        shared::maintenance::run(&core, config, &keys, core.clock.now()).await;
         tokio::time::sleep(EVERY).await;
     }
 }

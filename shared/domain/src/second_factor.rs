@@ -16,6 +16,8 @@ pub const TOTP_DIGITS: usize = 6;
 pub const STEP_SECONDS: i64 = 30;
 /// A secret that is not enabled is forgotten after this.
 pub const PENDING_TTL: Duration = Duration::from_mins(15);
+/// How long after an operator asked for it a reset takes effect: the user has this time to cancel it.
+pub const RESET_DELAY: Duration = Duration::from_hours(7 * 24);
 /// Backup codes of a set.
 pub const BACKUP_CODES: usize = 10;
 
@@ -48,6 +50,13 @@ pub const fn acceptable_steps(now: Timestamp) -> [i64; 3] {
 #[must_use]
 pub fn is_pending(shown_at: Timestamp, now: Timestamp) -> bool {
     shown_at + PENDING_TTL > now
+}
+
+/// Whether a second factor that is enabled is asked for. From the time of its reset on it is not, whether
+/// it is already deleted or not.
+#[must_use]
+pub fn is_in_force(enabled: bool, reset_at: Option<Timestamp>, now: Timestamp) -> bool {
+    enabled && reset_at.is_none_or(|at| now < at)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -173,6 +182,21 @@ mod tests {
         let shown = Timestamp::from_millis(1_000);
         assert!(is_pending(shown, shown + PENDING_TTL - Duration::from_millis(1)));
         assert!(!is_pending(shown, shown + PENDING_TTL));
+    }
+
+    #[test]
+    fn a_second_factor_is_in_force_until_its_reset() {
+        let now = Timestamp::from_millis(1_000);
+        let later = now + Duration::from_millis(1);
+        for (enabled, reset_at, expected) in [
+            (true, None, true),
+            (true, Some(later), true),
+            (true, Some(now), false),
+            (false, None, false),
+            (false, Some(later), false),
+        ] {
+            assert_eq!(is_in_force(enabled, reset_at, now), expected, "{enabled} {reset_at:?}");
+        }
     }
 
     #[test]

@@ -40,6 +40,12 @@ pub enum MigrationError {
     Edited(String),
     #[error("{0} is applied, but its file is missing")]
     Missing(String),
+    #[error("the database has a table auth.{0}, but no history of migrations")]
+    Unknown(String),
+    #[error(
+        "the role of the functions must consist of a-z, 0-9 and _, and not be the one that migrates: {0:?}"
+    )]
+    Role(String),
     #[error("{0} is pending, but a later migration is applied")]
     OutOfOrder(String),
     /// A batch returned the same last key as the batch before: it would be repeated for ever.

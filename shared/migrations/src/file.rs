@@ -44,28 +44,35 @@ impl std::fmt::Display for MigrationFile {
     }
 }
 
+/// A file of a build: its name and its text.
+pub type PackedFile = (&'static str, &'static str);
+
 /// All migrations of the folder, oldest first.
 pub fn read_folder(folder: &Path) -> Result<Vec<MigrationFile>, MigrationError> {
     let failed = |source| MigrationError::File { file: folder.to_owned(), source };
-    let mut files: Vec<MigrationFile> = Vec::new();
+    let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
-        let stem = name.strip_suffix(".sql");
-        if stem.is_none_or(|stem| stem.strip_suffix(".down").is_some()) {
-            continue;
+        if applies(&name) {
+            files.push(MigrationFile::parse(&name, read(folder, &name)?)?);
         }
-        let text = read(folder, &name)?;
-        let (version, title) = parse_name(&name).ok_or_else(|| MigrationError::Invalid {
-            file: name.clone(),
-            reason: "its name is not V0001__name.sql",
-        })?;
-        files.push(MigrationFile {
-            version,
-            name: title.to_owned(),
-            checksum: checksum(&text),
-            up: Script::parse(&name, text)?,
-        });
     }
+    in_order(files)
+}
+
+/// All migrations of a build, oldest first.
+pub fn read_packed(packed: &[PackedFile]) -> Result<Vec<MigrationFile>, MigrationError> {
+    let up = packed.iter().filter(|(name, _)| applies(name));
+    let files = up.map(|(name, text)| MigrationFile::parse(name, (*text).to_owned()));
+    in_order(files.collect::<Result<_, _>>()?)
+}
+
+/// Whether a file applies a migration. Others revert one, or are none.
+fn applies(name: &str) -> bool {
+    name.strip_suffix(".sql").is_some_and(|stem| !stem.ends_with(".down"))
+}
+
+fn in_order(mut files: Vec<MigrationFile>) -> Result<Vec<MigrationFile>, MigrationError> {
     files.sort_by_key(|file| file.version);
     match files.windows(2).find(|pair| pair[0].version == pair[1].version) {
         Some(pair) => Err(MigrationError::Invalid {
@@ -76,9 +83,15 @@ pub fn read_folder(folder: &Path) -> Result<Vec<MigrationFile>, MigrationError> 
     }
 }
 
-/// The file `name` of the folder, which may be a way back.
-pub fn read_script(folder: &Path, name: &str) -> Result<Script, MigrationError> {
-    Script::parse(name, read(folder, name)?)
+/// The file `name` of the build or of the folder, which may be a way back.
+pub fn read_script(
+    folder: &Path,
+    packed: Option<&[PackedFile]>,
+    name: &str,
+) -> Result<Script, MigrationError> {
+    let packed = packed.and_then(|files| files.iter().find(|(packed, _)| *packed == name));
+    let text = packed.map_or_else(|| read(folder, name), |(_, text)| Ok((*text).to_owned()))?;
+    Script::parse(name, text)
 }
 
 /// Writes both files of a new migration and returns their names.
@@ -111,7 +124,8 @@ fn parse_name(file: &str) -> Option<(i32, &str)> {
     (digits && is_plain(name)).then_some((number.parse().ok()?, name))
 }
 
-fn is_plain(name: &str) -> bool {
+/// A name that needs no quotes.
+pub fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_'))
 }
 
@@ -120,6 +134,17 @@ fn checksum(text: &str) -> String {
         let _ = write!(hex, "{byte:02x}");
         hex
     })
+}
+
+impl MigrationFile {
+    fn parse(file: &str, text: String) -> Result<Self, MigrationError> {
+        let (version, title) = parse_name(file).ok_or_else(|| MigrationError::Invalid {
+            file: file.to_owned(),
+            reason: "its name is not V0001__name.sql",
+        })?;
+        let (name, checksum) = (title.to_owned(), checksum(&text));
+        Ok(Self { version, name, checksum, up: Script::parse(file, text)? })
+    }
 }
 
 impl Script {

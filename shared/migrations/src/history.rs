@@ -59,6 +59,22 @@ pub async fn applied(client: &Client) -> Result<Vec<Applied>, MigrationError> {
     }
 }
 
+/// Refuses a database without a history whose schema `auth` is not empty: nobody knows what made it.
+pub async fn refuse_unknown(client: &Client, applied: &[Applied]) -> Result<(), MigrationError> {
+    if !applied.is_empty() {
+        return Ok(());
+    }
+    let query =
+        "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'auth' AND c.relkind IN ('r', 'p', 'v', 'm') ORDER BY 1 LIMIT 1";
+    let found = client.query_opt(query, &[]).await;
+    let found = found.and_then(|row| row.map(|row| row.try_get(0)).transpose());
+    match found.map_err(|source| MigrationError::sql("look at the schema auth", source))? {
+        Some(table) => Err(MigrationError::Unknown(table)),
+        None => Ok(()),
+    }
+}
+
 /// What a file changes in the history, in the transaction of its SQL if it has one.
 #[derive(Clone, Copy)]
 pub enum Record<'a> {

@@ -3,7 +3,8 @@
 //! `V0001__name.sql` applies a migration and `V0001__name.down.sql` reverts it. The first line
 //! of a file says how it is executed ([`Mode`]); docs/migrations.md says which to choose, and
 //! docs/adr/0019-our-own-migration-runner.md why the runner is our own. The files are read at
-//! run time, so a new file needs no build.
+//! run time, so a new file needs no build. A function has no folder: [`packed`] runs the files that
+//! the build has packed.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -12,6 +13,7 @@
 //! | `settings` | [`Settings`]: how long a statement may wait, and how often it is repeated |
 //! | `file` | the folder: names, checksums, modes |
 //! | `sql` | splits a file into statements |
+//! | `roles` | the role of the functions |
 //! | `history` | the table `public.schema_migrations` |
 //! | `database` | connections |
 //! | `error` | [`MigrationError`] |
@@ -21,6 +23,7 @@ mod error;
 mod execute;
 mod file;
 mod history;
+mod roles;
 mod runner;
 mod settings;
 mod sql;
@@ -29,7 +32,7 @@ use std::path::{Path, PathBuf};
 
 pub use database::{Database, create_database};
 pub use error::MigrationError;
-pub use file::Mode;
+pub use file::{Mode, PackedFile};
 pub use history::Migration;
 pub use runner::Runner;
 pub use settings::Settings;
@@ -38,6 +41,15 @@ pub use settings::Settings;
 #[must_use]
 pub fn repository() -> Runner {
     Runner::new(folder())
+}
+
+/// The files of the repository as they were when this was built, by name.
+pub const PACKED: &[PackedFile] = include!(concat!(env!("OUT_DIR"), "/packed.rs"));
+
+/// A runner of the files that the build has packed. It reads no folder.
+#[must_use]
+pub fn packed() -> Runner {
+    Runner { packed: Some(PACKED), ..Runner::new(PathBuf::new()) }
 }
 
 /// Applies the pending migrations of the repository and returns them, oldest first.

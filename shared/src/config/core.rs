@@ -5,6 +5,7 @@ use super::http::HttpConfig;
 use super::redis::RedisConfig;
 use super::stage::Stage;
 use super::stores::PostgresConfig;
+use super::telemetry::TelemetryConfig;
 use crate::limits::LimitsConfig;
 
 /// What every function reads.
@@ -15,6 +16,7 @@ pub struct CoreConfig {
     pub postgres: PostgresConfig,
     pub redis: RedisConfig,
     pub limits: LimitsConfig,
+    pub telemetry: TelemetryConfig,
 }
 
 impl CoreConfig {
@@ -26,6 +28,7 @@ impl CoreConfig {
             postgres: PostgresConfig::read(env, stage),
             redis: RedisConfig::read(env, stage),
             limits: LimitsConfig::read(env, stage),
+            telemetry: TelemetryConfig::read(env, stage),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::discovery::discover;
 use super::error::{ConfigError, ConfigErrors};
+use super::settings;
 use crate::cloud::{CacheEndpoint, CloudHandle};
 use crate::secrets::{LiveSecret, Lookup, ParseSecret, SecretErrors, SecretName, Secrets};
 
@@ -35,8 +36,9 @@ impl Environment {
         lookup: Lookup,
         names: &[SecretName],
     ) -> Result<Self, SecretErrors> {
+        let (lookup, error) = settings::with_settings(lookup);
         let mut secrets = Secrets::new(lookup.clone(), cloud.clone());
-        let mut errors = Vec::new();
+        let mut errors = Vec::from_iter(error);
         let (loaded, cache_endpoint) =
             tokio::join!(secrets.load(names, &mut errors), discover(&cloud, &lookup));
         let (loaded, declared) = (loaded?, names.iter().copied().collect());
@@ -46,18 +48,23 @@ impl Environment {
     /// Plain variables alone.
     #[must_use]
     pub fn without_secrets(lookup: Lookup) -> Self {
+        let (lookup, error) = settings::with_settings(lookup);
         Self {
             secrets: Arc::new(Secrets::new(lookup, None)),
             cache_endpoint: None,
             declared: BTreeSet::new(),
             loaded: HashMap::new(),
-            errors: Vec::new(),
+            errors: Vec::from_iter(error),
         }
     }
 
     #[must_use]
     pub fn reader(&self) -> EnvReader<'_> {
-        EnvReader { environment: self, errors: self.errors.clone(), read: BTreeSet::new() }
+        EnvReader {
+            environment: self,
+            errors: self.errors.clone(),
+            read: [settings::VARIABLE.to_owned()].into(),
+        }
     }
 }
 

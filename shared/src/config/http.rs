@@ -6,8 +6,6 @@ use crate::http::origin::OriginVerification;
 
 #[derive(Clone, Debug)]
 pub struct HttpConfig {
-    /// The Lambda function that this process is, if it is one.
-    pub function_name: Option<String>,
     pub cors_origins: Vec<String>,
     /// What a request through CloudFront shows.
     pub origin: OriginVerification,
@@ -21,7 +19,6 @@ pub struct HttpConfig {
 impl HttpConfig {
     pub fn read(env: &mut EnvReader) -> Self {
         Self {
-            function_name: env.optional("AWS_LAMBDA_FUNCTION_NAME"),
             cors_origins: cors_origins(env),
             origin: OriginVerification::read(env),
             public_origins: public_origins(env),

@@ -6,12 +6,14 @@
 //! | [`env`] | the reader: variables and secrets in, values and errors out |
 //! | [`error`] | what is wrong with a variable |
 //! | `core` | what every function reads |
-//! | [`maintenance`] | how long rows are kept |
+//! | [`maintenance`] | how long rows are kept, and a run takes |
+//! | [`settings`] | variables that one variable holds |
 //! | [`stage`] | where the service runs |
 //! | [`http`] | CORS, metrics, the clients that are served |
 //! | [`stores`], [`database`] | Postgres: how it is used; its address and login |
 //! | [`redis`], `discovery` | Redis as one node, by sentinels, a cluster, or by its name in ElastiCache |
 //! | [`live_text`] | a text that new connections read, and that may change |
+//! | [`telemetry`] | what log lines and metrics carry |
 //! | [`tokens`] | names and lifetimes in tokens |
 //!
 //! Limits are read in `limits`, senders in the crate `sms`, a function's own variables in
@@ -27,8 +29,10 @@ pub mod http;
 pub mod live_text;
 pub mod maintenance;
 pub mod redis;
+pub mod settings;
 pub mod stage;
 pub mod stores;
+pub mod telemetry;
 pub mod tokens;
 
 pub use crate::secrets::Lookup;
@@ -40,4 +44,5 @@ pub use maintenance::MaintenanceConfig;
 pub use redis::RedisConfig;
 pub use stage::Stage;
 pub use stores::PostgresConfig;
+pub use telemetry::TelemetryConfig;
 pub use tokens::TokenConfig;

@@ -26,6 +26,17 @@ impl Stage {
         }
     }
 
+    /// As it stands in `STAGE`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Dev => "dev",
+            Self::Staging => "staging",
+            Self::Prod => "prod",
+        }
+    }
+
     #[must_use]
     pub fn is_local(self) -> bool {
         self == Self::Local

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::env::EnvReader;
+use super::stage::Stage;
 
 /// The audience of a web-socket token.
 pub const WS_AUDIENCE: &str = "ws";
@@ -15,9 +16,15 @@ pub struct TokenConfig {
 
 impl TokenConfig {
     pub fn read(env: &mut EnvReader) -> Self {
+        // A token of one stage is none of another, whatever their keys are.
+        let (issuer, audience) = match Stage::read(env) {
+            Stage::Local | Stage::Prod => ("whispr-auth", "whispr"),
+            Stage::Dev => ("whispr-auth-dev", "whispr-dev"),
+            Stage::Staging => ("whispr-auth-staging", "whispr-staging"),
+        };
         let config = Self {
-            issuer: env.text("JWT_ISSUER", "whispr-auth"),
-            audience: env.text("JWT_AUDIENCE", "whispr"),
+            issuer: env.text("JWT_ISSUER", issuer),
+            audience: env.text("JWT_AUDIENCE", audience),
         };
         // A refresh token must never pass for an access token, whatever is configured.
         if config.audience == config.issuer || config.audience == WS_AUDIENCE {

@@ -146,7 +146,7 @@ async fn answer(
         elapsed: started.elapsed(),
         at: context.now(),
     };
-    log.write(core.config.http.function_name.as_deref());
+    log.write(&core.config.telemetry, &core.metrics.take_embedded(), core.rng);
     if core.config.http.metrics_enabled {
         core.metrics.request(&log);
     }

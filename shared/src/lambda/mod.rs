@@ -32,7 +32,8 @@ use crate::telemetry::{self, ErrorChain};
 pub use answer::Answer;
 pub use direct::{DirectTasks, TaskFuture};
 pub use typed::{
-    run_events, run_events_in, run_events_without_core, run_events_without_core_in, serve_events,
+    invocation_id, run_events, run_events_in, run_events_without_core, run_events_without_core_in,
+    serve_events,
 };
 
 /// Runs a function until its sandbox ends: loads the secrets that it declares, reads its

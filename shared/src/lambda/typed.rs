@@ -15,12 +15,22 @@ use tracing::Instrument as _;
 use tracing::field::Empty;
 
 use super::{start, with_core};
-use crate::clock::Clock;
+use crate::clock::{Clock, Rng};
 use crate::cloud::CloudHandle;
-use crate::config::EnvReader;
+use crate::config::{EnvReader, Stage, TelemetryConfig};
 use crate::core::Core;
 use crate::secrets::{SecretName, Secrets};
 use crate::telemetry::{ErrorChain, InvocationLog, Metrics};
+
+tokio::task_local! {
+    static INVOCATION_ID: String;
+}
+
+/// The id of the invocation whose event is being handled: CloudTrail knows it, too. Empty elsewhere.
+#[must_use]
+pub fn invocation_id() -> String {
+    INVOCATION_ID.try_with(Clone::clone).unwrap_or_default()
+}
 
 /// An event that this function does not take. Its values stay out of the text.
 #[derive(Debug, ThisError)]
@@ -30,10 +40,12 @@ struct UnexpectedEvent {
     kind: &'static str,
 }
 
+type Handled<A> = Pin<Box<dyn Future<Output = Result<A, Error>> + Send>>;
+
 /// What an invocation is logged and counted with.
 #[derive(Clone)]
 struct Telemetry {
-    function: Option<String>,
+    config: TelemetryConfig,
     clock: Clock,
     /// Where counters travel from; none in a function without a cache.
     metrics: Option<Arc<Metrics>>,
@@ -103,10 +115,11 @@ where
     F: Future<Output = Result<A, Error>> + Send + 'static,
 {
     let read = |env: &mut EnvReader| {
-        let function = env.optional("AWS_LAMBDA_FUNCTION_NAME");
+        let stage = Stage::read(env);
+        let config = TelemetryConfig::read(env, stage);
         let (clock, secrets) = (Clock::System, env.secrets());
         secrets.start_clock(&clock);
-        Some((Telemetry { function, clock, metrics: None, secrets }, read(env)?))
+        Some((Telemetry { config, clock, metrics: None, secrets }, read(env)?))
     };
     let (telemetry, state) = start(cloud, secrets, read).await?;
     lambda_runtime::run(serve(telemetry, state, handle)).await
@@ -125,7 +138,7 @@ where
     F: Future<Output = Result<A, Error>> + Send + 'static,
 {
     let telemetry = Telemetry {
-        function: core.config.http.function_name.clone(),
+        config: core.config.telemetry.clone(),
         clock: core.clock.clone(),
         metrics: core.config.http.metrics_enabled.then(|| core.metrics.clone()),
         secrets: core.secrets.clone(),
@@ -164,7 +177,10 @@ where
             let (started, at) = (Instant::now(), telemetry.clock.now());
             let result = match read_event(payload) {
                 Ok(event) => {
-                    let work = handle(state, event);
+                    let id = context.request_id.clone();
+                    // Without its type: those of long flows are too deep for the compiler.
+                    let work: Handled<A> =
+                        Box::pin(INVOCATION_ID.scope(id, handle(state, event)));
                     telemetry.secrets.refresh_beside(telemetry.metrics.as_deref(), work).await
                 }
                 Err(error) => Err(error.into()),
@@ -178,9 +194,10 @@ where
                 elapsed: started.elapsed(),
                 at,
             };
-            log.write(telemetry.function.as_deref());
+            let counted = telemetry.metrics.as_ref().map(|metrics| metrics.take_embedded());
+            log.write(&telemetry.config, &counted.unwrap_or_default(), Rng);
             if let Some(metrics) = &telemetry.metrics {
-                metrics.invocation(telemetry.function.as_deref().unwrap_or("local"), &log);
+                metrics.invocation(telemetry.config.function.as_deref().unwrap_or("local"), &log);
             }
             result
         }

@@ -140,9 +140,7 @@ impl Relay {
         let age = stats.oldest.map_or(0, |oldest| (now.millis() - oldest.millis()).max(0) / 1000);
         let gauges =
             [("auth_outbox_age_seconds", age), ("auth_outbox_dead_letters", stats.dead_letters)];
-        if let Err(error) = self.core.cache.set_gauges(&gauges).await {
-            tracing::warn!(error = %ErrorChain(&error), "failed to store outbox statistics");
-        }
+        self.core.set_gauges(&gauges, now).await;
         Ok(stats)
     }
 

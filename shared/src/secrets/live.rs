@@ -1,16 +1,17 @@
 //! One secret in its parsed form, which is replaced as a whole when it is loaded again.
 
-use domain::time::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
+use tokio::time::Instant;
 
 use super::loader::Secrets;
 use super::{SecretError, SecretName};
 
-/// A secret that was refused, and has not changed, is not asked for again before.
-const RENEW_AFTER: Duration = Duration::from_secs(5);
+/// A secret that was refused, and has not changed, is not asked for again before. A rotation may
+/// change the server some 100 ms before the secret: the repeats of one request must see it.
+const RENEW_AFTER: Duration = Duration::from_millis(200);
 
 /// How the text of a secret becomes what the service uses; the error says what it must be.
 pub type ParseSecret<T> = fn(&SecretString) -> Result<T, &'static str>;
@@ -27,7 +28,7 @@ pub struct LiveSecret<T> {
     parse: ParseSecret<T>,
     current: RwLock<Current<T>>,
     /// When it was loaded again for nothing.
-    renewing: tokio::sync::Mutex<Option<Timestamp>>,
+    renewing: tokio::sync::Mutex<Option<Instant>>,
 }
 
 struct Current<T> {
@@ -74,16 +75,14 @@ impl<T: Send + Sync + 'static> LiveSecret<T> {
         if is_other() {
             return true;
         }
-        let now = self.secrets.clock().map(crate::clock::Clock::now);
-        let is_soon = |(now, at): (Timestamp, Timestamp)| now.since(at) < RENEW_AFTER;
-        if now.zip(*in_vain).is_some_and(is_soon) {
+        if in_vain.is_some_and(|at| at.elapsed() < RENEW_AFTER) {
             return false;
         }
         if let Err(error) = self.refresh().await {
             tracing::warn!(%error, "failed to renew a refused secret");
         }
         let is_renewed = is_other();
-        *in_vain = now.filter(|_| !is_renewed);
+        *in_vain = (!is_renewed).then(Instant::now);
         is_renewed
     }
 }

@@ -2,6 +2,7 @@
 
 use domain::ids::{DeviceId, SessionId, UserId};
 use domain::phone::PhoneNumber;
+use domain::second_factor::is_in_force;
 use domain::time::Timestamp;
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
@@ -10,26 +11,31 @@ use uuid::Uuid;
 use super::connection::Store;
 use super::error::StoreError;
 use super::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit};
+use super::second_factor::reset_at::RESET_AT;
 use super::statement::{LazyStatement, Parameter, Statement, row_struct};
 use crate::audit::AuditEntry;
 
 static FIND_ACCOUNT: LazyStatement = LazyStatement::new(|| {
     // `logout_all` and `refresh_reused` say that someone else may hold the tokens.
-    Statement::new(
-        "find_account",
+    let sql = format!(
         // A row for every number: what is done with it takes as long for an unknown one.
         "SELECT u.id, coalesce(u.two_factor_enabled, false) AS two_factor_enabled,
-                s.device_id AS known_device
+                {RESET_AT} AS reset_at, s.device_id AS known_device
            FROM (SELECT :phone AS phone_number) asked
            LEFT JOIN auth.users_auth u ON u.phone_number = asked.phone_number
            LEFT JOIN auth.sessions s ON s.id = :session AND s.user_id = u.id
-                AND (s.revoked_for IS NULL OR s.revoked_for IN ('logout', 'replaced'))",
-        [("phone", Type::TEXT), ("session", Type::UUID)],
-    )
+                AND (s.revoked_for IS NULL OR s.revoked_for IN ('logout', 'replaced'))"
+    );
+    Statement::new("find_account", &sql, [("phone", Type::TEXT), ("session", Type::UUID)])
 });
 
 row_struct! {
-    struct AccountRow { id: Option<Uuid>, two_factor_enabled: bool, known_device: Option<Uuid> }
+    struct AccountRow {
+        id: Option<Uuid>,
+        two_factor_enabled: bool,
+        reset_at: Option<SystemTime>,
+        known_device: Option<Uuid>,
+    }
 }
 
 static RECORD_EVENT: LazyStatement = LazyStatement::new(|| {
@@ -60,13 +66,18 @@ impl Store {
         &self,
         phone: &PhoneNumber,
         shown: Option<SessionId>,
+        now: Timestamp,
     ) -> Result<Option<Account>, StoreError> {
         let session = shown.map(|session| *session.as_uuid());
         let parameters: &[Parameter<'_>] = &[("phone", &phone.as_e164()), ("session", &session)];
         let row: AccountRow = self.fetch_one(&FIND_ACCOUNT, parameters).await?;
         Ok(row.id.map(|id| Account {
             id: UserId::from_uuid(id),
-            two_factor_enabled: row.two_factor_enabled,
+            two_factor_enabled: is_in_force(
+                row.two_factor_enabled,
+                row.reset_at.map(Timestamp::from),
+                now,
+            ),
             known_device: row.known_device.map(DeviceId::from_uuid),
         }))
     }

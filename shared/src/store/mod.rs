@@ -18,6 +18,7 @@
 //! | [`devices`] | `devices`: list, changes, removal; the history of log-ins and security events |
 //! | [`maintenance`] | deletions of what nobody needs any more |
 //! | [`keys`] | the key directory: identity, signed, one-time and last-resort keys |
+//! | [`operator`] | what operators and other services read and change |
 //! | [`access`] | who may change an account: what a caller shows, the decision, what is consumed |
 //! | [`second_factor`] | TOTP secrets and backup codes |
 //! | `ended_by_call` | the sessions that a call ended, for its repeats |
@@ -40,6 +41,7 @@ pub mod import;
 pub mod keys;
 pub mod login;
 pub mod maintenance;
+pub mod operator;
 pub mod outbox;
 mod pool;
 pub mod queued;
@@ -96,6 +98,11 @@ pub fn statements() -> Vec<&'static Statement> {
         maintenance::released::STATEMENTS,
         maintenance::secrets::STATEMENTS,
         maintenance::sessions::STATEMENTS,
+        operator::call::STATEMENTS,
+        operator::phone::STATEMENTS,
+        operator::read::STATEMENTS,
+        operator::reset::STATEMENTS,
+        operator::sessions::STATEMENTS,
         outbox::heads::STATEMENTS,
         outbox::leases::STATEMENTS,
         outbox::trail::STATEMENTS,
@@ -105,6 +112,7 @@ pub fn statements() -> Vec<&'static Statement> {
         second_factor::disable::STATEMENTS,
         second_factor::enable::STATEMENTS,
         second_factor::find::STATEMENTS,
+        second_factor::reset::STATEMENTS,
         second_factor::set_up::STATEMENTS,
         second_factor::step_up::STATEMENTS,
         sessions::end::STATEMENTS,

@@ -4,6 +4,8 @@ use std::fmt;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::config::settings;
+
 /// Starts JSON logging to `writer`; `LOG_LEVEL` chooses (default `info`). Later calls do
 /// nothing, so that tests may all call it.
 pub fn init<W>(writer: W)
@@ -18,7 +20,7 @@ pub fn subscriber<W>(writer: W) -> impl tracing::Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let level = std::env::var("LOG_LEVEL").unwrap_or_else(|_| "info".to_owned());
+    let level = settings::variable("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
     let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .json()

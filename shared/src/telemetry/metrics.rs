@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::emf;
 use super::request_log::{InvocationLog, RequestLog};
 
 /// How long counters stay in a process before they are sent.
@@ -26,6 +27,8 @@ struct Pending {
     /// By route: their series are written when they travel, not with every request.
     routes: HashMap<String, Requests>,
     flushed_at: Option<Timestamp>,
+    /// Those of [`emf::COUNTERS`] since the last log line.
+    embedded: HashMap<&'static str, i64>,
 }
 
 /// The requests that a route has answered.
@@ -85,7 +88,19 @@ impl Metrics {
         if events == 0 {
             return;
         }
-        self.pending().add(series.to_owned(), i64::try_from(events).unwrap_or(i64::MAX));
+        let events = i64::try_from(events).unwrap_or(i64::MAX);
+        let name = series.split('{').next().unwrap_or_default();
+        let embedded = emf::COUNTERS.iter().find(|counter| **counter == name);
+        let mut pending = self.pending();
+        if let Some(counter) = embedded {
+            *pending.embedded.entry(counter).or_default() += events;
+        }
+        pending.add(series.to_owned(), events);
+    }
+
+    /// What the next log line should carry: counters of [`emf::COUNTERS`] since the last one.
+    pub(crate) fn take_embedded(&self) -> Vec<(&'static str, i64)> {
+        self.pending().embedded.drain().collect()
     }
 
     /// Counts a request and its latency.

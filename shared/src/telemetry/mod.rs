@@ -2,11 +2,13 @@
 //!
 //! | file | what it is |
 //! |---|---|
+//! | [`emf`] | metrics for CloudWatch in log lines |
 //! | `logging` | JSON lines; the error chain |
 //! | `request_log` | the one line of each request or invocation, in Lambda as CloudWatch EMF |
 //! | `metrics` | counters of this process, on their way to Redis |
 //! | `prometheus` | the fleet's counters as text |
 
+pub mod emf;
 mod logging;
 mod metrics;
 mod prometheus;

@@ -28,6 +28,7 @@ const ISSUED_LEEWAY: i64 = 60;
 pub struct Access {
     pub principal: Principal,
     pub issued_at: Timestamp,
+    pub expires_at: Timestamp,
     /// The key without which it is worth nothing.
     pub binding: Option<Confirmation>,
 }
@@ -89,6 +90,7 @@ impl TokenVerifier {
         Ok(Access {
             principal: principal(claims.sub, claims.sid, claims.device_id),
             issued_at: Timestamp::from_millis(claims.iat.saturating_mul(1000)),
+            expires_at: Timestamp::from_millis(claims.exp.saturating_mul(1000)),
             binding: claims.cnf,
         })
     }

@@ -262,10 +262,10 @@ async fn an_owner_passes_the_pause_with_one_code_an_hour() {
 #[tokio::test]
 async fn the_alarm_is_a_metric_that_an_alarm_watches() {
     let template = crate::sources::read("template.yaml");
-    let filter = template.split("SmsBreakerTrips:").nth(1).expect("a metric filter");
-    assert!(filter.contains(r#"FilterPattern: '{ $.alarm = "sms_breaker" }'"#), "{filter}");
-    let alarm = template.split("SmsBreakerAlarm:").nth(1).expect("an alarm");
-    for part in ["MetricName: sms_breaker_trips", "Namespace: AuthService", "AlarmActions:"] {
+    let alarm = template.split("  SmsBreakerTrips:").nth(1).expect("an alarm");
+    for part in
+        ["MetricName: auth_sms_breaker_trips_total", "Namespace: AuthService", "AlarmActions:"]
+    {
         assert!(alarm.split("\n\n").next().unwrap().contains(part), "{part} in {alarm}");
     }
 }

@@ -14,13 +14,15 @@ async fn ends_removals_and_deletions_since_the_backup_hold() {
     let service = unlimited().await;
     let client = service.client();
     let kept = client.sign_up(ALICE).await;
-    let [out, remote, removed] = [
-        client.log_in(ALICE, "a").await,
-        client.log_in(ALICE, "b").await,
-        client.log_in(ALICE, "c").await,
-    ];
+    // Who is older than whom must not hang on a millisecond.
+    let join = async |name| {
+        service.advance(Duration::from_secs(1));
+        client.log_in(ALICE, name).await
+    };
+    let [out, remote, removed] = [join("a").await, join("b").await, join("c").await];
     let bob = client.sign_up_with(BOB, Keys::new().bundle(1..3, 1..3)).await;
     let all = client.sign_up("+33611111111").await;
+    service.advance(Duration::from_secs(1));
     let also = client.log_in("+33611111111", "another").await;
     let backup = Backup::of(&service).await;
     service.advance(HOUR);

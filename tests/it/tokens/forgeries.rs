@@ -266,6 +266,14 @@ impl<'a> Forger<'a> {
     }
 }
 
+/// Forgeries of an access token of this service, by what is wrong with each.
+pub fn forged_access_tokens(key: &Key, token: &str, now: i64) -> Vec<(&'static str, String)> {
+    let forger = Forger::new(key, token);
+    let scopes = [("another scope", json!("admin")), ("no scope", Value::Null)];
+    let scopes = scopes.map(|(name, scope)| (name, forger.claims(&json!({ "scope": scope }))));
+    forger.all(now).into_iter().map(|(name, token, _)| (name, token)).chain(scopes).collect()
+}
+
 /// A service whose key the forgers have somehow got to sign for them, and a session.
 async fn robbed() -> (Service, Key, Session) {
     let key = Key::new();

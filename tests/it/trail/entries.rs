@@ -38,8 +38,10 @@ const WITHOUT_ENTRY: [(&str, &str); 19] = [
 ];
 
 /// Operations that find nothing to change in their place among the examples. Tests below try them.
-const NOTHING_LEFT: [(&str, &str); 1] =
-    [("delete_all_keys", "delete_device_keys before it deletes the only ones")];
+const NOTHING_LEFT: [(&str, &str); 2] = [
+    ("cancel_second_factor_reset", "no reset is pending"),
+    ("delete_all_keys", "delete_device_keys before it deletes the only ones"),
+];
 
 #[tokio::test]
 async fn every_operation_that_changes_something_leaves_an_entry() {

@@ -132,7 +132,14 @@ async fn a_copy_of_both_stores_opens_nothing_without_the_keys() {
         .refused(401, "token_invalid");
     // Not even with a session of that service, made by writing its row into the copy.
     let user = domain::ids::UserId::from_uuid(user);
-    let state = elsewhere.state.core.store.find_second_factor(user).await.unwrap().unwrap();
+    let state = elsewhere
+        .state
+        .core
+        .store
+        .find_second_factor(user, elsewhere.now())
+        .await
+        .unwrap()
+        .unwrap();
     let stored = state.secret.unwrap();
     let own = &elsewhere.state.two_factor.second_factor;
     assert!(own.data_keys.load().decrypt(user, &stored).is_err());

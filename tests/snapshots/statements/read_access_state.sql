@@ -4,6 +4,7 @@
 -- $3 target uuid
 -- returns phone_number text
 -- returns two_factor_enabled bool
+-- returns reset_at timestamptz
 -- returns last_change_call uuid
 -- returns auth_time timestamptz
 -- returns stepped_up_at timestamptz
@@ -11,8 +12,8 @@
 -- returns joined_at timestamptz
 -- returns other_verified_active timestamptz
 -- returns target_joined_at timestamptz
-SELECT u.phone_number, u.two_factor_enabled, u.last_change_call, s.auth_time,
-                s.stepped_up_at,
+SELECT u.phone_number, u.two_factor_enabled, (SELECT r.effective_at FROM auth.second_factor_resets r WHERE r.user_id = u.id) AS reset_at, u.last_change_call,
+                s.auth_time, s.stepped_up_at,
                 coalesce(d.joined, CASE WHEN d.is_verified THEN 'registered' ELSE 'sms' END) AS joined,
                 coalesce(d.joined_at, d.created_at) AS joined_at,
                 (SELECT max(greatest(o.last_active,

@@ -5,6 +5,7 @@
 -- $4 named_device uuid
 -- $5 recovery bytea
 -- returns two_factor_enabled bool
+-- returns reset_at timestamptz
 -- returns has_registration_lock bool
 -- returns log_ins_stopped_since timestamptz
 -- returns shows_recovery_code bool
@@ -13,7 +14,8 @@
 -- returns has_device bool
 -- returns has_earlier_token bool
 -- returns is_of_this_device bool
-SELECT u.two_factor_enabled, u.recovery_code_hash IS NOT NULL AS has_registration_lock,
+SELECT u.two_factor_enabled, (SELECT r.effective_at FROM auth.second_factor_resets r WHERE r.user_id = u.id) AS reset_at,
+                u.recovery_code_hash IS NOT NULL AS has_registration_lock,
                 u.log_ins_stopped_since,
                 coalesce(u.recovery_code_hash = $5, false) AS shows_recovery_code,
                 greatest(u.last_authenticated_at, -- an account may have removed its last device

@@ -98,6 +98,9 @@ pub struct SecurityEventBody {
     device_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ip_address: Option<String>,
+    /// `operator` if it was support, and not a device of the account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<String>,
     /// How often it happened, of events that are entered once an hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
@@ -117,6 +120,7 @@ impl From<SecurityEntry> for SecurityEventBody {
             created_at: date_time(Timestamp::from_millis(entry["at"].as_i64().unwrap_or_default())),
             session_id: text("sessionId"),
             device_id: text("deviceId"),
+            actor: text("actor"),
             ip_address: address.filter(|address| !address.is_empty()),
             count: entry["count"].as_i64(),
             since: entry["since"].as_i64().map(Timestamp::from_millis).map(date_time),

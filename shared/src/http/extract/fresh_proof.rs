@@ -218,7 +218,7 @@ impl ChangeCaller {
         let proof = self.without_proof(core);
         let Some(id) = fields.verification else { return Ok(proof) };
         let of = (Purpose::Login, RequestedBy::Device(self.principal.device));
-        let proven = proven_phone(core, pepper, context, &id, of).await?;
+        let proven = proven_phone(core, pepper, context.now(), &id, of).await?;
         Ok(FreshProof { proven: proven.map(|phone| (id, phone)), ..proof })
     }
 
@@ -231,7 +231,7 @@ impl ChangeCaller {
         ShownFields { fields, token }: ShownFields,
     ) -> Result<ShownProof, Problem> {
         if let Some(token) = &token {
-            let found = core.store.find_second_factor(self.principal.user).await?;
+            let found = core.store.find_second_factor(self.principal.user, context.now()).await?;
             if let Some(found) = found.filter(|found| found.enabled) {
                 let shown = (&found, token);
                 let ProofWithCode { proof, code } =
@@ -274,11 +274,11 @@ pub enum RequestedBy<'a> {
 pub async fn proven_phone(
     core: &Core,
     pepper: &Pepper,
-    context: &RequestContext,
+    now: Timestamp,
     id: &VerificationId,
     (purpose, by): (Purpose, RequestedBy<'_>),
 ) -> Result<Option<PhoneNumber>, Problem> {
-    let found = core.cache.find_verification(id, context.now()).await?;
+    let found = core.cache.find_verification(id, now).await?;
     let peppers = pepper.load();
     let found = found.filter(|found| found.verified && found.purpose == purpose);
     let found = found.and_then(|found| Some((peppers.by_id(&found.pepper)?, found)));

@@ -52,6 +52,11 @@ pub async fn read<T: Validate>(request: Request) -> Result<T, Problem> {
         return Err(Problem::new(Code::NotJson));
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| Problem::new(Code::BodyMalformed))?;
+    validate(text)
+}
+
+/// Validates a body that is text already.
+pub fn validate<T: Validate>(text: &str) -> Result<T, Problem> {
     let text = if text.trim_ascii().is_empty() { "{}" } else { text };
     if !text.trim_ascii_start().starts_with('{') || depth(text) > MAX_DEPTH {
         return Err(Problem::new(Code::BodyMalformed));

@@ -51,6 +51,8 @@ codes! {
     OriginUnverified = "origin_unverified", FORBIDDEN, "The request did not come through the content delivery network; use the public address of the service.";
     ChallengeRefused = "challenge_refused", FORBIDDEN, "The captcha is not solved; show another one.";
     DeviceForeign = "device_foreign", FORBIDDEN, "The device belongs to another user.";
+    InvocationForbidden = "invocation_forbidden", FORBIDDEN, "Only an invocation that IAM has authorized may call this operation.";
+    DeviceUnverified = "device_unverified", FORBIDDEN, "Only a verified device may do this; use one, or let this one be approved by it.";
     TwoFactorRequired = "two_factor_required", FORBIDDEN, "This account requires a second factor; send a code of the authenticator app or a backup code, or verify one in this session first.";
     RecoveryCodeInvalid = "recovery_code_invalid", UNAUTHORIZED, "The recovery code is wrong; it counts as a wrong code of the second factor.";
     TwoFactorInvalid = "two_factor_invalid", UNAUTHORIZED, "The code of the second factor is wrong or was used; wait for the next one.";

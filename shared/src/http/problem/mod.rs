@@ -199,7 +199,9 @@ impl Problem {
         self.code.status()
     }
 
-    fn body(&self, request_id: &str) -> Value {
+    /// The document alone.
+    #[must_use]
+    pub fn body(&self, request_id: &str) -> Value {
         let status = self.status();
         let reason = status.canonical_reason().unwrap_or_default();
         let mut body = json!({

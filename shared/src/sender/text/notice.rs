@@ -1,4 +1,4 @@
-//! What a number is told when it stops to be that of an account.
+//! What a number is told of its account.
 
 use super::MessageConfig;
 
@@ -7,22 +7,33 @@ use super::MessageConfig;
 pub enum Notice {
     /// The account has another number now.
     PhoneChanged,
+    /// An operator was asked to remove the second factor.
+    SecondFactorReset,
 }
 
 impl Notice {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        (text == "phone_changed").then_some(Self::PhoneChanged)
+        match text {
+            "phone_changed" => Some(Self::PhoneChanged),
+            "second_factor_reset" => Some(Self::SecondFactorReset),
+            _ => None,
+        }
     }
 
     /// In English: the language of the user is not stored.
     #[must_use]
     pub fn text(self, config: &MessageConfig) -> String {
-        let Self::PhoneChanged = self;
-        format!(
-            "{}: your account has a new phone number. Not you? Open the app on your old device \
-             within 7 days to undo it.",
-            config.brand
-        )
+        let sentence = match self {
+            Self::PhoneChanged => {
+                "your account has a new phone number. Not you? Open the app on your old device \
+                 within 7 days to undo it."
+            }
+            Self::SecondFactorReset => {
+                "support will remove the second factor of your account in 7 days. Not you? Open \
+                 the app and cancel it."
+            }
+        };
+        format!("{}: {sentence}", config.brand)
     }
 }

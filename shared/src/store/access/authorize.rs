@@ -4,6 +4,7 @@
 use domain::access::{self, AccessRefusal, Action, Actor, Joined, Seniority, Shown, Standing};
 use domain::ids::{DeviceId, VerificationId};
 use domain::principal::Principal;
+use domain::second_factor::is_in_force;
 use domain::time::Timestamp;
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use super::proof::{FreshProof, PROOF_TTL};
 use super::second_factor::spend;
 use crate::store::error::StoreError;
+use crate::store::second_factor::reset_at::RESET_AT;
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 use crate::store::transaction::Transaction;
 
@@ -64,10 +66,9 @@ pub(in crate::store) static LOCK_ACCOUNT: LazyStatement = LazyStatement::new(|| 
 /// device was last active is told by its sessions. An earlier try of the same call may have ended
 /// the session, so the row does not depend on that.
 pub(in crate::store) static READ_STATE: LazyStatement = LazyStatement::new(|| {
-    Statement::new(
-        "read_access_state",
-        "SELECT u.phone_number, u.two_factor_enabled, u.last_change_call, s.auth_time,
-                s.stepped_up_at,
+    let sql = format!(
+        "SELECT u.phone_number, u.two_factor_enabled, {RESET_AT} AS reset_at, u.last_change_call,
+                s.auth_time, s.stepped_up_at,
                 coalesce(d.joined, CASE WHEN d.is_verified THEN 'registered' ELSE 'sms' END) AS joined,
                 coalesce(d.joined_at, d.created_at) AS joined_at,
                 (SELECT max(greatest(o.last_active,
@@ -80,15 +81,17 @@ pub(in crate::store) static READ_STATE: LazyStatement = LazyStatement::new(|| {
            LEFT JOIN (auth.sessions s JOIN auth.devices d ON d.id = s.device_id)
              ON s.id = :session AND s.user_id = u.id AND s.revoked_at IS NULL
            LEFT JOIN auth.devices t ON t.id = :target AND t.user_id = u.id
-          WHERE u.id = :user",
-        [("user", Type::UUID), ("session", Type::UUID), ("target", Type::UUID)],
-    )
+          WHERE u.id = :user"
+    );
+    let types = [("user", Type::UUID), ("session", Type::UUID), ("target", Type::UUID)];
+    Statement::new("read_access_state", &sql, types)
 });
 
 row_struct! {
     pub(in crate::store) struct StateRow {
         phone_number: Option<String>,
         two_factor_enabled: bool,
+        reset_at: Option<SystemTime>,
         last_change_call: Option<Uuid>,
         auth_time: Option<SystemTime>,
         stepped_up_at: Option<SystemTime>,
@@ -203,11 +206,10 @@ pub(in crate::store) async fn authorize_change(
     let by_log_in = auth_time >= since;
     let by_code = state.phone_number.as_ref().is_some_and(|phone| proof.proves(phone));
     let stepped_up = state.stepped_up_at.is_some_and(|at| at >= since);
-    let actor = Actor {
-        standing,
-        has_second_factor: state.two_factor_enabled,
-        serves_shipped_clients: proof.serves_shipped_clients,
-    };
+    let reset_at = state.reset_at.map(Timestamp::from);
+    let has_second_factor = is_in_force(state.two_factor_enabled, reset_at, now);
+    let actor =
+        Actor { standing, has_second_factor, serves_shipped_clients: proof.serves_shipped_clients };
     let shown = Shown {
         young_token: proof.young_token,
         number: by_log_in || by_code,
@@ -220,7 +222,7 @@ pub(in crate::store) async fn authorize_change(
         return Ok(Err(refused.unwrap_or(AccessDenied::SessionEnded)));
     };
     if let Some(claim) = &proof.second_factor
-        && state.two_factor_enabled
+        && has_second_factor
         && !spend(transaction, user, claim, proof.call.as_uuid()).await?
     {
         return Ok(Err(AccessDenied::SecondFactorSpent));

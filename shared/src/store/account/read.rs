@@ -2,6 +2,7 @@
 
 use domain::ids::{DeviceId, SessionId, UserId};
 use domain::phone::PhoneNumber;
+use domain::second_factor::is_in_force;
 use domain::time::Timestamp;
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
+use crate::store::second_factor::reset_at::RESET_AT;
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 
 /// An account as its user sees it.
@@ -50,14 +52,14 @@ pub struct ExportedKeys {
 }
 
 static FIND_OVERVIEW: LazyStatement = LazyStatement::new(|| {
-    Statement::new(
-        "find_account_overview",
+    let sql = format!(
         "SELECT u.phone_number, u.created_at, u.last_authenticated_at, u.two_factor_enabled,
+                {RESET_AT} AS reset_at,
                 u.recovery_code_hash IS NOT NULL AS registration_lock,
                 (SELECT count(*) FROM auth.devices d WHERE d.user_id = u.id) AS devices
-           FROM auth.users_auth u WHERE u.id = :user",
-        [("user", Type::UUID)],
-    )
+           FROM auth.users_auth u WHERE u.id = :user"
+    );
+    Statement::new("find_account_overview", &sql, [("user", Type::UUID)])
 });
 
 row_struct! {
@@ -66,6 +68,7 @@ row_struct! {
         created_at: SystemTime,
         last_authenticated_at: SystemTime,
         two_factor_enabled: bool,
+        reset_at: Option<SystemTime>,
         registration_lock: bool,
         devices: i64,
     }
@@ -138,6 +141,7 @@ impl Store {
     pub async fn find_account_overview(
         &self,
         user: UserId,
+        now: Timestamp,
     ) -> Result<Option<AccountOverview>, StoreError> {
         let row: Option<OverviewRow> =
             self.fetch_optional(&FIND_OVERVIEW, &[("user", user.as_uuid())]).await?;
@@ -154,7 +158,11 @@ impl Store {
             phone,
             created_at: row.created_at.into(),
             last_authenticated_at: row.last_authenticated_at.into(),
-            two_factor_enabled: row.two_factor_enabled,
+            two_factor_enabled: is_in_force(
+                row.two_factor_enabled,
+                row.reset_at.map(Timestamp::from),
+                now,
+            ),
             registration_lock: row.registration_lock,
             devices: row.devices,
         }))

@@ -66,6 +66,9 @@ static UNDO: LazyStatement = LazyStatement::new(|| {
            RETURNING u.id AS user_id, u.phone_number),
          codes AS (
            DELETE FROM auth.backup_codes WHERE user_id IN (SELECT user_id FROM restored)),
+         no_reset AS ( -- it was asked for another second factor than this one
+           DELETE FROM auth.second_factor_resets
+            WHERE user_id IN (SELECT user_id FROM restored)),
          forgotten AS (
            DELETE FROM auth.account_changes
             WHERE user_id IN (SELECT user_id FROM restored)

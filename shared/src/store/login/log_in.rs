@@ -215,7 +215,7 @@ async fn log_in(
         }
     };
     if let Some(claim) = &login.second_factor
-        && state.has_second_factor()
+        && state.has_second_factor(login.now)
         && !spend(&transaction, user, claim, login.session.as_uuid()).await?
     {
         return transaction.rollback(LoginOutcome::SecondFactorSpent).await;

@@ -4,6 +4,7 @@ use domain::access::{
     EarlierToken, LogInAccount, LogInDecision, LogInShown, MAX_DEVICES, decide_log_in,
 };
 use domain::ids::{DeviceId, SessionId, UserId};
+use domain::second_factor::is_in_force;
 use domain::time::Timestamp;
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use super::new_login::{NewLogin, ProvenNumber};
 use crate::store::error::StoreError;
 use crate::store::keys::publish::IS_DEVICE;
+use crate::store::second_factor::reset_at::RESET_AT;
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 use crate::store::transaction::Transaction;
 
@@ -39,7 +41,8 @@ pub(super) const COUNTS: &str = "coalesce(s.revoked_for NOT IN
 /// sees what was committed while it waited.
 static READ_LOG_IN_STATE: LazyStatement = LazyStatement::new(|| {
     let sql = format!(
-        "SELECT u.two_factor_enabled, u.recovery_code_hash IS NOT NULL AS has_registration_lock,
+        "SELECT u.two_factor_enabled, {RESET_AT} AS reset_at,
+                u.recovery_code_hash IS NOT NULL AS has_registration_lock,
                 u.log_ins_stopped_since,
                 coalesce(u.recovery_code_hash = :recovery, false) AS shows_recovery_code,
                 greatest(u.last_authenticated_at, -- an account may have removed its last device
@@ -71,6 +74,7 @@ static READ_LOG_IN_STATE: LazyStatement = LazyStatement::new(|| {
 row_struct! {
     pub(super) struct LogInStateRow {
         two_factor_enabled: bool,
+        reset_at: Option<SystemTime>,
         has_registration_lock: bool,
         shows_recovery_code: bool,
         log_ins_stopped_since: Option<SystemTime>,
@@ -85,8 +89,8 @@ row_struct! {
 pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&LOCK_ACCOUNT, &READ_LOG_IN_STATE];
 
 impl LogInStateRow {
-    pub(super) const fn has_second_factor(&self) -> bool {
-        self.two_factor_enabled
+    pub(super) fn has_second_factor(&self, now: Timestamp) -> bool {
+        is_in_force(self.two_factor_enabled, self.reset_at.map(Timestamp::from), now)
     }
 
     /// Whether the log-in would add a device to an account that has as many as it may have.
@@ -96,7 +100,7 @@ impl LogInStateRow {
 
     pub(super) fn decide(&self, login: &NewLogin, number: &ProvenNumber) -> LogInDecision {
         let account = LogInAccount {
-            has_second_factor: self.two_factor_enabled,
+            has_second_factor: self.has_second_factor(login.now),
             has_registration_lock: self.has_registration_lock,
             last_active: self.last_active.map(Timestamp::from),
             stopped_since: self.log_ins_stopped_since.map(Timestamp::from),

@@ -44,6 +44,11 @@ static DELETE_OLD_CHANGES: LazyStatement = LazyStatement::new(|| {
     delete_oldest("delete_old_account_changes", "account_changes", "call", "changed_at")
 });
 
+/// A repeat of such an age is a new call.
+static DELETE_OPERATOR_CALLS: LazyStatement = LazyStatement::new(|| {
+    delete_oldest("delete_operator_calls", "operator_calls", "request_id", "called_at")
+});
+
 row_struct! {
     struct DeletedRow { deleted: i64 }
 }
@@ -54,6 +59,7 @@ pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[
     &DELETE_USED_VERIFICATIONS,
     &DELETE_HOURLY_EVENTS,
     &DELETE_OLD_CHANGES,
+    &DELETE_OPERATOR_CALLS,
 ];
 
 /// Each deletes one batch and gives the number of rows. Fewer than [`BATCH_ROWS`] means that
@@ -87,6 +93,11 @@ impl Store {
         changed_before: Timestamp,
     ) -> Result<i64, StoreError> {
         self.delete_oldest(&DELETE_OLD_CHANGES, changed_before).await
+    }
+
+    /// Changes by operators. What they changed stays.
+    pub async fn delete_operator_calls(&self, called_before: Timestamp) -> Result<i64, StoreError> {
+        self.delete_oldest(&DELETE_OPERATOR_CALLS, called_before).await
     }
 
     async fn delete_oldest(

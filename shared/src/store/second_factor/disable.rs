@@ -28,6 +28,9 @@ static DISABLE: LazyStatement = LazyStatement::new(|| {
            RETURNING id AS user_id),
          deleted AS (
            DELETE FROM auth.backup_codes WHERE user_id IN (SELECT user_id FROM disabled)),
+         no_reset AS (
+           DELETE FROM auth.second_factor_resets
+            WHERE user_id IN (SELECT user_id FROM disabled)),
          own AS (
            UPDATE auth.sessions SET stepped_up_at = NULL
             WHERE id = :session AND EXISTS (SELECT FROM disabled)),

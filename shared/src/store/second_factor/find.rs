@@ -2,11 +2,13 @@
 
 use domain::ids::{SessionId, UserId};
 use domain::phone::PhoneNumber;
+use domain::second_factor::is_in_force;
 use domain::time::Timestamp;
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use super::reset_at::RESET_AT;
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
 use crate::store::statement::{LazyStatement, Statement, row_struct};
@@ -16,7 +18,7 @@ fn find(name: &'static str, condition: &str, parameter: (&'static str, Type)) ->
     let sql = format!(
         "SELECT u.id, u.phone_number, u.two_factor_enabled, u.two_factor_secret,
                 u.two_factor_last_step, u.two_factor_pending_secret, u.two_factor_pending_session,
-                u.two_factor_pending_at, u.recovery_code_hash, b.id AS code, b.selector, b.code_hash, b.pepper, b.used
+                u.two_factor_pending_at, u.recovery_code_hash, {RESET_AT} AS reset_at, b.id AS code, b.selector, b.code_hash, b.pepper, b.used
            FROM auth.users_auth u
            LEFT JOIN auth.backup_codes b ON b.user_id = u.id
           WHERE {condition}"
@@ -43,6 +45,7 @@ row_struct! {
         two_factor_pending_session: Option<Uuid>,
         two_factor_pending_at: Option<SystemTime>,
         recovery_code_hash: Option<Vec<u8>>,
+        reset_at: Option<SystemTime>,
         code: Option<Uuid>,
         selector: Option<i16>,
         code_hash: Option<String>,
@@ -75,7 +78,11 @@ pub struct StoredBackupCode {
 pub struct SecondFactorState {
     pub user: UserId,
     pub phone: Option<PhoneNumber>,
+    /// Enabled, and not reset.
     pub enabled: bool,
+    /// When a reset that an operator asked for takes effect. If that time has come, the second factor is
+    /// still to be deleted.
+    pub reset_at: Option<Timestamp>,
     /// Encrypted.
     pub secret: Option<Vec<u8>>,
     pub last_step: i64,
@@ -86,6 +93,12 @@ pub struct SecondFactorState {
 }
 
 impl SecondFactorState {
+    /// Whether its reset has taken effect, and is still to be applied.
+    #[must_use]
+    pub fn is_reset_due(&self, now: Timestamp) -> bool {
+        self.reset_at.is_some_and(|at| at <= now)
+    }
+
     #[must_use]
     pub fn remaining_backup_codes(&self) -> usize {
         self.backup_codes.iter().filter(|code| !code.used).count()
@@ -112,12 +125,14 @@ impl SecondFactorRow {
     }
 }
 
-fn state(mut rows: Vec<SecondFactorRow>) -> Option<SecondFactorState> {
+fn state(mut rows: Vec<SecondFactorRow>, now: Timestamp) -> Option<SecondFactorState> {
     let backup_codes = rows.iter_mut().filter_map(SecondFactorRow::backup_code).collect();
     let mut row = rows.into_iter().next()?;
+    let reset_at = row.reset_at.map(Timestamp::from);
     Some(SecondFactorState {
         user: UserId::from_uuid(row.id),
-        enabled: row.two_factor_enabled,
+        enabled: is_in_force(row.two_factor_enabled, reset_at, now),
+        reset_at,
         pending: row.pending(),
         secret: row.two_factor_secret,
         last_step: row.two_factor_last_step,
@@ -132,15 +147,19 @@ impl Store {
     pub async fn find_second_factor(
         &self,
         user: UserId,
+        now: Timestamp,
     ) -> Result<Option<SecondFactorState>, StoreError> {
-        self.fetch_all(&FIND_BY_USER, &[("user", user.as_uuid())]).await.map(state)
+        let rows = self.fetch_all(&FIND_BY_USER, &[("user", user.as_uuid())]).await?;
+        Ok(state(rows, now))
     }
 
     /// The same of the account of a number.
     pub async fn find_second_factor_by_phone(
         &self,
         phone: &PhoneNumber,
+        now: Timestamp,
     ) -> Result<Option<SecondFactorState>, StoreError> {
-        self.fetch_all(&FIND_BY_PHONE, &[("phone", &phone.as_e164())]).await.map(state)
+        let rows = self.fetch_all(&FIND_BY_PHONE, &[("phone", &phone.as_e164())]).await?;
+        Ok(state(rows, now))
     }
 }

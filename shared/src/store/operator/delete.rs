@@ -1,0 +1,38 @@
+//! Deletes an account, as its user would.
+
+use super::call::{Claim, OperatorCall, OperatorChange, OperatorRefusal, claim, keep};
+use crate::crypto::IdentityIndex;
+use crate::store::account::delete::delete;
+use crate::store::connection::Store;
+use crate::store::error::StoreError;
+use crate::store::keys::retired::proven_identities;
+
+impl Store {
+    /// Deletes an account. What the call did is kept without anything that tells of a person.
+    pub async fn delete_account_by_operator(
+        &self,
+        call: &OperatorCall,
+        index: &IdentityIndex,
+    ) -> Result<Result<OperatorChange, OperatorRefusal>, StoreError> {
+        self.transaction("delete_account_by_operator", async |transaction| {
+            match claim(&transaction, call).await? {
+                Claim::Made(change) => return transaction.rollback(Ok(change)).await,
+                Claim::Refused(refusal) => return transaction.rollback(Err(refusal)).await,
+                Claim::New(_) => {}
+            }
+            let digests = proven_identities(&transaction, call.user, index).await?;
+            let deleted = delete(&transaction, call.user, &digests, call.now, &call.audit).await?;
+            let Some(deleted) = deleted else {
+                return transaction.rollback(Err(OperatorRefusal::UserNotFound)).await;
+            };
+            let change = OperatorChange {
+                ended_sessions: i32::try_from(deleted.ended.len()).unwrap_or(i32::MAX),
+                effective_at: None,
+                tombstones: deleted.ended,
+            };
+            keep(&transaction, call, &change).await?;
+            transaction.commit(Ok(change)).await
+        })
+        .await
+    }
+}

@@ -1,0 +1,10 @@
+//! template.yaml held against the code: rights and calls, connections and the database's, alarms and
+//! the metrics that lines of log hold.
+
+mod alarms;
+mod capacity;
+mod closed;
+mod document;
+pub mod emf;
+mod monday;
+mod roles;

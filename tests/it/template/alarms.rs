@@ -1,0 +1,150 @@
+//! Each metric that an alarm or the dashboard names is one that the code leaves in log lines, with
+//! these dimensions.
+
+use serde_json::{Map, Value};
+use shared::telemetry::emf::{COUNTERS, GAUGES, NAMESPACE};
+use std::collections::BTreeSet;
+
+use super::document::{functions, objects, resources_of, template};
+use crate::sources::{files_below, text};
+
+/// What every request leaves, for its stage and for its function.
+const OF_REQUESTS: [&str; 4] = ["duration", "server_errors", "throttled", "unavailable"];
+
+/// A metric and the name of its one dimension.
+type Metric = (String, String);
+
+fn of_alarms(template: &Value) -> BTreeSet<Metric> {
+    let mut found = BTreeSet::new();
+    for (_, alarm) in resources_of(template, "AWS::CloudWatch::Alarm") {
+        for one in objects(&alarm) {
+            if one.get("Namespace").is_some_and(|namespace| namespace == NAMESPACE) {
+                found.insert((text_of(one, "MetricName"), dimension(&one["Dimensions"])));
+            }
+        }
+    }
+    found
+}
+
+fn of_dashboard(template: &Value) -> BTreeSet<Metric> {
+    let mut found = BTreeSet::new();
+    for (_, dashboard) in resources_of(template, "AWS::CloudWatch::Dashboard") {
+        let body = dashboard["DashboardBody"]["Fn::Sub"].as_str().expect("a text");
+        let body: Value = serde_json::from_str(body).expect("JSON");
+        for widget in body["widgets"].as_array().expect("widgets") {
+            for metric in widget["properties"]["metrics"].as_array().expect("metrics") {
+                if metric[0] == NAMESPACE {
+                    let name = |n: usize| metric[n].as_str().expect("a name").to_owned();
+                    found.insert((name(1), name(2)));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn text_of(object: &Map<String, Value>, name: &str) -> String {
+    object[name].as_str().expect(name).to_owned()
+}
+
+fn dimension(dimensions: &Value) -> String {
+    let [one] = dimensions.as_array().expect("dimensions").as_slice() else {
+        panic!("not one dimension: {dimensions}")
+    };
+    one["Name"].as_str().expect("a name").to_owned()
+}
+
+#[test]
+fn alarms_and_the_dashboard_name_metrics_that_there_are() {
+    let template = template();
+    let (alarms, dashboard) = (of_alarms(&template), of_dashboard(&template));
+    assert!(alarms.len() > 10 && dashboard.len() > 10);
+    for (metric, dimension) in alarms.union(&dashboard) {
+        let is_emitted = match dimension.as_str() {
+            "stage" => [&OF_REQUESTS[..], &COUNTERS, &GAUGES].concat().contains(&metric.as_str()),
+            "function" => OF_REQUESTS.contains(&metric.as_str()),
+            _ => false,
+        };
+        assert!(is_emitted, "nothing leaves {metric} by {dimension}");
+    }
+}
+
+#[test]
+fn what_is_a_metric_of_cloudwatch_is_counted_somewhere() {
+    let mut source = String::new();
+    for folder in ["shared", "functions"] {
+        let files = files_below(folder, ".rs");
+        for file in files.iter().filter(|file| !file.ends_with("telemetry/emf.rs")) {
+            source.push_str(&text(file));
+        }
+    }
+    for metric in COUNTERS.iter().chain(&GAUGES) {
+        let quoted = [format!("\"{metric}\""), format!("\"{metric}{{")];
+        assert!(quoted.iter().any(|name| source.contains(name)), "nothing counts {metric}");
+    }
+}
+
+#[test]
+fn every_alarm_says_what_it_means_and_tells_somebody() {
+    let alarms = resources_of(&template(), "AWS::CloudWatch::Alarm");
+    assert!(alarms.len() > 15);
+    for (name, alarm) in alarms {
+        let own = format!("${{AWS::StackName}}-{name}");
+        assert_eq!(alarm["AlarmName"]["Fn::Sub"], own.as_str());
+        assert!(alarm["AlarmDescription"].as_str().is_some_and(|text| text.len() > 20), "{name}");
+        for tells in ["AlarmActions", "OKActions"] {
+            assert_eq!(alarm[tells]["Fn::If"][0], "HasAlarmTopic", "{name}");
+        }
+        assert!(alarm["TreatMissingData"].is_string(), "{name}");
+        let metrics = alarm["Metrics"].as_array().map_or(1, |all| all.len() - 1);
+        assert!(metrics <= 10, "{name}: CloudWatch takes 10 metrics");
+    }
+}
+
+#[test]
+fn a_deployment_is_stopped_by_alarms_that_do_not_wait_for_the_api() {
+    let template = template();
+    let preference = &template["Globals"]["Function"]["DeploymentPreference"];
+    let stops = preference["Alarms"].as_array().expect("alarms");
+    assert!(stops.len() >= 2);
+    for stop in stops {
+        let name = stop["Ref"].as_str().expect("an alarm");
+        let alarm = &template["Resources"][name];
+        assert_eq!(alarm["Type"], "AWS::CloudWatch::Alarm", "{name}");
+        // Functions refer to their deployment, it to these, and the API to the functions.
+        for one in objects(alarm) {
+            let refers = one.get("Ref").and_then(Value::as_str).unwrap_or_default();
+            assert!(refers != "Api" && !refers.ends_with("Function"), "{name} refers to {refers}");
+        }
+    }
+}
+
+#[test]
+fn an_alarm_watches_the_errors_of_every_function() {
+    let template = template();
+    let mut watched = BTreeSet::new();
+    for (_, alarm) in resources_of(&template, "AWS::CloudWatch::Alarm") {
+        for one in objects(&alarm) {
+            if one.get("MetricName").is_some_and(|name| name == "Errors") {
+                let name = one["Dimensions"][0]["Value"]["Fn::Sub"].as_str().expect("a name");
+                watched.insert(name.strip_prefix("${AWS::StackName}-").unwrap().to_owned());
+            }
+        }
+    }
+    let all: BTreeSet<String> = functions(&template).into_iter().map(|one| one.name).collect();
+    assert_eq!(watched, all);
+}
+
+#[test]
+fn a_small_service_that_loses_its_stores_is_seen() {
+    let template = template();
+    let expression = |name: &str| {
+        let metrics = &template["Resources"][name]["Properties"]["Metrics"];
+        metrics[0]["Expression"].as_str().expect(name).to_owned()
+    };
+    // Three failures within five minutes are enough, and at a request an hour, half of them.
+    assert!(expression("ServerErrors").contains("failures, 0) >= 3"));
+    let slow = &template["Resources"]["MostRequestsFail"]["Properties"];
+    assert_eq!((&slow["EvaluationPeriods"], &slow["DatapointsToAlarm"]), (&4.into(), &2.into()));
+    assert!(!expression("MostRequestsFail").contains("IF("), "no floor");
+}

@@ -5,6 +5,7 @@
 -- $4 audit_personal jsonb
 -- $5 device uuid
 -- returns has_device bool
+-- returns is_deleted bool
 WITH 
          gone AS MATERIALIZED (
            SELECT user_id, device_id FROM auth.identity_keys WHERE user_id = $1 AND device_id = $5),
@@ -54,4 +55,5 @@ WITH
                   jsonb_build_object('seq', seq, 'hash', encode(head, 'hex'),
                                      'entry', $3, 'personal', $4), $2
              FROM audit_head)
-         SELECT EXISTS (SELECT FROM auth.devices WHERE user_id = $1 AND id = $5) AS has_device
+         SELECT EXISTS (SELECT FROM auth.devices WHERE user_id = $1 AND id = $5) AS has_device,
+                EXISTS (SELECT FROM cause) AS is_deleted

@@ -14,6 +14,7 @@ pub const SECRETS: &[SecretName] = &[
     SecretName::RedisUrl,
     SecretName::RedisPassword,
     SecretName::RedisSentinelPassword,
+    SecretName::OriginVerifySecret,
     SecretName::JwtPublicKeys,
     SecretName::Pepper,
     SecretName::PhoneIndexKey,

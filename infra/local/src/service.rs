@@ -120,6 +120,7 @@ pub struct EventFunction {
 /// Every function without routes, and the only list of them.
 pub const EVENT_FUNCTIONS: &[EventFunction] = &[
     EventFunction { name: "authorizer", secrets: authorizer::SECRETS },
+    EventFunction { name: "internal", secrets: internal::SECRETS },
     EventFunction { name: "maintenance", secrets: maintenance::SECRETS },
     EventFunction { name: "migrate", secrets: migrate::SECRETS },
 ];
@@ -239,6 +240,7 @@ pub async fn variables_read() -> Result<BTreeMap<&'static str, BTreeSet<String>>
         ("platform", variables_read_by(platform::SECRETS, PlatformState::read).await?),
         ("relay", variables_read_by(relay::SECRETS, RelayState::read).await?),
         ("authorizer", variables_read_by(authorizer::SECRETS, AuthorizerState::read).await?),
+        ("internal", variables_read_by(internal::SECRETS, InternalState::read).await?),
         ("maintenance", variables_read_by(maintenance::SECRETS, MaintenanceState::read).await?),
         ("migrate", variables_read_in(migrate::SECRETS, MigrateState::read).await?),
     ];

@@ -8,8 +8,10 @@ use http_body_util::BodyExt as _;
 use local::service::ServiceState;
 use serde_json::Value;
 use shared::clock::Clock;
+use shared::cloud::CloudHandle;
 use shared::config::{Environment, Lookup};
 use shared::http::ClientConnection;
+use shared::secrets::SecretName;
 use shared::sender::cloud::MakeCloudSender;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -42,6 +44,7 @@ pub struct Service {
     pub state: ServiceState,
     /// The variables that it was started with, for another sandbox of it.
     variables: Lookup,
+    cloud: CloudHandle,
     pub stores: Stores,
     router: Router,
 }
@@ -72,6 +75,14 @@ impl Service {
     /// # Panics
     /// If the variables make no configuration.
     pub async fn over(stores: Stores, variables: &[(&str, &str)]) -> Self {
+        Self::in_cloud(stores, None, variables).await
+    }
+
+    /// The same in a cloud. A secret that is given by id has no default.
+    ///
+    /// # Panics
+    /// If the variables make no configuration.
+    pub async fn in_cloud(stores: Stores, cloud: CloudHandle, variables: &[(&str, &str)]) -> Self {
         let mut all: HashMap<String, String> = local::service::new_keys().into_iter().collect();
         let defaults = [
             ("STAGE", "local"),
@@ -91,21 +102,32 @@ impl Service {
         {
             all.insert("JWT_PUBLIC_KEYS".to_owned(), public);
         }
+        for name in SecretName::ALL {
+            if all.contains_key(name.id_variable()) {
+                all.remove(name.variable());
+            }
+        }
         let variables: Lookup = Arc::new(move |name| all.get(name).cloned());
-        Self::read(stores, variables, Clock::manual(start_of_time())).await
+        Self::read_in(cloud, stores, variables, Clock::manual(start_of_time())).await
     }
 
     async fn read(stores: Stores, variables: Lookup, clock: Clock) -> Self {
-        let state = ServiceState::read(variables.clone(), clock).await.expect("a configuration");
+        Self::read_in(None, stores, variables, clock).await
+    }
+
+    async fn read_in(cloud: CloudHandle, stores: Stores, variables: Lookup, clock: Clock) -> Self {
+        let state = ServiceState::read_in(cloud.clone(), variables.clone(), clock).await;
+        let state = state.expect("a configuration");
         let router = local::service::router(state.clone());
-        Self { state, variables, stores, router }
+        Self { state, variables, cloud, stores, router }
     }
 
     /// Another sandbox of this service: the same stores, the same keys, the same
     /// clock, nothing else in common.
     pub async fn sandbox(&self) -> Self {
         let clock = self.state.core.clock.clone();
-        Self::read(self.stores.clone(), self.variables.clone(), clock).await
+        let cloud = self.cloud.clone();
+        Self::read_in(cloud, self.stores.clone(), self.variables.clone(), clock).await
     }
 
     /// The next deployment of this service: the same stores and clock, and these variables changed.
@@ -321,7 +343,12 @@ pub fn json_request(method: Method, path: &str, body: &Value) -> Request<Body> {
 
 /// Tests begin now, to the second: Redis collects its garbage by its own clock.
 fn start_of_time() -> Timestamp {
+    Timestamp::from_millis(system_now().seconds() * 1000)
+}
+
+/// What the system's clock says, as other processes see it.
+#[must_use]
+pub fn system_now() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "where a test's time begins")]
-    let now = Timestamp::from(SystemTime::now());
-    Timestamp::from_millis(now.seconds() * 1000)
+    Timestamp::from(SystemTime::now())
 }

@@ -9,6 +9,7 @@
 //! | `presign` | the signed requests that these passwords are |
 //! | `error` | errors of the clients, without the text of a service |
 //! | `invoke` | invocations of other functions |
+//! | [`rotation`] | the versions of a secret while it rotates |
 //! | `secrets` | secrets of Secrets Manager |
 //! | [`run`] | runs a function in AWS |
 //! | [`senders`] | SMS by SNS and by End User Messaging |
@@ -20,10 +21,11 @@ mod error;
 mod invoke;
 mod presign;
 mod rds;
+pub mod rotation;
 mod run;
 mod secrets;
 pub mod senders;
 
 pub use aws_config::SdkConfig;
 pub use cloud::Aws;
-pub use run::{run, run_events, run_events_without_core, run_with_tasks};
+pub use run::{load, run, run_events, run_events_without_core, run_with_tasks};

@@ -22,6 +22,7 @@
 //! | [`telemetry`] | logs and metrics |
 //! | [`maintenance`] | clean-up on a schedule |
 //! | [`relay`] | delivers the events of the outbox |
+//! | [`restore`] | what to run after a restore from a backup |
 
 /// The rules of `domain::access` as tables, for the documentation.
 pub use domain::access::table as access_table;
@@ -39,6 +40,7 @@ pub mod limits;
 pub mod maintenance;
 pub mod qr;
 pub mod relay;
+pub mod restore;
 pub mod second_factor;
 pub mod secrets;
 pub mod sender;

@@ -231,14 +231,60 @@ async fn the_database_may_be_told_in_parts() {
         ("DB_HOST", "db"),
         ("DB_NAME", "auth"),
         ("DB_USERNAME", "me"),
-        ("DB_PASSWORD", "p@ss/word"),
+        ("DB_PASSWORD", "p@ss/w%41rd"),
     ]
     .into_iter()
     .chain(GOOD.iter().copied().filter(|(name, _)| *name != "DATABASE_URL"))
     .collect();
     let state = read(&parts).await.unwrap();
     let url = state.core.config.postgres.address.url();
+    assert_eq!(url.expose_secret(), "postgres://me:p%40ss%2Fw%2541rd@db:5432/auth?sslmode=require");
+}
+
+#[tokio::test]
+async fn what_is_not_a_certificate_is_refused_at_the_start() {
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let open = "-----BEGIN CERTIFICATE-----\nMIIB";
+    let secure = ("DATABASE_URL", "postgres://auth@db/auth?sslmode=require");
+    for bad in ["hunter2", "RDS", broken, open, "/etc/ssl/certs/ca.pem"] {
+        for address in [secure, ("DATABASE_URL", "postgres://auth@db/auth?sslmode=disable")] {
+            let refused = names(read(&with(&[("DATABASE_CA", bad), address])).await);
+            assert_eq!(refused, ["DATABASE_CA"], "{bad}");
+        }
+    }
+    assert_eq!(names(read(&with(&[("DATABASE_CA", "rds"), secure])).await), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn a_secret_of_rds_needs_a_host_and_a_login() {
+    let json = |text: &'static str, more: &[(&'static str, &'static str)]| {
+        with(&[&[("DATABASE_URL", text)], more].concat())
+    };
+    let login = r#"{"username":"me","password":"p@ss/word"}"#;
+    assert_eq!(names(read(&json(login, &[])).await), ["DATABASE_URL"], "no host");
+    for bad in ["{", r#"{"username":"me"}"#, r#"{"username":"me","password":"p","port":"x"}"#] {
+        assert_eq!(names(read(&json(bad, &[("DB_HOST", "db")])).await), ["DATABASE_URL"], "{bad}");
+    }
+    let state = read(&json(login, &[("DB_HOST", "db"), ("DB_NAME", "auth")])).await.unwrap();
+    let url = state.core.config.postgres.address.url();
     assert_eq!(url.expose_secret(), "postgres://me:p%40ss%2Fword@db:5432/auth?sslmode=require");
+}
+
+#[tokio::test]
+async fn what_needs_aws_is_refused_elsewhere() {
+    let group = ("ELASTICACHE_REPLICATION_GROUP_ID", "auth-cache");
+    let parts =
+        [("DATABASE_URL", ""), ("DB_HOST", "db"), ("DB_NAME", "auth"), ("DB_USERNAME", "u")];
+    for (variables, refused) in [
+        (&[&[("DB_IAM_AUTH", "true")], &parts[..]].concat()[..], &["DB_IAM_AUTH"][..]),
+        (&[("DB_IAM_AUTH", "true")], &["DB_IAM_AUTH"]),
+        (&[group, ("REDIS_URL", "")], &["ELASTICACHE_REPLICATION_GROUP_ID", "REDIS_URL"]),
+        (&[group, ("ELASTICACHE_SERVERLESS_NAME", "s")], &["ELASTICACHE_SERVERLESS_NAME"]),
+        (&[("REDIS_IAM_AUTH", "true")], &["REDIS_USERNAME", "REDIS_IAM_AUTH"]),
+        (&[group, ("REDIS_IAM_AUTH", "true"), ("REDIS_USERNAME", "u")], &["REDIS_IAM_AUTH"]),
+    ] {
+        assert_eq!(names(read(&with(variables)).await), refused, "{variables:?}");
+    }
 }
 
 #[tokio::test]

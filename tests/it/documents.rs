@@ -1,6 +1,7 @@
 //! The commands of the documents, run as a reader would: a page that does not work is a defect.
 
 use crate::sources::read;
+use std::collections::BTreeSet;
 use std::process::Command;
 use tests::Service;
 
@@ -42,4 +43,34 @@ async fn an_app_and_a_back_end_integrate_by_the_page() {
     for text in [r#""scope":"user""#, r#""kty":"EC""#, "requires2FA"] {
         assert!(output.contains(text), "{text} is not in {output}");
     }
+}
+
+/// Who is woken by an alarm finds what to do under its name.
+#[test]
+fn every_alarm_has_a_section_in_the_guide_and_no_section_is_left_over() {
+    let template = read("template.yaml");
+    let lines: Vec<&str> = template.lines().collect();
+    let alarms: BTreeSet<&str> = lines
+        .windows(2)
+        .filter(|pair| {
+            ["AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"]
+                .iter()
+                .any(|kind| pair[1].trim() == format!("Type: {kind}"))
+        })
+        .filter_map(|pair| pair[0].trim().strip_suffix(':'))
+        .collect();
+    assert!(alarms.len() > 10, "only {alarms:?} were found");
+    let guide = read("docs/operating.md");
+    let (_, guide) = guide.split_once("## Alarms").expect("the heading");
+    let sections: BTreeSet<&str> =
+        guide.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    assert_eq!(alarms, sections);
+}
+
+/// The table of costs is the one that the script makes of the figures of the bench.
+#[test]
+fn the_costs_follow_the_bench() {
+    let script = local::paths::workspace().join("tests/scripts/cost.py");
+    let output = Command::new("python3").arg(script).arg("--check").output().expect("python3");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

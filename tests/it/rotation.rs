@@ -104,7 +104,7 @@ impl Keys {
             ("DATA_KEYS_SECRET_ID", &self.data),
             ("RATE_LIMITS", "off"),
         ];
-        Service::in_cloud(Stores::fresh().await, Some(self.aws.clone()), &variables).await
+        Service::over_in_cloud(Stores::fresh().await, Some(self.aws.clone()), &variables).await
     }
 }
 

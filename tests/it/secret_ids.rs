@@ -135,7 +135,7 @@ async fn in_vault(more: &[(&str, &str)]) -> (Service, Arc<Vault>) {
     variables.extend(ids.iter().map(|(variable, id)| (variable.as_str(), *id)));
     variables.extend(more);
     let stores = Stores::fresh().await;
-    let service = Service::in_cloud(stores, Some(vault.clone()), &variables).await;
+    let service = Service::over_in_cloud(stores, Some(vault.clone()), &variables).await;
     assert_eq!(vault.take_calls(), 5);
     (service, vault)
 }
@@ -198,7 +198,7 @@ async fn every_kind_of_secret_arrives() {
         ("PEPPER_SECRET_ID", "PEPPER"),
         ("DATA_KEYS_SECRET_ID", "DATA_KEYS"),
     ];
-    let service = Service::in_cloud(Stores::fresh().await, Some(vault.clone()), &ids).await;
+    let service = Service::over_in_cloud(Stores::fresh().await, Some(vault.clone()), &ids).await;
     let client = |secret: &str| {
         let client = service.client().with_header("x-origin-verify", secret);
         client.with_header("cloudfront-viewer-address", "203.0.113.7:443")
@@ -335,7 +335,7 @@ async fn secrets_manager_is_asked_by_name_and_by_arn() {
     }
     let variables = [("METRICS_TOKEN_SECRET_ID", arn.as_str())];
     let stores = Stores::fresh().await;
-    let service = Service::in_cloud(stores, Some(aws.clone()), &variables).await;
+    let service = Service::over_in_cloud(stores, Some(aws.clone()), &variables).await;
     let put = secrets.put_secret_value().secret_id(&name).secret_string(SECOND).send().await;
     assert!(put.is_ok());
     service.advance(REFRESH_BY);

@@ -75,14 +75,14 @@ impl Service {
     /// # Panics
     /// If the variables make no configuration.
     pub async fn over(stores: Stores, variables: &[(&str, &str)]) -> Self {
-        Self::in_cloud(stores, None, variables).await
+        Self::over_in_cloud(stores, None, variables).await
     }
 
     /// The same in a cloud. A secret that is given by id has no default.
     ///
     /// # Panics
     /// If the variables make no configuration.
-    pub async fn in_cloud(stores: Stores, cloud: CloudHandle, variables: &[(&str, &str)]) -> Self {
+    pub async fn over_in_cloud(stores: Stores, cloud: CloudHandle, variables: &[(&str, &str)]) -> Self {
         let mut all: HashMap<String, String> = local::service::new_keys().into_iter().collect();
         let defaults = [
             ("STAGE", "local"),
@@ -122,12 +122,29 @@ impl Service {
         Self { state, variables, cloud, stores, router }
     }
 
+    /// The same service in a cloud, with these variables changed.
+    pub async fn in_cloud(&self, cloud: CloudHandle, changed: &[(&str, &str)]) -> Self {
+        let changed: HashMap<String, String> =
+            changed.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let variables = self.variables.clone();
+        let lookup: Lookup =
+            Arc::new(move |name| changed.get(name).cloned().or_else(|| variables(name)));
+        let clock = self.state.core.clock.clone();
+        Self::read_in(cloud, self.stores.clone(), lookup, clock).await
+    }
+
+    /// The variables that it was started with.
+    #[must_use]
+    pub fn lookup(&self) -> Lookup {
+        self.variables.clone()
+    }
+
     /// Another sandbox of this service: the same stores, the same keys, the same
     /// clock, nothing else in common.
     pub async fn sandbox(&self) -> Self {
         let clock = self.state.core.clock.clone();
-        let cloud = self.cloud.clone();
-        Self::read_in(cloud, self.stores.clone(), self.variables.clone(), clock).await
+        let (stores, variables) = (self.stores.clone(), self.variables.clone());
+        Self::read_in(self.cloud.clone(), stores, variables, clock).await
     }
 
     /// The next deployment of this service: the same stores and clock, and these variables changed.
@@ -142,6 +159,12 @@ impl Service {
         let variables = self.variables.clone();
         let lookup: Lookup =
             Arc::new(move |name| changed.get(name).cloned().or_else(|| variables(name)));
+        Self::read(self.stores.clone(), lookup, self.state.core.clock.clone()).await
+    }
+
+    /// The same service with variables that may change while it runs.
+    pub async fn with_lookup(&self, change: impl FnOnce(Lookup) -> Lookup) -> Self {
+        let lookup = change(self.variables.clone());
         Self::read(self.stores.clone(), lookup, self.state.core.clock.clone()).await
     }
 

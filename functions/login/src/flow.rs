@@ -224,10 +224,17 @@ pub async fn logout(
     device: Option<DeviceId>,
 ) -> Result<(), Problem> {
     let (principal, store) = (caller.principal(), &state.core.store);
-    let audit =
-        context.audit_entry(SecurityEvent::SessionEnded, Some(principal.session), state.core.rng);
     let now = context.now();
-    let ended = match device.filter(|device| *device != principal.device) {
+    let other = device.filter(|device| *device != principal.device);
+    let audit = AuditEntry::about(
+        SecurityEvent::SessionEnded,
+        Some(principal.session),
+        other,
+        &context.address(),
+        now,
+        state.core.rng,
+    );
+    let ended = match other {
         None => {
             let call = CallId::new(state.core.rng.bytes());
             store.end_session(principal, call, now, &audit).await?;

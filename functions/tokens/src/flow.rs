@@ -44,7 +44,7 @@ async fn exchange(
     let exchanged = state
         .core
         .store
-        .exchange_refresh_token(principal, refresh.position, now, reuse)
+        .exchange_refresh_token(principal, (refresh.position, refresh.issued_at), now, reuse)
         .await?
         .ok_or_else(|| Problem::new(Code::SessionEnded))?;
     match exchanged.outcome {

@@ -292,7 +292,7 @@ fn runner() -> migrations::Runner {
 
 /// The URL and the certificate authority of the database to migrate: those of the environment,
 /// else the instance's.
-fn migration_target(port: u16) -> Result<(String, Option<String>), Error> {
+pub(crate) fn migration_target(port: u16) -> Result<(String, Option<String>), Error> {
     let url = match service::variable("DATABASE_URL") {
         Some(url) => url,
         None => ready(port)?.database_url,
@@ -300,13 +300,13 @@ fn migration_target(port: u16) -> Result<(String, Option<String>), Error> {
     Ok((url, service::variable("DATABASE_CA")))
 }
 
-fn ready(port: u16) -> Result<State, Error> {
+pub(crate) fn ready(port: u16) -> Result<State, Error> {
     match Instance::at(port).status()? {
         Status::Ready(state) => Ok(*state),
         _ => Err(Error::NotReady { port }),
     }
 }
 
-fn print(text: &str) -> Result<(), Error> {
+pub(crate) fn print(text: &str) -> Result<(), Error> {
     io::stdout().lock().write_all(text.as_bytes()).map_err(Error::Output)
 }

@@ -17,6 +17,16 @@ pub enum Error {
     Database(&'static str),
     #[error("failed to read the trail: {}", shared::telemetry::ErrorChain(.0))]
     Trail(#[from] shared::store::StoreError),
+    #[error("the database to import from: {0}")]
+    Source(String),
+    #[error("failed to import an account: {}", shared::telemetry::ErrorChain(.0))]
+    Import(shared::store::StoreError),
+    #[error("--backup-at must be a time such as 2026-11-28T14:00:00Z")]
+    BackupTime,
+    #[error("the export of the trail cannot be read: {0}")]
+    TrailExport(#[from] shared::restore::trail::TrailError),
+    #[error("the restore is not complete, repeat it: {}", shared::telemetry::ErrorChain(.0))]
+    Restore(#[from] shared::restore::RestoreError),
     #[error(transparent)]
     Migration(#[from] migrations::MigrationError),
     #[error(transparent)]

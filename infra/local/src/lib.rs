@@ -8,6 +8,8 @@
 //! | [`configuration`] | every variable, for docs/configuration.md |
 //! | [`instance`] | what an instance keeps under target/, and how it is found by its port |
 //! | [`up`], [`commands`] | the commands of `cargo local` |
+//! | [`restore`] | `cargo local restore` |
+//! | [`import`] | `cargo local import` |
 //! | [`error`] | why a command failed |
 //! | [`paths`] | the folders of this checkout |
 
@@ -16,8 +18,10 @@ pub mod configuration;
 pub mod error;
 pub mod gateway;
 pub mod generate;
+pub mod import;
 pub mod instance;
 pub mod paths;
+pub mod restore;
 pub mod service;
 pub mod up;
 

@@ -1,9 +1,10 @@
 //! `cargo local`: the whole service on a laptop, in one command.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use local::{Error, commands, up};
+use local::{Error, commands, import, restore, up};
 use uuid::Uuid;
 
 /// The whole service on a laptop, in one command.
@@ -54,6 +55,26 @@ enum Command {
     Audit {
         #[command(subcommand)]
         command: Audit,
+    },
+    /// Make the database of `DATABASE_URL`, else the instance's, safe after a restore from a backup. Run
+    /// it before the API is open again. It may be repeated.
+    Restore {
+        /// To which moment the database went back, as `2026-11-28T14:00:00Z`.
+        #[arg(long)]
+        backup_at: String,
+        /// An export of the security log, a JSON object in each line. Needs `PHONE_INDEX_KEY`.
+        #[arg(long)]
+        trail: Option<PathBuf>,
+    },
+    /// Take the accounts of the first auth-service over from its database, into that of `DATABASE_URL`,
+    /// else the instance's. It may be repeated. Needs `DATA_KEYS`.
+    Import {
+        /// The address of that database.
+        #[arg(long)]
+        from: String,
+        /// The schema of its tables.
+        #[arg(long, default_value = "auth")]
+        schema: String,
     },
     /// Create secrets.
     Keys {
@@ -132,6 +153,11 @@ async fn run(Arguments { command, port, ephemeral }: Arguments) -> Result<ExitCo
         Command::Audit { command: Audit::Verify { user } } => {
             let holds = commands::audit_verify(port, user).await?;
             return Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Import { from, schema } => import::import(port, &from, &schema).await?,
+        Command::Restore { backup_at, trail } => {
+            let is_whole = restore::restore(port, &backup_at, trail.as_deref()).await?;
+            return Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Keys { command: KeysStep::New } => commands::new_keys()?,
         Command::Keys { command: KeysStep::Rotate } => commands::rotate_keys()?,

@@ -1,6 +1,7 @@
 //! Requests that are signed and never sent: RDS and ElastiCache take them as passwords.
 
 use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sigv4::http_request::{
     SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign,
@@ -37,10 +38,20 @@ impl Signer {
         let credentials = credentials.ok_or_else(|| self.error(CloudErrorKind::Unexpected))?;
         let credentials = credentials.provide_credentials().await;
         let credentials = credentials.map_err(|_| self.error(CloudErrorKind::Unreachable))?;
-        let identity = credentials.into();
         let region = config.region().map_or("", aws_config::Region::as_ref);
         let time = config.time_source().map_or(SystemTime::UNIX_EPOCH, |time| time.now());
+        let password = self.signed(credentials, region, time, host_and_query);
+        Ok(SecretString::from(password?))
+    }
 
+    fn signed(
+        self,
+        credentials: Credentials,
+        region: &str,
+        time: SystemTime,
+        host_and_query: &str,
+    ) -> Result<String, CloudError> {
+        let identity = credentials.into();
         let mut settings = SigningSettings::default();
         settings.signature_location = SignatureLocation::QueryParams;
         settings.expires_in = Some(VALID_FOR);
@@ -64,7 +75,7 @@ impl Signer {
             // Writing to a string does not fail.
             let _ = write!(password, "&{name}={}", encode(value));
         }
-        Ok(SecretString::from(password))
+        Ok(password)
     }
 
     const fn error(self, kind: CloudErrorKind) -> CloudError {
@@ -83,4 +94,70 @@ pub(crate) fn encode(value: &str) -> String {
         }
     }
     encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const SESSION: Option<&str> = Some("FwoGZXIvYXdzEBc+aB/c==");
+
+    /// What botocore 1.43 signs with these credentials at 2026-11-28T19:00:00Z in eu-west-1
+    /// (`botocore.auth.SigV4QueryAuth`, 900 s, its clock replaced), without the scheme.
+    const VECTORS: [(&str, Option<&str>, &str, &str); 4] = [
+        (
+            "rds-db",
+            None,
+            "db.cluster-1.eu-west-1.rds.amazonaws.com:5432/?Action=connect&DBUser=auth_app",
+            "9a66ebc8ed5a1e104f7a865014bb4fc4ee1ff1242c45c837115cd2b04400d5dc",
+        ),
+        (
+            "rds-db",
+            SESSION,
+            "db.cluster-1.eu-west-1.rds.amazonaws.com:5432/?Action=connect&DBUser=auth_app",
+            "40dadef0d2c7c1c555570987fd6ade474f936f7a907af4240d2e33ba37d7b127",
+        ),
+        (
+            "elasticache",
+            None,
+            "auth-cache/?Action=connect&User=auth-user",
+            "af70821e35238f9d14a54f2c889b24005840c052d09a34ae457b42019c1bca07",
+        ),
+        (
+            "elasticache",
+            SESSION,
+            "auth-cache/?Action=connect&User=auth-user&ResourceType=ServerlessCache",
+            "8642b26e5de66dedbec0e1148415d6b873cc51f69c5513c01c8fbeb5643d12f5",
+        ),
+    ];
+
+    #[test]
+    fn a_password_is_what_botocore_signs() {
+        for (signing_name, session, request, signature) in VECTORS {
+            let signer = Signer { service: "test", signing_name };
+            let key = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+            let session = session.map(str::to_owned);
+            let credentials = Credentials::new("AKIDEXAMPLE", key, session.clone(), None, "test");
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_892_400);
+            let password = signer.signed(credentials, "eu-west-1", time, request);
+            let password = password.expect("a password");
+            let mut expected = vec![
+                "X-Amz-Algorithm=AWS4-HMAC-SHA256".to_owned(),
+                format!(
+                    "X-Amz-Credential=AKIDEXAMPLE%2F20261128%2Feu-west-1%2F{signing_name}%2Faws4_request"
+                ),
+                "X-Amz-Date=20261128T190000Z".to_owned(),
+                "X-Amz-Expires=900".to_owned(),
+                "X-Amz-SignedHeaders=host".to_owned(),
+                format!("X-Amz-Signature={signature}"),
+            ];
+            expected
+                .extend(session.map(|token| format!("X-Amz-Security-Token={}", encode(&token))));
+            let added = password.strip_prefix(request).and_then(|rest| rest.strip_prefix('&'));
+            // The order of parameters has no meaning: a signature sorts them.
+            let added: BTreeSet<&str> = added.expect("the request first").split('&').collect();
+            assert_eq!(added, expected.iter().map(String::as_str).collect());
+        }
+    }
 }

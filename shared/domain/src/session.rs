@@ -112,6 +112,25 @@ pub fn rotate(row: Rotation, position: TokenPosition, now: Timestamp) -> Rotatio
     if recently_spent { RotationOutcome::Superseded } else { RotationOutcome::Reused }
 }
 
+/// The same for a row that went back to a backup, and a token from before the restore that it does not
+/// know: of a later generation, or a later fork of the newest. The service issued it, and the row goes
+/// on from it. Tokens before it are spent.
+#[must_use]
+pub fn rotate_restored(row: Rotation, position: TokenPosition, now: Timestamp) -> RotationOutcome {
+    match rotate(row, position, now) {
+        RotationOutcome::Reused if position.generation >= row.generation && position.fork >= 0 => {
+            RotationOutcome::Issued(Rotation {
+                generation: position.generation + 1,
+                forks: 1,
+                used_fork: Some(position.fork),
+                issued_at: now,
+                rotated_at: now,
+            })
+        }
+        outcome => outcome,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +187,26 @@ mod tests {
             assert_eq!(rotate(next, position(1, 1 - fork), at(101)), RotationOutcome::Superseded);
             assert_eq!(rotate(next, position(1, 1 - fork), at(111)), RotationOutcome::Reused);
         }
+    }
+
+    #[test]
+    fn a_restored_row_goes_on_from_the_newest_token_and_no_other() {
+        let backup = issued(rotate(Rotation::first(T0), position(0, 0), at(0)));
+        // The client was at generation 5 when the database was lost.
+        let row = issued(rotate_restored(backup, position(5, 0), at(1000)));
+        assert_eq!((row.generation, row.forks, row.used_fork), (6, 1, Some(0)));
+        assert_eq!(rotate_restored(row, position(5, 0), at(1001)), RotationOutcome::Issued(row));
+        for spent in [position(1, 0), position(4, 0)] {
+            assert_eq!(rotate_restored(row, spent, at(1011)), RotationOutcome::Reused);
+        }
+        // A thief with a spent token is first: the owner goes on, and the thief is found.
+        let thief = issued(rotate_restored(backup, position(2, 0), at(1000)));
+        let owner = issued(rotate_restored(thief, position(5, 0), at(1020)));
+        assert_eq!(rotate_restored(owner, thief.newest(), at(1040)), RotationOutcome::Reused);
+        // A fork that the row does not know.
+        let row = issued(rotate_restored(backup, position(1, 3), at(1000)));
+        assert_eq!((row.generation, row.used_fork), (2, Some(3)));
+        assert_eq!(rotate_restored(backup, position(2, -1), at(9)), RotationOutcome::Reused);
     }
 
     #[test]

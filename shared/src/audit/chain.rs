@@ -57,6 +57,12 @@ impl Default for ChainWalk {
 }
 
 impl ChainWalk {
+    /// A walk that goes on behind an entry whose place and hash are known.
+    #[must_use]
+    pub const fn after(seq: i64, head: Vec<u8>) -> Self {
+        Self { seq, head }
+    }
+
     /// The place of the last entry so far.
     #[must_use]
     pub const fn seq(&self) -> i64 {

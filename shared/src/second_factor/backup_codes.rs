@@ -4,7 +4,7 @@
 
 use bcrypt::BcryptError;
 use domain::ids::UserId;
-use domain::second_factor::{BACKUP_CODES, BackupCode};
+use domain::second_factor::{BACKUP_CODES, BackupCode, IMPORTED_CODE};
 use std::collections::BTreeSet;
 use thiserror::Error;
 use tokio::task::{JoinError, spawn_blocking};
@@ -83,6 +83,9 @@ pub async fn find<'s>(
         let is_row = pepper.backup_code_selector(user, code) == stored.selector;
         is_row.then(|| (stored, pepper.backup_code(user, code)))
     });
+    if found.is_none() && stored.iter().any(|stored| stored.pepper == IMPORTED_CODE) {
+        return find_imported(code, stored).await;
+    }
     let compared = found.as_ref().map(|(stored, digest)| (digest.clone(), stored.hash.clone()));
     let is_right = spawn_blocking(move || match compared {
         Some((digest, hash)) => bcrypt::verify(digest, &hash),
@@ -90,6 +93,29 @@ pub async fn find<'s>(
     });
     let is_right = is_right.await??;
     Ok(found.map(|(stored, _)| stored).filter(|_| is_right))
+}
+
+/// Among codes of the first auth-service: nothing says which one it may be, so each is compared. Its
+/// user makes a new set some day.
+async fn find_imported<'s>(
+    code: &BackupCode,
+    stored: &'s [StoredBackupCode],
+) -> Result<Option<&'s StoredBackupCode>, BackupCodeError> {
+    let imported = stored.iter().enumerate().filter(|(_, stored)| stored.pepper == IMPORTED_CODE);
+    let hashes: Vec<(usize, String)> =
+        imported.map(|(place, stored)| (place, stored.hash.clone())).collect();
+    let shown = code.shown();
+    let place = spawn_blocking(move || {
+        let mut right = None;
+        for (place, hash) in hashes {
+            // A hash that is none is never right.
+            if bcrypt::verify(&shown, &hash).unwrap_or(false) {
+                right = Some(place);
+            }
+        }
+        right
+    });
+    Ok(place.await?.and_then(|place| stored.get(place)))
 }
 
 #[cfg(test)]

@@ -35,7 +35,8 @@ pub fn matching_step(
     code: &TotpCode,
     now: Timestamp,
 ) -> Result<Option<i64>, TotpFailure> {
-    let totp: Totp = builder(secret)?.build()?;
+    // An imported secret may be shorter than what this service makes.
+    let totp: Totp = builder(secret)?.build_noncompliant();
     let is_right = |step: i64| {
         let at = u64::try_from(step * STEP_SECONDS).unwrap_or(0);
         constant_time_eq(&totp.generate(at).to_string(), code.digits())

@@ -21,6 +21,8 @@
 //! | [`access`] | who may change an account: what a caller shows, the decision, what is consumed |
 //! | [`second_factor`] | TOTP secrets and backup codes |
 //! | `ended_by_call` | the sessions that a call ended, for its repeats |
+//! | [`import`] | accounts of the first auth-service |
+//! | [`restore`] | `restores`: what a database needs after it went back to a backup |
 //! | [`outbox`] | `outbox`, `audit_heads`, `security_events`: fragments that other statements end with, and what the relay sends |
 //!
 //! Every statement is prepared once per connection, with a generic plan. Where a proxy pins
@@ -34,11 +36,13 @@ mod connection;
 pub mod devices;
 mod ended_by_call;
 mod error;
+pub mod import;
 pub mod keys;
 pub mod login;
 pub mod maintenance;
 pub mod outbox;
 mod pool;
+pub mod restore;
 pub mod second_factor;
 pub mod sessions;
 mod statement;
@@ -69,6 +73,7 @@ pub fn statements() -> Vec<&'static Statement> {
         devices::list::STATEMENTS,
         devices::remove::STATEMENTS,
         devices::update::STATEMENTS,
+        import::STATEMENTS,
         keys::bundles::STATEMENTS,
         keys::delete::STATEMENTS,
         keys::directory::STATEMENTS,
@@ -92,6 +97,8 @@ pub fn statements() -> Vec<&'static Statement> {
         maintenance::sessions::STATEMENTS,
         outbox::leases::STATEMENTS,
         outbox::trail::STATEMENTS,
+        restore::replay::STATEMENTS,
+        restore::walk::STATEMENTS,
         second_factor::backup_codes::STATEMENTS,
         second_factor::disable::STATEMENTS,
         second_factor::enable::STATEMENTS,

@@ -37,6 +37,7 @@ pub struct Access {
 pub struct Refresh {
     pub principal: Principal,
     pub position: TokenPosition,
+    pub issued_at: Timestamp,
     /// The key without which it is worth nothing.
     pub binding: Option<Confirmation>,
 }
@@ -98,6 +99,7 @@ impl TokenVerifier {
         Ok(Refresh {
             principal: principal(claims.sub, claims.sid, claims.device_id),
             position: TokenPosition { generation: claims.generation, fork: claims.fork },
+            issued_at: Timestamp::from_millis(claims.iat.saturating_mul(1000)),
             binding: claims.cnf,
         })
     }

@@ -4,7 +4,9 @@
 use super::model::{self, BEGINNING, Pure, Server};
 use domain::ids::{CallId, DeviceId, SessionId, UserId};
 use domain::principal::Principal;
-use domain::session::{MAX_FORKS, Rotation, RotationOutcome, TokenPosition, expires_at, rotate};
+use domain::session::{
+    MAX_FORKS, Rotation, RotationOutcome, TokenPosition, expires_at, rotate, rotate_restored,
+};
 use domain::time::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
@@ -94,11 +96,20 @@ impl Row {
     }
 
     async fn rotate(&self, token: TokenPosition, now: Timestamp) -> Option<RotationOutcome> {
+        self.rotate_issued(token, now, now).await
+    }
+
+    async fn rotate_issued(
+        &self,
+        token: TokenPosition,
+        issued_at: Timestamp,
+        now: Timestamp,
+    ) -> Option<RotationOutcome> {
         let event = SecurityEvent::RefreshTokenReused;
         let audit = AuditEntry::new(event, Some(self.principal.session), "203.0.113.7", now, Rng);
         let store = &self.service.state.core.store;
         let exchanged = store
-            .exchange_refresh_token(self.principal, token, now, || {
+            .exchange_refresh_token(self.principal, (token, issued_at), now, || {
                 (CallId::new(Rng.bytes()), audit)
             })
             .await;
@@ -210,6 +221,41 @@ fn the_statement_and_the_pure_function_say_the_same() {
                 assert_eq!(runtime.block_on(store.rotate(row.newest(), now)), None);
                 break;
             }
+        }
+    });
+}
+
+/// A token that was issued until the restore may be of the history that is lost; a later one may not.
+#[test]
+fn over_a_restored_row_the_statement_and_the_pure_function_say_the_same() {
+    let ahead = (-10_i32..=6, -2_i32..=3, any::<bool>());
+    let sequences = prop::collection::vec((ahead, waits()), 1..15);
+    over_a_row(60, (rows(), sequences), |runtime, store, (first, sequence)| {
+        let (mut row, mut now) = (first, BEGINNING + Duration::from_secs(60));
+        let restore = "INSERT INTO auth.restores (backup_at, restored_at) VALUES ($1, $2)
+                       ON CONFLICT DO NOTHING";
+        let restored_at = SystemTime::from(BEGINNING + Duration::from_secs(30));
+        let times = [SystemTime::from(BEGINNING), restored_at];
+        runtime.block_on(store.look.execute(restore, &[&times[0], &times[1]])).unwrap();
+        runtime.block_on(store.reset(row, BEGINNING));
+        for ((by, fork_by, is_old), wait) in sequence {
+            now = now + wait.min(Duration::from_secs(3600));
+            let generation = row.generation.saturating_add(by);
+            let position = TokenPosition { generation, fork: row.forks - 1 + fork_by };
+            let issued_at = BEGINNING + Duration::from_secs(if is_old { 30 } else { 31 });
+            let expected = if is_old {
+                rotate_restored(row, position, now)
+            } else {
+                rotate(row, position, now)
+            };
+            let outcome = runtime.block_on(store.rotate_issued(position, issued_at, now));
+            assert_eq!(outcome, Some(expected), "{position:?} of {row:?}, old: {is_old}");
+            match expected {
+                RotationOutcome::Issued(next) => row = next,
+                RotationOutcome::Superseded => {}
+                RotationOutcome::Reused => break,
+            }
+            assert_eq!(runtime.block_on(store.seen()).rotation, row);
         }
     });
 }

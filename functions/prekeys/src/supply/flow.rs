@@ -4,7 +4,7 @@ use domain::ids::DeviceId;
 use domain::prekey;
 use domain::prekey::lifecycle::SignedPrekeyState;
 use domain::principal::Principal;
-use shared::audit::SecurityEvent;
+use shared::audit::{AuditEntry, SecurityEvent};
 use shared::clock::date_time;
 use shared::http::context::RequestContext;
 use shared::http::extract::DirectoryCaller;
@@ -115,7 +115,7 @@ pub async fn delete_keys(
     let proof = caller.with(core, pepper, context, fields).await?;
     let (now, session) = (context.now(), Some(proof.principal().session));
     let event = SecurityEvent::KeysDeleted;
-    let audit = context.audit_entry(event, session, core.rng);
+    let audit = AuditEntry::about(event, session, device, &context.address(), now, core.rng);
     match core.store.delete_keys(&proof, device, now, &audit).await? {
         Deletion::Deleted { used_verification } => {
             if used_verification {

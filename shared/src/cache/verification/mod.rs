@@ -10,12 +10,14 @@
 //! | confirm | `confirm.rs`, `confirm.lua`, with the history of a number in `code_history.lua` |
 //! | find the digests under the pepper of a record, in resend and confirm | `digests.lua` |
 //! | accept the code of a repeated request | `repeat.rs`, `remember_request.lua`, `accept_code.lua` |
+//! | discard all of them | `discard.rs` |
 //! | withdraw a code that was not sent | `withdraw.rs`, `withdraw.lua` |
 //!
 //! Phone number, code and device are stored as keyed digests or encrypted. The id names the
 //! slot of the number, so that all keys of a number are on one node.
 
 mod confirm;
+mod discard;
 mod read;
 mod receipt;
 pub(super) mod record;

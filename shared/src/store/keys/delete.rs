@@ -56,7 +56,7 @@ fn delete_own(
     Statement::new(name, &delete("", keys, &has_device), [&TYPES[..], own].concat())
 }
 
-static DELETE_DEVICE_KEYS: LazyStatement = LazyStatement::new(|| {
+pub(in crate::store) static DELETE_DEVICE_KEYS: LazyStatement = LazyStatement::new(|| {
     let device = [("device", Type::UUID)];
     delete_own("delete_device_keys", "device_id = :device", "id = :device", &device)
 });

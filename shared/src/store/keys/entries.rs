@@ -23,7 +23,7 @@ pub struct StoredKyberKey {
 }
 
 /// The keys of an upload, as a page stores them.
-pub(super) struct KeyPage {
+pub(in crate::store) struct KeyPage {
     kind: OneTimeKeyKind,
     hashes: Vec<Vec<u8>>,
     keys: Vec<u8>,
@@ -35,7 +35,7 @@ impl KeyPage {
         Self { kind, hashes: Vec::with_capacity(count), keys }
     }
 
-    pub(super) fn ec(keys: &[Prekey]) -> Self {
+    pub(in crate::store) fn ec(keys: &[Prekey]) -> Self {
         let mut page = Self::new(EC, keys.len());
         for Prekey { id, key } in keys {
             page.push(id.get(), key.spelling(), key.hash(), key.as_bytes());
@@ -57,6 +57,11 @@ impl KeyPage {
         self.keys.extend_from_slice(&id.to_be_bytes());
         self.keys.push(spelling.get());
         self.keys.extend_from_slice(key);
+    }
+
+    /// The hashes one after another, the keys, and bytes per key.
+    pub(in crate::store) fn into_stored(self) -> (Vec<u8>, Vec<u8>, usize) {
+        (self.hashes.concat(), self.keys, self.kind.width)
     }
 
     /// The values of [`OneTimeKeyKind::types`].

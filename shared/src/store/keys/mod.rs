@@ -37,6 +37,7 @@ pub(super) mod upload;
 pub use bundles::{StoredBundle, StoredSignedKey, TakenBundles, Target};
 pub use delete::Deletion;
 pub use directory::{DeviceList, DeviceRow, PublishedKeys};
+pub(in crate::store) use entries::KeyPage;
 pub use entries::{StoredKey, StoredKyberKey};
 pub use publish::{DeviceKeys, NewKeys};
 pub use status::{KeyStats, KeyStatus};

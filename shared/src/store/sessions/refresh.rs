@@ -53,7 +53,8 @@ row_struct! {
     struct AuthTimeRow { auth_time: SystemTime }
 }
 
-/// `domain::session::rotate` as expressions over the row. As one UPDATE they are evaluated
+/// `domain::session::rotate` as expressions over the row, and `rotate_restored` for a token that was
+/// issued before the database was restored. As one UPDATE they are evaluated
 /// on the newest version of the row, under its lock. A session that this very call ended is
 /// found again, so that a repeat reports the reuse too.
 static EXCHANGE_REFRESH_TOKEN: LazyStatement = LazyStatement::new(|| {
@@ -66,17 +67,22 @@ static EXCHANGE_REFRESH_TOKEN: LazyStatement = LazyStatement::new(|| {
           AND :generation >= s.generation - {SUPERSEDED_GENERATIONS}
           AND :now < s.rotated_at + {window})"
     );
-    let reused = format!("(NOT {newest} AND NOT {parent} AND NOT {recent})");
+    let lost = format!(
+        "(:generation >= s.generation AND :fork >= 0 AND NOT {newest}
+          AND EXISTS (SELECT FROM auth.restores r WHERE :issued_at <= r.restored_at))"
+    );
+    let taken = format!("({newest} OR {lost})");
+    let reused = format!("(NOT {taken} AND NOT {parent} AND NOT {recent})");
     let (idle, whole) = (REFRESH_TTL.as_secs(), SESSION_TTL.as_secs());
     let sql = format!(
         "WITH rotated AS (
            UPDATE auth.sessions AS s SET
-             generation = CASE WHEN {newest} THEN s.generation + 1 ELSE s.generation END,
-             forks = CASE WHEN {newest} THEN 1 WHEN {forked} THEN s.forks + 1 ELSE s.forks END,
-             used_fork = CASE WHEN {newest} THEN :fork ELSE s.used_fork END,
-             issued_at = CASE WHEN {newest} OR {forked} THEN :now ELSE s.issued_at END,
-             rotated_at = CASE WHEN {newest} THEN :now ELSE s.rotated_at END,
-             expires_at = CASE WHEN {newest} OR {forked}
+             generation = CASE WHEN {taken} THEN :generation + 1 ELSE s.generation END,
+             forks = CASE WHEN {taken} THEN 1 WHEN {forked} THEN s.forks + 1 ELSE s.forks END,
+             used_fork = CASE WHEN {taken} THEN :fork ELSE s.used_fork END,
+             issued_at = CASE WHEN {taken} OR {forked} THEN :now ELSE s.issued_at END,
+             rotated_at = CASE WHEN {taken} THEN :now ELSE s.rotated_at END,
+             expires_at = CASE WHEN {taken} OR {forked}
                THEN least(:now + interval '{idle} seconds', s.auth_time + interval '{whole} seconds')
                ELSE s.expires_at END,
              revoked_at = CASE WHEN {reused} THEN :now END,
@@ -104,6 +110,7 @@ static EXCHANGE_REFRESH_TOKEN: LazyStatement = LazyStatement::new(|| {
         ("user", Type::UUID),
         ("generation", Type::INT4),
         ("fork", Type::INT4),
+        ("issued_at", Type::TIMESTAMPTZ),
         ("now", Type::TIMESTAMPTZ),
         ("call", Type::UUID),
         AUDIT_ENTRY,
@@ -129,13 +136,13 @@ pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
     &[&ROTATE_SESSION, &EXCHANGE_REFRESH_TOKEN];
 
 impl Store {
-    /// Exchanges a verified refresh token; `None` if the session has ended. `reuse` gives the
+    /// Exchanges a verified refresh token, which was issued then; `None` if the session has ended. `reuse` gives the
     /// call and the audit entry that are recorded if the token was reused, which ends the
     /// session.
     pub async fn exchange_refresh_token(
         &self,
         principal: Principal,
-        position: TokenPosition,
+        (position, issued_at): (TokenPosition, Timestamp),
         now: Timestamp,
         reuse: impl FnOnce() -> (CallId, AuditEntry),
     ) -> Result<Option<RotatedSession>, StoreError> {
@@ -161,7 +168,9 @@ impl Store {
             return Ok(Some(RotatedSession { outcome, auth_time: auth_time.into() }));
         }
         let (call, audit) = reuse();
+        let issued_at = SystemTime::from(issued_at);
         parameters.extend_from_slice(&[
+            ("issued_at", &issued_at),
             ("call", call.as_uuid()),
             ("audit_entry", &audit.entry),
             ("audit_personal", &audit.personal),

@@ -1,0 +1,102 @@
+//! `cargo local restore`: what to run after the database was restored from a backup (ADR 43).
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use domain::time::Timestamp;
+use shared::clock::Clock;
+use shared::config::{Environment, Lookup};
+use shared::core::{Core, StartError};
+use shared::crypto::IdentityIndex;
+use shared::restore::trail::Trail;
+use shared::restore::{Restored, restore as restore_database};
+use shared::secrets::SecretName;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::commands::{print, ready};
+use crate::error::Error;
+use crate::{instance, service};
+
+/// What it may read: the stores, and the key of the digests of identity keys.
+const SECRETS: [SecretName; 6] = [
+    SecretName::DatabaseUrl,
+    SecretName::DatabasePassword,
+    SecretName::RedisUrl,
+    SecretName::RedisPassword,
+    SecretName::RedisSentinelPassword,
+    SecretName::PhoneIndexKey,
+];
+
+/// Makes the database safe that went back to a backup, and prints what was done. False if a part of the
+/// trail does not fit.
+pub async fn restore(port: u16, backup_at: &str, trail: Option<&Path>) -> Result<bool, Error> {
+    let backup_at = OffsetDateTime::parse(backup_at, &Rfc3339).map_err(|_| Error::BackupTime)?;
+    let backup_at = Timestamp::from(std::time::SystemTime::from(backup_at));
+    let trail = trail.map(read_trail).transpose()?;
+    let (core, index) = connect(port, trail.is_some()).await?;
+    let with_trail = trail.as_ref().zip(index.as_ref());
+    let restored = restore_database(&core, backup_at, with_trail).await?;
+    print(&report(&restored, trail.is_some()))?;
+    Ok(restored.replayed.faults.is_empty())
+}
+
+fn read_trail(file: &Path) -> Result<Trail, Error> {
+    let failed = |source| Error::File { file: file.to_owned(), source };
+    Ok(Trail::read(&fs::read_to_string(file).map_err(failed)?)?)
+}
+
+/// The stores of the environment, else those of the instance.
+async fn connect(port: u16, with_trail: bool) -> Result<(Core, Option<IdentityIndex>), Error> {
+    let lookup: Lookup =
+        if service::variable("DATABASE_URL").is_some() || service::variable("DB_HOST").is_some() {
+            Arc::new(service::variable)
+        } else {
+            let folder = ready(port)?.folder;
+            let variables = instance::read_environment(&folder)?.ok_or(Error::NotReady { port })?;
+            Arc::new(move |name: &str| variables.get(name).cloned())
+        };
+    let environment =
+        Environment::from_lookup(lookup, &SECRETS).await.map_err(StartError::Secret)?;
+    let mut env = environment.reader();
+    let core = Core::read(&mut env, Clock::System);
+    let index = if with_trail { IdentityIndex::read(&mut env).map(Some) } else { Some(None) };
+    let parts = env.finish(core.zip(index)).map_err(StartError::Config)?;
+    Ok(parts)
+}
+
+fn report(restored: &Restored, with_trail: bool) -> String {
+    let Restored { accounts, devices, pages, verifications, replayed, .. } = restored;
+    let mut text = match verifications {
+        Some(count) => format!("discarded {count} running verifications\n"),
+        None => {
+            "a cluster: wait 20 minutes before you open the API, until running verifications have \
+                 ended\n"
+                .to_owned()
+        }
+    };
+    let _ =
+        writeln!(text, "moved {accounts} accounts: versions of device lists, codes that were used");
+    let _ = writeln!(text, "discarded {pages} pages of one-time keys, told {devices} devices");
+    if with_trail {
+        let _ = writeln!(
+            text,
+            "took {} entries of the trail in: ended {} sessions, removed {} devices, deleted {} accounts",
+            replayed.entries,
+            replayed.ended_sessions,
+            replayed.removed_devices,
+            replayed.deleted_accounts,
+        );
+    } else {
+        text.push_str("no trail: sessions that ended after the backup live again\n");
+    }
+    for (user, loss) in &replayed.losses {
+        let _ = writeln!(text, "{user}: {loss}");
+    }
+    for (user, fault) in &replayed.faults {
+        let _ = writeln!(text, "{user}: the trail does not go on from the backup: {fault}");
+    }
+    text
+}

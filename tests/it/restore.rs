@@ -1,0 +1,136 @@
+//! A restore from a backup, by file:
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`history`] | a dump of an hour ago under activity: sessions, keys, codes, accounts |
+//! | [`trail`] | what the trail tells is done again, and its chains go on |
+//! | [`walks`] | many runs at once, runs that are repeated or killed, lost connections |
+
+mod history;
+mod trail;
+mod walks;
+
+use domain::ids::UserId;
+use domain::time::Timestamp;
+use serde_json::{Value, json};
+use shared::restore::trail::Trail;
+use shared::restore::{Restored, restore};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+use tests::stores::{Stores, postgres_program};
+use tests::{Client, Service, Session};
+use uuid::Uuid;
+
+const ALICE: &str = "+33612345678";
+const BOB: &str = "+33698765432";
+const HOUR: Duration = Duration::from_hours(1);
+
+async fn unlimited() -> Service {
+    Service::with(&[("RATE_LIMITS", "off")]).await
+}
+
+fn of(service: &Service, session: &Session) -> Client {
+    service.client().bearer(&session.access)
+}
+
+async fn refreshed(service: &Service, session: &Session) -> Session {
+    Session::from_reply(&service.client().refresh(&session.refresh).await.expect(200))
+}
+
+async fn run(program: &str, arguments: Vec<String>) {
+    let program = postgres_program(program).expect("a program of Postgres");
+    let output =
+        tokio::task::spawn_blocking(move || Command::new(program).args(arguments).output());
+    let output = output.await.expect("no panic").expect("the program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A backup, and when it was made.
+struct Backup {
+    file: PathBuf,
+    at: Timestamp,
+}
+
+impl Drop for Backup {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.file);
+    }
+}
+
+impl Backup {
+    async fn of(service: &Service) -> Self {
+        static NEXT: AtomicU16 = AtomicU16::new(1);
+        let number = NEXT.fetch_add(1, Ordering::SeqCst);
+        let file = std::env::temp_dir().join(format!("auth-{}-{number}.dump", std::process::id()));
+        let at = service.now();
+        let url = service.stores.database_url.clone();
+        run("pg_dump", vec!["-Fc".into(), "-f".into(), file.display().to_string(), url]).await;
+        Self { file, at }
+    }
+
+    /// The service over a database that went back to this backup. Redis is as it was.
+    async fn restored(&self, service: &Service) -> Service {
+        static NEXT: AtomicU16 = AtomicU16::new(1);
+        let number = NEXT.fetch_add(1, Ordering::SeqCst);
+        let (server, _) = service.stores.database_url.rsplit_once('/').expect("a database");
+        let database_url = format!("{server}/restored_{number}");
+        migrations::create_database(&database_url).await.expect("a database");
+        let arguments = ["--no-owner", "-d", &database_url, &self.file.display().to_string()];
+        run("pg_restore", arguments.map(str::to_owned).to_vec()).await;
+        let stores = Stores { database_url, redis_url: service.stores.redis_url.clone() };
+        service.over_stores(stores).await
+    }
+
+    async fn run(&self, service: &Service, trail: Option<&Trail>) -> Restored {
+        let index = &service.state.login.identities;
+        let trail = trail.map(|trail| (trail, index));
+        restore(&service.state.core, self.at, trail).await.expect("the restore runs")
+    }
+}
+
+/// The security log of a service, as an export of it.
+async fn export(service: &Service) -> Trail {
+    let rows = service
+        .rows(
+            "SELECT user_id, seq, encode(hash, 'hex') AS hash, entry FROM auth.security_events
+              ORDER BY user_id, seq",
+        )
+        .await;
+    let lines = rows.iter().map(|row| {
+        let [user, hash, entry] = ["user_id", "hash", "entry"].map(|name| row[name].clone());
+        let seq = row["seq"].as_i64().expect("a number");
+        let line = if seq % 2 == 0 {
+            json!({ "userId": user, "seq": seq, "hash": hash, "entry": entry })
+        } else {
+            let typed = json!({ "userId": { "S": user }, "seq": { "N": seq.to_string() },
+                                "hash": { "S": hash }, "entry": { "S": entry } });
+            json!({ "Item": typed })
+        };
+        line.to_string() + "\n"
+    });
+    Trail::read(&lines.collect::<String>()).expect("an export")
+}
+
+fn user(session: &Session) -> UserId {
+    UserId::from_uuid(Uuid::try_parse(&session.user).expect("an id"))
+}
+
+async fn security_events(service: &Service, event: &str) -> i64 {
+    let count = format!(
+        "SELECT count(*) FROM auth.security_events WHERE entry::jsonb->>'event' = '{event}'"
+    );
+    service.count(&count).await
+}
+
+/// Whether the chains of all users hold.
+async fn chains_hold(service: &Service) -> bool {
+    let verified = shared::audit::verify::verify(&service.state.core.store, None).await;
+    verified.expect("the trail is read").faults.is_empty()
+}
+
+/// The ids of the one-time keys in a bundle: of the curve, and of Kyber.
+fn ids(bundle: &Value) -> [Option<i64>; 2] {
+    ["preKey", "kyberPreKey"].map(|kind| bundle[kind]["keyId"].as_i64())
+}

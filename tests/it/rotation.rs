@@ -7,7 +7,7 @@ use aws_sdk_secretsmanager::types::Tag;
 use domain::time::Timestamp;
 use rotate_keys::{RotationError, RotationEvent, RotationState, Step, rotate};
 use secrecy::{ExposeSecret as _, SecretString};
-use shared::clock::Clock;
+use shared::clock::{Clock, Rng};
 use shared::crypto::PepperSet;
 use shared::secrets::REFRESH_AFTER;
 use shared::tokens::{PublicKeys, SigningKeys, rotate_jwt_keys};
@@ -25,6 +25,11 @@ const DAY: Duration = Duration::from_hours(24);
 /// For how long readers keep the JWKS (`Cache-Control: max-age`).
 const JWKS_MAX_AGE: Duration = Duration::from_mins(5);
 
+/// A name that no other test has.
+pub fn unique() -> String {
+    uuid::Builder::from_random_bytes(Rng.bytes()).into_uuid().to_string()
+}
+
 /// Keys in the Secrets Manager of a local AWS, and what rotates them.
 #[derive(Clone)]
 struct Keys {
@@ -41,7 +46,7 @@ impl Keys {
     async fn new(clock: Clock) -> Self {
         let aws = local_aws::cloud().await;
         let state = RotationState::new(&aws, clock);
-        let id = uuid::Uuid::new_v4();
+        let id = unique();
         let [signing, public, pepper, data] =
             ["signing", "public", "pepper", "data"].map(|kind| format!("auth/{id}/{kind}"));
         let keys = Self { aws, state, signing, public, pepper, data };
@@ -76,7 +81,7 @@ impl Keys {
 
     /// What Secrets Manager does first: a version without a value, which is pending.
     async fn begin(&self, secret: &str) -> RotationEvent {
-        let token = uuid::Uuid::new_v4().to_string();
+        let token = unique();
         let call = self.aws.secrets_manager().put_secret_value().secret_id(secret);
         let call = call.client_request_token(&token).version_stages("AWSPENDING");
         call.send().await.expect("a pending version");

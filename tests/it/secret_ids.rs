@@ -266,7 +266,8 @@ async fn a_service_that_never_answers_holds_no_request_for_long() {
     vault.set(Mood::Hangs);
     for age in [REFRESH_AFTER, REFRESH_BY] {
         service.advance(age);
-        let asking = service.client().sign_up("+33612345678");
+        let client = service.client();
+        let asking = client.sign_up("+33612345678");
         if age == REFRESH_AFTER {
             let _ = tokio::time::timeout(Duration::from_secs(60), asking).await.unwrap();
         } else {
@@ -324,7 +325,7 @@ async fn of_200_that_are_refused_at_once_one_renews() {
 async fn secrets_manager_is_asked_by_name_and_by_arn() {
     let aws = local_aws::cloud().await;
     let secrets = aws.secrets_manager();
-    let name = format!("auth/{}/metrics", uuid::Uuid::new_v4());
+    let name = format!("auth/{}/metrics", crate::rotation::unique());
     let made = secrets.create_secret().name(&name).secret_string(FIRST).send().await.unwrap();
     let arn = made.arn.unwrap();
     for id in [&name, &arn] {

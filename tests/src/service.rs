@@ -82,7 +82,11 @@ impl Service {
     ///
     /// # Panics
     /// If the variables make no configuration.
-    pub async fn over_in_cloud(stores: Stores, cloud: CloudHandle, variables: &[(&str, &str)]) -> Self {
+    pub async fn over_in_cloud(
+        stores: Stores,
+        cloud: CloudHandle,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let mut all: HashMap<String, String> = local::service::new_keys().into_iter().collect();
         let defaults = [
             ("STAGE", "local"),

@@ -22,6 +22,7 @@
 //! | [`process`] | the service in a process of its own |
 //! | [`race`] | many requests at the same moment |
 //! | [`token`] | tokens taken apart, and put together as a forger would |
+//! | [`vault`] | a cloud that holds secrets, and fails when told |
 
 #![allow(clippy::missing_panics_doc, reason = "a test that cannot go on panics")]
 #![allow(clippy::return_self_not_must_use, reason = "a reply may be looked at further")]
@@ -50,6 +51,7 @@ pub mod stores;
 pub mod text;
 pub mod token;
 pub mod twilio;
+pub mod vault;
 
 pub use authenticator::Authenticator;
 pub use client::{Client, Session};

@@ -76,6 +76,18 @@ impl Service {
     /// # Panics
     /// If the variables make no configuration.
     pub async fn over(stores: Stores, variables: &[(&str, &str)]) -> Self {
+        Self::over_in_cloud(stores, None, variables).await
+    }
+
+    /// The same in a cloud. A secret that is given by id has no default.
+    ///
+    /// # Panics
+    /// If the variables make no configuration.
+    pub async fn over_in_cloud(
+        stores: Stores,
+        cloud: CloudHandle,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let mut all: HashMap<String, String> = local::service::new_keys().into_iter().collect();
         let defaults = [
             ("STAGE", "local"),
@@ -95,8 +107,13 @@ impl Service {
         {
             all.insert("JWT_PUBLIC_KEYS".to_owned(), public);
         }
+        for name in SecretName::ALL {
+            if all.contains_key(name.id_variable()) {
+                all.remove(name.variable());
+            }
+        }
         let variables: Lookup = Arc::new(move |name| all.get(name).cloned());
-        Self::read(stores, variables, Clock::manual(start_of_time())).await
+        Self::read_in(cloud, stores, variables, Clock::manual(start_of_time())).await
     }
 
     async fn read(stores: Stores, variables: Lookup, clock: Clock) -> Self {
@@ -372,7 +389,12 @@ pub fn json_request(method: Method, path: &str, body: &Value) -> Request<Body> {
 
 /// Tests begin now, to the second: Redis collects its garbage by its own clock.
 fn start_of_time() -> Timestamp {
+    Timestamp::from_millis(system_now().seconds() * 1000)
+}
+
+/// What the system's clock says, as other processes see it.
+#[must_use]
+pub fn system_now() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "where a test's time begins")]
-    let now = Timestamp::from(SystemTime::now());
-    Timestamp::from_millis(now.seconds() * 1000)
+    Timestamp::from(SystemTime::now())
 }

@@ -12,6 +12,7 @@
 //! | `invoke` | invocations of other functions |
 //! | [`relay`] | where the relay delivers |
 //! | [`roots`] | signed roots of the security log |
+//! | [`rotation`] | the versions of a secret while it rotates |
 //! | `secrets` | secrets of Secrets Manager |
 //! | [`run`] | runs a function in AWS |
 //! | [`senders`] | SMS by SNS and by End User Messaging |
@@ -26,10 +27,11 @@ mod presign;
 mod rds;
 pub mod relay;
 pub mod roots;
+pub mod rotation;
 mod run;
 mod secrets;
 pub mod senders;
 
 pub use aws_config::SdkConfig;
 pub use cloud::Aws;
-pub use run::{run, run_events, run_events_without_core, run_with_tasks};
+pub use run::{load, run, run_events, run_events_without_core, run_with_tasks};

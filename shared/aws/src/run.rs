@@ -12,13 +12,18 @@ use std::sync::Arc;
 
 use crate::{Aws, client};
 
+/// The AWS that this process runs in.
+pub async fn load() -> Arc<Aws> {
+    Arc::new(Aws::new(client::load().await))
+}
+
 /// [`shared::lambda::run`] in AWS.
 pub async fn run<S: Clone + Send + Sync + 'static>(
     secrets: &[SecretName],
     read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
     routes: Router<S>,
 ) -> Result<(), Error> {
-    let aws = Arc::new(Aws::new(client::load().await));
+    let aws = load().await;
     shared::lambda::run_in(Some(aws), secrets, read, routes).await
 }
 
@@ -29,7 +34,7 @@ pub async fn run_with_tasks<S: Clone + Send + Sync + 'static>(
     routes: Router<S>,
     tasks: DirectTasks<S>,
 ) -> Result<(), Error> {
-    let aws = Arc::new(Aws::new(client::load().await));
+    let aws = load().await;
     shared::lambda::run_with_tasks(Some(aws), secrets, read, routes, tasks).await
 }
 
@@ -45,7 +50,7 @@ where
     A: Serialize + Send + 'static,
     F: Future<Output = Result<A, Error>> + Send + 'static,
 {
-    let aws = Arc::new(Aws::new(client::load().await));
+    let aws = load().await;
     shared::lambda::run_events_in(Some(aws), secrets, read, handle).await
 }
 
@@ -61,6 +66,6 @@ where
     A: Serialize + Send + 'static,
     F: Future<Output = Result<A, Error>> + Send + 'static,
 {
-    let aws = Arc::new(Aws::new(client::load().await));
+    let aws = load().await;
     shared::lambda::run_events_without_core_in(Some(aws), secrets, read, handle).await
 }

@@ -43,6 +43,7 @@ impl StoredKeys {
 pub struct KeySet<K> {
     current: K,
     others: Vec<K>,
+    has_next: bool,
     has_previous: bool,
 }
 
@@ -58,6 +59,7 @@ impl<K: FromSecret> KeySet<K> {
         Ok(Self {
             current: keys(&stored.current)?,
             others: others.collect::<Result<_, _>>()?,
+            has_next: stored.next.is_some(),
             has_previous: !stored.previous.is_empty(),
         })
     }
@@ -66,6 +68,20 @@ impl<K: FromSecret> KeySet<K> {
     #[must_use]
     pub fn current(&self) -> &K {
         &self.current
+    }
+
+    /// Whether there is a key that is used after the next rotation.
+    #[must_use]
+    pub fn has_next(&self) -> bool {
+        self.has_next
+    }
+
+    /// Whether those that know the set `before` can read what is stored under this one, and this one
+    /// can read all that was stored under that.
+    #[must_use]
+    pub fn follows(&self, before: &Self) -> bool {
+        before.by_id(self.current.id()).is_some()
+            && before.iter().all(|key| self.by_id(key.id()).is_some())
     }
 
     /// Whether something may be stored under an earlier key.

@@ -181,7 +181,7 @@ impl Secrets {
     }
 
     /// From now on secrets grow old by this clock.
-    pub(crate) fn start_clock(&self, clock: &Clock) {
+    pub fn start_clock(&self, clock: &Clock) {
         let now = self.clock.get_or_init(|| clock.clone()).now();
         for stored in self.stored().values_mut() {
             stored.schedule.loaded_at.get_or_insert(now);

@@ -27,6 +27,8 @@ use crate::secrets::{LiveSecret, SecretName};
 pub struct SigningKeys {
     pair: EcdsaKeyPair,
     kid: String,
+    /// The id of the key that signs after the next rotation.
+    next: Option<String>,
     public: Arc<PublicKeys>,
 }
 
@@ -41,7 +43,21 @@ impl SigningKeys {
         valid.extend(stored.previous.iter().map(|key| key.key.clone()));
         let retired = stored.retired.iter().map(|key| key.key.clone()).collect();
         let kid = jwk(&pair)?.kid().to_owned();
-        Ok(Self { pair, kid, public: Arc::new(PublicKeys::new(valid, retired)?) })
+        let next = next.as_ref().map(jwk).transpose()?.map(|next| next.kid().to_owned());
+        Ok(Self { pair, kid, next, public: Arc::new(PublicKeys::new(valid, retired)?) })
+    }
+
+    /// The id of the key that signs after the next rotation.
+    #[must_use]
+    pub fn next(&self) -> Option<&str> {
+        self.next.as_deref()
+    }
+
+    /// Whether verifiers that know the set `before` accept what this one signs, and this one still
+    /// knows all keys of that.
+    #[must_use]
+    pub fn follows(&self, before: &Self) -> bool {
+        before.public.contains(&self.kid) && self.public.knows_all_of(&before.public)
     }
 
     #[must_use]

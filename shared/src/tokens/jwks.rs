@@ -110,6 +110,17 @@ impl PublicKeys {
         &self.stored
     }
 
+    /// Whether tokens of the key with this id are accepted.
+    #[must_use]
+    pub fn contains(&self, kid: &str) -> bool {
+        self.find(kid).is_some()
+    }
+
+    /// Whether no valid key of `others` is unknown, though it may be retired.
+    pub(super) fn knows_all_of(&self, others: &Self) -> bool {
+        others.keys.iter().all(|key| self.find_retired(&key.kid).is_some())
+    }
+
     pub(super) fn find(&self, kid: &str) -> Option<&DecodingKey> {
         self.keys.iter().find(|known| known.kid == kid).map(|known| &known.key)
     }

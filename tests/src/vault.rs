@@ -1,0 +1,107 @@
+//! A cloud that holds secrets in this process: it counts calls, and fails or hangs when told.
+
+use secrecy::SecretString;
+use shared::cloud::{
+    CacheEndpoint, CacheName, Cloud, CloudError, CloudErrorKind, CloudFuture, DatabaseLogin,
+    InvocationType,
+};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Barrier;
+
+/// How a call for a secret goes.
+#[derive(Clone, Default)]
+pub enum Mood {
+    #[default]
+    Answers,
+    /// The service is there, and fails.
+    Fails,
+    /// There is never an answer.
+    Hangs,
+    /// No call is answered before all of these wait.
+    Together(Arc<Barrier>),
+}
+
+/// Secrets by id.
+#[derive(Default)]
+pub struct Vault {
+    texts: Mutex<HashMap<String, String>>,
+    mood: Mutex<Mood>,
+    calls: AtomicUsize,
+}
+
+impl Vault {
+    /// A vault with these secrets.
+    #[must_use]
+    pub fn new(secrets: &[(&str, &str)]) -> Arc<Self> {
+        let vault = Self::default();
+        secrets.iter().for_each(|(id, text)| vault.put(id, text));
+        Arc::new(vault)
+    }
+
+    /// Sets a secret, or another value of it.
+    pub fn put(&self, id: &str, text: &str) {
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        texts.insert(id.to_owned(), text.to_owned());
+    }
+
+    /// From now on calls go so.
+    pub fn set(&self, mood: Mood) {
+        *self.mood.lock().unwrap_or_else(PoisonError::into_inner) = mood;
+    }
+
+    /// How many secrets were asked for since it was asked last.
+    pub fn take_calls(&self) -> usize {
+        self.calls.swap(0, Ordering::SeqCst)
+    }
+
+    async fn answer(&self, id: &str) -> Result<SecretString, CloudError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let mood = self.mood.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let error = |kind, code: &str| CloudError {
+            service: "Secrets Manager",
+            operation: "GetSecretValue",
+            kind,
+            code: Some(code.to_owned()),
+        };
+        match mood {
+            Mood::Answers => tokio::task::yield_now().await,
+            Mood::Fails => return Err(error(CloudErrorKind::Failed, "InternalServiceError")),
+            Mood::Hangs => std::future::pending().await,
+            Mood::Together(barrier) => drop(barrier.wait().await),
+        }
+        let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = texts.get(id).map(|text| SecretString::from(text.as_str()));
+        text.ok_or_else(|| error(CloudErrorKind::Refused, "ResourceNotFoundException"))
+    }
+}
+
+fn nothing<'a, T: 'a>() -> CloudFuture<'a, T> {
+    Box::pin(async {
+        let kind = CloudErrorKind::Unexpected;
+        Err(CloudError { service: "vault", operation: "none", kind, code: None })
+    })
+}
+
+impl Cloud for Vault {
+    fn secret<'a>(&'a self, id: &'a str) -> CloudFuture<'a, SecretString> {
+        Box::pin(self.answer(id))
+    }
+
+    fn database_password<'a>(&'a self, _: DatabaseLogin<'a>) -> CloudFuture<'a, SecretString> {
+        nothing()
+    }
+
+    fn cache_password<'a>(&'a self, _: &'a CacheName, _: &'a str) -> CloudFuture<'a, SecretString> {
+        nothing()
+    }
+
+    fn cache_endpoint<'a>(&'a self, _: &'a CacheName) -> CloudFuture<'a, CacheEndpoint> {
+        nothing()
+    }
+
+    fn invoke<'a>(&'a self, _: &'a str, _: Vec<u8>, _: InvocationType) -> CloudFuture<'a, Vec<u8>> {
+        nothing()
+    }
+}

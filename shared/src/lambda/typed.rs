@@ -179,8 +179,7 @@ where
                 Ok(event) => {
                     let id = context.request_id.clone();
                     // Without its type: those of long flows are too deep for the compiler.
-                    let work: Handled<A> =
-                        Box::pin(INVOCATION_ID.scope(id, handle(state, event)));
+                    let work: Handled<A> = Box::pin(INVOCATION_ID.scope(id, handle(state, event)));
                     telemetry.secrets.refresh_beside(telemetry.metrics.as_deref(), work).await
                 }
                 Err(error) => Err(error.into()),

@@ -20,7 +20,9 @@ fn every_planted_mutation_fits_its_file_and_names_tests_that_exist() {
     let mutations = list["mutation"].as_array().unwrap();
     assert!(mutations.len() > 20, "only {} mutations were found", mutations.len());
     let folders = ["shared/src/store", "shared/src/cache"];
-    let files = folders.iter().flat_map(|folder| files_below(folder, ""));
+    let files = folders.iter().flat_map(|folder| {
+        [".rs", ".lua"].into_iter().flat_map(|ending| files_below(folder, ending))
+    });
     let planted_in: Vec<String> = files.map(|file| text(&file)).collect();
     let (known, mut seen) = (tests_of_this_binary(), BTreeSet::new());
     for mutation in mutations {

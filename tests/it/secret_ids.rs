@@ -172,7 +172,7 @@ async fn a_changed_secret_arrives_beside_a_request() {
         }
     }
     assert_eq!(metrics_with(&service, SECOND).await, 200);
-    assert_eq!(metrics_with(&service, FIRST).await, 403);
+    assert_eq!(metrics_with(&service, FIRST).await, 401);
     // A value that cannot be used does not replace one that can.
     vault.put("metrics", "short");
     service.advance(REFRESH_BY);
@@ -314,7 +314,7 @@ async fn of_200_that_are_refused_at_once_one_renews() {
 
     vault.put("password", "after");
     assert!(!renew(refused.clone()).await, "not again at once");
-    clock.advance(Duration::from_secs(5));
+    tokio::time::sleep(Duration::from_millis(300)).await;
     let all = together((0..200).map(|_| renew(refused.clone()))).await;
     assert_eq!(all.iter().filter(|renewed| **renewed).count(), 200);
     assert_eq!(vault.take_calls(), 1);

@@ -1,4 +1,4 @@
-//! One run.
+//! One run of the maintenance.
 
 use lambda_runtime::Error;
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 use url::Url;
 
-use crate::flow::MigrateError;
+use crate::error::MigrateError;
 use crate::wire::{MigrateAnswer, ResourceEvent};
 
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,24 +1,13 @@
 //! Runs the migrations, and tells whoever asked.
 
 use lambda_runtime::Error;
-use migrations::{Database, Migration, MigrationError};
+use migrations::{Database, Migration};
 use secrecy::{ExposeSecret as _, SecretString};
-use thiserror::Error as ThisError;
 
 use crate::cloud_formation;
+use crate::error::MigrateError;
 use crate::state::MigrateState;
 use crate::wire::{DirectEvent, MigrateAnswer, MigrateEvent, RequestType};
-
-/// Why the database was not migrated. The rest of what Postgres says may hold values of rows.
-#[derive(Debug, ThisError)]
-#[error("{0}")]
-pub(crate) struct MigrateError(String);
-
-impl From<MigrationError> for MigrateError {
-    fn from(error: MigrationError) -> Self {
-        Self(error.to_string().lines().next().unwrap_or_default().to_owned())
-    }
-}
 
 /// Answers one event. A custom resource that fails is told so, and the invocation succeeds: else
 /// Lambda would repeat it after CloudFormation has given up.

@@ -16,6 +16,7 @@
 //! docs/adr/0044-a-custom-resource-migrates.md says why it is a custom resource.
 
 mod cloud_formation;
+mod error;
 mod flow;
 mod state;
 mod wire;

@@ -407,7 +407,12 @@ pub const VARIABLES: &[Variable] = &[
         "",
         "5 with `STAGE=prod`, else 100",
     ),
-    variable(&["LOG_LEVEL"], "`info`, `debug`, or directives of tracing", "", "`info`"),
+    variable(
+        &["LOG_LEVEL"],
+        "`info`, `debug`, or levels by module, as in `info,redis=debug`",
+        "",
+        "`info`",
+    ),
 ];
 
 /// Read outside of the configuration: the log level, and what Lambda sets.

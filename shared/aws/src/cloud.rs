@@ -4,15 +4,10 @@ use aws_config::SdkConfig;
 use aws_sdk_lambda::Client as LambdaClient;
 use aws_sdk_secretsmanager::Client as SecretsClient;
 use secrecy::SecretString;
-use shared::cloud::{
-    CacheEndpoint, CacheName, Cloud, CloudError, CloudErrorKind, CloudFuture, DatabaseLogin,
-    InvocationType,
-};
+use shared::cloud::{CacheEndpoint, CacheName, Cloud, CloudFuture, DatabaseLogin, InvocationType};
 use std::sync::OnceLock;
 
-use crate::{invoke, secrets};
-
-use crate::{elasticache, rds};
+use crate::{elasticache, invoke, rds, secrets};
 
 /// The clients of a process. Each is made from the shared configuration when it is needed.
 pub struct Aws {
@@ -39,13 +34,9 @@ impl Aws {
     }
 }
 
-pub(crate) const fn unexpected(service: &'static str, operation: &'static str) -> CloudError {
-    CloudError { service, operation, kind: CloudErrorKind::Unexpected, code: None }
-}
-
 impl Cloud for Aws {
     fn secret<'a>(&'a self, id: &'a str) -> CloudFuture<'a, SecretString> {
-        Box::pin(secrets::current(self, id))
+        Box::pin(secrets::current(self.secrets_manager(), id))
     }
 
     fn database_password<'a>(&'a self, login: DatabaseLogin<'a>) -> CloudFuture<'a, SecretString> {

@@ -38,3 +38,8 @@ pub fn cloud_error<E: ProvideErrorMetadata>(
     };
     CloudError { service, operation, kind, code }
 }
+
+/// The answer lacks what was asked for.
+pub(crate) const fn unexpected(service: &'static str, operation: &'static str) -> CloudError {
+    CloudError { service, operation, kind: CloudErrorKind::Unexpected, code: None }
+}

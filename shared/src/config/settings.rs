@@ -15,7 +15,7 @@ pub const VARIABLE: &str = "SETTINGS";
 
 /// What `SETTINGS` may hold beside single limits and the names of secrets. `STAGE` is not among
 /// it, and no secret.
-pub const NAMES: [&str; 63] = [
+pub const NAMES: [&str; 64] = [
     "ACCESS_TOKEN_TTL",
     "AUTHORIZER_CACHE_SECONDS",
     "AUTHORIZER_DPOP",
@@ -57,6 +57,7 @@ pub const NAMES: [&str; 63] = [
     "REDIS_SENTINEL_NODES",
     "REDIS_TLS",
     "REDIS_USERNAME",
+    "RELAY_SECONDS",
     "SECURITY_LOG_DAYS",
     "SMS_APP_HASH",
     "SMS_BRAND",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::loader::Secrets;
+use super::replace::Replace;
 use super::{SecretError, SecretName};
 
 /// A secret that was refused, and has not changed, is not asked for again before. A rotation may
@@ -34,14 +35,6 @@ pub struct LiveSecret<T> {
 struct Current<T> {
     text: SecretString,
     value: Arc<T>,
-}
-
-/// What is made of a secret.
-pub(super) trait Replace: Send + Sync {
-    fn name(&self) -> SecretName;
-
-    /// Puts this secret in its place. Whether it is another than before.
-    fn replace(&self, text: &SecretString) -> Result<bool, SecretError>;
 }
 
 impl<T: Send + Sync + 'static> LiveSecret<T> {

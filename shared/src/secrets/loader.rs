@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use tokio::task::JoinSet;
 
-use super::live::Replace;
-use super::refresh::Schedule;
+use super::replace::Replace;
+use super::schedule::Schedule;
 use super::source::SecretSource;
 use super::{SecretError, SecretErrors, SecretName};
 use crate::clock::Clock;

@@ -10,18 +10,23 @@
 //! | `source` | where a secret is: the text of a secret of the cloud, or one field of it |
 //! | `loader` | loads all that are declared, each secret of the cloud once |
 //! | `refresh` | loads them again beside a request |
+//! | `schedule` | when |
 //! | `live` | one secret in its parsed form, replaced as a whole |
+//! | `replace` | what the loader knows of it |
 
 mod live;
 mod loader;
 mod name;
 mod refresh;
+mod replace;
+mod schedule;
 mod source;
 
 pub use live::{LiveSecret, ParseSecret, plain_text};
 pub use loader::{Lookup, Secrets};
 pub use name::SecretName;
-pub use refresh::{REFRESH_AFTER, REFRESH_BY};
+pub use refresh::REFRESH_BY;
+pub use schedule::REFRESH_AFTER;
 
 use std::fmt;
 use thiserror::Error;

@@ -1,7 +1,6 @@
 //! Secrets of the cloud are loaded again while a request runs. Nothing runs after a Lambda has
 //! answered, and no request waits for a secret that it does not need yet.
 
-use domain::time::Timestamp;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -9,34 +8,12 @@ use super::loader::Secrets;
 use crate::clock::Clock;
 use crate::telemetry::Metrics;
 
-/// Secrets are loaded again with the first request after this time.
-pub const REFRESH_AFTER: Duration = Duration::from_mins(5);
 /// A request that finds older secrets waits, after its own work, until they are loaded.
 pub const REFRESH_BY: Duration = Duration::from_mins(10);
-/// From one try to the next.
-const RETRY_AFTER: Duration = Duration::from_mins(1);
 /// No answer waits longer.
 const FINISH_LIMIT: Duration = Duration::from_millis(500);
 
 const FAILURES: &str = "auth_secret_refresh_failures_total";
-
-/// When a secret was loaded, and when that was last tried.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Schedule {
-    pub(super) loaded_at: Option<Timestamp>,
-    pub(super) tried_at: Option<Timestamp>,
-}
-
-impl Schedule {
-    fn is_due(self, now: Timestamp) -> bool {
-        self.is_older_than(REFRESH_AFTER, now)
-            && self.tried_at.is_none_or(|tried| now.since(tried) >= RETRY_AFTER)
-    }
-
-    fn is_older_than(self, age: Duration, now: Timestamp) -> bool {
-        self.loaded_at.is_some_and(|loaded| now.since(loaded) >= age)
-    }
-}
 
 /// What one request loads beside its work.
 struct Due {

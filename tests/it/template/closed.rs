@@ -54,7 +54,8 @@ fn schedules_are_the_hourly_relay_and_the_daily_maintenance() {
             }
         }
     }
-    let expected = [("relay", "rate(1 hour)"), ("maintenance", "rate(1 day)")];
+    found.sort();
+    let expected = [("maintenance", "rate(1 day)"), ("relay", "rate(1 hour)")];
     assert_eq!(found, expected.map(|(name, rate)| (name.to_owned(), rate.to_owned())));
 }
 

@@ -56,7 +56,7 @@ static CANCEL_RESET: LazyStatement = LazyStatement::new(|| {
            RETURNING user_id),
          {notice},
          {audit}
-         SELECT is_verified FROM device",
+         SELECT is_verified, EXISTS (SELECT FROM cancelled) AS is_cancelled FROM device",
         notice = notice_to_devices("cancelled", "second_factor_reset_cancelled"),
         audit = audit("cancelled"),
     );
@@ -68,7 +68,7 @@ static CANCEL_RESET: LazyStatement = LazyStatement::new(|| {
         AUDIT_ENTRY,
         AUDIT_PERSONAL,
     ];
-    Statement::new("cancel_second_factor_reset", &sql, types)
+    Statement::new("cancel_second_factor_reset", &sql, types).queued_when("is_cancelled")
 });
 
 row_struct! {

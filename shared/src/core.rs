@@ -122,7 +122,7 @@ impl Core {
         secrets.start_clock(&clock);
         let after_commit = AfterCommit::read(env, cache.clone(), metrics.clone(), Rng);
         let rng = Rng;
-        let parts = Parts { config, clock, rng, store, cache, metrics, secrets, after_commit };
+        let parts = Parts { config, clock, rng, store, cache, metrics, after_commit, secrets };
         Some(Self(Arc::new(parts)))
     }
 }

@@ -42,14 +42,13 @@ async fn answer(state: &InternalState, event: &Value, id: &str) -> Result<Value,
         Ok(asked) => call(state, asked, id).await,
         Err(problem) => Err(problem),
     };
-    match &result {
-        Ok(_) => {}
-        Err(problem) => match problem.cause() {
+    if let Err(problem) = &result {
+        match problem.cause() {
             Some(cause) => {
                 tracing::error!(code = problem.code.as_str(), error = %ErrorChain(cause), "failed");
             }
             None => tracing::info!(code = problem.code.as_str(), "refused"),
-        },
+        }
     }
     result
 }

@@ -41,13 +41,13 @@ impl Validate for Call {
             return None;
         };
         let operation = match operation.as_str() {
-            "get_user" => get_user(wire, errors).map(Operation::from),
+            "get_user" => get_user(&wire, errors).map(Operation::from),
             "get_devices" => wire.user(errors).map(|user_id| GetDevices { user_id }.into()),
             "introspect_token" => {
                 let token = errors.required("token", wire.token, |text| bounded(text, MAX_TOKEN));
                 token.map(|token| IntrospectToken { token: Sensitive::from(token) }.into())
             }
-            "revoke_sessions" => revoke_sessions(wire, errors).map(Operation::from),
+            "revoke_sessions" => revoke_sessions(&wire, errors).map(Operation::from),
             "change_phone_number" => new_number(wire, errors).map(|number| {
                 let NewNumber { request_id, user_id, verification_id, device_id } = number;
                 ChangePhoneNumber { request_id, user_id, verification_id, device_id }.into()
@@ -88,7 +88,8 @@ impl CallBody {
     }
 }
 
-fn get_user(wire: CallBody, errors: &mut ValidationErrors) -> Option<GetUser> {
+#[expect(clippy::unnecessary_wraps, reason = "as the other operations")]
+fn get_user(wire: &CallBody, errors: &mut ValidationErrors) -> Option<GetUser> {
     let user_id = errors.optional("userId", wire.user_id.as_deref(), uuid);
     let parse = |text: String| PhoneNumber::parse(&text);
     let phone = errors.optional("phoneNumber", wire.phone_number.clone(), parse);
@@ -103,7 +104,7 @@ fn get_user(wire: CallBody, errors: &mut ValidationErrors) -> Option<GetUser> {
     Some(GetUser { user_id, phone_number })
 }
 
-fn revoke_sessions(wire: CallBody, errors: &mut ValidationErrors) -> Option<RevokeSessions> {
+fn revoke_sessions(wire: &CallBody, errors: &mut ValidationErrors) -> Option<RevokeSessions> {
     let change = wire.change(errors);
     let device_id = errors.optional("deviceId", wire.device_id.as_deref(), uuid);
     let session_id = errors.optional("sessionId", wire.session_id.as_deref(), uuid);
@@ -112,6 +113,7 @@ fn revoke_sessions(wire: CallBody, errors: &mut ValidationErrors) -> Option<Revo
 }
 
 /// An account, and the verification of its next number.
+#[expect(clippy::struct_field_names, reason = "ids of different things")]
 struct NewNumber {
     request_id: Uuid,
     user_id: Uuid,

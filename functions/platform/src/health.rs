@@ -31,7 +31,7 @@ const PROBE_DEADLINE: Duration = Duration::from_millis(1800);
             example = json!({ "status": "error" })),
         HealthProblems))]
 async fn check_health(State(state): State<PlatformState>) -> Response {
-    let (database, redis) = probe(&state).await;
+    let (database, redis) = Box::pin(probe(&state)).await;
     match (database, redis) {
         (Up::Up, Up::Up) => Json(Health { status: "ok" }).into_response(),
         _ => unready(Health { status: "error" }),
@@ -58,7 +58,7 @@ async fn check_liveness() -> Json<Health> {
             example = json!(Readiness::example("not ready", Up::Down))),
         HealthProblems))]
 async fn check_readiness(State(state): State<PlatformState>) -> Response {
-    let (database, redis) = probe(&state).await;
+    let (database, redis) = Box::pin(probe(&state)).await;
     let answer = |status| Readiness { status, database, redis, sms: "unchecked" };
     match (database, redis) {
         (Up::Up, Up::Up) => Json(answer("ready")).into_response(),

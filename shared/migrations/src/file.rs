@@ -69,7 +69,7 @@ pub fn read_packed(packed: &[PackedFile]) -> Result<Vec<MigrationFile>, Migratio
 
 /// Whether a file applies a migration. Others revert one, or are none.
 fn applies(name: &str) -> bool {
-    name.strip_suffix(".sql").is_some_and(|stem| !stem.ends_with(".down"))
+    name.strip_suffix(".sql").is_some_and(|stem| stem.strip_suffix(".down").is_none())
 }
 
 fn in_order(mut files: Vec<MigrationFile>) -> Result<Vec<MigrationFile>, MigrationError> {

@@ -21,24 +21,21 @@ pub async fn grant_functions(client: &mut Client, role: &str) -> Result<(), Migr
     if !is_plain(role) || role.len() > MAX_NAME || is_owner {
         return Err(MigrationError::Role(role.to_owned()));
     }
-    let mut sql = String::new();
-    if !exists {
-        sql.push_str(&format!("CREATE ROLE {role} LOGIN;"));
-    }
+    let create = if exists { String::new() } else { format!("CREATE ROLE {role} LOGIN;") };
+    let iam = if has_iam { format!("GRANT rds_iam TO {role};") } else { String::new() };
     // Default privileges: a table that a later migration creates is never without its rights.
-    sql.push_str(&format!(
-        "GRANT USAGE ON SCHEMA auth TO {role};
+    let sql = format!(
+        "{create}
+         GRANT USAGE ON SCHEMA auth TO {role};
          GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA auth TO {role};
          GRANT USAGE ON ALL SEQUENCES IN SCHEMA auth TO {role};
          GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA auth TO {role};
          ALTER DEFAULT PRIVILEGES IN SCHEMA auth
              GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role};
          ALTER DEFAULT PRIVILEGES IN SCHEMA auth GRANT USAGE ON SEQUENCES TO {role};
-         ALTER DEFAULT PRIVILEGES IN SCHEMA auth GRANT EXECUTE ON FUNCTIONS TO {role};"
-    ));
-    if has_iam {
-        sql.push_str(&format!("GRANT rds_iam TO {role};"));
-    }
+         ALTER DEFAULT PRIVILEGES IN SCHEMA auth GRANT EXECUTE ON FUNCTIONS TO {role};
+         {iam}"
+    );
     let transaction = client.transaction().await.map_err(failed)?;
     transaction.batch_execute(&sql).await.map_err(failed)?;
     transaction.commit().await.map_err(failed)

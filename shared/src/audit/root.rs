@@ -222,7 +222,8 @@ impl SignedRoot {
     pub fn parse(file: &[u8]) -> Result<Self, RootError> {
         let root: Self = serde_json::from_slice(file).map_err(|_| RootError::Format)?;
         // It becomes a part of a path.
-        let is_name = !root.heads_file.contains(['/', '\\']) && root.heads_file.ends_with(".heads");
+        let is_name = !root.heads_file.contains(['/', '\\'])
+            && root.heads_file.strip_suffix(".heads").is_some();
         if root.version == VERSION && is_name { Ok(root) } else { Err(RootError::Format) }
     }
 

@@ -11,7 +11,7 @@ use super::env::{EnvReader, is_url};
 use super::live_text::{LiveText, refresh};
 use super::stage::Stage;
 use crate::cloud::{Cloud, CloudError, DatabaseLogin};
-use crate::secrets::{LiveSecret, SecretName};
+use crate::secrets::{LiveSecret, SecretName, plain_text};
 
 const DEFAULT_PORT: u16 = 5432;
 const NO_ADDRESS: &str = "is not an address of Postgres";
@@ -148,7 +148,7 @@ impl DatabaseAddress {
         let uses_iam = env.flag("DB_IAM_AUTH", false);
         let whole = env.secret(SecretName::DatabaseUrl).is_some();
         let is_whole = whole || parts.host.is_none();
-        let password = env.optional_live_secret(SecretName::DatabasePassword, text);
+        let password = env.optional_live_secret(SecretName::DatabasePassword, plain_text);
         if uses_iam && is_whole {
             let error = "needs DB_HOST, DB_NAME and DB_USERNAME in place of DATABASE_URL";
             env.error("DB_IAM_AUTH", error);
@@ -268,9 +268,4 @@ fn encode(text: &str) -> String {
         }
     }
     encoded
-}
-
-/// For secrets that are used as they are.
-pub(super) fn text(secret: &SecretString) -> Result<SecretString, &'static str> {
-    Ok(secret.clone())
 }

@@ -5,14 +5,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use std::fmt;
 use std::sync::Arc;
 
-use super::database::text;
 use super::discovery::{SERVERLESS, cache_name};
 use super::env::EnvReader;
 use super::env::is_url;
 use super::live_text::LiveText;
 use super::stage::Stage;
 use crate::cloud::{CacheEndpoint, CacheName, Cloud, CloudError};
-use crate::secrets::SecretName;
+use crate::secrets::{SecretName, plain_text};
 
 const NEEDS_AWS: &str = "needs a function that runs in AWS";
 
@@ -196,7 +195,7 @@ impl RedisConfig {
 }
 
 fn password(env: &mut EnvReader, name: SecretName) -> Password {
-    let secret = env.optional_live_secret(name, text);
+    let secret = env.optional_live_secret(name, plain_text);
     secret.map_or(Password::None, |secret| Password::Text(LiveText::Live(secret)))
 }
 

@@ -117,7 +117,7 @@ async fn edge(State(core): State<Core>, mut request: Request, next: Next) -> Res
         }
     };
     let (secrets, metrics) = (core.secrets.clone(), core.metrics.clone());
-    let answered = answer(core, context, route, method, response);
+    let answered = Box::pin(answer(core, context, route, method, response));
     secrets.refresh_beside(Some(&metrics), answered).instrument(span).await
 }
 

@@ -98,7 +98,7 @@ pub async fn import_all(
                 Import::NumberTaken => {
                     left_out.push(LeftOut::new(
                         "users_auth",
-                        rows.id,
+                        rows.id.to_string(),
                         "another account has its number",
                     ));
                 }
@@ -107,7 +107,7 @@ pub async fn import_all(
                     imported.devices += devices;
                     if identities < planned.identities {
                         let why = "another account has an identity key of it";
-                        left_out.push(LeftOut::new("identity_keys", rows.id, why));
+                        left_out.push(LeftOut::new("identity_keys", rows.id.to_string(), why));
                     }
                 }
             }

@@ -2,6 +2,7 @@
 //! left out is named with its reason, by id and never by value.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write as _;
 
 use domain::phone::PhoneNumber;
 use domain::prekey::{IdentityKey, KeyId, Prekey, PublicKey, Signature, decode_base64};
@@ -35,8 +36,8 @@ pub struct LeftOut {
 
 impl LeftOut {
     #[must_use]
-    pub fn new(table: &'static str, id: impl ToString, why: &'static str) -> Self {
-        Self { table, id: id.to_string(), why }
+    pub fn new(table: &'static str, id: impl Into<String>, why: &'static str) -> Self {
+        Self { table, id: id.into(), why }
     }
 }
 
@@ -372,7 +373,12 @@ fn rfc3339(at: Timestamp) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 /// RFC 4648, with or without padding.

@@ -48,17 +48,14 @@ impl Source {
             .parse()
             .map_err(|_| Error::Source("--from is no address of Postgres".to_owned()))?;
         let tls = shared::store::tls(&config, ca).map_err(|error| Error::Database(error.error))?;
-        let client = match tls {
-            Some(tls) => {
-                let (client, connection) = config.connect(tls).await.map_err(failed)?;
-                tokio::spawn(connection);
-                client
-            }
-            None => {
-                let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
-                tokio::spawn(connection);
-                client
-            }
+        let client = if let Some(tls) = tls {
+            let (client, connection) = config.connect(tls).await.map_err(failed)?;
+            tokio::spawn(connection);
+            client
+        } else {
+            let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
+            tokio::spawn(connection);
+            client
         };
         Ok(Self { client, schema: schema.to_owned() })
     }
@@ -99,6 +96,7 @@ impl Source {
 }
 
 /// Without what the error quotes of rows.
+#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
 fn failed(error: tokio_postgres::Error) -> Error {
     let code = error.code().map(|code| format!("SQLSTATE {}", code.code()));
     Error::Source(code.unwrap_or_else(|| "no connection, or rows of another form".to_owned()))

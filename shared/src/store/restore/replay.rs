@@ -143,6 +143,7 @@ pub struct LiveSession {
 }
 
 /// What the entries of a user tell that happened to the account since the backup.
+#[expect(clippy::struct_excessive_bools, reason = "each is a change of its own")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountChange {
     /// Sessions that had ended, and for what (`auth.sessions.revoked_for`).

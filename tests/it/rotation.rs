@@ -175,7 +175,7 @@ impl Fleet {
             self.sessions[n] = Session::from_reply(&reply);
             self.check(n).await;
         }
-        if self.round % 4 == 0 {
+        if self.round.is_multiple_of(4) {
             let signer = &self.sandboxes[self.round / 4 % 3];
             self.sessions[0] = signer.client().log_in("+33612345000", "phone").await;
             self.check(0).await;

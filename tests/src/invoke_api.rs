@@ -90,7 +90,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Re
     };
     let kind = parts.headers.get("x-amz-invocation-type").and_then(|kind| kind.to_str().ok());
     let kind = kind.unwrap_or("RequestResponse").to_owned();
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let payload = serde_json::from_slice(&body).unwrap_or_default();
     let invocation = Invocation { function: function.to_owned(), kind: kind.clone(), payload };
     let decide = shared.decide.lock().unwrap_or_else(PoisonError::into_inner).clone();

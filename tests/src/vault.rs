@@ -36,7 +36,9 @@ impl Vault {
     #[must_use]
     pub fn new(secrets: &[(&str, &str)]) -> Arc<Self> {
         let vault = Self::default();
-        secrets.iter().for_each(|(id, text)| vault.put(id, text));
+        for (id, text) in secrets {
+            vault.put(id, text);
+        }
         Arc::new(vault)
     }
 
@@ -69,7 +71,9 @@ impl Vault {
             Mood::Answers => tokio::task::yield_now().await,
             Mood::Fails => return Err(error(CloudErrorKind::Failed, "InternalServiceError")),
             Mood::Hangs => std::future::pending().await,
-            Mood::Together(barrier) => drop(barrier.wait().await),
+            Mood::Together(barrier) => {
+                barrier.wait().await;
+            }
         }
         let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         let text = texts.get(id).map(|text| SecretString::from(text.as_str()));

@@ -26,7 +26,7 @@ pub enum CallError {
     Function(String),
     /// The service refused it. Nothing was changed, unless the status is 500 or above.
     #[error("refused with {} ({})", .0.code, .0.status)]
-    Refused(Problem),
+    Refused(Box<Problem>),
     #[error("the call cannot be written as JSON")]
     Call(#[source] serde_json::Error),
     #[error("the answer is not that of the operation")]
@@ -92,7 +92,7 @@ fn read<A: DeserializeOwned>(payload: &[u8]) -> Result<A, CallError> {
     let answer: Value = serde_json::from_slice(payload).map_err(CallError::Answer)?;
     if answer["code"].is_string() && answer["status"].is_u64() {
         let problem = serde_json::from_value(answer).map_err(CallError::Answer)?;
-        return Err(CallError::Refused(problem));
+        return Err(CallError::Refused(Box::new(problem)));
     }
     serde_json::from_value(answer).map_err(CallError::Answer)
 }

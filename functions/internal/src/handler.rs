@@ -43,11 +43,10 @@ async fn answer(state: &InternalState, event: &Value, id: &str) -> Result<Value,
         Err(problem) => Err(problem),
     };
     if let Err(problem) = &result {
-        match problem.cause() {
-            Some(cause) => {
-                tracing::error!(code = problem.code.as_str(), error = %ErrorChain(cause), "failed");
-            }
-            None => tracing::info!(code = problem.code.as_str(), "refused"),
+        if let Some(cause) = problem.cause() {
+            tracing::error!(code = problem.code.as_str(), error = %ErrorChain(cause), "failed");
+        } else {
+            tracing::info!(code = problem.code.as_str(), "refused")
         }
     }
     result

@@ -58,10 +58,7 @@ impl DynamoSecurityLog {
         let put = put
             .condition_expression("attribute_not_exists(seq)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let error = match put.send().await {
-            Ok(_) => return Ok(Put::Kept),
-            Err(error) => error,
-        };
+        let Err(error) = put.send().await else { return Ok(Put::Kept) };
         match &error {
             SdkError::ServiceError(answered) => match answered.err() {
                 PutItemError::ConditionalCheckFailedException(failed) => {
@@ -86,14 +83,14 @@ impl DynamoSecurityLog {
         let page = query.send().await.map_err(|error| cloud_error(SERVICE, OPERATION, &error))?;
         let is_last = page.last_evaluated_key.is_none_or(|key| key.is_empty());
         let entries: Option<Vec<ChainEntry>> =
-            page.items.unwrap_or_default().into_iter().map(entry).collect();
+            page.items.unwrap_or_default().iter().map(entry).collect();
         let kind = CloudErrorKind::Unexpected;
         let unexpected = CloudError { service: SERVICE, operation: OPERATION, kind, code: None };
         Ok(LogPage { entries: entries.ok_or(unexpected)?, is_last })
     }
 }
 
-fn entry(item: Item) -> Option<ChainEntry> {
+fn entry(item: &Item) -> Option<ChainEntry> {
     let seq = item.get("seq")?.as_n().ok()?.parse().ok()?;
     let hash = item.get("hash")?.as_b().ok()?.as_ref().to_vec();
     let entry = item.get("entry")?.as_s().ok()?.clone();

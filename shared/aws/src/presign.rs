@@ -139,7 +139,7 @@ mod tests {
             let key = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
             let session = session.map(str::to_owned);
             let credentials = Credentials::new("AKIDEXAMPLE", key, session.clone(), None, "test");
-            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_892_400);
+            let time = SystemTime::UNIX_EPOCH + Duration::from_hours(498_859);
             let password = signer.signed(credentials, "eu-west-1", time, request);
             let password = password.expect("a password");
             let mut expected = vec![

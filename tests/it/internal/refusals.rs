@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 const ARN: &str = "arn:aws:sts::123456789012:assumed-role/user-service/one";
 
 /// A request through an HTTP API or a function URL.
+#[expect(clippy::needless_pass_by_value, reason = "made where it is handed over")]
 fn request(authorizer: Value, body: &Value) -> Value {
     json!({
         "version": "2.0",

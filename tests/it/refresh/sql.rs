@@ -231,7 +231,7 @@ fn over_a_restored_row_the_statement_and_the_pure_function_say_the_same() {
     let ahead = (-10_i32..=6, -2_i32..=3, any::<bool>());
     let sequences = prop::collection::vec((ahead, waits()), 1..15);
     over_a_row(60, (rows(), sequences), |runtime, store, (first, sequence)| {
-        let (mut row, mut now) = (first, BEGINNING + Duration::from_secs(60));
+        let (mut row, mut now) = (first, BEGINNING + Duration::from_mins(1));
         let restore = "INSERT INTO auth.restores (backup_at, restored_at) VALUES ($1, $2)
                        ON CONFLICT DO NOTHING";
         let restored_at = SystemTime::from(BEGINNING + Duration::from_secs(30));
@@ -239,7 +239,7 @@ fn over_a_restored_row_the_statement_and_the_pure_function_say_the_same() {
         runtime.block_on(store.look.execute(restore, &[&times[0], &times[1]])).unwrap();
         runtime.block_on(store.reset(row, BEGINNING));
         for ((by, fork_by, is_old), wait) in sequence {
-            now = now + wait.min(Duration::from_secs(3600));
+            now = now + wait.min(Duration::from_hours(1));
             let generation = row.generation.saturating_add(by);
             let position = TokenPosition { generation, fork: row.forks - 1 + fork_by };
             let issued_at = BEGINNING + Duration::from_secs(if is_old { 30 } else { 31 });

@@ -13,12 +13,11 @@ fn reserved(template: &Value, properties: &Value, size: &str) -> u64 {
     let own = properties.get("ReservedConcurrentExecutions");
     let value = own.unwrap_or(&globals["ReservedConcurrentExecutions"]);
     let value = with_condition(value, "HasReservation", true);
-    match value.as_u64() {
-        Some(number) => number,
-        None => {
-            let kind = value["Fn::FindInMap"][2].as_str().expect("a column of Sizes");
-            template["Mappings"]["Sizes"][size][kind].as_u64().expect(kind)
-        }
+    if let Some(number) = value.as_u64() {
+        number
+    } else {
+        let kind = value["Fn::FindInMap"][2].as_str().expect("a column of Sizes");
+        template["Mappings"]["Sizes"][size][kind].as_u64().expect(kind)
     }
 }
 

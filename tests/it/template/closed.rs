@@ -35,7 +35,7 @@ fn no_secret_stands_in_the_template() {
     let template = template();
     let text = template.to_string();
     assert!(!text.contains("{{resolve:"), "CloudFormation would copy it into the environment");
-    let names = shared::secrets::SecretName::ALL.map(|secret| secret.variable());
+    let names = shared::secrets::SecretName::ALL.map(shared::secrets::SecretName::variable);
     for variables in objects(&template).into_iter().filter_map(|one| one.get("Variables")) {
         for (name, value) in variables.as_object().expect("variables") {
             assert!(!names.contains(&name.as_str()) || value == "", "{name} is a secret");

@@ -6,6 +6,7 @@
 -- $5 audit_entry text
 -- $6 audit_personal jsonb
 -- returns is_verified bool
+-- returns is_cancelled bool
 WITH device AS (
            SELECT d.is_verified, d.user_id
              FROM auth.sessions s JOIN auth.devices d ON d.id = s.device_id
@@ -38,4 +39,4 @@ WITH device AS (
                   jsonb_build_object('seq', seq, 'hash', encode(head, 'hex'),
                                      'entry', $5, 'personal', $6), $4
              FROM audit_head)
-         SELECT is_verified FROM device
+         SELECT is_verified, EXISTS (SELECT FROM cancelled) AS is_cancelled FROM device

@@ -8,6 +8,9 @@ use totp_rs::{Algorithm, Builder, Totp, TotpError};
 
 use crate::crypto::constant_time_eq;
 
+/// What authenticator apps began with: 16 letters of base 32.
+pub const MIN_SECRET_BYTES: usize = 10;
+
 /// A secret or a name that makes no TOTP.
 #[derive(Debug, Error)]
 #[error("a totp cannot be made")]
@@ -35,7 +38,10 @@ pub fn matching_step(
     code: &TotpCode,
     now: Timestamp,
 ) -> Result<Option<i64>, TotpFailure> {
-    // An imported secret may be shorter than what this service makes.
+    // An imported secret may be shorter than the 128 bits of RFC 4226.
+    if secret.expose_secret().len() < MIN_SECRET_BYTES {
+        return Err(TotpFailure);
+    }
     let totp: Totp = builder(secret)?.build_noncompliant();
     let is_right = |step: i64| {
         let at = u64::try_from(step * STEP_SECONDS).unwrap_or(0);

@@ -11,6 +11,7 @@ use domain::{ids::UserId, second_factor::IMPORTED_CODE};
 use serde_json::{Value, json};
 use shared::clock::Rng;
 use shared::crypto::DataKeySet;
+use shared::second_factor::totp::MIN_SECRET_BYTES;
 use shared::store::import::prekey_page;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -68,11 +69,16 @@ pub fn plan(
     let enabled = flag(account, "two_factor_enabled");
     let secret = text(account, "two_factor_secret").filter(|_| enabled).and_then(base32);
     let secret = secret
+        .filter(|plain| plain.len() >= MIN_SECRET_BYTES)
         .and_then(|plain| keys.encrypt(UserId::from_uuid(rows.id), &plain, Rng).ok())
         .map(|stored| hex(&stored));
     if enabled && secret.is_none() {
         // Without its second factor it would be open to whoever has the number.
-        leave("users_auth", account, "the secret of the second factor is not base 32");
+        leave(
+            "users_auth",
+            account,
+            "the secret of the second factor is not base 32, or shorter than 80 bits",
+        );
         return None;
     }
     let codes = if enabled { codes(rows, &mut leave) } else { Vec::new() };

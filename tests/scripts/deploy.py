@@ -43,7 +43,7 @@ PHONE = "+33612345678"
 BUCKET, TABLE, ROOTS = "programs", "security-log", "audit-roots"
 # What the local AWS has no place for. Each is the deployment's own affair, and no request passes it.
 LEFT_OUT = {
-    "AWS::CloudWatch::Dashboard", "AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup",
+    "AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup",
     "AWS::Logs::QueryDefinition", "AWS::XRay::SamplingRule", "AWS::XRay::Group",
 }
 # Plays the user-service: writes what it is told into a file, a line each.
@@ -200,9 +200,9 @@ def expand(names):
     policies = {}
     expanded = Translator(policies, Parser()).translate(template, {})
     resources = expanded["Resources"]
-    dropped = sorted({r["Type"] for r in resources.values() if r["Type"] in LEFT_OUT})
-    print(f"left out: {', '.join(dropped) or 'nothing'}", flush=True)
-    for key in [key for key, resource in resources.items() if resource["Type"] in LEFT_OUT]:
+    left_out = [key for key, resource in resources.items() if is_left_out(resource)]
+    print(f"left out: {', '.join(sorted({resources[key]['Type'] for key in left_out}))}", flush=True)
+    for key in left_out:
         del resources[key]
     for resource in resources.values():
         resource.pop("UpdatePolicy", None)
@@ -211,6 +211,12 @@ def expand(names):
         resource["DependsOn"] = [name for name in wanted if name in resources]
     routes_of_body(resources)
     return expanded
+
+
+def is_left_out(resource):
+    # Alarms over an expression; the others are made.
+    is_expression = resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]
+    return is_expression or resource["Type"] in LEFT_OUT
 
 
 def routes_of_body(resources):

@@ -45,7 +45,7 @@ pub(crate) async fn answer(
     result: Result<&MigrateAnswer, &MigrateError>,
     is_local: bool,
 ) -> Result<(), AnswerError> {
-    let url = Url::parse(&event.response_url).ok().filter(|url| is_local || is_of_aws(url));
+    let url = Url::parse(&event.response_url).ok().filter(|url| is_local || is_of_aws(url) || is_of_endpoint(url));
     let url = url.ok_or(AnswerError::Address)?;
     let (status, reason) = match result {
         Ok(answer) => ("SUCCESS", format!("applied {}", answer.applied.len())),
@@ -88,6 +88,13 @@ fn is_of_aws(url: &Url) -> bool {
         [".amazonaws.com", ".amazonaws.com.cn"].iter().any(|domain| host.ends_with(domain))
     };
     url.scheme() == "https" && url.domain().is_some_and(is_host)
+}
+
+/// Whether it is the AWS that this process was given in place of the public one, as the SDK reads it.
+fn is_of_endpoint(url: &Url) -> bool {
+    let endpoint = std::env::var("AWS_ENDPOINT_URL").ok();
+    let endpoint = endpoint.and_then(|endpoint| Url::parse(&endpoint).ok());
+    endpoint.is_some_and(|endpoint| endpoint.origin() == url.origin())
 }
 
 #[cfg(test)]

@@ -788,6 +788,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/auth/v1/2fa/reset/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a reset of the second factor.
+         * @description Support resets the second factor of somebody who lost it: all devices and the number are told, and the
+         *     reset takes effect 7 days later (`resetAt` of `GET /auth/v1/2fa/status`). A verified device of the
+         *     account cancels it until then. Nothing happens if none is pending.
+         */
+        post: operations["cancel_second_factor_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/v1/2fa/disable": {
         parameters: {
             query?: never;
@@ -1479,6 +1501,13 @@ export interface components {
              *     once.
              */
             userIds: string[];
+        };
+        CancelSecondFactorResetProblem: components["schemas"]["Problem"] & {
+            /**
+             * @description Stable: what a client decides by.
+             * @enum {string}
+             */
+            code: "token_missing" | "token_invalid" | "token_expired" | "session_ended" | "dpop_proof_invalid" | "origin_unverified" | "device_unverified" | "rate_limited" | "internal" | "unavailable";
         };
         ChangePhoneNumberProblem: components["schemas"]["Problem"] & {
             /**
@@ -2578,6 +2607,12 @@ export interface components {
         };
         SecondFactorStatus: {
             enabled: boolean;
+            /**
+             * Format: date-time
+             * @description When a reset that support was asked for takes effect. A verified device cancels it by
+             *     `POST /auth/v1/2fa/reset/cancel`.
+             */
+            resetAt?: string;
         };
         SecondFactorToken: {
             /** @description 6 digits of the app, or a backup code `XXXX-XXXX`. Its dash may be left out. */
@@ -2588,6 +2623,8 @@ export interface components {
             valid: boolean;
         };
         SecurityEvent: {
+            /** @description `operator` if it was support, and not a device of the account. */
+            actor?: string;
             /**
              * Format: int64
              * @description How often it happened, of events that are entered once an hour.
@@ -4356,6 +4393,33 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["FetchSecondFactorStatusProblem"];
+                };
+            };
+        };
+    };
+    cancel_second_factor_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No reset is pending. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["CancelSecondFactorResetProblem"];
                 };
             };
         };

@@ -41,6 +41,7 @@ export const OPERATIONS = {
   create_backup_codes: { method: "POST", path: "/auth/v1/2fa/backup-codes", bearer: true, body: true },
   regenerate_backup_codes: { method: "POST", path: "/auth/v1/2fa/backup-codes/regenerate", bearer: true, body: true },
   fetch_second_factor_status: { method: "GET", path: "/auth/v1/2fa/status", bearer: true, body: false },
+  cancel_second_factor_reset: { method: "POST", path: "/auth/v1/2fa/reset/cancel", bearer: true, body: false },
   disable_second_factor: { method: "POST", path: "/auth/v1/2fa/disable", bearer: true, body: true },
   fetch_account: { method: "GET", path: "/auth/v1/account", bearer: true, body: false },
   delete_account: { method: "DELETE", path: "/auth/v1/account", bearer: true, body: true },

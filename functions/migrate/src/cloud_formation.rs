@@ -45,7 +45,9 @@ pub(crate) async fn answer(
     result: Result<&MigrateAnswer, &MigrateError>,
     is_local: bool,
 ) -> Result<(), AnswerError> {
-    let url = Url::parse(&event.response_url).ok().filter(|url| is_local || is_of_aws(url) || is_of_endpoint(url));
+    let url = Url::parse(&event.response_url)
+        .ok()
+        .filter(|url| is_local || is_of_aws(url) || is_of_endpoint(url));
     let url = url.ok_or(AnswerError::Address)?;
     let (status, reason) = match result {
         Ok(answer) => ("SUCCESS", format!("applied {}", answer.applied.len())),

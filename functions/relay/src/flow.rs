@@ -59,7 +59,9 @@ async fn scheduled(state: &RelayState) -> Result<RelayReport, Error> {
     let (core, now) = (&state.core, state.core.clock.now());
     let mark = begin(state).await;
     let counts = core.cache.take_hourly_counts(now).await;
-    let is_idle = mark.is_looked_at && mark.token.is_none();
+    // Relays after commits may have delivered everything, and the root of the hour is still due.
+    let has_root = state.roots.is_none() || mark.unrooted.is_none();
+    let is_idle = mark.is_looked_at && mark.token.is_none() && has_root;
     if is_idle && counts.is_ok_and(|counts| counts.is_empty()) {
         return Ok(RelayReport { skipped: true, ..RelayReport::default() });
     }
@@ -75,7 +77,13 @@ async fn scheduled(state: &RelayState) -> Result<RelayReport, Error> {
     let mut root = false;
     if let Some(roots) = state.roots.as_deref() {
         match publish_root(&core.store, roots, now).await {
-            Ok(is_new) => root = is_new,
+            Ok(is_new) => {
+                root = is_new;
+                // One that stood there already does not hold what came since.
+                if is_new {
+                    note_root(state, &mark).await;
+                }
+            }
             Err(error) => {
                 tracing::error!(error = %ErrorChain(&error), "failed to publish the audit root");
                 core.metrics.count("auth_audit_root_failures_total");
@@ -87,6 +95,14 @@ async fn scheduled(state: &RelayState) -> Result<RelayReport, Error> {
         return Err(Refused::PartFailed.into());
     }
     Ok(RelayReport { hourly, root, ..relayed })
+}
+
+async fn note_root(state: &RelayState, mark: &OutboxMark) {
+    let Some(unrooted) = mark.unrooted.as_deref() else { return };
+    let (cache, now) = (&state.core.cache, state.core.clock.now());
+    if let Err(error) = cache.note_root(unrooted, now).await {
+        tracing::warn!(error = %ErrorChain(&error), "failed to note the root of the audit chains");
+    }
 }
 
 /// Delivers what waits, and goes on with what failed for as long as an invocation may take.

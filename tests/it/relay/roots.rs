@@ -99,6 +99,34 @@ async fn a_root_of_all_chains_is_published_once_an_hour() {
     assert_eq!(verify_heads(store, &heads).await.unwrap(), []);
 }
 
+/// Relays that commits invoke leave nothing in the outbox: the root of the hour is due all the same.
+#[tokio::test]
+async fn what_relays_after_commits_delivered_is_in_the_root_of_its_hour() {
+    let service = unlimited().await;
+    let place = Place::new("roots-delivered").await;
+    let function = place.function(&service).await;
+    let cache = &service.state.core.cache;
+    let _ = service.client().sign_up(PHONE).await;
+    assert_eq!(function.scheduled().await["root"], true, "a first look");
+    for (hour, phone) in ["+33612340011", "+33612340012"].into_iter().enumerate() {
+        service.advance(HOUR);
+        let _ = service.client().sign_up(phone).await;
+        assert!(cache.mark_outbox(phone).await.unwrap());
+        let _ = function.relay().await;
+        // One that is committed in an hour whose root stands is in the next one.
+        assert_eq!(function.scheduled().await["root"], true, "hour {hour}");
+        assert_eq!(place.newest().await.1.len(), hour + 2);
+        assert_eq!(function.scheduled().await["skipped"], true, "nothing new");
+    }
+    let _ = service.client().sign_up(OTHER_PHONE).await;
+    assert!(cache.mark_outbox("late").await.unwrap());
+    let _ = function.relay().await;
+    assert_eq!(function.scheduled().await["root"], false, "the root of this hour stands");
+    service.advance(HOUR);
+    assert_eq!(function.scheduled().await["root"], true);
+    assert_eq!(place.newest().await.1.len(), 4);
+}
+
 #[tokio::test]
 async fn a_chain_that_was_rewritten_does_not_match_the_root() {
     let service = unlimited().await;

@@ -37,6 +37,8 @@ static REGISTERED: LazyLock<LuaScript> =
 pub struct OutboxMark {
     /// Of the newest mark.
     pub token: Option<String>,
+    /// Of the newest mark since a root of the audit chains was published.
+    pub unrooted: Option<String>,
     /// Whether a relay has looked within a day.
     pub is_looked_at: bool,
 }
@@ -49,13 +51,14 @@ impl Cache {
     /// Marks the outbox as not empty. False if a relay was invoked a moment ago and has not begun.
     pub async fn mark_outbox(&self, token: &str) -> Result<bool, CacheError> {
         const OPERATION: &str = "mark_outbox";
-        let (mut mark, mut invoked) = (redis::cmd("SET"), redis::cmd("SET"));
+        let [mut mark, mut unrooted, mut invoked] = [(); 3].map(|()| redis::cmd("SET"));
         mark.arg(key("queued")).arg(token).arg("PX").arg(millis_of(MARK_TTL));
+        unrooted.arg(key("unrooted")).arg(token).arg("PX").arg(millis_of(MARK_TTL));
         invoked.arg(key("invoked")).arg(token).arg("NX").arg("PX").arg(millis_of(INVOCATION_TTL));
         // A repeat finds its own token.
         let mut by = redis::cmd("GET");
         by.arg(key("invoked"));
-        let values = self.send(OPERATION, vec![mark, invoked, by]).await?;
+        let values = self.send(OPERATION, vec![mark, unrooted, invoked, by]).await?;
         let by = values.into_iter().next_back().unwrap_or(Value::Nil);
         let by: Option<String> = redis::from_redis_value(by).map_err(|_| {
             CacheError::UnexpectedData { operation: OPERATION, expected: "a token" }
@@ -76,15 +79,24 @@ impl Cache {
             |_| CacheError::UnexpectedData { operation: OPERATION, expected: "a token and a time" };
         let mut begun = redis::cmd("DEL");
         begun.arg(key("invoked"));
-        let (mut mark, mut looked) = (redis::cmd("GET"), redis::cmd("GET"));
-        mark.arg(key("queued"));
-        looked.arg(key("looked"));
-        let mut values = self.send(OPERATION, vec![begun, mark, looked]).await?.into_iter().skip(1);
+        let get = |name| {
+            let mut get = redis::cmd("GET");
+            get.arg(key(name));
+            get
+        };
+        let read = ["queued", "unrooted", "looked"].map(get);
+        let commands = std::iter::once(begun).chain(read).collect();
+        let mut values = self.send(OPERATION, commands).await?.into_iter().skip(1);
         let mut next = || -> Result<Option<String>, CacheError> {
             redis::from_redis_value(values.next().unwrap_or(Value::Nil)).map_err(unexpected)
         };
-        let (token, looked) = (next()?, next()?);
-        Ok(OutboxMark { token, is_looked_at: looked.is_some() })
+        let (token, unrooted, looked) = (next()?, next()?, next()?);
+        Ok(OutboxMark { token, unrooted, is_looked_at: looked.is_some() })
+    }
+
+    /// A root was published over all that was committed before this mark was read. A newer one stays.
+    pub async fn note_root(&self, unrooted: &str, now: Timestamp) -> Result<(), CacheError> {
+        self.run(FORGET.call(now).keys([key("unrooted")]).arg(unrooted)).await.map(drop)
     }
 
     /// The outbox was looked at. If it was empty, the mark that was read before the look goes.

@@ -181,7 +181,8 @@ def recorded_events(port):
         event = json.loads(file.read_text())
         _, _, path = event.get("routeKey", "").partition(" ")
         # What no gateway made is a call of another service.
-        function, field = (router.get(path, "platform"), "statusCode") if path else ("internal", "status")
+        is_of_gateway = "routeKey" in event
+        function, field = (router.get(path, "platform"), "statusCode") if is_of_gateway else ("internal", "status")
         invoked = ask(port, "POST", f"/2015-03-31/functions/{function}/invocations", event, seconds=FIRST)
         # An answer of `internal` that is no problem has no status.
         status = invoked.json().get(field, 200 if function == "internal" else 0) if invoked.status == 200 else 0

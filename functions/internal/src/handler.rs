@@ -46,7 +46,7 @@ async fn answer(state: &InternalState, event: &Value, id: &str) -> Result<Value,
         if let Some(cause) = problem.cause() {
             tracing::error!(code = problem.code.as_str(), error = %ErrorChain(cause), "failed");
         } else {
-            tracing::info!(code = problem.code.as_str(), "refused")
+            tracing::info!(code = problem.code.as_str(), "refused");
         }
     }
     result

@@ -1,6 +1,7 @@
 //! The command line, and how many connections send requests.
 
 use clap::Parser;
+use std::path::PathBuf;
 
 /// Connections that ask at the same time: many as of a busy server, one as of a Lambda's
 /// sandbox, which never has two requests.
@@ -38,6 +39,11 @@ pub enum Child {
         /// Numbers of each kind.
         #[arg(long, default_value_t = 500)]
         samples: usize,
+    },
+    /// Measures the programs of the functions as Lambda runs them, beside one process with all of them.
+    Functions {
+        /// Of NAME or NAME/bootstrap, as `cargo build` and `cargo lambda build` make them.
+        folder: PathBuf,
     },
     /// Measures each operation over a filled database, beside an empty one.
     Scale {

@@ -118,9 +118,11 @@ impl Load {
     /// The same, with what it cost the server.
     pub async fn measure(&mut self, server: &Server, errands: Vec<Errand>) -> (Vec<Value>, Sample) {
         let count = errands.len();
+        drop(server.take_durations());
         let (before, stores_before) = (server.usage().cpu, server_cpu());
         let (answers, latencies) = self.run(errands).await;
         let stores = server_cpu();
+        let latencies = server.take_durations().unwrap_or(latencies);
         let cpu = micros(server.usage().cpu.saturating_sub(before), count);
         let of = |after: Duration, before| micros(after.saturating_sub(before), count);
         let postgres = of(stores.postgres, stores_before.postgres);

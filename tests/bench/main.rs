@@ -12,6 +12,7 @@
 //! | [`scale`] | millions of accounts beside an empty database: `bench scale` |
 //! | [`enumeration`] | whether the time of an answer tells who has an account: `bench enumeration` |
 //! | [`server`] | the child that serves, and how it is asked what it used |
+//! | [`functions`] | the functions as Lambda runs them: `bench functions FOLDER` |
 //! | [`load`] | the connections that ask |
 //! | [`operations`] | what is asked: an account's way from its first code to its logout |
 //! | [`directory`] | and of the key directory: bundles, uploads |
@@ -29,6 +30,7 @@ mod directory;
 mod enumeration;
 mod figures;
 mod floors;
+mod functions;
 mod load;
 mod medians;
 mod operations;
@@ -60,6 +62,7 @@ async fn main() {
         Some(Child::Scale { filled }) => {
             scale::run(*filled, arguments.rounds, arguments.accounts, arguments.write).await;
         }
+        Some(Child::Functions { folder }) => functions::run(folder, &arguments).await,
         Some(Child::Enumeration { samples }) => enumeration::run(*samples).await,
         None => bench(&arguments).await,
     }

@@ -20,6 +20,7 @@ use tokio_postgres::types::Type;
 
 use crate::arguments::CONNECTIONS;
 use crate::figures::process_cpu;
+use crate::functions::Functions;
 
 /// Rows that the bare UPDATE turns to, one after the other: none is waited for.
 const ROWS: i32 = 1000;
@@ -32,25 +33,60 @@ pub struct Usage {
     pub peak_memory: Option<u64>,
 }
 
-/// The running child.
+/// What is asked.
 pub struct Server {
     pub port: u16,
-    // One question at a time: the bench is one thread.
-    process: RefCell<Process>,
+    kind: Kind,
+}
+
+enum Kind {
+    /// All functions in one process: the child. One question at a time, as the bench is one thread.
+    Process(RefCell<Process>),
+    /// A process for each function, as in Lambda.
+    Functions(Functions),
 }
 
 impl Server {
     pub fn start(variables: &HashMap<String, String>) -> Self {
         let program = std::env::current_exe().expect("a program has a name");
         let process = Process::start(&program, variables);
-        Self { port: process.port, process: process.into() }
+        Self { port: process.port, kind: Kind::Process(process.into()) }
+    }
+
+    pub fn of(functions: Functions) -> Self {
+        Self { port: functions.port, kind: Kind::Functions(functions) }
     }
 
     pub fn usage(&self) -> Usage {
-        let line = self.process.borrow_mut().ask();
+        let process = match &self.kind {
+            Kind::Process(process) => process,
+            Kind::Functions(functions) => return functions.usage(),
+        };
+        let line = process.borrow_mut().ask();
         let (cpu, memory) = line.split_once(' ').expect("two figures");
         let cpu = Duration::from_nanos(cpu.parse().expect("nanoseconds"));
         Usage { cpu, peak_memory: memory.parse().ok() }
+    }
+
+    /// Whether it has the handlers of the bench beside those of the service.
+    pub fn has_bench_routes(&self) -> bool {
+        matches!(self.kind, Kind::Process(_))
+    }
+
+    /// Kilobytes that each function has held at most.
+    pub fn peak_memory(&self) -> Vec<(&'static str, Option<u64>)> {
+        match &self.kind {
+            Kind::Process(_) => Vec::new(),
+            Kind::Functions(functions) => functions.peak_memory(),
+        }
+    }
+
+    /// How long each request took, as the server tells it; the last call's are forgotten.
+    pub fn take_durations(&self) -> Option<Vec<Duration>> {
+        match &self.kind {
+            Kind::Process(_) => None,
+            Kind::Functions(functions) => Some(functions.take_durations()),
+        }
     }
 }
 

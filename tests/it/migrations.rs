@@ -1,6 +1,7 @@
 //! The runner of migrations: its locks, repeats, modes and refusals, and what the migrated
 //! database must hold for deletions to be cheap.
 
+mod released;
 mod under_load;
 
 use migrations::{MigrationError, Runner};

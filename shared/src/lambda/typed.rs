@@ -140,7 +140,7 @@ where
     let telemetry = Telemetry {
         config: core.config.telemetry.clone(),
         clock: core.clock.clone(),
-        metrics: core.config.http.metrics_enabled.then(|| core.metrics.clone()),
+        metrics: Some(core.metrics.clone()),
         secrets: core.secrets.clone(),
     };
     let core = core.clone();

@@ -281,7 +281,9 @@ const FUNCTION: &str = "SANDBOX_FUNCTION";
 async fn a_sandbox() {
     let run = match std::env::var(FUNCTION).as_deref() {
         Ok("verify") => {
-            shared::lambda::run(verify::SECRETS, verify::VerifyState::read, verify::router()).await
+            let read = verify::VerifyState::read;
+            let (routes, tasks) = (verify::router(), verify::TASKS);
+            shared::lambda::run_with_tasks(None, verify::SECRETS, read, routes, tasks).await
         }
         Ok("login") => {
             shared::lambda::run(login::SECRETS, login::LoginState::read, login::router()).await

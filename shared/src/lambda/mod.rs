@@ -26,39 +26,17 @@ use crate::telemetry::{self, ErrorChain};
 pub use answer::Answer;
 pub use direct::{DirectTasks, TaskFuture};
 pub use gateway::service;
-pub use typed::{
-    invocation_id, run_events, run_events_in, run_events_without_core, run_events_without_core_in,
-    serve_events,
-};
+pub use typed::{invocation_id, run_events, run_events_without_core, serve_events};
 
 /// Runs a function until its sandbox ends: loads the secrets that it declares, reads its
 /// state, and serves its routes.
 pub async fn run<S: Clone + Send + Sync + 'static>(
-    secrets: &[SecretName],
-    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
-    routes: Router<S>,
-) -> Result<(), Error> {
-    run_in(None, secrets, read, routes).await
-}
-
-/// The same in a cloud.
-pub async fn run_in<S: Clone + Send + Sync + 'static>(
     cloud: CloudHandle,
     secrets: &[SecretName],
     read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
     routes: Router<S>,
 ) -> Result<(), Error> {
     run_with_tasks(cloud, secrets, read, routes, DirectTasks::none()).await
-}
-
-/// [`run_with_tasks`] without a cloud.
-pub async fn run_local_with_tasks<S: Clone + Send + Sync + 'static>(
-    secrets: &[SecretName],
-    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
-    routes: Router<S>,
-    tasks: DirectTasks<S>,
-) -> Result<(), Error> {
-    run_with_tasks(None, secrets, read, routes, tasks).await
 }
 
 /// The same for a function that other functions invoke directly, too.

@@ -100,6 +100,9 @@ impl Core {
     /// Stores gauges of the whole service: in Redis for `/metrics`, and for CloudWatch.
     pub async fn set_gauges(&self, gauges: &[(&str, i64)], now: Timestamp) {
         emf::write_gauges(&self.config.telemetry, gauges, now);
+        if !self.config.http.metrics_enabled {
+            return;
+        }
         if let Err(error) = self.cache.set_gauges(gauges).await {
             tracing::warn!(error = %ErrorChain(&error), "failed to store gauges");
         }
@@ -108,7 +111,7 @@ impl Core {
     /// Reads the configuration and prepares the stores.
     pub fn read(env: &mut EnvReader, clock: Clock) -> Option<Self> {
         let config = CoreConfig::read(env);
-        let metrics = Arc::new(Metrics::default());
+        let metrics = Arc::new(Metrics::new(config.http.metrics_enabled));
         let store = Store::new(&config.postgres, clock.clone(), Rng, metrics.clone());
         let cache = Cache::new(&config.redis, clock.clone(), metrics.clone());
         if let Err(error) = &store {

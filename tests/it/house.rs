@@ -195,18 +195,39 @@ fn nothing_that_serves_panics_but_what_is_listed() {
 }
 
 #[test]
-fn every_main_is_a_few_lines() {
+fn every_main_loads_its_cloud_once_and_runs_its_function() {
+    // They hand clients of AWS to their state, so they keep what they load.
+    let with_clients = ["relay", "rotate-keys", "verify"];
     for function in function_names() {
-        let text = read(&format!("functions/{function}/src/main.rs"));
-        assert!(text.lines().count() < 20, "functions/{function}/src/main.rs does more than run");
+        let place = format!("functions/{function}/src/main.rs");
+        let text = read(&place);
+        assert!(text.lines().count() <= 25, "{place} does more than run");
         let words: String = text.split_whitespace().collect();
-        // What Secrets Manager rotates is no secret of the function's own.
-        let runs = ["SECRETS,", "run(Some(aws),&[],"];
-        let is_run = runs.iter().any(|run| words.contains(run))
-            && words.contains("useshared::lambda::")
-            || words.contains("shared::lambda::run_events(SECRETS,");
-        assert!(is_run, "functions/{function}/src/main.rs runs something else");
+        let (of_aws, others) = words
+            .split_once("#[cfg(not(feature=\"aws\"))]")
+            .map_or_else(|| (words.as_str(), None), |(of_aws, others)| (of_aws, Some(others)));
+        if with_clients.contains(&function.as_str()) {
+            assert_eq!(of_aws.matches("aws::load().await").count(), 1, "{place}");
+            assert!(of_aws.contains("(Some(aws"), "{place} runs without what it loads");
+            let runs_without =
+                others.is_none_or(|text| text.contains("(shared::cloud::none().await,SECRETS,"));
+            assert!(runs_without && others.is_none() == (function == "rotate-keys"), "{place}");
+        } else {
+            let run = words.split("shared::lambda::run").nth(1).expect("a run of the runtime");
+            let (_, arguments) = run.split_once('(').expect("arguments");
+            assert!(arguments.starts_with("load_cloud().await,SECRETS,"), "{place}");
+            assert_eq!(words.matches(".await").count(), 2, "{place} does more than run");
+        }
     }
+    // Whoever needs the configuration of the SDK gets the one that was loaded.
+    let mut loads = Vec::new();
+    for folder in ["shared", "functions"] {
+        for file in files_below(folder, ".rs") {
+            let count = text(&file).matches("client::load()").count();
+            loads.extend((0..count).map(|_| file.display().to_string()));
+        }
+    }
+    assert_eq!(loads, ["shared/aws/src/lib.rs"]);
 }
 
 #[test]

@@ -281,25 +281,30 @@ const FUNCTION: &str = "SANDBOX_FUNCTION";
 async fn a_sandbox() {
     let run = match std::env::var(FUNCTION).as_deref() {
         Ok("verify") => {
-            shared::lambda::run(verify::SECRETS, verify::VerifyState::read, verify::router()).await
+            let read = verify::VerifyState::read;
+            let (routes, tasks) = (verify::router(), verify::TASKS);
+            shared::lambda::run_with_tasks(None, verify::SECRETS, read, routes, tasks).await
         }
         Ok("login") => {
-            shared::lambda::run(login::SECRETS, login::LoginState::read, login::router()).await
+            let read = login::LoginState::read;
+            shared::lambda::run(None, login::SECRETS, read, login::router()).await
         }
         Ok("tokens") => {
-            shared::lambda::run(tokens::SECRETS, tokens::TokensState::read, tokens::router()).await
+            let read = tokens::TokensState::read;
+            shared::lambda::run(None, tokens::SECRETS, read, tokens::router()).await
         }
         Ok("devices") => {
-            shared::lambda::run(devices::SECRETS, devices::DevicesState::read, devices::router())
-                .await
+            let read = devices::DevicesState::read;
+            shared::lambda::run(None, devices::SECRETS, read, devices::router()).await
         }
         Ok("prekeys") => {
-            shared::lambda::run(prekeys::SECRETS, prekeys::PrekeysState::read, prekeys::router())
-                .await
+            let read = prekeys::PrekeysState::read;
+            shared::lambda::run(None, prekeys::SECRETS, read, prekeys::router()).await
         }
         Ok("authorizer") => {
             let read = authorizer::AuthorizerState::read;
-            shared::lambda::run_events(authorizer::SECRETS, read, authorizer::authorize).await
+            let handle = authorizer::authorize;
+            shared::lambda::run_events(None, authorizer::SECRETS, read, handle).await
         }
         _ => return,
     };

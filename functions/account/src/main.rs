@@ -1,11 +1,12 @@
 //! The function `account`, as API Gateway calls it.
 
+use account::{AccountState, SECRETS, router};
 #[cfg(feature = "aws")]
-use aws::run;
+use aws::load_cloud;
 #[cfg(not(feature = "aws"))]
-use shared::lambda::run;
+use shared::cloud::none as load_cloud;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    run(account::SECRETS, account::AccountState::read, account::router()).await
+    shared::lambda::run(load_cloud().await, SECRETS, AccountState::read, router()).await
 }

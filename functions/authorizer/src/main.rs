@@ -1,11 +1,12 @@
 //! The function `authorizer`, as the gateways of other APIs call it.
 
+use authorizer::{AuthorizerState, SECRETS, authorize};
 #[cfg(feature = "aws")]
-use aws::run_events;
+use aws::load_cloud;
 #[cfg(not(feature = "aws"))]
-use shared::lambda::run_events;
+use shared::cloud::none as load_cloud;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    run_events(authorizer::SECRETS, authorizer::AuthorizerState::read, authorizer::authorize).await
+    shared::lambda::run_events(load_cloud().await, SECRETS, AuthorizerState::read, authorize).await
 }

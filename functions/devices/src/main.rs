@@ -1,11 +1,12 @@
 //! The function `devices`, as API Gateway calls it.
 
 #[cfg(feature = "aws")]
-use aws::run;
+use aws::load_cloud;
+use devices::{DevicesState, SECRETS, router};
 #[cfg(not(feature = "aws"))]
-use shared::lambda::run;
+use shared::cloud::none as load_cloud;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    run(devices::SECRETS, devices::DevicesState::read, devices::router()).await
+    shared::lambda::run(load_cloud().await, SECRETS, DevicesState::read, router()).await
 }

@@ -180,7 +180,7 @@ pub(crate) async fn delete_user(
     let deleted = state.core.store.delete_account_by_operator(&call, &state.identities).await;
     let change = conclude(state, call.user, deleted).await?;
     state.core.metrics.count("auth_accounts_deleted_total");
-    let keys = state.core.cache.delete_account_keys(call.user, &change.tombstones).await;
+    let keys = state.core.cache.delete_account_keys(call.user, &change.deleted_sessions).await;
     if let Err(error) = keys {
         // They expire by themselves.
         tracing::warn!(error = %ErrorChain(&error), "failed to delete cache keys of an account");

@@ -1,11 +1,12 @@
 //! The function `internal`, as other services invoke it.
 
 #[cfg(feature = "aws")]
-use aws::run_events;
+use aws::load_cloud;
+use internal::{InternalState, SECRETS, handle_event};
 #[cfg(not(feature = "aws"))]
-use shared::lambda::run_events;
+use shared::cloud::none as load_cloud;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    run_events(internal::SECRETS, internal::InternalState::read, internal::handle_event).await
+    shared::lambda::run_events(load_cloud().await, SECRETS, InternalState::read, handle_event).await
 }

@@ -1,11 +1,12 @@
 //! The function `login`, as API Gateway calls it.
 
 #[cfg(feature = "aws")]
-use aws::run;
+use aws::load_cloud;
+use login::{LoginState, SECRETS, router};
 #[cfg(not(feature = "aws"))]
-use shared::lambda::run;
+use shared::cloud::none as load_cloud;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    run(login::SECRETS, login::LoginState::read, login::router()).await
+    shared::lambda::run(load_cloud().await, SECRETS, LoginState::read, router()).await
 }

@@ -1,11 +1,12 @@
 //! The function `maintenance`, as a schedule calls it.
 
 #[cfg(feature = "aws")]
-use aws::run_events;
+use aws::load_cloud;
+use maintenance::{MaintenanceState, SECRETS, handle};
 #[cfg(not(feature = "aws"))]
-use shared::lambda::run_events;
+use shared::cloud::none as load_cloud;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    run_events(maintenance::SECRETS, maintenance::MaintenanceState::read, maintenance::handle).await
+    shared::lambda::run_events(load_cloud().await, SECRETS, MaintenanceState::read, handle).await
 }

@@ -1,11 +1,13 @@
 //! The function `migrate`, as a deployment calls it.
 
 #[cfg(feature = "aws")]
-use aws::run_events_without_core;
+use aws::load_cloud;
+use migrate::{MigrateState, SECRETS, handle};
 #[cfg(not(feature = "aws"))]
-use shared::lambda::run_events_without_core;
+use shared::cloud::none as load_cloud;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    run_events_without_core(migrate::SECRETS, migrate::MigrateState::read, migrate::handle).await
+    shared::lambda::run_events_without_core(load_cloud().await, SECRETS, MigrateState::read, handle)
+        .await
 }

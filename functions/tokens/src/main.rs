@@ -1,11 +1,12 @@
 //! The function `tokens`, as API Gateway calls it.
 
 #[cfg(feature = "aws")]
-use aws::run;
+use aws::load_cloud;
 #[cfg(not(feature = "aws"))]
-use shared::lambda::run;
+use shared::cloud::none as load_cloud;
+use tokens::{SECRETS, TokensState, router};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    run(tokens::SECRETS, tokens::TokensState::read, tokens::router()).await
+    shared::lambda::run(load_cloud().await, SECRETS, TokensState::read, router()).await
 }

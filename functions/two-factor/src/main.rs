@@ -1,11 +1,12 @@
 //! The function `two-factor`, as API Gateway calls it.
 
 #[cfg(feature = "aws")]
-use aws::run;
+use aws::load_cloud;
 #[cfg(not(feature = "aws"))]
-use shared::lambda::run;
+use shared::cloud::none as load_cloud;
+use two_factor::{SECRETS, TwoFactorState, router};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    run(two_factor::SECRETS, two_factor::TwoFactorState::read, two_factor::router()).await
+    shared::lambda::run(load_cloud().await, SECRETS, TwoFactorState::read, router()).await
 }

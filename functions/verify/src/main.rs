@@ -1,12 +1,25 @@
 //! The function `verify`, as API Gateway calls it, and `relay` with notices to numbers.
 
-#[cfg(feature = "aws")]
-use aws::run_with_tasks;
-#[cfg(not(feature = "aws"))]
-use shared::lambda::run_local_with_tasks as run_with_tasks;
+use shared::lambda::run_with_tasks;
+use verify::{SECRETS, TASKS, VerifyState, router};
 
+#[cfg(feature = "aws")]
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let read = verify::VerifyState::read;
-    run_with_tasks(verify::SECRETS, read, verify::router(), verify::TASKS).await
+    let aws = aws::load().await;
+    let make = |sender| aws::senders::make(aws.config(), sender);
+    run_with_tasks(
+        Some(aws.clone()),
+        SECRETS,
+        |core, env| VerifyState::read_with(core, env, Some(&make)),
+        router(),
+        TASKS,
+    )
+    .await
+}
+
+#[cfg(not(feature = "aws"))]
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    run_with_tasks(shared::cloud::none().await, SECRETS, VerifyState::read, router(), TASKS).await
 }

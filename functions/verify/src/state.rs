@@ -56,13 +56,9 @@ pub struct Sms {
 }
 
 impl VerifyState {
-    /// Reads the state. What is built for AWS may send by it.
+    /// Without a cloud: it has no senders.
     pub fn read(core: &Core, env: &mut EnvReader) -> Option<Self> {
-        #[cfg(feature = "aws")]
-        let cloud: Option<MakeCloudSender> = Some(&aws::senders::make);
-        #[cfg(not(feature = "aws"))]
-        let cloud = None;
-        Self::read_with(core, env, cloud)
+        Self::read_with(core, env, None)
     }
 
     /// The same with the senders of this cloud.

@@ -94,6 +94,16 @@ function metricsOf(p: Properties): number {
   return Math.max(1, metrics?.length ?? 1);
 }
 
+/** Whether a condition of a template holds. What is known only when it is deployed is an address or a name: not empty. */
+function holds(condition: any, all: Record<string, unknown>): boolean {
+  if (condition['Condition'] !== undefined) return holds(all[condition['Condition']], all);
+  if (condition['Fn::Not'] !== undefined) return !holds(condition['Fn::Not'][0], all);
+  if (condition['Fn::Or'] !== undefined) return condition['Fn::Or'].some((one: unknown) => holds(one, all));
+  const equals = condition['Fn::Equals'];
+  if (equals === undefined) throw new Error(`what does ${JSON.stringify(condition)} say? Add it to cost/idle.ts`);
+  return equals[0] === equals[1];
+}
+
 /** The lines of a month, equal ones summed. */
 export function idle(context: Record<string, string>): Line[] {
   const all: Record<string, string> = { template: TEMPLATE, ...context };
@@ -103,7 +113,9 @@ export function idle(context: Record<string, string>): Line[] {
   let acu = 0;
   for (const stack of [made.foundation, made.service, made.edge]) {
     if (stack === undefined) continue;
-    for (const resource of Object.values(Template.fromStack(stack).toJSON()['Resources'] as Record<string, { Type: string; Properties?: Properties }>)) {
+    const template = Template.fromStack(stack).toJSON();
+    for (const resource of Object.values(template['Resources'] as Record<string, { Type: string; Condition?: string; Properties?: Properties }>)) {
+      if (resource.Condition !== undefined && !holds({ Condition: resource.Condition }, template['Conditions'])) continue;
       const p = resource.Properties ?? {};
       if (resource.Type === 'AWS::RDS::DBInstance' && p['DBInstanceClass'] === 'db.serverless') writers += 1;
       if (resource.Type === 'AWS::RDS::DBCluster') acu = p['ServerlessV2ScalingConfiguration'].MinCapacity;

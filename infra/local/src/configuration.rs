@@ -382,7 +382,12 @@ pub const VARIABLES: &[Variable] = &[
         "",
         "15",
     ),
-    variable(&["METRICS_ENABLED"], "counts requests and serves `/metrics`", "`true`", "`true`"),
+    variable(
+        &["METRICS_ENABLED"],
+        "serves `/metrics`, and counts in Redis what it shows. CloudWatch gets its metrics in any case",
+        "`true`",
+        "`true`",
+    ),
     variable(
         &["METRICS_TOKEN"],
         "bearer token of `/metrics`, 32 characters or more. Without it, `/metrics` exists only with `STAGE=local`",

@@ -16,6 +16,9 @@ use crate::start::{READY_LIMIT, READY_POLL, Start, not_ready, on_a_port, port_wa
 const NAME: &str = "ministack";
 const REQUIREMENT: &str = "ministack==1.5.33";
 const HEALTH: &str = "/_ministack/health";
+/// What its health shows as `edition`, so that it is told from a server of another process on the
+/// same port: that one may answer while ours still starts, and finds its port taken.
+const MARK: &str = "MINISTACK_EDITION";
 
 /// What clients need to reach it: any credentials do.
 pub const REGION: &str = "eu-west-1";
@@ -60,12 +63,15 @@ fn run(
 ) -> Result<Start<LocalAws>, StoreError> {
     let folder = temporary_folder("aws")?;
     let log = folder.join("ministack.log");
+    // No other folder has this name.
+    let mark = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut arguments: Vec<String> = [
         format!("PYTHONPATH={}", packages.display()),
         format!("TMPDIR={}", folder.display()),
         format!("GATEWAY_PORT={port}"),
         format!("AWS_ENDPOINT_URL=http://127.0.0.1:{port}"),
         format!("MINISTACK_REGION={REGION}"),
+        format!("{MARK}={mark}"),
         "MINISTACK_HOST=127.0.0.1".to_owned(),
         "BIND_HOST=127.0.0.1".to_owned(),
         "IOT_MTLS_ENABLED=0".to_owned(),
@@ -83,13 +89,18 @@ fn run(
         remove: Some(folder.clone()),
     })
     .map_err(|source| StoreError::Io { what: format!("start {NAME}"), source })?;
-    wait_until_ready(guard, port, &log)
+    wait_until_ready(guard, port, &mark, &log)
 }
 
-fn wait_until_ready(guard: Guard, port: u16, log: &Path) -> Result<Start<LocalAws>, StoreError> {
+fn wait_until_ready(
+    guard: Guard,
+    port: u16,
+    mark: &str,
+    log: &Path,
+) -> Result<Start<LocalAws>, StoreError> {
     let start = Instant::now();
     loop {
-        if is_healthy(port) {
+        if is_healthy(port, mark) {
             return Ok(Start::Ready(LocalAws { _guard: guard, port }));
         }
         if guard.has_exited() {
@@ -106,7 +117,8 @@ fn wait_until_ready(guard: Guard, port: u16, log: &Path) -> Result<Start<LocalAw
     }
 }
 
-fn is_healthy(port: u16) -> bool {
+/// Whether the server with this mark answers on a port.
+fn is_healthy(port: u16, mark: &str) -> bool {
     let ask = || -> std::io::Result<String> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
@@ -116,5 +128,36 @@ fn is_healthy(port: u16) -> bool {
         stream.read_to_string(&mut answer)?;
         Ok(answer)
     };
-    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    ask().is_ok_and(|answer| {
+        answer.starts_with("HTTP/1.1 200") && answer.contains(&format!("\"{mark}\""))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn the_server_of_another_process_is_not_taken_for_ours() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = thread::spawn(move || {
+            for stream in listener.incoming().take(2) {
+                let mut stream = stream.unwrap();
+                // All of the request: what is closed before that resets the connection.
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    stream.read_exact(&mut byte).unwrap();
+                    request.extend(byte);
+                }
+                let answer = "HTTP/1.1 200 OK\r\n\r\n{\"edition\": \"local-aws-1\"}";
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        assert!(!is_healthy(port, "local-aws-2"));
+        assert!(is_healthy(port, "local-aws-1"));
+        server.join().unwrap();
+    }
 }

@@ -14,7 +14,6 @@
 //! | [`roots`] | signed roots of the security log |
 //! | [`rotation`] | the versions of a secret while it rotates |
 //! | `secrets` | secrets of Secrets Manager |
-//! | [`run`] | runs a function in AWS |
 //! | [`senders`] | SMS by SNS and by End User Messaging |
 
 pub mod client;
@@ -28,10 +27,21 @@ mod rds;
 pub mod relay;
 pub mod roots;
 pub mod rotation;
-mod run;
 mod secrets;
 pub mod senders;
 
 pub use aws_config::SdkConfig;
 pub use cloud::Aws;
-pub use run::{load, run, run_events, run_events_without_core, run_with_tasks};
+
+use shared::cloud::CloudHandle;
+use std::sync::Arc;
+
+/// The AWS that this process runs in. Region and credentials are read here, once for all clients.
+pub async fn load() -> Arc<Aws> {
+    Arc::new(Aws::new(client::load().await))
+}
+
+/// The same for a function that needs nothing of AWS but what [`shared::cloud`] asks for.
+pub async fn load_cloud() -> CloudHandle {
+    Some(load().await)
+}

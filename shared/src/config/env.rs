@@ -39,8 +39,10 @@ impl Environment {
         let (lookup, error) = settings::with_settings(lookup);
         let mut secrets = Secrets::new(lookup.clone(), cloud.clone());
         let mut errors = Vec::from_iter(error);
-        let (loaded, cache_endpoint) =
-            tokio::join!(secrets.load(names, &mut errors), discover(&cloud, &lookup));
+        // Others have no right to ask where the cache is.
+        let reads_redis = names.contains(&SecretName::RedisUrl);
+        let cache = async { if reads_redis { discover(&cloud, &lookup).await } else { None } };
+        let (loaded, cache_endpoint) = tokio::join!(secrets.load(names, &mut errors), cache);
         let (loaded, declared) = (loaded?, names.iter().copied().collect());
         Ok(Self { secrets: Arc::new(secrets), cache_endpoint, declared, loaded, errors })
     }

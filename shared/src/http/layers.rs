@@ -147,9 +147,7 @@ async fn answer(
         at: context.now(),
     };
     log.write(&core.config.telemetry, &core.metrics.take_embedded(), core.rng);
-    if core.config.http.metrics_enabled {
-        core.metrics.request(&log);
-    }
+    core.metrics.request(&log);
     response
 }
 

@@ -1,17 +1,20 @@
 //! Tasks: what one of our functions asks of another by a direct, IAM-signed invocation.
 //!
 //! A task is an event `{"task": …}` that no gateway made. What a client sends stands inside of a
-//! gateway's event, as text below its own fields: it never becomes a task.
+//! gateway's event, as text below its own fields: it never becomes a task. A task runs as the event of
+//! a function without routes does ([`super::typed`]): logged, counted, with secrets loaded beside it.
 
+use axum::Router;
 use lambda_runtime::{Error, LambdaEvent};
 use serde::Serialize;
 use serde_json::Value;
-use std::convert::Infallible;
 use std::pin::Pin;
 use tower::{Service, ServiceExt as _, service_fn};
 
 use super::answer::Answer;
-use crate::telemetry::ErrorChain;
+use super::gateway;
+use super::typed::serve_events;
+use crate::core::Core;
 
 /// What a task gives. An error fails the invocation, and who invoked decides whether to repeat it.
 pub type TaskFuture = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>>;
@@ -58,31 +61,27 @@ pub enum DirectAnswer {
     Task(Value),
 }
 
-/// What answers the gateway's events, with these tasks beside it. An event that asks for none of them
-/// goes to the gateway's side, which refuses what is no event of a gateway.
-pub fn service<S, G>(
-    gateway: G,
+/// Routes behind the gateway's events, with these tasks beside them. An event that asks for none of
+/// them goes to the routes' side, which refuses what is no event of a gateway.
+pub fn service<S>(
+    routes: Router<S>,
+    core: Core,
     state: S,
     tasks: DirectTasks<S>,
 ) -> impl Service<LambdaEvent<Value>, Response = DirectAnswer, Error = Error, Future: Future + Send>
 + Clone
 where
     S: Clone + Send + Sync + 'static,
-    G: Service<LambdaEvent<Value>, Response = Answer, Error = Infallible, Future: Send>
-        + Clone
-        + Send
-        + 'static,
 {
+    let gateway = gateway::service(routes.with_state(state.clone()), core.clone());
     service_fn(move |event: LambdaEvent<Value>| {
-        let (gateway, state, run) = (gateway.clone(), state.clone(), tasks.find(&event.payload));
+        let run = tasks.find(&event.payload);
+        let (gateway, core, state) = (gateway.clone(), core.clone(), state.clone());
         async move {
             match run {
                 Some(run) => {
-                    let answered = run(state, event.payload).await;
-                    if let Err(error) = &answered {
-                        tracing::error!(error = %ErrorChain(error.as_ref()), "task failed");
-                    }
-                    answered.map(DirectAnswer::Task)
+                    let answer = serve_events(&core, state, run).oneshot(event).await;
+                    answer.map(DirectAnswer::Task)
                 }
                 None => Ok(DirectAnswer::Http(gateway.oneshot(event).await?)),
             }

@@ -4,66 +4,39 @@
 //! |---|---|
 //! | [`event`] | an event (payload format 2.0) as a request |
 //! | [`answer`] | a response as the gateway takes it |
+//! | [`gateway`] | routes behind the gateway's events |
 //! | [`direct`] | tasks of a function: direct invocations, which no gateway makes |
 //! | [`typed`] | events of its own: typed events in, typed answers out |
 
 mod answer;
 pub mod direct;
 mod event;
+mod gateway;
 mod typed;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::Request;
-use lambda_runtime::{Error, LambdaEvent};
-use serde_json::Value;
-use std::convert::Infallible;
-use std::future::Future;
-use tower::{Service, ServiceExt as _, service_fn};
+use lambda_runtime::Error;
 
 use crate::clock::Clock;
 use crate::cloud::CloudHandle;
 use crate::config::{EnvReader, Environment};
 use crate::core::{Core, StartError};
-use crate::http;
-use crate::http::problem::{Code, Problem};
 use crate::secrets::SecretName;
 use crate::telemetry::{self, ErrorChain};
 pub use answer::Answer;
 pub use direct::{DirectTasks, TaskFuture};
-pub use typed::{
-    invocation_id, run_events, run_events_in, run_events_without_core, run_events_without_core_in,
-    serve_events,
-};
+pub use gateway::service;
+pub use typed::{invocation_id, run_events, run_events_without_core, serve_events};
 
 /// Runs a function until its sandbox ends: loads the secrets that it declares, reads its
 /// state, and serves its routes.
 pub async fn run<S: Clone + Send + Sync + 'static>(
-    secrets: &[SecretName],
-    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
-    routes: Router<S>,
-) -> Result<(), Error> {
-    run_in(None, secrets, read, routes).await
-}
-
-/// The same in a cloud.
-pub async fn run_in<S: Clone + Send + Sync + 'static>(
     cloud: CloudHandle,
     secrets: &[SecretName],
     read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
     routes: Router<S>,
 ) -> Result<(), Error> {
     run_with_tasks(cloud, secrets, read, routes, DirectTasks::none()).await
-}
-
-/// [`run_with_tasks`] without a cloud.
-pub async fn run_local_with_tasks<S: Clone + Send + Sync + 'static>(
-    secrets: &[SecretName],
-    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
-    routes: Router<S>,
-    tasks: DirectTasks<S>,
-) -> Result<(), Error> {
-    run_with_tasks(None, secrets, read, routes, tasks).await
 }
 
 /// The same for a function that other functions invoke directly, too.
@@ -75,8 +48,7 @@ pub async fn run_with_tasks<S: Clone + Send + Sync + 'static>(
     tasks: DirectTasks<S>,
 ) -> Result<(), Error> {
     let (core, state) = start(cloud, secrets, |env| with_core(read, env)).await?;
-    let gateway = service(routes.with_state(state.clone()), core);
-    lambda_runtime::run(direct::service(gateway, state, tasks)).await
+    lambda_runtime::run(direct::service(routes, core, state, tasks)).await
 }
 
 /// What every function does once, before its first event. What is wrong is in the log, too.
@@ -107,30 +79,4 @@ fn with_core<S>(
     let core = Core::read(env, Clock::System)?;
     let state = read(&core, env)?;
     Some((core, state))
-}
-
-/// Routes behind the gateway's events. Every event is answered, whatever it holds: an
-/// invocation that fails is a 500 of the gateway, without our headers.
-pub fn service(
-    routes: Router,
-    core: Core,
-) -> impl Service<LambdaEvent<Value>, Response = Answer, Error = Infallible, Future: Future + Send> + Clone
-{
-    let unsupported = Router::new().fallback(async || Problem::new(Code::Internal));
-    let unsupported = http::serve(unsupported, core.clone());
-    let router = http::serve(routes, core);
-    service_fn(move |event: LambdaEvent<Value>| {
-        let (router, unsupported) = (router.clone(), unsupported.clone());
-        async move {
-            let response = match event::request(event.payload) {
-                Ok(request) => router.oneshot(request).await?,
-                // The deployment is at fault, and nobody says whose request it is.
-                Err(error) => {
-                    tracing::error!(error = %error, "failed to read an event");
-                    unsupported.oneshot(Request::new(Body::empty())).await?
-                }
-            };
-            Ok(answer::answer(response).await)
-        }
-    })
 }

@@ -56,21 +56,6 @@ struct Telemetry {
 /// state, and hands it each event. An error fails the invocation, and the one who invoked
 /// decides whether it is repeated.
 pub async fn run_events<S, E, A, F>(
-    secrets: &[SecretName],
-    read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
-    handle: impl Fn(S, E) -> F + Send + Sync + 'static,
-) -> Result<(), Error>
-where
-    S: Clone + Send + Sync + 'static,
-    E: DeserializeOwned + Send + 'static,
-    A: Serialize + Send + 'static,
-    F: Future<Output = Result<A, Error>> + Send + 'static,
-{
-    run_events_in(None, secrets, read, handle).await
-}
-
-/// The same in a cloud.
-pub async fn run_events_in<S, E, A, F>(
     cloud: CloudHandle,
     secrets: &[SecretName],
     read: impl FnOnce(&Core, &mut EnvReader) -> Option<S>,
@@ -88,21 +73,6 @@ where
 
 /// The same for a function that needs none of the core's stores.
 pub async fn run_events_without_core<S, E, A, F>(
-    secrets: &[SecretName],
-    read: impl FnOnce(&mut EnvReader) -> Option<S>,
-    handle: impl Fn(S, E) -> F + Send + Sync + 'static,
-) -> Result<(), Error>
-where
-    S: Clone + Send + Sync + 'static,
-    E: DeserializeOwned + Send + 'static,
-    A: Serialize + Send + 'static,
-    F: Future<Output = Result<A, Error>> + Send + 'static,
-{
-    run_events_without_core_in(None, secrets, read, handle).await
-}
-
-/// The same in a cloud.
-pub async fn run_events_without_core_in<S, E, A, F>(
     cloud: CloudHandle,
     secrets: &[SecretName],
     read: impl FnOnce(&mut EnvReader) -> Option<S>,
@@ -140,7 +110,7 @@ where
     let telemetry = Telemetry {
         config: core.config.telemetry.clone(),
         clock: core.clock.clone(),
-        metrics: core.config.http.metrics_enabled.then(|| core.metrics.clone()),
+        metrics: Some(core.metrics.clone()),
         secrets: core.secrets.clone(),
     };
     let core = core.clone();

@@ -14,10 +14,12 @@ const FLUSH_EVERY: Duration = Duration::from_secs(5);
 /// Upper bounds of the latency histogram, in milliseconds.
 const BUCKETS: [u32; 8] = [5, 10, 25, 50, 100, 250, 1000, 5000];
 
-/// Counters of this process that Redis has not got yet.
+/// Counters of this process that Redis or CloudWatch has not got yet.
 #[derive(Debug, Default)]
 pub struct Metrics {
     pending: Mutex<Pending>,
+    /// Without `/metrics`, nobody reads what Redis would get. CloudWatch gets its own in any case.
+    skips_redis: bool,
 }
 
 #[derive(Debug, Default)]
@@ -74,6 +76,12 @@ impl Pending {
 }
 
 impl Metrics {
+    /// Counters that Redis gets only if `/metrics` is served.
+    #[must_use]
+    pub fn new(is_served: bool) -> Self {
+        Self { skips_redis: !is_served, ..Self::default() }
+    }
+
     fn pending(&self) -> std::sync::MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -95,7 +103,9 @@ impl Metrics {
         if let Some(counter) = embedded {
             *pending.embedded.entry(counter).or_default() += events;
         }
-        pending.add(series.to_owned(), events);
+        if !self.skips_redis {
+            pending.add(series.to_owned(), events);
+        }
     }
 
     /// What the next log line should carry: counters of [`emf::COUNTERS`] since the last one.
@@ -105,6 +115,9 @@ impl Metrics {
 
     /// Counts a request and its latency.
     pub fn request(&self, answered: &RequestLog<'_>) {
+        if self.skips_redis {
+            return;
+        }
         let micros = i64::try_from(answered.elapsed.as_micros()).unwrap_or(i64::MAX);
         let mut pending = self.pending();
         let routes = &mut pending.routes;

@@ -4,6 +4,7 @@ use super::{
     DAY, INVOCATION, NEW_PHONE, PHONE, call, change, done, entries, handle, is_alive, new_id,
     notices, of, refreshed, refused, state, told, unlimited, with_second_factor,
 };
+use crate::verify::keys;
 use serde_json::{Value, json};
 use shared::maintenance::delete_old_rows;
 use std::time::Duration;
@@ -335,6 +336,22 @@ async fn a_deletion_erases_what_a_user_would_erase() {
     let body = json!({ "verificationId": service.client().verified("register", PHONE).await,
                        "signalKeyBundle": keys.bundle(3..5, 3..5) });
     service.client().post("/auth/v1/register", body).await.refused(409, "identity_key_in_use");
+}
+
+#[tokio::test]
+async fn a_deletion_clears_the_wrong_codes_of_sessions_that_ended_long_before() {
+    let service = unlimited().await;
+    let session = service.client().sign_up(PHONE).await;
+    let app = with_second_factor(&service, &session).await;
+    let session = refreshed(&service, &session).await;
+    let wrong = json!({ "token": app.wrong(service.now()).next().unwrap() });
+    let _ = of(&service, &session).post("/auth/v1/2fa/verify", wrong).await.expect(200);
+    let _ = done(&service, change("revoke_sessions", &session.user)).await;
+    service.advance(DAY);
+    let counted = || keys(&service, "two_factor:*");
+    assert_eq!(counted().await.len(), 2, "of the account and of the session");
+    let _ = done(&service, change("delete_user", &session.user)).await;
+    assert_eq!(counted().await, [""; 0]);
 }
 
 /// A connection is lost at each exchange of each change: the answer is the normal one, and the change is

@@ -4,9 +4,13 @@
 use super::{Function, PHONE, undelivered, unlimited};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
-use shared::lambda::{direct, service as gateway};
+use shared::lambda::direct;
+use shared::secrets::REFRESH_BY;
+use std::time::Duration;
 use tests::Service;
 use tests::invoke_api::{Answer, InvokeApi};
+use tests::stores::Stores;
+use tests::vault::Vault;
 use tower::ServiceExt as _;
 
 const OLD_PHONE: &str = "+33611111111";
@@ -14,8 +18,8 @@ const OLD_PHONE: &str = "+33611111111";
 /// What the function `verify` answers, as Lambda runs it.
 async fn verify(service: &Service, event: Value) -> Result<Value, lambda_runtime::Error> {
     let state = service.state.verify.clone();
-    let routes = verify::router().with_state(state.clone());
-    let function = direct::service(gateway(routes, state.core.clone()), state, verify::TASKS);
+    let core = state.core.clone();
+    let function = direct::service(verify::router(), core, state, verify::TASKS);
     let answer = function.oneshot(LambdaEvent::new(event, Context::default())).await?;
     Ok(serde_json::to_value(answer)?)
 }
@@ -57,13 +61,37 @@ async fn a_notice_to_a_number_is_a_task_of_verify_and_one_to_devices_goes_to_the
     assert!(metrics.contains(&("auth_notices_sent_total".to_owned(), 1)), "{metrics:?}");
 }
 
+/// The task of a notice to this number.
+fn task(number: &str) -> Value {
+    json!({ "task": "send_notice", "event": {
+        "id": "00000000-0000-4000-8000-000000000001", "topic": "security.notice", "seq": 1,
+        "userId": "00000000-0000-4000-8000-000000000001", "occurredAt": 1,
+        "data": { "to": "phone", "notice": "phone_changed", "phoneNumber": number } } })
+}
+
+#[tokio::test]
+async fn a_changed_secret_arrives_beside_a_task() {
+    let vault = Vault::new(&[("numbers", "+33612345678=111111")]);
+    let variables = [("TEST_PHONE_NUMBERS_SECRET_ID", "numbers")];
+    let stores = Stores::fresh().await;
+    let service = Service::over_in_cloud(stores, Some(vault.clone()), &variables).await;
+    let _ = verify(&service, task(OLD_PHONE)).await.unwrap();
+    assert_eq!(service.inbox().await.len(), 1);
+    // Nothing is sent to a test number: the task after that which loads it knows it as one.
+    vault.put("numbers", &format!("{OLD_PHONE}=111111"));
+    service.advance(REFRESH_BY);
+    for _ in 0..2 {
+        let _ = verify(&service, task(OLD_PHONE)).await.unwrap();
+        // The inbox shows equal messages of one moment once.
+        service.advance(Duration::from_secs(1));
+    }
+    assert_eq!(service.inbox().await.len(), 2);
+}
+
 #[tokio::test]
 async fn a_notice_that_can_never_be_sent_is_a_dead_letter_at_once() {
     let (service, api) = (unlimited().await, InvokeApi::start().await);
-    let mut broken = json!({ "task": "send_notice", "event": {
-        "id": "00000000-0000-4000-8000-000000000001", "topic": "security.notice", "seq": 1,
-        "userId": "00000000-0000-4000-8000-000000000001", "occurredAt": 1,
-        "data": { "to": "phone", "notice": "phone_changed", "phoneNumber": "no number" } } });
+    let mut broken = task("no number");
     let refused = verify(&service, broken.clone()).await.unwrap();
     assert!(refused["refused"].is_string(), "{refused}");
     broken["event"] = json!({});

@@ -20,7 +20,7 @@ pub async fn nowhere() -> String {
 /// A service whose AWS is at this address. Variables that not `verify` alone reads stand in `core`.
 pub async fn service(url: &str, core: &[(&str, &str)], sms: &[(&str, &str)]) -> Service {
     let config = local_aws::config(url.trim_end_matches('/')).await;
-    let make = |sender| ::aws::senders::make_in(config.clone(), sender);
+    let make = |sender| ::aws::senders::make(&config, sender);
     let sms: Vec<_> = [("SMS_SENDER", "end-user-messaging")].iter().chain(sms).copied().collect();
     Service::with(core).await.with_cloud_senders(&sms, &make).await
 }
@@ -266,8 +266,8 @@ async fn both_may_be_routes_and_fallback() {
     let (api, sns) = (EndUserMessaging::start().await, local_aws::url().await);
     let (of_api, of_sns) = (local_aws::config(&api.url).await, local_aws::config(&sns).await);
     let make = |sender| match sender {
-        CloudSender::Sns(_) => ::aws::senders::make_in(of_sns.clone(), sender),
-        CloudSender::EndUserMessaging(_) => ::aws::senders::make_in(of_api.clone(), sender),
+        CloudSender::Sns(_) => ::aws::senders::make(&of_sns, sender),
+        CloudSender::EndUserMessaging(_) => ::aws::senders::make(&of_api, sender),
     };
     let sms = [("SMS_ROUTES", "GB=sns,*=end-user-messaging"), ("SMS_FALLBACK", "sns")];
     let service = Service::start().await.with_cloud_senders(&sms, &make).await;

@@ -5,8 +5,8 @@ use super::{CloudDouble, changing, down};
 use shared::cache::Cache;
 use shared::clock::Clock;
 use shared::cloud::{CacheEndpoint, CacheName, Cloud as _, CloudErrorKind};
-use shared::config::RedisConfig;
 use shared::config::redis::{Login, NamedCache, Password};
+use shared::config::{Environment, Lookup, RedisConfig};
 use shared::telemetry::ErrorChain;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -126,6 +126,19 @@ async fn a_first_question_that_fails_names_elasticache_and_is_asked_again() {
     cloud.set_endpoint(Ok(at(redis.port())));
     named.clock.advance(Duration::from_secs(3));
     named.cache.ping().await.expect("an answer");
+}
+
+/// The roles of the others may not describe a cache.
+#[tokio::test]
+async fn a_start_looks_for_the_cache_only_where_the_address_of_redis_is_read() {
+    let cloud = CloudDouble::new();
+    cloud.set_endpoint(Ok(at(6379)));
+    let lookup: Lookup = Arc::new(|name| (name == GROUP).then(|| "auth-cache".to_owned()));
+    for (secrets, questions) in [(::tokens::SECRETS, 1), (::migrate::SECRETS, 0), (&[], 0)] {
+        let loaded = Environment::load_in(Some(cloud.clone()), lookup.clone(), secrets).await;
+        assert!(loaded.is_ok());
+        assert_eq!(cloud.questions.swap(0, Ordering::SeqCst), questions, "{secrets:?}");
+    }
 }
 
 #[tokio::test]

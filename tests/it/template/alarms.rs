@@ -69,6 +69,16 @@ fn alarms_and_the_dashboard_name_metrics_that_there_are() {
     }
 }
 
+/// Each metric costs by the month: one that nobody sees is not worth it.
+#[test]
+fn what_is_a_metric_of_cloudwatch_stands_on_the_dashboard() {
+    let shown = of_dashboard(&template());
+    let shown: BTreeSet<&str> = shown.iter().map(|(metric, _)| metric.as_str()).collect();
+    let all = OF_REQUESTS.iter().chain(&COUNTERS).chain(&GAUGES);
+    let hidden: Vec<&&str> = all.filter(|metric| !shown.contains(**metric)).collect();
+    assert!(hidden.is_empty(), "nothing shows {hidden:?}");
+}
+
 #[test]
 fn what_is_a_metric_of_cloudwatch_is_counted_somewhere() {
     let mut source = String::new();

@@ -113,7 +113,7 @@ fn called(
 ) -> BTreeSet<&'static str> {
     let files = files_below(&format!("functions/{function}/src"), ".rs");
     let code: String = files.iter().map(|file| text(file)).collect();
-    // Through the crate itself (`aws::run`) every function has what `Cloud` offers.
+    // Through the crate itself (`aws::load_cloud`) every function has what `Cloud` offers.
     let own = reached(named(&code, "aws::"), modules);
     let cloud = reached(["cloud".to_owned()].into(), modules);
     let own = actions_of(&own.difference(&cloud).cloned().collect(), modules);

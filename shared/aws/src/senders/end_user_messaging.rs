@@ -24,7 +24,7 @@ pub(super) struct EndUserMessaging {
 }
 
 impl EndUserMessaging {
-    pub(super) fn new(config: Option<SdkConfig>, sender: EndUserMessagingConfig) -> Self {
+    pub(super) fn new(config: SdkConfig, sender: EndUserMessagingConfig) -> Self {
         Self { client: LazyClient::new(config, Client::new), config: sender }
     }
 }
@@ -48,7 +48,7 @@ impl CodeSender for EndUserMessaging {
 
     fn send<'a>(&'a self, message: &'a Message, _: Role) -> Sending<'a> {
         Box::pin(async move {
-            let client = self.client.get().await;
+            let client = self.client.get();
             let config = &self.config;
             // Nobody confirms a notice: it would count as one that did not arrive.
             let has_feedback = message.code.is_some();
@@ -81,7 +81,7 @@ impl CodeSender for EndUserMessaging {
 
     fn report_received<'a>(&'a self, message_id: &'a str) -> Reporting<'a> {
         Box::pin(async move {
-            let client = self.client.get().await;
+            let client = self.client.get();
             let put = || {
                 let put = client.put_message_feedback().message_id(message_id);
                 put.message_feedback_status(MessageFeedbackStatus::Received).send()

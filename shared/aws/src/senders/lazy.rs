@@ -7,10 +7,8 @@ use aws_config::timeout::TimeoutConfig;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use std::sync::OnceLock;
 use std::time::Duration;
-use tokio::sync::OnceCell;
-
-use crate::client;
 
 /// Two connections are tried within the time that a sender has, with TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(800);
@@ -22,26 +20,18 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The client of a sender.
 pub(super) struct LazyClient<C> {
-    /// None: that of the process.
-    config: Option<SdkConfig>,
+    config: SdkConfig,
     make: fn(&SdkConfig) -> C,
-    client: OnceCell<C>,
+    client: OnceLock<C>,
 }
 
 impl<C> LazyClient<C> {
-    pub(super) fn new(config: Option<SdkConfig>, make: fn(&SdkConfig) -> C) -> Self {
-        Self { config, make, client: OnceCell::new() }
+    pub(super) fn new(config: SdkConfig, make: fn(&SdkConfig) -> C) -> Self {
+        Self { config, make, client: OnceLock::new() }
     }
 
-    pub(super) async fn get(&self) -> &C {
-        let make = || async {
-            let config = match &self.config {
-                Some(config) => config.clone(),
-                None => client::load().await,
-            };
-            (self.make)(&without_repeats(&config))
-        };
-        self.client.get_or_init(make).await
+    pub(super) fn get(&self) -> &C {
+        self.client.get_or_init(|| (self.make)(&without_repeats(&self.config)))
     }
 }
 

@@ -17,19 +17,10 @@ use shared::sender::CodeSender;
 use shared::sender::cloud::CloudSender;
 use std::sync::Arc;
 
-/// Makes a sender in the region and with the credentials of this process.
+/// Makes a sender in the region and with the credentials of this configuration.
 #[must_use]
-pub fn make(sender: CloudSender) -> Arc<dyn CodeSender> {
-    make_with(None, sender)
-}
-
-/// The same with this configuration.
-#[must_use]
-pub fn make_in(config: SdkConfig, sender: CloudSender) -> Arc<dyn CodeSender> {
-    make_with(Some(config), sender)
-}
-
-fn make_with(config: Option<SdkConfig>, sender: CloudSender) -> Arc<dyn CodeSender> {
+pub fn make(config: &SdkConfig, sender: CloudSender) -> Arc<dyn CodeSender> {
+    let config = config.clone();
     match sender {
         CloudSender::Sns(sender) => Arc::new(sns::Sns::new(config, sender)),
         CloudSender::EndUserMessaging(sender) => {

@@ -16,7 +16,7 @@ pub(super) struct Sns {
 }
 
 impl Sns {
-    pub(super) fn new(config: Option<SdkConfig>, sender: SnsConfig) -> Self {
+    pub(super) fn new(config: SdkConfig, sender: SnsConfig) -> Self {
         Self { client: LazyClient::new(config, Client::new), config: sender }
     }
 
@@ -42,7 +42,7 @@ impl CodeSender for Sns {
 
     fn send<'a>(&'a self, message: &'a Message, _: Role) -> Sending<'a> {
         Box::pin(async move {
-            let client = self.client.get().await;
+            let client = self.client.get();
             let publish = || {
                 let publish = client
                     .publish()

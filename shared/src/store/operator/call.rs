@@ -101,13 +101,16 @@ pub struct OperatorChange {
     pub effective_at: Option<Timestamp>,
     /// The sessions that need a tombstone.
     pub tombstones: Vec<SessionId>,
+    /// The sessions of an account that is deleted: all of them, and for a repeated call those that
+    /// need a tombstone.
+    pub deleted_sessions: Vec<SessionId>,
 }
 
 impl OperatorChange {
     /// Of a change that ended these sessions now, and whose tombstones are these.
     pub(super) fn ended(ended: i64, tombstones: Vec<Uuid>) -> Self {
         let ended_sessions = i32::try_from(ended).unwrap_or(i32::MAX);
-        Self { ended_sessions, effective_at: None, tombstones: session_ids(tombstones) }
+        Self { ended_sessions, tombstones: session_ids(tombstones), ..Self::default() }
     }
 }
 
@@ -154,10 +157,12 @@ pub(super) async fn claim(
         let known: &[Parameter<'_>] = &[("request", &call.request), ("digest", &digest)];
         let row: CallRow = transaction.fetch_one(&FIND_CALL, known).await?;
         return Ok(if row.is_same {
+            let tombstones = session_ids(row.tombstones);
             Claim::Made(OperatorChange {
                 ended_sessions: row.ended_sessions,
                 effective_at: row.effective_at.map(Timestamp::from),
-                tombstones: session_ids(row.tombstones),
+                deleted_sessions: tombstones.clone(),
+                tombstones,
             })
         } else {
             Claim::Refused(OperatorRefusal::RequestReused)

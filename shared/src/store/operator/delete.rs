@@ -29,6 +29,7 @@ impl Store {
                 ended_sessions: i32::try_from(deleted.ended.len()).unwrap_or(i32::MAX),
                 effective_at: None,
                 tombstones: deleted.ended,
+                deleted_sessions: deleted.sessions,
             };
             keep(&transaction, call, &change).await?;
             transaction.commit(Ok(change)).await

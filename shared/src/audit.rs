@@ -147,6 +147,27 @@ pub struct Operator {
     pub request: Uuid,
 }
 
+/// The `actor` of what an operator or another service changed. An entry of the user has none.
+pub const OPERATOR: &str = "operator";
+
+/// What every entry of a single event says.
+fn fields(
+    event: SecurityEvent,
+    (session, device): (Option<SessionId>, Option<DeviceId>),
+    now: Timestamp,
+) -> Map<String, Value> {
+    let mut entry = Map::new();
+    entry.insert("event".into(), json!(event.name()));
+    entry.insert("at".into(), json!(now.millis()));
+    if let Some(session) = session {
+        entry.insert("sessionId".into(), json!(session.to_string()));
+    }
+    if let Some(device) = device {
+        entry.insert("deviceId".into(), json!(device.to_string()));
+    }
+    entry
+}
+
 /// An entry ready for the store.
 #[derive(Debug)]
 pub struct AuditEntry {
@@ -180,15 +201,7 @@ impl AuditEntry {
     ) -> Self {
         let salt = BASE64.encode(rng.bytes::<16>());
         let commitment = digest(&SHA256, format!("{salt}{address}").as_bytes());
-        let mut entry = Map::new();
-        entry.insert("event".into(), json!(event.name()));
-        entry.insert("at".into(), json!(now.millis()));
-        if let Some(session) = session {
-            entry.insert("sessionId".into(), json!(session.to_string()));
-        }
-        if let Some(device) = device {
-            entry.insert("deviceId".into(), json!(device.to_string()));
-        }
+        let mut entry = fields(event, (session, device), now);
         entry.insert("address".into(), json!(BASE64.encode(commitment)));
         Self {
             entry: Value::Object(entry).to_string(),
@@ -197,13 +210,17 @@ impl AuditEntry {
     }
 
     /// Of a change that an operator or another service made: who, as IAM knows it, and by which
-    /// invocation. Neither is the user's: both are in the bytes that the hash covers.
+    /// invocation. Neither is the user's: both are in the bytes that the hash covers. Session and device
+    /// are those that the operator named: after a restore, the entry alone tells what had ended.
     #[must_use]
-    pub fn by_operator(event: SecurityEvent, operator: &Operator, now: Timestamp) -> Self {
-        let mut entry = Map::new();
-        entry.insert("event".into(), json!(event.name()));
-        entry.insert("at".into(), json!(now.millis()));
-        entry.insert("actor".into(), json!("operator"));
+    pub fn by_operator(
+        event: SecurityEvent,
+        named: (Option<SessionId>, Option<DeviceId>),
+        operator: &Operator,
+        now: Timestamp,
+    ) -> Self {
+        let mut entry = fields(event, named, now);
+        entry.insert("actor".into(), json!(OPERATOR));
         if let Some(caller) = &operator.caller {
             entry.insert("caller".into(), json!(caller));
         }

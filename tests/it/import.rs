@@ -248,6 +248,51 @@ async fn an_imported_user_logs_in_with_app_and_backup_code_and_is_written_to() {
     assert_eq!(bundles["devices"][0]["identityKey"], keys.identity().as_str());
 }
 
+/// The first service checked no signature. A key that somebody else put there would be handed out.
+#[tokio::test]
+async fn a_signed_prekey_comes_over_only_if_its_identity_key_signed_it() {
+    let (service, from) = (Service::start().await, old_database().await);
+    let (keys, stranger) = (Keys::new(), Keys::new());
+    let mut old = Old(Vec::new());
+    old.user(1, "+33612345678", None);
+    let mut signed = |n: u32, device: u32, key: &Value, signature: &Value, day: u32| {
+        let row = json!({ "id": id(n), "user_id": id(1), "device_id": id(device),
+            "key_id": key["keyId"], "public_key": key["publicKey"], "signature": signature,
+            "created_at": format!("2025-03-0{day}T10:00:00"),
+            "expires_at": "2999-03-08T10:00:00" });
+        old.row("signed_prekeys", &row);
+    };
+    // The newest is of a stranger, the one before has the signature of another key.
+    let [good, foreign] = [keys.signed_prekey(7), stranger.signed_prekey(9)];
+    signed(30, 10, &good, &good["signature"], 1);
+    signed(31, 10, &keys.signed_prekey(8), &good["signature"], 2);
+    signed(32, 10, &foreign, &foreign["signature"], 3);
+    // Nothing else is there of this device.
+    signed(33, 11, &good, &good["signature"], 1);
+    for (device, fingerprint, identity) in
+        [(10, "phone", keys.identity()), (11, "tablet", Keys::new().identity())]
+    {
+        old.device(device, 1, fingerprint, "2025-03-02T10:00:00");
+        old.identity(device + 10, 1, device, &identity, "2025-03-02T10:00:00");
+        old.prekey(device + 100, 1, device, &keys.prekey(i64::from(device)), false);
+    }
+    connect(&from).await.batch_execute(&old.0.concat()).await.expect("a population");
+    let imported = run(&service, &from).await;
+    assert_eq!((imported.accounts, imported.devices), (1, 2));
+    let unsigned = ("signed_prekeys", "the identity key of its device has not signed it");
+    assert_eq!(reasons(&imported.left_out), [(unsigned, 3)].into());
+    let taken = service.rows("SELECT device_id, key_id FROM auth.signed_prekeys").await;
+    assert_eq!(taken, [json!({ "device_id": id(10), "key_id": 7 })]);
+
+    let caller = service.client().sign_up("+33633333333").await;
+    let path = format!("/auth/v1/signal/keys/{}/bundles", super::import::id(1));
+    let bundles = service.client().bearer(&caller.access).get(&path).await.expect(200).json();
+    let devices = bundles["devices"].as_array().expect("devices");
+    let handed_out: Vec<&Value> = devices.iter().map(|device| &device["signedPreKey"]).collect();
+    assert_eq!(handed_out.len(), 1, "{bundles}");
+    assert_eq!(handed_out[0]["publicKey"], good["publicKey"]);
+}
+
 #[test]
 fn short_secrets_and_codes_with_any_letter_are_read() {
     let now = domain::time::Timestamp::from_millis(1_800_000_000_000);

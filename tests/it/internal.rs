@@ -44,7 +44,7 @@ async fn call(service: &Service, event: Value) -> Value {
 }
 
 /// The same with an operation that is to be made.
-async fn done(service: &Service, event: Value) -> Value {
+pub(crate) async fn done(service: &Service, event: Value) -> Value {
     let answer = call(service, event.clone()).await;
     assert!(answer.get("code").is_none(), "{event}: {answer}");
     answer
@@ -58,7 +58,7 @@ async fn refused(service: &Service, event: Value, status: u16, code: &str) -> Va
 }
 
 /// A change of an account under a new id.
-fn change(operation: &str, user: &str) -> Value {
+pub(crate) fn change(operation: &str, user: &str) -> Value {
     json!({ "operation": operation, "requestId": new_id(), "userId": user })
 }
 
@@ -78,7 +78,7 @@ async fn refreshed(service: &Service, session: &Session) -> Session {
     Session::from_reply(&service.client().refresh(&session.refresh).await.expect(200))
 }
 
-async fn with_second_factor(service: &Service, session: &Session) -> Authenticator {
+pub(crate) async fn with_second_factor(service: &Service, session: &Session) -> Authenticator {
     let client = of(service, session);
     let reply = client.post("/auth/v1/2fa/setup", json!({})).await.expect(201).json();
     let app = Authenticator::from_base32(reply["secret"].as_str().expect("a secret"));
@@ -103,7 +103,7 @@ async fn notices(service: &Service, notice: &str, to: &str) -> i64 {
 }
 
 /// The entries of a kind in the trails of all users.
-async fn entries(service: &Service, event: &str) -> Vec<Value> {
+pub(crate) async fn entries(service: &Service, event: &str) -> Vec<Value> {
     let rows = service
         .rows(&format!(
             "SELECT entry::jsonb AS entry FROM auth.security_events

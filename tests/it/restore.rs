@@ -3,10 +3,14 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`history`] | a dump of an hour ago under activity: sessions, keys, codes, accounts |
+//! | [`operator`] | what an operator did after the backup: sessions, numbers |
+//! | [`second_factor`] | resets of the second factor on both sides of the backup |
 //! | [`trail`] | what the trail tells is done again, and its chains go on |
 //! | [`walks`] | many runs at once, runs that are repeated or killed, lost connections |
 
 mod history;
+mod operator;
+mod second_factor;
 mod trail;
 mod walks;
 
@@ -26,6 +30,7 @@ use uuid::Uuid;
 const ALICE: &str = "+33612345678";
 const BOB: &str = "+33698765432";
 const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 
 async fn unlimited() -> Service {
     Service::with(&[("RATE_LIMITS", "off")]).await
@@ -88,6 +93,43 @@ impl Backup {
         let trail = trail.map(|trail| (trail, index));
         restore(&service.state.core, self.at, trail).await.expect("the restore runs")
     }
+}
+
+/// Runs the restore, and then again: the second run changes no row.
+async fn run_twice(backup: &Backup, service: &Service, trail: &Trail) -> Restored {
+    let ran = backup.run(service, Some(trail)).await;
+    assert!(ran.replayed.faults.is_empty(), "{:?}", ran.replayed.faults);
+    let before = rows(service).await;
+    service.advance(Duration::from_secs(1));
+    let again = backup.run(service, Some(trail)).await;
+    assert_eq!((again.replayed.entries, again.replayed.ended_sessions), (0, 0));
+    assert!(again.replayed.losses.is_empty(), "{:?}", again.replayed.losses);
+    assert_eq!(rows(service).await, before);
+    ran
+}
+
+/// The rows of all tables that a restore changes.
+async fn rows(service: &Service) -> Vec<Value> {
+    let tables = [
+        "users_auth",
+        "devices",
+        "sessions",
+        "backup_codes",
+        "second_factor_resets",
+        "released_accounts",
+        "retired_identities",
+        "account_changes",
+        "identity_keys",
+        "prekey_pages",
+        "used_prekeys",
+        "audit_heads",
+        "security_events",
+        "outbox",
+        "restores",
+    ];
+    let all = tables
+        .map(|table| format!("SELECT '{table}' AS of, to_jsonb(t) AS row FROM auth.{table} t"));
+    service.rows(&format!("SELECT * FROM ({}) a ORDER BY of, row", all.join(" UNION ALL "))).await
 }
 
 /// The security log of a service, as an export of it.

@@ -52,6 +52,17 @@ impl ChangeContext {
         (request, user): (Uuid, Uuid),
         event: SecurityEvent,
     ) -> OperatorCall {
+        self.call_about(operation, (request, user), event, (None, None))
+    }
+
+    /// Of a change that names a session or a device.
+    fn call_about(
+        &self,
+        operation: &'static str,
+        (request, user): (Uuid, Uuid),
+        event: SecurityEvent,
+        named: (Option<SessionId>, Option<DeviceId>),
+    ) -> OperatorCall {
         let operator =
             Operator { caller: self.caller.clone(), invocation: self.invocation.clone(), request };
         OperatorCall {
@@ -60,7 +71,7 @@ impl ChangeContext {
             operation,
             digest: self.digest,
             now: self.now,
-            audit: AuditEntry::by_operator(event, &operator, self.now),
+            audit: AuditEntry::by_operator(event, named, &operator, self.now),
         }
     }
 }
@@ -100,13 +111,14 @@ pub(crate) async fn revoke_sessions(
     context: &ChangeContext,
     input: RevokeSessions,
 ) -> Result<SessionsRevoked, Problem> {
-    let event = match input.session_id {
-        Some(_) => SecurityEvent::SessionEnded,
-        None => SecurityEvent::AllSessionsEnded,
-    };
-    let call = context.call("revoke_sessions", (input.request_id, input.user_id), event);
     let device = input.device_id.map(DeviceId::from_uuid);
     let session = input.session_id.map(SessionId::from_uuid);
+    let event = match (session, device) {
+        (None, None) => SecurityEvent::AllSessionsEnded,
+        _ => SecurityEvent::SessionEnded,
+    };
+    let ids = (input.request_id, input.user_id);
+    let call = context.call_about("revoke_sessions", ids, event, (session, device));
     let revoked = state.core.store.revoke_sessions(&call, device, session).await;
     let change = conclude(state, call.user, revoked).await?;
     Ok(SessionsRevoked { user_id: input.user_id, ended_sessions: change.ended_sessions })

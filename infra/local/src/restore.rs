@@ -83,10 +83,12 @@ fn report(restored: &Restored, with_trail: bool) -> String {
     if with_trail {
         let _ = writeln!(
             text,
-            "took {} entries of the trail in: ended {} sessions, removed {} devices, deleted {} accounts",
+            "took {} entries of the trail in: ended {} sessions, removed {} devices, released {} numbers, \
+             deleted {} accounts",
             replayed.entries,
             replayed.ended_sessions,
             replayed.removed_devices,
+            replayed.released_accounts,
             replayed.deleted_accounts,
         );
     } else {

@@ -46,6 +46,8 @@ pub struct Replayed {
     pub entries: usize,
     pub ended_sessions: usize,
     pub removed_devices: usize,
+    /// Their numbers had got new accounts.
+    pub released_accounts: usize,
     pub deleted_accounts: usize,
     /// What users had and the restored rows cannot have.
     pub losses: Vec<(UserId, Loss)>,
@@ -102,11 +104,18 @@ async fn replay(
                 continue;
             }
         };
-        let ReplayedUser { has_account, entries: taken, ended, removed_devices, is_deleted } =
-            of_user;
+        let ReplayedUser {
+            has_account,
+            entries: taken,
+            ended,
+            removed_devices,
+            is_released,
+            is_deleted,
+        } = of_user;
         replayed.entries += taken;
         replayed.ended_sessions += ended.len();
         replayed.removed_devices += removed_devices;
+        replayed.released_accounts += usize::from(is_released);
         replayed.deleted_accounts += usize::from(is_deleted);
         if taken > 0 {
             let losses = trail::losses(entries, taken, has_account);

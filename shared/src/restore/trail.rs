@@ -10,6 +10,7 @@ use std::fmt;
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::audit::OPERATOR;
 use crate::audit::chain::{ChainEntry, ChainFault, ChainWalk};
 use crate::store::restore::{AccountChange, LiveSession, Replaying};
 
@@ -105,9 +106,13 @@ pub enum Loss {
     Account,
     /// The number that the account had last.
     PhoneNumber,
+    /// The number that an operator gave to an account that had lost its own.
+    RestoredNumber,
     /// The secret of the second factor that was enabled last: the account has none now.
     SecondFactor,
     BackupCodes,
+    /// An operator asked for a reset of the second factor, which did not take effect yet.
+    ResetRequest,
     RegistrationLock,
     /// Another device took changes back.
     Undo,
@@ -118,8 +123,14 @@ impl fmt::Display for Loss {
         f.write_str(match self {
             Self::Account => "the account was made after the backup, and is lost",
             Self::PhoneNumber => "the number was changed after the backup: set it again",
+            Self::RestoredNumber => {
+                "the account got a number again after the backup, and has none now: give it one"
+            }
             Self::SecondFactor => "the second factor was enabled after the backup, and is off now",
             Self::BackupCodes => "the backup codes were replaced after the backup, and are gone",
+            Self::ResetRequest => {
+                "a reset of the second factor was asked for after the backup: ask for it again"
+            }
             Self::RegistrationLock => {
                 "the registration lock was set after the backup, and is off now"
             }
@@ -141,18 +152,32 @@ pub(super) fn losses(
         match &*Told::read(&entry.entry).event {
             "phone_changed" => drop(losses.insert(Loss::PhoneNumber)),
             "second_factor_enabled" => drop(losses.insert(Loss::SecondFactor)),
-            "second_factor_disabled" => {
+            "second_factor_disabled" | "second_factor_reset" => {
                 losses.remove(&Loss::SecondFactor);
                 losses.remove(&Loss::BackupCodes);
+                losses.remove(&Loss::ResetRequest);
             }
+            "second_factor_reset_requested" => drop(losses.insert(Loss::ResetRequest)),
+            "second_factor_reset_cancelled" => drop(losses.remove(&Loss::ResetRequest)),
             "backup_codes_replaced" => drop(losses.insert(Loss::BackupCodes)),
             "registration_lock_set" => drop(losses.insert(Loss::RegistrationLock)),
             "registration_lock_removed" => drop(losses.remove(&Loss::RegistrationLock)),
-            "change_undone" => drop(losses.insert(Loss::Undo)),
+            "change_undone" => {
+                losses.remove(&Loss::ResetRequest);
+                losses.insert(Loss::Undo);
+            }
             "account_deleted" => is_deleted = true,
             "number_released" => is_released = true,
+            "account_restored" => {
+                is_released = false;
+                losses.insert(Loss::RestoredNumber);
+            }
             _ => {}
         }
+    }
+    if losses.contains(&Loss::RestoredNumber) {
+        // The account has no number that could be changed.
+        losses.remove(&Loss::PhoneNumber);
     }
     if is_deleted || is_released {
         return BTreeSet::new();
@@ -165,6 +190,7 @@ pub(super) fn losses(
 struct Told {
     event: String,
     at: Timestamp,
+    by_operator: bool,
     session: Option<SessionId>,
     device: Option<DeviceId>,
 }
@@ -176,6 +202,7 @@ impl Told {
         Self {
             event: json["event"].as_str().unwrap_or_default().to_owned(),
             at: Timestamp::from_millis(json["at"].as_i64().unwrap_or_default()),
+            by_operator: json["actor"] == OPERATOR,
             session: id("sessionId").map(SessionId::from_uuid),
             device: id("deviceId").map(DeviceId::from_uuid),
         }
@@ -194,26 +221,49 @@ impl Told {
         };
         let is_own = |one: &LiveSession| Some(one.id) == self.session;
         match &*self.event {
-            "session_ended" => match self.device {
-                Some(device) => end("logout", &|one| one.device == device),
-                None => end("logout", &is_own),
-            },
+            "session_ended" => {
+                let (reason, session, device) = self.ended();
+                end(reason, &|one| {
+                    session.is_none_or(|id| one.id == id)
+                        && device.is_none_or(|id| one.device == id)
+                });
+            }
             "refresh_token_reused" => end("refresh_reused", &is_own),
             // Of a newcomer's call only younger devices; nobody knows any more which.
             "all_sessions_ended" => end("logout_all", &|_| true),
-            "number_released" => end("number_released", &|_| true),
+            "number_released" => change.releases_number = true,
+            "account_restored" => change.is_restored = true,
             "phone_changed" => end("phone_changed", &|one| !is_own(one)),
             "second_factor_enabled" | "second_factor_disabled" => {
                 end("second_factor_changed", &|one| !is_own(one));
                 change.removes_second_factor = true;
             }
-            "change_undone" => end("second_factor_changed", &|_| true),
+            // Sessions go on: they were made under the second factor.
+            "second_factor_reset" => change.removes_second_factor = true,
+            "second_factor_reset_cancelled" => change.cancels_reset = true,
+            "change_undone" => {
+                end("second_factor_changed", &|_| true);
+                change.cancels_reset = true;
+            }
             "backup_codes_replaced" => change.deletes_backup_codes = true,
             "registration_lock_set" | "registration_lock_removed" => change.removes_lock = true,
             "device_removed" => change.removed_devices.extend(self.device),
             "keys_deleted" => change.deleted_keys.push(self.device),
             "account_deleted" => change.deletes_account = true,
             _ => {}
+        }
+    }
+
+    /// Which sessions a `session_ended` tells of, and for what they ended: those of this session and of
+    /// this device, each if it is named. Where neither is, it may have been any session: all end.
+    fn ended(&self) -> (&'static str, Option<SessionId>, Option<DeviceId>) {
+        match (self.session, self.device) {
+            // An operator's, after which earlier tokens show nothing any more.
+            (session, device) if self.by_operator => ("logout_all", session, device),
+            (None, None) => ("logout_all", None, None),
+            // Users name their own session too when they end those of another device.
+            (_, Some(device)) => ("logout", None, Some(device)),
+            (session, None) => ("logout", session, None),
         }
     }
 }

@@ -192,6 +192,28 @@ async fn a_second_factor_that_is_disabled_takes_its_reset_along() {
     log_in(&service, "new").await.refused(403, "two_factor_required");
 }
 
+/// Also where one was left: a reset never opens the second factor that comes after its own.
+#[tokio::test]
+async fn a_second_factor_that_is_enabled_takes_no_reset_over() {
+    let service = unlimited().await;
+    let session = service.client().sign_up(PHONE).await;
+    let left = format!(
+        "INSERT INTO auth.second_factor_resets (user_id, requested_at, effective_at)
+         SELECT id, created_at, created_at + interval '7 days' FROM auth.users_auth
+          WHERE id = '{}'",
+        session.user
+    );
+    service.sql(&left).await;
+    let app = with_second_factor(&service, &session).await;
+    assert_eq!(status(&service, &session).await, json!({ "enabled": true }));
+    service.advance(DAY * 8);
+    log_in(&service, "new").await.refused(403, "two_factor_required");
+    let id = service.client().verified("login", PHONE).await;
+    let body = json!({ "verificationId": id, "deviceId": "new",
+                       "twoFactorToken": app.at(service.now()) });
+    let _ = service.client().post("/auth/v1/login", body).await.expect(200);
+}
+
 /// The one that asked for it finds its own answer, also when it has taken effect.
 #[tokio::test]
 async fn a_repeat_gets_the_same_answer() {

@@ -23,6 +23,9 @@ WITH enabled AS (
               AND two_factor_pending_session = $2
               AND two_factor_pending_at > $7 AND two_factor_last_step < $5
            RETURNING id AS user_id, phone_number),
+         no_reset AS ( -- it was asked for another second factor than this one
+           DELETE FROM auth.second_factor_resets
+            WHERE user_id IN (SELECT user_id FROM enabled)),
          ended AS (
            UPDATE auth.sessions AS s
               SET revoked_at = $6, revoked_for = 'second_factor_changed', ended_by = $3

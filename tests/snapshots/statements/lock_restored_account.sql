@@ -1,4 +1,5 @@
 -- lock_restored_account
 -- $1 user uuid
 -- returns id uuid
-SELECT id FROM auth.users_auth WHERE id = $1 FOR UPDATE
+-- returns phone_number text
+SELECT id, phone_number FROM auth.users_auth WHERE id = $1 FOR UPDATE

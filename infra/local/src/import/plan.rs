@@ -1,11 +1,14 @@
 //! One account of the first auth-service: which of its rows are taken over, and in which form. What is
 //! left out is named with its reason, by id and never by value.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 
 use domain::phone::PhoneNumber;
-use domain::prekey::{IdentityKey, KeyId, Prekey, PublicKey, Signature, decode_base64};
+use domain::prekey::{
+    IdentityKey, KeyId, Prekey, PublicKey, Signature, SignatureVerifier, SignedPrekey,
+    decode_base64,
+};
 use domain::time::Timestamp;
 use domain::{ids::UserId, second_factor::IMPORTED_CODE};
 use serde_json::{Value, json};
@@ -84,10 +87,9 @@ pub fn plan(
     let codes = if enabled { codes(rows, &mut leave) } else { Vec::new() };
     let devices = devices(rows, &created_at, &mut leave);
     let known: HashSet<&str> = devices.iter().filter_map(|device| text(device, "id")).collect();
-    let identities = identities(rows, &known, &created_at, &mut leave);
-    let with_keys: HashSet<&str> =
-        identities.iter().filter_map(|identity| text(identity, "device_id")).collect();
-    let signed = signed(rows, &with_keys, &mut leave);
+    let (identities, verifiers) = identities(rows, &known, &created_at, &mut leave);
+    let with_keys: HashSet<&str> = verifiers.keys().copied().collect();
+    let signed = signed(rows, &with_keys, &verifiers, &mut leave);
     let (pages, used) = prekeys(rows, &with_keys, &created_at, &mut leave);
     let logins = logins(rows, &mut leave);
     let numbered = numbered(devices, &with_keys, &mut leave);
@@ -183,14 +185,17 @@ fn numbered(
     devices
 }
 
+/// What checks the signatures of each device that has an identity key.
+type Verifiers<'r> = HashMap<&'r str, SignatureVerifier>;
+
 /// The newest of each device.
-fn identities(
-    rows: &AccountRows,
+fn identities<'r>(
+    rows: &'r AccountRows,
     devices: &HashSet<&str>,
     created_at: &str,
     leave: &mut Leave<'_>,
-) -> Vec<Value> {
-    let (mut taken, mut seen, mut keys) = (Vec::new(), HashSet::new(), HashSet::new());
+) -> (Vec<Value>, Verifiers<'r>) {
+    let (mut taken, mut verifiers, mut keys) = (Vec::new(), HashMap::new(), HashSet::new());
     for row in rows.of("identity_keys").iter().rev() {
         let Some(device) = of_device("identity_keys", row, devices, leave) else { continue };
         let Ok(key) = IdentityKey::parse(text(row, "public_key").unwrap_or_default().to_owned())
@@ -198,10 +203,11 @@ fn identities(
             leave("identity_keys", row, "it is no key of Curve25519");
             continue;
         };
-        if !seen.insert(device) || !keys.insert(key.public().as_bytes().to_vec()) {
+        if verifiers.contains_key(device) || !keys.insert(key.public().as_bytes().to_vec()) {
             leave("identity_keys", row, "a newer row has this device or this key");
             continue;
         }
+        verifiers.insert(device, key.verifier());
         let created = at(row, "created_at").unwrap_or_else(|| created_at.to_owned());
         let private = text(row, "private_key_encrypted").and_then(|key| decode_base64(key).ok());
         taken.push(json!({
@@ -211,30 +217,42 @@ fn identities(
             "created_at": created,
         }));
     }
-    taken
+    (taken, verifiers)
 }
 
-/// The newest of each device. Its signature was checked by the clients alone, and still is.
-fn signed(rows: &AccountRows, devices: &HashSet<&str>, leave: &mut Leave<'_>) -> Vec<Value> {
+/// The newest of each device that its identity key has signed. The first service checked no signature:
+/// whoever could write there could have put a key of their own into the directory.
+fn signed(
+    rows: &AccountRows,
+    devices: &HashSet<&str>,
+    verifiers: &Verifiers<'_>,
+    leave: &mut Leave<'_>,
+) -> Vec<Value> {
     let (mut taken, mut seen) = (Vec::new(), HashSet::new());
     for row in rows.of("signed_prekeys").iter().rev() {
         let Some(device) = of_device("signed_prekeys", row, devices, leave) else { continue };
         let key = PublicKey::parse(text(row, "public_key").unwrap_or_default().to_owned());
         let signature = Signature::parse(text(row, "signature").unwrap_or_default().to_owned());
         let times = at(row, "created_at").zip(at(row, "expires_at"));
-        let (Ok(key), Ok(signature), Some(key_id), Some((created, expires))) =
+        let (Ok(key), Ok(signature), Some(id), Some((created, expires))) =
             (key, signature, key_id(row), times)
         else {
             leave("signed_prekeys", row, "key, signature, id or time is not valid");
             continue;
         };
+        let prekey = SignedPrekey { id, key, signature };
+        if !verifiers.get(device).is_some_and(|identity| prekey.is_signed_by(identity)) {
+            leave("signed_prekeys", row, "the identity key of its device has not signed it");
+            continue;
+        }
         if !seen.insert(device) {
             leave("signed_prekeys", row, "the device has a newer one");
             continue;
         }
         taken.push(json!({
-            "device_id": device, "id": row["id"], "key_id": key_id.get(), "public_key": key.as_str(),
-            "signature": signature.as_str(), "expires_at": expires, "created_at": created,
+            "device_id": device, "id": row["id"], "key_id": id.get(),
+            "public_key": prekey.key.as_str(), "signature": prekey.signature.as_str(),
+            "expires_at": expires, "created_at": created,
         }));
     }
     taken

@@ -2,12 +2,16 @@
 //! The old one loses the number, its sessions and its keys. Maintenance deletes it later.
 
 use domain::ids::{SessionId, UserId};
+use domain::time::Timestamp;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
+use uuid::Uuid;
 
-use super::new_login::{LoginOutcome, NewLogin, ProvenNumber, StartOver};
+use super::new_login::{LoginOutcome, NewLogin, ProvenNumber};
 use super::register::insert_account;
+use crate::audit::AuditEntry;
+use crate::crypto::IdentityIndex;
 use crate::store::error::StoreError;
 use crate::store::keys::delete::DELETE_ALL_KEYS;
 use crate::store::keys::retired::proven_identities;
@@ -103,7 +107,14 @@ pub(super) async fn start_over(
     let Some(recorded) = &number.start_over else {
         return transaction.rollback(LoginOutcome::AccountIdle).await;
     };
-    let ended = release(&transaction, (login, number), old, recorded).await?;
+    let release = Release {
+        phone: number.phone.as_e164(),
+        call: login.session.as_uuid(),
+        now: login.now,
+        released: &recorded.released,
+        keys_deleted: &recorded.keys_deleted,
+    };
+    let ended = release.apply(&transaction, old, &number.identities).await?;
     match insert_account(&transaction, login, &number.phone, &recorded.registered).await? {
         Ok(Some(mut completed)) => {
             started_over.set((old, ended.clone()));
@@ -115,35 +126,51 @@ pub(super) async fn start_over(
     }
 }
 
-async fn release(
-    transaction: &Transaction<'_>,
-    (login, number): (&NewLogin, &ProvenNumber),
-    old: UserId,
-    StartOver { released, keys_deleted, .. }: &StartOver,
-) -> Result<Vec<SessionId>, StoreError> {
-    let digests = proven_identities(transaction, old, &number.identities).await?;
-    let (now, phone) = (SystemTime::from(login.now), number.phone.as_e164());
-    let of_keys: &[Parameter<'_>] = &[
-        ("user", old.as_uuid()),
-        ("now", &now),
-        ("audit_entry", &keys_deleted.entry),
-        ("audit_personal", &keys_deleted.personal),
-    ];
-    let of_account: &[Parameter<'_>] = &[
-        ("user", old.as_uuid()),
-        ("phone", &phone),
-        ("digests", &digests),
-        ("call", login.session.as_uuid()),
-        ("timestamp", &login.now.millis()),
-        ("now", &now),
-        ("audit_entry", &released.entry),
-        ("audit_personal", &released.personal),
-    ];
-    let (deleted, row) = tokio::join!(
-        biased;
-        transaction.fetch_all::<()>(&DELETE_ALL_KEYS, of_keys),
-        transaction.fetch_one::<EndedRow>(&RELEASE_ACCOUNT, of_account),
-    );
-    deleted?;
-    Ok(session_ids(row?.ended))
+/// Takes the number from an account.
+#[derive(Debug)]
+pub(in crate::store) struct Release<'r> {
+    /// The number that the account has.
+    pub phone: &'r str,
+    /// By which the sessions end.
+    pub call: &'r Uuid,
+    pub now: Timestamp,
+    pub released: &'r AuditEntry,
+    pub keys_deleted: &'r AuditEntry,
+}
+
+impl Release<'_> {
+    /// Takes the number from a locked account, which loses its sessions and keys with it. Gives the
+    /// sessions that need a tombstone.
+    pub(in crate::store) async fn apply(
+        &self,
+        transaction: &Transaction<'_>,
+        user: UserId,
+        index: &IdentityIndex,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let digests = proven_identities(transaction, user, index).await?;
+        let now = SystemTime::from(self.now);
+        let of_keys: &[Parameter<'_>] = &[
+            ("user", user.as_uuid()),
+            ("now", &now),
+            ("audit_entry", &self.keys_deleted.entry),
+            ("audit_personal", &self.keys_deleted.personal),
+        ];
+        let of_account: &[Parameter<'_>] = &[
+            ("user", user.as_uuid()),
+            ("phone", &self.phone),
+            ("digests", &digests),
+            ("call", self.call),
+            ("timestamp", &self.now.millis()),
+            ("now", &now),
+            ("audit_entry", &self.released.entry),
+            ("audit_personal", &self.released.personal),
+        ];
+        let (deleted, row) = tokio::join!(
+            biased;
+            transaction.fetch_all::<()>(&DELETE_ALL_KEYS, of_keys),
+            transaction.fetch_one::<EndedRow>(&RELEASE_ACCOUNT, of_account),
+        );
+        deleted?;
+        Ok(session_ids(row?.ended))
+    }
 }

@@ -18,6 +18,7 @@ use crate::store::devices::remove::remove_device;
 use crate::store::error::StoreError;
 use crate::store::keys::delete::{DELETE_ALL_KEYS, DELETE_DEVICE_KEYS};
 use crate::store::keys::retired::proven_identities;
+use crate::store::login::start_over::Release;
 use crate::store::outbox::session_ended::session_ended;
 use crate::store::sessions::end::session_ids;
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
@@ -26,13 +27,13 @@ use crate::store::transaction::Transaction;
 static LOCK_ACCOUNT: LazyStatement = LazyStatement::new(|| {
     Statement::new(
         "lock_restored_account",
-        "SELECT id FROM auth.users_auth WHERE id = :user FOR UPDATE",
+        "SELECT id, phone_number FROM auth.users_auth WHERE id = :user FOR UPDATE",
         [("user", Type::UUID)],
     )
 });
 
 row_struct! {
-    struct AccountRow { id: Uuid }
+    struct AccountRow { id: Uuid, phone_number: Option<String> }
 }
 
 static READ_ACCOUNT: LazyStatement = LazyStatement::new(|| {
@@ -91,6 +92,7 @@ row_struct! {
     struct MovedRow { is_moved: bool }
 }
 
+/// What a session has shown of a second factor goes with it: it would count for the next one.
 static CHANGE_ACCOUNT: LazyStatement = LazyStatement::new(|| {
     let sql = format!(
         "WITH changed AS (
@@ -99,11 +101,25 @@ static CHANGE_ACCOUNT: LazyStatement = LazyStatement::new(|| {
              two_factor_secret = CASE WHEN :second_factor THEN NULL ELSE two_factor_secret END,
              two_factor_pending_secret =
                CASE WHEN :second_factor THEN NULL ELSE two_factor_pending_secret END,
+             two_factor_pending_session =
+               CASE WHEN :second_factor THEN NULL ELSE two_factor_pending_session END,
+             two_factor_pending_at =
+               CASE WHEN :second_factor THEN NULL ELSE two_factor_pending_at END,
              recovery_code_hash = CASE WHEN :lock THEN NULL ELSE recovery_code_hash END,
              updated_at = :now
            WHERE id = :user AND (:second_factor OR :lock)),
          codes AS (
            DELETE FROM auth.backup_codes WHERE user_id = :user AND (:second_factor OR :codes)),
+         no_reset AS ( -- a reset goes with the second factor that it was asked for
+           DELETE FROM auth.second_factor_resets
+            WHERE user_id = :user AND (:second_factor OR :reset)),
+         kept AS ( -- else maintenance could delete the account before it has a number again
+           UPDATE auth.released_accounts SET released_at = :now
+            WHERE user_id = :user AND :restored),
+         stepped_up AS (
+           UPDATE auth.sessions SET stepped_up_at = NULL
+            WHERE user_id = :user AND :second_factor AND stepped_up_at IS NOT NULL
+              AND id <> ALL (:sessions::uuid[])),
          ended AS (
            UPDATE auth.sessions AS s
               SET revoked_at = :now, revoked_for = e.reason, ended_by = :call
@@ -121,6 +137,8 @@ static CHANGE_ACCOUNT: LazyStatement = LazyStatement::new(|| {
         ("second_factor", Type::BOOL),
         ("codes", Type::BOOL),
         ("lock", Type::BOOL),
+        ("reset", Type::BOOL),
+        ("restored", Type::BOOL),
         ("sessions", Type::UUID_ARRAY),
         ("reasons", Type::TEXT_ARRAY),
     ];
@@ -155,6 +173,12 @@ pub struct AccountChange {
     pub removes_second_factor: bool,
     pub deletes_backup_codes: bool,
     pub removes_lock: bool,
+    /// A reset of the second factor that is pending in the restored rows was cancelled.
+    pub cancels_reset: bool,
+    /// The number got a new account.
+    pub releases_number: bool,
+    /// An operator gave the account, which had lost its number, another one. No entry tells which.
+    pub is_restored: bool,
     pub deletes_account: bool,
 }
 
@@ -173,6 +197,7 @@ pub struct ReplayedUser {
     /// They need tombstones.
     pub ended: Vec<SessionId>,
     pub removed_devices: usize,
+    pub is_released: bool,
     pub is_deleted: bool,
 }
 
@@ -191,7 +216,7 @@ impl Store {
             let of_user: &[Parameter<'_>] = &[("user", user.as_uuid())];
             let account: Option<AccountRow> =
                 transaction.fetch_optional(&LOCK_ACCOUNT, of_user).await?;
-            let has_account = account.is_some_and(|row| row.id == *user.as_uuid());
+            let has_account = account.as_ref().is_some_and(|row| row.id == *user.as_uuid());
             let rows: Vec<StateRow> = transaction.fetch_all(&READ_ACCOUNT, of_user).await?;
             let (before, head) = rows
                 .first()
@@ -211,16 +236,12 @@ impl Store {
                 let nothing = ReplayedUser { has_account, ..Default::default() };
                 return transaction.rollback(Ok(nothing)).await;
             }
-            if has_account {
-                change(
-                    &transaction,
-                    (user, call),
-                    &planned.change,
-                    index,
-                    (now, rng),
-                    &mut replayed,
-                )
-                .await?;
+            if let Some(account) = account {
+                let restored = RestoredAccount { user, phone: account.phone_number, call, index };
+                change(&transaction, &restored, &planned.change, (now, rng), &mut replayed).await?;
+                // What one step ended, the next one finds among those that need a tombstone.
+                replayed.ended.sort_unstable();
+                replayed.ended.dedup();
             }
             transaction.commit(Ok(replayed)).await
         })
@@ -264,14 +285,22 @@ async fn take_entries(
     Ok(row.is_moved)
 }
 
+/// A locked account, as it came back.
+struct RestoredAccount<'r> {
+    user: UserId,
+    phone: Option<String>,
+    call: CallId,
+    index: &'r IdentityIndex,
+}
+
 async fn change(
     transaction: &Transaction<'_>,
-    (user, call): (UserId, CallId),
+    account: &RestoredAccount<'_>,
     change: &AccountChange,
-    index: &IdentityIndex,
     (now, rng): (Timestamp, Rng),
     replayed: &mut ReplayedUser,
 ) -> Result<(), StoreError> {
+    let &RestoredAccount { user, call, index, .. } = account;
     let entry = |event, device| AuditEntry::about(event, None, device, "", now, rng);
     if change.deletes_account {
         let digests = proven_identities(transaction, user, index).await?;
@@ -291,11 +320,25 @@ async fn change(
         ("second_factor", &change.removes_second_factor),
         ("codes", &change.deletes_backup_codes),
         ("lock", &change.removes_lock),
+        ("reset", &change.cancels_reset),
+        ("restored", &change.is_restored),
         ("sessions", &sessions),
         ("reasons", &reasons),
     ];
     let row: EndedRow = transaction.fetch_one(&CHANGE_ACCOUNT, parameters).await?;
     replayed.ended.extend(session_ids(row.ended));
+    // Before the keys go, whose digests it keeps. Without a number it has happened already.
+    if let Some(phone) = account.phone.as_deref().filter(|_| change.releases_number) {
+        let release = Release {
+            phone,
+            call: call.as_uuid(),
+            now,
+            released: &entry(SecurityEvent::NumberReleased, None),
+            keys_deleted: &entry(SecurityEvent::KeysDeleted, None),
+        };
+        replayed.ended.extend(release.apply(transaction, user, index).await?);
+        replayed.is_released = true;
+    }
     for device in &change.removed_devices {
         let audit = entry(SecurityEvent::DeviceRemoved, Some(*device));
         let removed = remove_device(transaction, user, *device, now, &audit).await?;

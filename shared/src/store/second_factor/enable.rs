@@ -35,6 +35,9 @@ static ENABLE: LazyStatement = LazyStatement::new(|| {
               AND two_factor_pending_session = :session
               AND two_factor_pending_at > :pending_since AND two_factor_last_step < :step
            RETURNING id AS user_id, phone_number),
+         no_reset AS ( -- it was asked for another second factor than this one
+           DELETE FROM auth.second_factor_resets
+            WHERE user_id IN (SELECT user_id FROM enabled)),
          {ended},
          {audit}
          SELECT EXISTS (SELECT FROM enabled) AS is_enabled,

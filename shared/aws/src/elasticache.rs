@@ -5,9 +5,10 @@ use aws_sdk_elasticache::Client;
 use aws_sdk_elasticache::types::{Endpoint, ReplicationGroup};
 use secrecy::SecretString;
 use shared::cloud::{CacheEndpoint, CacheName, CloudError, CloudErrorKind};
+use shared::percent::percent_encode;
 
 use crate::error::cloud_error;
-use crate::presign::{Signer, encode};
+use crate::presign::Signer;
 
 const SERVICE: &str = "ElastiCache";
 const DESCRIBE_GROUPS: &str = "DescribeReplicationGroups";
@@ -21,7 +22,7 @@ pub(crate) async fn password(
     cache: &CacheName,
     user: &str,
 ) -> Result<SecretString, CloudError> {
-    let user = encode(user);
+    let user = percent_encode(user);
     let request = match cache {
         CacheName::ReplicationGroup(id) => {
             format!("{}/?Action=connect&User={user}", id.to_lowercase())

@@ -48,7 +48,6 @@ pub mod secrets;
 pub mod service;
 pub mod soak;
 pub mod stores;
-pub mod text;
 pub mod token;
 pub mod twilio;
 pub mod vault;

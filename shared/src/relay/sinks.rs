@@ -2,6 +2,7 @@
 //! stores. Sinks of other services are in the crates that link their clients.
 
 use aws_lc_rs::digest::{SHA256, digest};
+use domain::hex::parse_hash;
 use domain::ids::{SessionId, UserId};
 use domain::time::Timestamp;
 use serde_json::Value;
@@ -103,11 +104,9 @@ impl EventSink for SecurityEventTable {
 }
 
 pub(super) fn chain_entry(payload: &Value) -> Option<ChainEntry> {
-    let hash = payload["hash"].as_str().filter(|hash| hash.len() == 64 && hash.is_ascii())?;
-    let hash = (0..64).step_by(2).map(|at| u8::from_str_radix(&hash[at..at + 2], 16).ok());
     Some(ChainEntry {
         seq: payload["seq"].as_i64()?,
-        hash: hash.collect::<Option<Vec<u8>>>()?,
+        hash: parse_hash(payload["hash"].as_str()?)?.into(),
         entry: payload["entry"].as_str()?.to_owned(),
         personal: payload.get("personal").filter(|personal| personal.is_object()).cloned(),
     })

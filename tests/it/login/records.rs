@@ -3,11 +3,11 @@
 
 use super::{PHONE, log_in, unlimited};
 use aws_lc_rs::digest::{SHA256, digest};
+use domain::hex::hex;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tests::race::together;
-use tests::text::hex;
 use tests::{Service, Session};
 
 async fn news(service: &Service, topic: &str) -> Vec<Value> {

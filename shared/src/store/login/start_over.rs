@@ -9,7 +9,7 @@ use tokio_postgres::types::Type;
 use super::new_login::{LoginOutcome, NewLogin, ProvenNumber, StartOver};
 use super::register::insert_account;
 use crate::store::error::StoreError;
-use crate::store::keys::delete::DELETE_ALL_KEYS;
+use crate::store::keys::delete::delete_own_keys;
 use crate::store::keys::retired::proven_identities;
 use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit};
 use crate::store::sessions::end::{EndedRow, ended_sessions, session_ids};
@@ -123,13 +123,7 @@ async fn release(
 ) -> Result<Vec<SessionId>, StoreError> {
     let digests = proven_identities(transaction, old, &number.identities).await?;
     let (now, phone) = (SystemTime::from(login.now), number.phone.as_e164());
-    let of_keys: &[Parameter<'_>] = &[
-        ("user", old.as_uuid()),
-        ("now", &now),
-        ("audit_entry", &keys_deleted.entry),
-        ("audit_personal", &keys_deleted.personal),
-    ];
-    let of_account: &[Parameter<'_>] = &[
+    let parameters: &[Parameter<'_>] = &[
         ("user", old.as_uuid()),
         ("phone", &phone),
         ("digests", &digests),
@@ -141,8 +135,8 @@ async fn release(
     ];
     let (deleted, row) = tokio::join!(
         biased;
-        transaction.fetch_all::<()>(&DELETE_ALL_KEYS, of_keys),
-        transaction.fetch_one::<EndedRow>(&RELEASE_ACCOUNT, of_account),
+        delete_own_keys(transaction, old, None, login.now, keys_deleted),
+        transaction.fetch_one::<EndedRow>(&RELEASE_ACCOUNT, parameters),
     );
     deleted?;
     Ok(session_ids(row?.ended))

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::call::{Claim, OperatorCall, OperatorChange, OperatorRefusal, claim, keep};
+use super::call::{Claim, OperatorCall, OperatorChange, OperatorRefusal, claim, commit};
 use crate::store::account::phone::{BEFORE, CHANGED, CHANGED_EVENT, USED_VERIFICATION};
 use crate::store::connection::Store;
 use crate::store::error::{StoreError, map_constraint};
@@ -119,8 +119,7 @@ impl Store {
     ) -> Result<Result<OperatorChange, OperatorRefusal>, StoreError> {
         let result = self.transaction(call.operation, async |transaction| {
             let change = match claim(&transaction, call).await? {
-                Claim::Made(change) => return transaction.rollback(Ok(change)).await,
-                Claim::Refused(refusal) => Err(refusal),
+                Claim::Answered(answer) => return transaction.rollback(answer).await,
                 Claim::New(account) if account.is_released && !to_released => {
                     Err(OperatorRefusal::Released)
                 }
@@ -130,10 +129,7 @@ impl Store {
                 Claim::New(_) => give(&transaction, call, new, to_released).await?,
             };
             match change {
-                Ok(change) => {
-                    keep(&transaction, call, &change).await?;
-                    transaction.commit(Ok(change)).await
-                }
+                Ok(change) => commit(transaction, call, change).await,
                 Err(refusal) => transaction.rollback(Err(refusal)).await,
             }
         });

@@ -2,12 +2,10 @@
 //! direct invocation: what a client sends through the gateway never becomes one.
 
 use super::{Function, PHONE, undelivered, unlimited};
-use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use shared::lambda::{direct, service as gateway};
 use tests::Service;
 use tests::invoke_api::{Answer, InvokeApi};
-use tower::ServiceExt as _;
 
 const OLD_PHONE: &str = "+33611111111";
 
@@ -16,8 +14,7 @@ async fn verify(service: &Service, event: Value) -> Result<Value, lambda_runtime
     let state = service.state.verify.clone();
     let routes = verify::router().with_state(state.clone());
     let function = direct::service(gateway(routes, state.core.clone()), state, verify::TASKS);
-    let answer = function.oneshot(LambdaEvent::new(event, Context::default())).await?;
-    Ok(serde_json::to_value(answer)?)
+    tests::lambda::invoke(function, event).await
 }
 
 /// Queues a notice to a number, and one to devices.

@@ -2,7 +2,6 @@
 
 use http::Method;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tests::contract::DOCUMENT;

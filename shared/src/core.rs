@@ -9,8 +9,8 @@ use thiserror::Error;
 
 use crate::after_commit::AfterCommit;
 use crate::audit::SecurityEvent;
-use crate::cache::Cache;
 use crate::cache::session::{Access, CachedSessionState};
+use crate::cache::{Cache, CacheError};
 use crate::clock::{Clock, Rng};
 use crate::config::{ConfigErrors, CoreConfig, EnvReader};
 use crate::limits::RateLimitCheck;
@@ -43,6 +43,14 @@ pub struct Parts {
     pub secrets: Arc<Secrets>,
 }
 
+/// What a request by a session may do.
+#[derive(Debug)]
+pub struct SessionAccess {
+    pub is_alive: bool,
+    /// Which of its quotas are left, in their order. None if Redis did not tell.
+    pub quotas: Option<Vec<bool>>,
+}
+
 impl std::ops::Deref for Core {
     type Target = Parts;
     fn deref(&self) -> &Parts {
@@ -68,25 +76,43 @@ impl Core {
     ) -> Result<bool, StoreError> {
         let status = OnceLock::new();
         let check = RateLimitCheck::new(&self.config.limits, now, &[], &status);
+        let access = self.check_session(principal, &check, now).await?;
+        Ok(access.is_ok_and(|access| access.is_alive))
+    }
+
+    /// Counts a request, and checks that the session behind its token is alive: one round trip to
+    /// Redis. If Redis has no entry, one to Postgres and a second to Redis. The inner error says that
+    /// a limit refuses the request.
+    pub async fn check_session(
+        &self,
+        principal: Principal,
+        check: &RateLimitCheck<'_>,
+        now: Timestamp,
+    ) -> Result<Result<SessionAccess, CacheError>, StoreError> {
         let (user, session) = (principal.user, principal.session);
-        let cached = self.cache.check_access(Some((user, session)), &check).await;
-        let access = match cached {
+        let access = match self.cache.check_access(Some((user, session)), check).await {
             Ok(Access { session: CachedSessionState::Unknown, .. }) => {
                 if !self.store.is_session_alive(principal, now).await? {
-                    return Ok(false);
+                    return Ok(Ok(SessionAccess { is_alive: false, quotas: None }));
                 }
                 // A tombstone has the last word.
-                self.cache.check_live_access(user, session, &check).await
+                self.cache.check_live_access(user, session, check).await
             }
             access => access,
         };
-        match access {
-            Ok(access) => Ok(access.session == CachedSessionState::Alive),
+        Ok(match access {
+            Ok(Access { session, quotas }) => {
+                let is_alive = session == CachedSessionState::Alive;
+                Ok(SessionAccess { is_alive, quotas: Some(quotas) })
+            }
+            Err(limited @ CacheError::Limited { .. }) => Err(limited),
+            // The row decides, so that nobody is signed out because Redis is down.
             Err(error) => {
                 tracing::warn!(error = %ErrorChain(&error), "failed to read a cached session");
-                self.store.is_session_alive(principal, now).await
+                let is_alive = self.store.is_session_alive(principal, now).await?;
+                Ok(SessionAccess { is_alive, quotas: None })
             }
-        }
+        })
     }
 
     /// Counts what is entered in the trail of the user with the end of the hour. If Redis does not

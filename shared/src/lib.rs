@@ -16,6 +16,7 @@
 //! | [`second_factor`] | checks codes of the second factor |
 //! | [`sender`] | how a code reaches a phone, and the text of the message |
 //! | [`store`] | Postgres: one file for each table family |
+//! | [`percent`] | percent-encoding of a part of a URL |
 //! | [`cache`] | Redis: one Lua script for each operation |
 //! | [`http`] | contexts, extractors, problems, layers |
 //! | [`lambda`] | a router as a Lambda function |
@@ -39,6 +40,7 @@ pub mod http;
 pub mod lambda;
 pub mod limits;
 pub mod maintenance;
+pub mod percent;
 pub mod qr;
 pub mod relay;
 pub mod restore;

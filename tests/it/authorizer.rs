@@ -1,7 +1,6 @@
 //! The Lambda authorizer: other APIs accept the tokens of live sessions, and no others.
 
 use authorizer::{AuthorizerRequest, AuthorizerState, SECRETS, authorize};
-use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tests::dpop::{DpopKey, ORIGIN};
@@ -9,7 +8,6 @@ use tests::race::together;
 use tests::stores::Stores;
 use tests::token::{Key, claims};
 use tests::{Service, Session};
-use tower::ServiceExt as _;
 
 use crate::tokens::forgeries::forged_access_tokens;
 
@@ -57,8 +55,7 @@ async fn ask(state: &AuthorizerState, event: Value) -> Result<Value, String> {
         state.clone(),
         |state, event: AuthorizerRequest| authorize(state, event),
     );
-    let answer = function.oneshot(LambdaEvent::new(event, Context::default())).await;
-    answer.map(|answer| serde_json::to_value(answer).unwrap()).map_err(|error| error.to_string())
+    tests::lambda::invoke(function, event).await.map_err(|error| error.to_string())
 }
 
 async fn is_authorized(state: &AuthorizerState, authorization: &str) -> bool {

@@ -1,7 +1,7 @@
 //! Configuration, as the whole service reads it: what is required, what is refused, and
 //! what each function reads beside its environment in template.yaml.
 
-use crate::sources::{own_variables, template_variables};
+use crate::template::document::{own_variables, template_variables};
 use local::service::{EVENT_FUNCTIONS, FUNCTIONS, Function, ServiceState};
 use secrecy::ExposeSecret as _;
 use shared::clock::Clock;

@@ -9,7 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tests::contract::{self, DOCUMENT};
 use tests::{Reply, Service};
 
-use crate::sources::{Operation, function_names, operations, read, read_json, template_routes};
+use crate::sources::{Operation, function_names, operations, read, read_json};
+use crate::template::document::template_routes;
 
 /// Operations that anybody may ask. May only shrink.
 const PUBLIC: [&str; 23] = [

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::io;
 use std::sync::{Arc, Mutex};
 use tests::stores::Stores;
-use tests::{Reply, Service, Session};
+use tests::{Reply, Service};
 
 /// The lines that were logged on this thread.
 #[derive(Clone, Default)]
@@ -82,12 +82,8 @@ async fn lines_of_a_caller_carry_its_session() {
     let warnings = of_level(&lines, "WARN", "no-redis", "issue_ws_token");
     assert!(!warnings.is_empty());
     for line in &lines {
-        assert_eq!(line["span"]["session_id"], session_id(&session), "{line}");
+        assert_eq!(line["span"]["session_id"], session.id(), "{line}");
     }
     let text = serde_json::to_string(&lines).unwrap();
     assert!(!text.contains(&session.access) && !text.contains(&session.refresh));
-}
-
-fn session_id(session: &Session) -> Value {
-    tests::token::claims(&session.access)["sid"].clone()
 }

@@ -119,7 +119,7 @@ async fn every_failure_is_counted_once_by_the_limit_of_its_operation() {
     let address = "198.51.100.7";
     let stranger = service.client_at(address.parse().unwrap());
     let caller = stranger.clone().bearer(&session.access);
-    let sid = tests::token::claims(&session.access)["sid"].as_str().unwrap().to_owned();
+    let sid = session.id();
     for operation in operations() {
         if UNCOUNTED.contains(&operation.id.as_str()) {
             continue;

@@ -1,6 +1,7 @@
 //! The commands of the documents, run as a reader would: a page that does not work is a defect.
 
 use crate::sources::read;
+use crate::template::document::{resources_of, template};
 use std::collections::BTreeSet;
 use std::process::Command;
 use tests::Service;
@@ -48,22 +49,17 @@ async fn an_app_and_a_back_end_integrate_by_the_page() {
 /// Who is woken by an alarm finds what to do under its name.
 #[test]
 fn every_alarm_has_a_section_in_the_guide_and_no_section_is_left_over() {
-    let template = read("template.yaml");
-    let lines: Vec<&str> = template.lines().collect();
-    let alarms: BTreeSet<&str> = lines
-        .windows(2)
-        .filter(|pair| {
-            ["AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"]
-                .iter()
-                .any(|kind| pair[1].trim() == format!("Type: {kind}"))
-        })
-        .filter_map(|pair| pair[0].trim().strip_suffix(':'))
+    let template = template();
+    let alarms: BTreeSet<String> = ["AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"]
+        .iter()
+        .flat_map(|kind| resources_of(&template, kind))
+        .map(|(name, _)| name)
         .collect();
     assert!(alarms.len() > 10, "only {alarms:?} were found");
     let guide = read("docs/operating.md");
     let (_, guide) = guide.split_once("## Alarms").expect("the heading");
-    let sections: BTreeSet<&str> =
-        guide.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    let sections = guide.lines().filter_map(|line| line.strip_prefix("### "));
+    let sections: BTreeSet<String> = sections.map(str::to_owned).collect();
     assert_eq!(alarms, sections);
 }
 

@@ -8,7 +8,7 @@ use local::import::{Imported, import_all};
 use serde_json::{Value, json};
 use shared::second_factor::{backup_codes, totp};
 use std::collections::BTreeMap;
-use tests::stores::{Stores, connect};
+use tests::stores::{connect, empty_database};
 use tests::{Keys, Service};
 use uuid::Uuid;
 
@@ -42,11 +42,7 @@ fn id(n: u32) -> Uuid {
 }
 
 async fn old_database() -> String {
-    let fresh = Stores::fresh().await.database_url;
-    let (server, name) = fresh.rsplit_once('/').expect("a database");
-    let name = name.split('?').next().unwrap_or_default();
-    let url = format!("{server}/{name}_first?sslmode=disable");
-    migrations::create_database(&url).await.expect("a database");
+    let url = empty_database().await;
     connect(&url).await.batch_execute(SCHEMA).await.expect("the schema");
     url
 }

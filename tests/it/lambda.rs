@@ -15,7 +15,6 @@ use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::Method;
-use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -25,7 +24,6 @@ use std::time::Duration;
 use tests::proof::{ISSUER, prove};
 use tests::{Keys, Reply, Service, Session, contract};
 use tokio::sync::{Mutex, mpsc};
-use tower::ServiceExt as _;
 
 use crate::sources::{operations, read_json};
 
@@ -39,8 +37,7 @@ async fn answer(service: &Service, function: &str, event: &Value) -> Value {
     let mut functions = local::service::functions(&service.state).into_iter();
     let (_, routes) = functions.find(|(name, _)| *name == function).expect(function);
     let sandbox = shared::lambda::service(routes, service.state.core.clone());
-    let answer = sandbox.oneshot(LambdaEvent::new(event.clone(), Context::default()));
-    serde_json::to_value(answer.await.unwrap()).unwrap()
+    tests::lambda::invoke(sandbox, event.clone()).await.unwrap()
 }
 
 /// An answer in the gateway's format (payload 2.0).

@@ -1,6 +1,5 @@
 //! The scheduled deletions: exactly what is due goes, in batches that disturb nobody.
 
-use lambda_runtime::{Context, LambdaEvent};
 use maintenance::{MaintenanceEvent, MaintenanceState, SECRETS, handle};
 use serde_json::{Value, json};
 use shared::maintenance::{Deleted, delete_old_rows};
@@ -8,7 +7,6 @@ use std::time::Duration;
 use tests::race::together;
 use tests::stores::{Stores, connect};
 use tests::{Service, Session};
-use tower::ServiceExt as _;
 
 const DAY: Duration = Duration::from_hours(24);
 const ALICE: &str = "+33612345678";
@@ -333,8 +331,7 @@ async fn invoke(state: &MaintenanceState) -> Result<Value, String> {
         |state, event: MaintenanceEvent| handle(state, event),
     );
     let event = json!({ "task": "maintenance" });
-    let answer = function.oneshot(LambdaEvent::new(event, Context::default())).await;
-    answer.map(|answer| serde_json::to_value(answer).unwrap()).map_err(|error| error.to_string())
+    tests::lambda::invoke(function, event).await.map_err(|error| error.to_string())
 }
 
 /// Log-ins of the past, most of them too old.

@@ -10,25 +10,12 @@ use migrations::PackedFile;
 use serde_json::{Value, json};
 use shared::config::Environment;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tests::race::together;
 use tests::service::listen;
-use tests::stores::{Stores, connect};
+use tests::stores::{Stores, connect, empty_database};
 use tests::{Service, Session};
-
-static NEXT: AtomicU16 = AtomicU16::new(1);
-
-/// An empty database of its own.
-async fn empty_database() -> (String, u16) {
-    let number = NEXT.fetch_add(1, Ordering::SeqCst);
-    let migrated = Stores::fresh().await.database_url;
-    let (server, _) = migrated.rsplit_once('/').expect("a database");
-    let url = format!("{server}/migrate_{number}");
-    migrations::create_database(&url).await.expect("a database");
-    (url, number)
-}
 
 async fn state(url: &str, changed: &[(&str, &str)]) -> MigrateState {
     let mut variables: BTreeMap<String, String> =
@@ -77,7 +64,7 @@ fn the_build_has_packed_the_files_of_the_folder() {
 
 #[tokio::test]
 async fn it_migrates_once_however_many_ask_at_once() {
-    let (url, _) = empty_database().await;
+    let url = empty_database().await;
     let state = state(&url, &[]).await;
     let before = invoke(&state, json!({ "task": "status" })).await.unwrap();
     assert_eq!(before["applied"], json!([]));
@@ -104,7 +91,7 @@ async fn it_migrates_once_however_many_ask_at_once() {
 
 #[tokio::test]
 async fn a_database_that_it_does_not_know_stays_as_it_is() {
-    let (url, _) = empty_database().await;
+    let url = empty_database().await;
     connect(&url)
         .await
         .batch_execute("CREATE SCHEMA auth; CREATE TABLE auth.users_auth (id int)")
@@ -121,7 +108,7 @@ async fn a_database_that_it_does_not_know_stays_as_it_is() {
 
 #[tokio::test]
 async fn a_history_that_does_not_fit_is_refused_and_a_later_one_is_not() {
-    let (url, _) = empty_database().await;
+    let url = empty_database().await;
     let state = state(&url, &[]).await;
     let _ = migrate(&state).await.unwrap();
     let before = count(&url, SHAPE).await;
@@ -158,7 +145,7 @@ async fn a_run_that_is_killed_halfway_is_repeated() {
         ),
         ("V0003__last.sql", "CREATE TABLE auth.third (id int);"),
     ];
-    let (url, _) = empty_database().await;
+    let url = empty_database().await;
     let mut state = state(&url, &[]).await;
     state.runner.packed = Some(SLOW);
     let run = {
@@ -222,7 +209,7 @@ fn resource(url: &str, request: &str) -> Value {
 
 #[tokio::test]
 async fn cloud_formation_is_told_how_it_went() {
-    let (url, _) = empty_database().await;
+    let url = empty_database().await;
     let state = state(&url, &[]).await;
     let cloud_formation = CloudFormation::default();
     let address = cloud_formation.listen().await;
@@ -261,7 +248,7 @@ async fn cloud_formation_is_told_how_it_went() {
 
 #[tokio::test]
 async fn answers_go_to_aws_alone() {
-    let (url, _) = empty_database().await;
+    let url = empty_database().await;
     let state = state(&url, &[("STAGE", "dev")]).await;
     let cloud_formation = CloudFormation::default();
     let address = cloud_formation.listen().await;
@@ -272,8 +259,8 @@ async fn answers_go_to_aws_alone() {
 
 #[tokio::test]
 async fn the_functions_role_reads_and_writes_rows_and_nothing_else() {
-    let (url, number) = empty_database().await;
-    let role = format!("functions_{}_{number}", std::process::id());
+    let url = empty_database().await;
+    let role = format!("functions_{}", std::process::id());
     let first = state(&url, &[]).await;
     let _ = migrate(&first).await.unwrap();
     let state = state(&url, &[("DATABASE_FUNCTIONS_ROLE", &role)]).await;
@@ -284,7 +271,7 @@ async fn the_functions_role_reads_and_writes_rows_and_nothing_else() {
     // A service that has this role alone.
     let stores = Stores::fresh().await;
     let service = Service::over(
-        Stores { database_url: format!("{url}?options=-c%20role%3D{role}"), ..stores },
+        Stores { database_url: format!("{url}&options=-c%20role%3D{role}"), ..stores },
         &[("RATE_LIMITS", "off")],
     )
     .await;
@@ -301,7 +288,7 @@ async fn the_functions_role_reads_and_writes_rows_and_nothing_else() {
         shared::maintenance::delete_old_rows(&state.core, state.maintenance, service.now());
     let _ = deleted.await.unwrap();
 
-    let as_role = connect(&format!("{url}?options=-c%20role%3D{role}")).await;
+    let as_role = connect(&format!("{url}&options=-c%20role%3D{role}")).await;
     for forbidden in [
         "CREATE TABLE auth.more (id int)",
         "CREATE TABLE public.more (id int)",

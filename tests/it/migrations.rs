@@ -9,7 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
-use tests::stores::{Stores, connect};
+use tests::stores::{Stores, connect, empty_database};
 
 /// An empty database, and an empty folder of migrations that is removed at the end.
 struct Trial {
@@ -21,12 +21,9 @@ impl Trial {
     async fn new() -> Self {
         static NEXT: AtomicU16 = AtomicU16::new(1);
         let number = NEXT.fetch_add(1, Ordering::SeqCst);
-        let migrated = Stores::fresh().await.database_url;
-        let (server, _) = migrated.rsplit_once('/').expect("a database");
-        let url = format!("{server}/trial_{number}");
-        for _ in 0..2 {
-            migrations::create_database(&url).await.expect("a database");
-        }
+        let url = empty_database().await;
+        // One that is there stays.
+        migrations::create_database(&url).await.expect("a database");
         Self { url, runner: Runner::new(temporary_folder("trial", number)) }
     }
 

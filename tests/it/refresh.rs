@@ -76,11 +76,11 @@ async fn a_refresh_answers_tokens_and_the_claims_of_the_contract() {
     let next = Session::from_reply(&reply);
     assert_eq!((&next.user, &next.device), (&session.user, &session.device));
 
-    let sid = claims(&session.refresh)["sid"].clone();
+    let sid = session.id();
     let now = service.now().seconds();
     let expected = json!({
         "iss": "whispr-auth", "aud": "whispr-auth", "sub": session.user, "sid": sid,
-        "deviceId": session.device, "jti": format!("{}.1.0", sid.as_str().unwrap()),
+        "deviceId": session.device, "jti": format!("{sid}.1.0"),
         "gen": 1, "fork": 0, "iat": now, "exp": now + 30 * 24 * 3600, "auth_time": began,
     });
     assert_eq!(claims(&next.refresh), expected);

@@ -19,7 +19,6 @@ mod roots;
 mod services;
 
 use ::relay::{RelayState, SECRETS, handle};
-use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use shared::cloud::CloudHandle;
 use shared::config::{Environment, Lookup};
@@ -31,7 +30,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tests::Service;
 use tests::invoke_api::Invocation;
-use tower::ServiceExt as _;
 
 const PHONE: &str = "+33612345678";
 const OTHER_PHONE: &str = "+33698765432";
@@ -75,8 +73,7 @@ impl Function {
 
     async fn invoke(&self, event: Value) -> Result<Value, lambda_runtime::Error> {
         let served = serve_events(&self.state.core, self.state.clone(), handle);
-        let answer = served.oneshot(LambdaEvent::new(event, Context::default())).await?;
-        Ok(serde_json::to_value(answer)?)
+        tests::lambda::invoke(served, event).await
     }
 
     async fn relay(&self) -> Value {

@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
-use tests::stores::{Stores, postgres_program};
+use tests::stores::{Stores, empty_database, postgres_program};
 use tests::{Client, Service, Session};
 use uuid::Uuid;
 
@@ -77,11 +77,7 @@ impl Backup {
 
     /// The service over a database that went back to this backup. Redis is as it was.
     async fn restored(&self, service: &Service) -> Service {
-        static NEXT: AtomicU16 = AtomicU16::new(1);
-        let number = NEXT.fetch_add(1, Ordering::SeqCst);
-        let (server, _) = service.stores.database_url.rsplit_once('/').expect("a database");
-        let database_url = format!("{server}/restored_{number}");
-        migrations::create_database(&database_url).await.expect("a database");
+        let database_url = empty_database().await;
         let arguments = ["--no-owner", "-d", &database_url, &self.file.display().to_string()];
         run("pg_restore", arguments.map(str::to_owned).to_vec()).await;
         let stores = Stores { database_url, redis_url: service.stores.redis_url.clone() };

@@ -11,20 +11,15 @@ use shared::limits::{LimitsConfig, RateLimitCheck};
 use std::sync::OnceLock;
 use std::time::Duration;
 use tests::service::WAITS;
-use tests::token::claims;
 use tests::{Client, Reply, Service, Session};
 use uuid::Uuid;
 
 const PHONE: &str = "+33612345678";
 const OTHER_PHONE: &str = "+33687654321";
 
-fn sid(session: &Session) -> String {
-    claims(&session.access)["sid"].as_str().expect("a session").to_owned()
-}
-
 /// The key of its cache entry.
 fn cache_key(session: &Session) -> String {
-    format!("session:{{{}}}:{}", session.user, sid(session))
+    format!("session:{{{}}}:{}", session.user, session.id())
 }
 
 async fn logout(client: &Client, session: &Session, body: Value) -> Reply {
@@ -38,7 +33,7 @@ async fn logout_all(client: &Client, session: &Session) -> Reply {
 /// The ids of the session and of its user.
 fn ids(session: &Session) -> (UserId, SessionId) {
     let id = |text: &str| text.parse().expect("an id");
-    (UserId::from_uuid(id(&session.user)), SessionId::from_uuid(id(&sid(session))))
+    (UserId::from_uuid(id(&session.user)), SessionId::from_uuid(id(&session.id())))
 }
 
 /// Both of its tokens are taken, here and on another sandbox.

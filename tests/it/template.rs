@@ -4,7 +4,7 @@
 mod alarms;
 mod capacity;
 mod closed;
-mod document;
+pub mod document;
 pub mod emf;
 mod monday;
 mod roles;

@@ -187,7 +187,7 @@ async fn a_web_socket_token_lives_a_minute_for_its_own_audience() {
     let now = service.now().seconds();
     let expected = json!({
         "iss": "whispr-auth", "aud": "ws", "sub": session.user, "deviceId": session.device,
-        "sid": claims(&session.access)["sid"], "iat": now, "exp": now + 60,
+        "sid": session.id(), "iat": now, "exp": now + 60,
     });
     assert_eq!(said, expected);
 }

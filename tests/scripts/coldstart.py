@@ -25,7 +25,7 @@ import time
 import zipfile
 
 sys.dont_write_bytecode = True
-from service import ROOT, Failure, check, run
+from service import ROOT, Failure, check, exported, run
 
 # What a gateway sends for a path that nobody has: every router answers, none asks a store.
 GATEWAY_EVENT = {
@@ -152,10 +152,7 @@ def private_kb(pid):
 
 def environment(port, delay_free):
     """The variables of a small deployment, and the secrets that their ids name."""
-    made = subprocess.run(["cargo", "local", "keys", "new"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    shown = subprocess.run(["env", "-i", "bash", "-c", 'eval "$1" && env -0', "bash", made],
-                           check=True, capture_output=True, text=True).stdout
-    keys = dict(pair.split("=", 1) for pair in shown.split("\0") if pair)
+    keys = exported("keys", "new")
     keys = {name: keys[name] for name in ("JWT_KEYS", "JWT_PUBLIC_KEYS", "PEPPER", "DATA_KEYS", "PHONE_INDEX_KEY")}
     keys |= {
         "DATABASE_URL": "postgres://auth:auth@127.0.0.1:1/auth?sslmode=require",

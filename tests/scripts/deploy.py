@@ -10,8 +10,8 @@ done here: programs are x86-64, the routes of the API's OpenAPI body become reso
 no body), and resources that the local AWS does not have are left out (they are printed). Postgres and Redis are
 those of a `cargo local up` beside it, with an empty database: the function `migrate` makes the tables.
 
-Needs the Python packages aws-sam-cli (it brings aws-sam-translator and boto3) and ministack's program in
-MINISTACK (a path; default: installed by `pip` into target/stores).
+Needs the Python package aws-sam-cli (it brings aws-sam-translator and boto3), and installs ministack by `pip`
+into target/stores.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -33,10 +34,10 @@ import yaml
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
-from service import HOST, ROOT, Failure, Process, ask, check, free_port, local_service, run, wait_for
-from watch import environment
+from service import HOST, ROOT, Failure, Process, ask, check, exported, free_port, local_service, run, wait_for
 
-MINISTACK = "ministack==1.5.33"
+# As the tests in Rust pin it.
+MINISTACK = re.search(r'"(ministack==[^"]+)"', (ROOT / "infra/stores/src/local_aws.rs").read_text())[1]
 REGION, ACCOUNT = "eu-west-1", "000000000000"
 STAGE, STACK = "dev", "auth-dev"
 PHONE = "+33612345678"
@@ -61,7 +62,7 @@ def main():
         raise Failure("usage: deploy.py FOLDER_OF_PROGRAMS")
     programs = pathlib.Path(sys.argv[1]).resolve()
     with local_service() as local, tempfile.TemporaryDirectory() as folder, local_aws(folder) as aws:
-        stores = environment(local)
+        stores = exported("env", "--port", str(local))
         database = empty_database(local, stores["DATABASE_URL"])
         put_secrets(aws, database, stores["REDIS_URL"])
         events = pathlib.Path(folder) / "events.jsonl"
@@ -133,10 +134,7 @@ def empty_database(local, url):
 
 
 def put_secrets(aws, database, redis):
-    made = subprocess.run(["cargo", "local", "keys", "new"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    shown = subprocess.run(["env", "-i", "bash", "-c", 'eval "$1" && env -0', "bash", made],
-                           check=True, capture_output=True, text=True).stdout
-    keys = dict(pair.split("=", 1) for pair in shown.split("\0") if pair)
+    keys = exported("keys", "new")
     secrets = {
         "database-url": database, "database-owner": database, "redis-url": redis, "metrics-token": "m" * 40,
         "jwt-keys": keys["JWT_KEYS"], "jwt-public-keys": keys["JWT_PUBLIC_KEYS"], "pepper": keys["PEPPER"],

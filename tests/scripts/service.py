@@ -167,6 +167,20 @@ def started_by(port):
     return [store[name] for store in stores for name in ("pid", "guard")]
 
 
+def exported(*command):
+    """What a command of `cargo local` exports (`env`, `keys new`), as the shell reads it."""
+    # A long limit: the first run compiles.
+    exports = subprocess.run(
+        ["cargo", "local", *command], cwd=ROOT, check=True, capture_output=True, text=True, timeout=1200
+    ).stdout
+    shown = subprocess.run(
+        ["env", "-i", "bash", "-c", 'eval "$1" && env -0', "bash", exports],
+        check=True, capture_output=True, text=True, timeout=10,
+    ).stdout
+    pairs = dict(pair.split("=", 1) for pair in shown.split("\0") if pair)
+    return {name: value for name, value in pairs.items() if name not in {"PWD", "SHLVL", "_"}}
+
+
 # ── Requests ──────────────────────────────────────────────────────────────────────────────────
 
 

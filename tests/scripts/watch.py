@@ -12,7 +12,7 @@ import sys
 import tomllib
 
 sys.dont_write_bytecode = True
-from service import HOST, ROOT, Failure, Process, ask, check, expect, free_port, local_service, run, wait_for
+from service import HOST, ROOT, Failure, Process, ask, check, expect, exported, free_port, local_service, run, wait_for
 from signal_keys import proven
 
 # A test compares the folders with the list in infra/local/src/service.rs.
@@ -26,7 +26,7 @@ def main():
     if not shutil.which("cargo-lambda"):
         raise Failure("cargo-lambda is missing: pip install cargo-lambda")
     with local_service() as local:
-        env = environment(local)
+        env = exported("env", "--port", str(local))
         # Built first, so that no request waits for a compiler.
         subprocess.run(["cargo", "build", *(f"--bin={name}" for name in FUNCTIONS)], cwd=ROOT, check=True)
         port = free_port()
@@ -43,19 +43,6 @@ def main():
             documents(port)
             recorded_events(port)
     print("watch: all as expected")
-
-
-def environment(port):
-    """What `cargo local env` exports, as the shell reads it."""
-    exports = subprocess.run(
-        ["cargo", "local", "env", "--port", str(port)], cwd=ROOT, check=True, capture_output=True, text=True, timeout=60
-    ).stdout
-    shown = subprocess.run(
-        ["env", "-i", "bash", "-c", 'eval "$1" && env -0', "bash", exports],
-        check=True, capture_output=True, text=True, timeout=10,
-    ).stdout
-    pairs = dict(pair.split("=", 1) for pair in shown.split("\0") if pair)
-    return {name: value for name, value in pairs.items() if name not in {"PWD", "SHLVL", "_"}}
 
 
 def listening(port):

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use crate::proof::prove;
 use crate::reply::Reply;
 use crate::service::{HOME, Service, json_request};
+use crate::token::claims;
 
 /// A place that requests come from.
 #[derive(Clone)]
@@ -37,6 +38,15 @@ impl Session {
             user: text("userId"),
             device: text("deviceId"),
         }
+    }
+
+    /// Its id, which only its tokens tell.
+    ///
+    /// # Panics
+    /// If the access token names none.
+    #[must_use]
+    pub fn id(&self) -> String {
+        claims(&self.access)["sid"].as_str().expect("a session").to_owned()
     }
 }
 

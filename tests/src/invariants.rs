@@ -5,7 +5,7 @@ use redis::AsyncCommands as _;
 use std::collections::{HashMap, HashSet};
 
 use crate::stores::{Stores, connect};
-use crate::text::hex;
+use domain::hex::hex;
 
 /// Queries that return a line of text for each violation. They join counts, so that they also
 /// end over millions of rows.

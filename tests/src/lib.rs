@@ -13,6 +13,7 @@
 //! | [`invariants`] | what must hold of both stores, whatever was killed or lost |
 //! | [`soak`] | the runs of `cargo soak` |
 //! | [`invoke_api`] | a double of the Lambda API that functions invoke each other by |
+//! | [`lambda`] | a function as Lambda invokes it |
 //! | [`local_aws`] | a local AWS |
 //! | [`contract`] | what every answer must hold, checked on every answer |
 //! | [`secrets`] | what no log line and no answer may hold, searched during the whole run |
@@ -37,6 +38,7 @@ pub mod fraud;
 pub mod invariants;
 pub mod invoke_api;
 pub mod keys;
+pub mod lambda;
 pub mod local_aws;
 pub mod process;
 pub mod proof;
@@ -48,7 +50,6 @@ pub mod secrets;
 pub mod service;
 pub mod soak;
 pub mod stores;
-pub mod text;
 pub mod token;
 pub mod twilio;
 pub mod vault;

@@ -68,6 +68,18 @@ impl Stores {
     }
 }
 
+/// The address of a database without tables, which no other test uses.
+///
+/// # Panics
+/// If it cannot be made.
+pub async fn empty_database() -> String {
+    static NEXT: AtomicU16 = AtomicU16::new(1);
+    let servers = tokio::task::spawn_blocking(servers).await.expect("the servers start");
+    let url = servers.postgres.url(&format!("empty_{}", NEXT.fetch_add(1, Ordering::SeqCst)));
+    migrations::create_database(&url).await.expect("a database");
+    url
+}
+
 /// A Redis that no other test uses, beside a fresh database.
 ///
 /// # Panics

@@ -10,6 +10,7 @@ const DOCUMENT = new URL('../../../docs/cost.md', import.meta.url);
 const BEGIN = '<!-- begin of what `npm run cost` in infra/cdk writes -->';
 const END = '<!-- end of what `npm run cost` in infra/cdk writes -->';
 const TEMPLATE = new URL('../../../template.yaml', import.meta.url).pathname;
+const EMF = new URL('../../../shared/src/telemetry/emf.rs', import.meta.url);
 /** Gigabytes that an empty database holds. */
 const EMPTY_DATABASE_GB = 1;
 
@@ -31,17 +32,16 @@ function priced(table: Record<string, number>, name: string): number {
 
 /** Resources that cost nothing while nobody uses them, or nothing at all. */
 const FREE = new Set([
-  'AWS::ApiGatewayV2::Api', 'AWS::CDK::Metadata', 'AWS::CloudFront::Distribution', 'AWS::CloudFront::OriginRequestPolicy',
+  'AWS::CDK::Metadata', 'AWS::CloudFront::Distribution', 'AWS::CloudFront::OriginRequestPolicy',
   'AWS::DynamoDB::Table', 'AWS::EC2::EgressOnlyInternetGateway', 'AWS::EC2::InternetGateway', 'AWS::EC2::Route', 'AWS::EC2::RouteTable',
   'AWS::EC2::SecurityGroup', 'AWS::EC2::SecurityGroupEgress', 'AWS::EC2::SecurityGroupIngress', 'AWS::EC2::Subnet',
   'AWS::EC2::SubnetRouteTableAssociation', 'AWS::EC2::VPC', 'AWS::EC2::VPCCidrBlock', 'AWS::EC2::VPCGatewayAttachment',
   'AWS::ElastiCache::ParameterGroup', 'AWS::ElastiCache::SubnetGroup', 'AWS::ElastiCache::User', 'AWS::ElastiCache::UserGroup',
-  'AWS::Events::Rule', 'AWS::IAM::ManagedPolicy', 'AWS::IAM::Policy', 'AWS::IAM::Role', 'AWS::KMS::Alias', 'AWS::Lambda::Function',
+  'AWS::IAM::ManagedPolicy', 'AWS::IAM::Policy', 'AWS::IAM::Role', 'AWS::KMS::Alias', 'AWS::Lambda::Function',
   'AWS::Lambda::Permission', 'AWS::Logs::LogGroup', 'AWS::RDS::DBClusterParameterGroup', 'AWS::RDS::DBParameterGroup', 'AWS::RDS::DBSubnetGroup',
-  'AWS::S3::Bucket', 'AWS::S3::BucketPolicy', 'AWS::SNS::Subscription', 'AWS::SNS::Topic', 'AWS::SNS::TopicPolicy', 'AWS::SQS::Queue', 'AWS::SQS::QueuePolicy',
+  'AWS::S3::Bucket', 'AWS::S3::BucketPolicy', 'AWS::SNS::Subscription', 'AWS::SNS::Topic', 'AWS::SNS::TopicPolicy', 'AWS::SQS::Queue',
   'AWS::SSM::Parameter', 'AWS::SecretsManager::RotationSchedule', 'AWS::SecretsManager::SecretTargetAttachment',
-  'AWS::Serverless::Function', 'AWS::Serverless::HttpApi', 'AWS::XRay::SamplingRule', 'AWS::Logs::MetricFilter',
-  'Custom::AWS', 'Custom::Migration', 'Custom::VpcRestrictDefaultSG',
+  'AWS::Serverless::HttpApi', 'Custom::AWS', 'Custom::Migration',
 ]);
 
 function price(type: string, p: Properties): Line[] {
@@ -71,6 +71,8 @@ function price(type: string, p: Properties): Line[] {
       return [{ what: 'KMS keys', amount: monthly('kmsKey') }];
     case 'AWS::CloudWatch::Alarm':
       return [{ what: 'alarms', amount: monthly('alarmMetric', metricsOf(p)) }];
+    case 'AWS::Serverless::Function':
+      return [{ what: 'custom metrics', amount: monthly('customMetric', idleMetrics(p)) }];
     case 'AWS::CloudWatch::Dashboard':
       return [{ what: 'dashboard', amount: monthly('dashboard') }];
     case 'AWS::EC2::NatGateway':
@@ -86,6 +88,40 @@ function price(type: string, p: Properties): Line[] {
       if (!FREE.has(type)) throw new Error(`what does ${type} cost? Add it to cost/idle.ts`);
       return [];
   }
+}
+
+/** The length of a list of metrics of the whole service in shared/src/telemetry/emf.rs. */
+function listed(name: 'COUNTERS' | 'GAUGES'): number {
+  const length = new RegExp(`const ${name}: \\[&str; (\\d+)\\]`).exec(readFileSync(EMF, 'utf8'))?.[1];
+  if (length === undefined) throw new Error(`emf.rs has no ${name}`);
+  return Number(length);
+}
+
+function events(p: Properties, type: 'Schedule' | 'HttpApi'): Properties[] {
+  return Object.values((p['Events'] ?? {}) as Record<string, Properties>).filter((event) => event['Type'] === type);
+}
+
+/**
+ * Metrics that a function sends while nobody uses the service. CloudWatch bills one by the hours in which it
+ * gets a value. Each invocation tells its duration. The daily one measures the service; the gauges of the
+ * relay come once a day too, for the rest of the day it leaves an idle database alone.
+ */
+function idleMetrics(p: Properties): number {
+  const shares: Record<string, number> = { 'rate(1 hour)': 1, 'rate(1 day)': (1 + listed('GAUGES')) / 24 };
+  return events(p, 'Schedule').reduce((sum, event) => {
+    const rate = event['Properties'].Schedule as string;
+    const share = shares[rate];
+    if (share === undefined) throw new Error(`what does ${rate} cost? Add it to cost/idle.ts`);
+    return sum + share;
+  }, 0);
+}
+
+/** All metrics of a stage, as shared/src/telemetry/request_log.rs sends them. */
+function allMetrics(functions: Properties[]): number {
+  // Duration and three kinds of failure of a function with routes, and of all of these together; duration and
+  // failures of another.
+  const ofFunctions = functions.map((p): number => (events(p, 'HttpApi').length > 0 ? 4 : 2));
+  return ofFunctions.reduce((sum, count) => sum + count, 4) + listed('COUNTERS') + listed('GAUGES');
 }
 
 /** An alarm over an expression is billed for each metric in it. */
@@ -104,23 +140,27 @@ function holds(condition: any, all: Record<string, unknown>): boolean {
   return equals[0] === equals[1];
 }
 
-/** The lines of a month, equal ones summed. */
-export function idle(context: Record<string, string>): Line[] {
+function resources(context: Record<string, string>): { type: string; p: Properties }[] {
   const all: Record<string, string> = { template: TEMPLATE, ...context };
   const made = stacks(new App(), readConfig((key) => all[key]));
+  return [made.foundation, made.service, made.edge].filter((stack) => stack !== undefined).flatMap((stack) => {
+    const found = Template.fromStack(stack).toJSON();
+    const made = Object.values(found['Resources'] as Record<string, { Type: string; Condition?: string; Properties?: Properties }>);
+    return made
+      .filter(({ Condition }) => Condition === undefined || holds({ Condition }, found['Conditions']))
+      .map((resource) => ({ type: resource.Type, p: resource.Properties ?? {} }));
+  });
+}
+
+/** The lines of a month, equal ones summed. */
+export function idle(context: Record<string, string>): Line[] {
   const lines = new Map<string, number>();
   let writers = 0;
   let acu = 0;
-  for (const stack of [made.foundation, made.service, made.edge]) {
-    if (stack === undefined) continue;
-    const template = Template.fromStack(stack).toJSON();
-    for (const resource of Object.values(template['Resources'] as Record<string, { Type: string; Condition?: string; Properties?: Properties }>)) {
-      if (resource.Condition !== undefined && !holds({ Condition: resource.Condition }, template['Conditions'])) continue;
-      const p = resource.Properties ?? {};
-      if (resource.Type === 'AWS::RDS::DBInstance' && p['DBInstanceClass'] === 'db.serverless') writers += 1;
-      if (resource.Type === 'AWS::RDS::DBCluster') acu = p['ServerlessV2ScalingConfiguration'].MinCapacity;
-      for (const line of price(resource.Type, p)) lines.set(line.what, (lines.get(line.what) ?? 0) + line.amount);
-    }
+  for (const { type, p } of resources(context)) {
+    if (type === 'AWS::RDS::DBInstance' && p['DBInstanceClass'] === 'db.serverless') writers += 1;
+    if (type === 'AWS::RDS::DBCluster') acu = p['ServerlessV2ScalingConfiguration'].MinCapacity;
+    for (const line of price(type, p)) lines.set(line.what, (lines.get(line.what) ?? 0) + line.amount);
   }
   for (const what of lines.keys()) {
     if (/^Aurora, .*(paused|instance)$/.test(what)) lines.set(what, hourly('aurora.acu', acu * writers));
@@ -155,6 +195,8 @@ function document(): string {
   const dollars = (amount: number): string => amount.toFixed(2);
   const rows = CHOICES.map(({ title, context }) => `| ${title} | ${dollars(total(idle(context)))} |`);
   const detail = idle(CHOICES[0]!.context).filter((line) => line.amount > 0).map((line) => `| ${line.what} | ${dollars(line.amount)} |`);
+  const functions = resources(CHOICES[0]!.context).filter(({ type }) => type === 'AWS::Serverless::Function');
+  const metrics = allMetrics(functions.map(({ p }) => p));
   const other = containers();
   return [
     BEGIN,
@@ -167,6 +209,10 @@ function document(): string {
     'The first of them by what costs:',
     '',
     '| resource | a month |', '|---|--:|', ...detail, `| **all** | **${dollars(total(idle(CHOICES[0]!.context)))}** |`,
+    '',
+    'CloudWatch bills a custom metric by the hours in which it gets a value. While nobody uses the service, only the hourly',
+    'and the daily function send some. In use there are at most',
+    `${metrics} metrics: ${dollars(monthly('customMetric', metrics))} dollars, if each gets a value in every hour of the month. The first ten of an account are free.`,
     '',
     'An always-on service needs the same stores, and besides:',
     '',

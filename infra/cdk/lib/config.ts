@@ -1,4 +1,5 @@
 // What a deployment may choose, read from CDK's context (`-c key=value`) and checked at once.
+import { RemovalPolicy } from 'aws-cdk-lib';
 
 export const STAGES = ['dev', 'staging', 'prod'] as const;
 export const SIZES = ['trial', 'small', 'medium', 'large'] as const;
@@ -37,6 +38,13 @@ export interface Config {
   /** The template, packaged by `sam package`. */
   template: string;
   isProd: boolean;
+  /** Whether it costs next to nothing while nobody uses it, and nothing of it stands twice. */
+  isSmall: boolean;
+}
+
+/** What becomes of that which no deployment makes again, when its stack is deleted. */
+export function removalPolicy(config: Config): RemovalPolicy {
+  return config.isProd ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
 }
 
 type Read = (key: string) => unknown;
@@ -78,6 +86,7 @@ export function readConfig(read: Read): Config {
     settings: text('settings', ''),
     template: text('template', '../../.aws-sam/packaged.yaml'),
     isProd: stage === 'prod',
+    isSmall,
   };
   if (config.isProd && sender === 'inbox') faults.push('-c sender=inbox is not for prod');
   if (faults.length > 0) throw new Error(faults.join('\n'));

@@ -1,9 +1,8 @@
 // The secrets of docs/deploying.md, under auth/<stage>/. CDK makes them with a value that no function
 // accepts; `cargo local keys new` gives the true ones, which never pass through a template.
-import { RemovalPolicy } from 'aws-cdk-lib';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import type { Config, Sender } from './config.ts';
+import { removalPolicy, type Config, type Sender } from './config.ts';
 
 /** What every stage has. */
 const KEYS = ['jwt-keys', 'jwt-public-keys', 'pepper', 'data-keys', 'phone-index-key', 'metrics-token'] as const;
@@ -24,7 +23,7 @@ export class Secrets extends Construct {
         secretName: `auth/${config.stage}/${name}`,
         description: `auth, ${config.stage}: ${name}`,
         // A lost key is a lost service: a deletion of the stack leaves them.
-        removalPolicy: config.isProd ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+        removalPolicy: removalPolicy(config),
         generateSecretString: isGenerated ? { passwordLength: 48, excludePunctuation: true } : { secretStringTemplate: '{}', generateStringKey: 'unset' },
         // CloudFront is told by a stack in us-east-1, which reads the secret there.
         ...(name === 'origin-verify' ? { replicaRegions: [{ region: 'us-east-1' }] } : {}),

@@ -38,7 +38,8 @@ export class Stores extends Construct {
 
   private database(config: Config, network: Network): Pick<StoreAddresses, 'databaseHost' | 'databaseResourceId'> {
     const server = SERVERS[config.size];
-    const isSmall = config.size === 'trial' || config.size === 'small';
+    const { isProd, isSmall } = config;
+    const backup = Duration.days(isProd ? 14 : 3);
     const shared = {
       vpc: network.vpc,
       vpcSubnets: { subnets: network.subnets.subnets },
@@ -46,7 +47,7 @@ export class Stores extends Construct {
       credentials: rds.Credentials.fromGeneratedSecret(OWNER, { secretName: `auth/${config.stage}/database-owner` }),
       iamAuthentication: true,
       storageEncrypted: true,
-      deletionProtection: config.isProd,
+      deletionProtection: isProd,
       removalPolicy: RemovalPolicy.SNAPSHOT,
       copyTagsToSnapshot: true,
       cloudwatchLogsExports: ['postgresql'],
@@ -68,7 +69,7 @@ export class Stores extends Construct {
         serverlessV2MinCapacity: isSmall ? 0 : 1,
         serverlessV2MaxCapacity: server.maxAcu,
         ...(isSmall ? { serverlessV2AutoPauseDuration: Duration.minutes(10) } : {}),
-        backup: { retention: Duration.days(config.isProd ? 14 : 3) },
+        backup: { retention: backup },
       });
       return { databaseHost: cluster.clusterEndpoint.hostname, databaseResourceId: cluster.clusterResourceIdentifier };
     }
@@ -82,10 +83,10 @@ export class Stores extends Construct {
       allocatedStorage: 20,
       maxAllocatedStorage: isSmall ? 100 : 1000,
       storageType: rds.StorageType.GP3,
-      multiAz: config.isProd && !isSmall,
+      multiAz: isProd && !isSmall,
       autoMinorVersionUpgrade: true,
       caCertificate: rds.CaCertificate.RDS_CA_RSA2048_G1,
-      backupRetention: Duration.days(config.isProd ? 14 : 3),
+      backupRetention: backup,
     });
     return { databaseHost: instance.dbInstanceEndpointAddress, databaseResourceId: Token.asString(instance.instanceResourceId) };
   }

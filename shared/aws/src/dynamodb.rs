@@ -3,16 +3,15 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use shared::audit::chain::ChainEntry;
-use shared::cloud::{CloudError, CloudErrorKind, CloudFuture};
+use shared::cloud::{CloudError, CloudFuture};
 use shared::relay::security_log::{LogPage, Put, SecurityLog, Timestamp, UserId};
 use std::collections::HashMap;
 
-use crate::error::cloud_error;
+use crate::error::{cloud_error, unexpected};
 
 const SERVICE: &str = "DynamoDB";
 /// Entries of a page.
@@ -59,14 +58,11 @@ impl DynamoSecurityLog {
             .condition_expression("attribute_not_exists(seq)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let Err(error) = put.send().await else { return Ok(Put::Kept) };
-        match &error {
-            SdkError::ServiceError(answered) => match answered.err() {
-                PutItemError::ConditionalCheckFailedException(failed) => {
-                    let there = failed.item.as_ref().and_then(|item| item.get("hash")).cloned();
-                    Ok(if there == hash { Put::Kept } else { Put::Conflict })
-                }
-                _ => Err(cloud_error(SERVICE, OPERATION, &error)),
-            },
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                let there = failed.item.as_ref().and_then(|item| item.get("hash")).cloned();
+                Ok(if there == hash { Put::Kept } else { Put::Conflict })
+            }
             _ => Err(cloud_error(SERVICE, OPERATION, &error)),
         }
     }
@@ -84,9 +80,8 @@ impl DynamoSecurityLog {
         let is_last = page.last_evaluated_key.is_none_or(|key| key.is_empty());
         let entries: Option<Vec<ChainEntry>> =
             page.items.unwrap_or_default().iter().map(entry).collect();
-        let kind = CloudErrorKind::Unexpected;
-        let unexpected = CloudError { service: SERVICE, operation: OPERATION, kind, code: None };
-        Ok(LogPage { entries: entries.ok_or(unexpected)?, is_last })
+        let entries = entries.ok_or_else(|| unexpected(SERVICE, OPERATION))?;
+        Ok(LogPage { entries, is_last })
     }
 }
 

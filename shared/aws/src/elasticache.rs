@@ -4,10 +4,11 @@ use aws_config::SdkConfig;
 use aws_sdk_elasticache::Client;
 use aws_sdk_elasticache::types::{Endpoint, ReplicationGroup};
 use secrecy::SecretString;
-use shared::cloud::{CacheEndpoint, CacheName, CloudError, CloudErrorKind};
+use shared::cloud::{CacheEndpoint, CacheName, CloudError};
+use shared::percent::percent_encode;
 
-use crate::error::cloud_error;
-use crate::presign::{Signer, encode};
+use crate::error::{cloud_error, unexpected};
+use crate::presign::Signer;
 
 const SERVICE: &str = "ElastiCache";
 const DESCRIBE_GROUPS: &str = "DescribeReplicationGroups";
@@ -21,7 +22,7 @@ pub(crate) async fn password(
     cache: &CacheName,
     user: &str,
 ) -> Result<SecretString, CloudError> {
-    let user = encode(user);
+    let user = percent_encode(user);
     let request = match cache {
         CacheName::ReplicationGroup(id) => {
             format!("{}/?Action=connect&User={user}", id.to_lowercase())
@@ -45,7 +46,7 @@ pub(crate) async fn endpoint(
             let asked = client.describe_replication_groups().replication_group_id(id).send().await;
             let answer = asked.map_err(|error| cloud_error(SERVICE, DESCRIBE_GROUPS, &error))?;
             let group = answer.replication_groups.unwrap_or_default().into_iter().next();
-            group.as_ref().and_then(of_group).ok_or_else(|| unexpected(DESCRIBE_GROUPS))
+            group.as_ref().and_then(of_group).ok_or_else(|| unexpected(SERVICE, DESCRIBE_GROUPS))
         }
         CacheName::Serverless(name) => {
             let asked = client.describe_serverless_caches().serverless_cache_name(name).send();
@@ -55,7 +56,7 @@ pub(crate) async fn endpoint(
             // Serverless caches always are clusters with TLS.
             cache
                 .and_then(|cache| at(cache.endpoint.as_ref(), true, true))
-                .ok_or_else(|| unexpected(DESCRIBE_SERVERLESS))
+                .ok_or_else(|| unexpected(SERVICE, DESCRIBE_SERVERLESS))
         }
     }
 }
@@ -75,8 +76,4 @@ fn at(endpoint: Option<&Endpoint>, is_cluster: bool, has_tls: bool) -> Option<Ca
     let host = endpoint.address.clone().filter(|host| !host.is_empty())?;
     let port = endpoint.port.and_then(|port| u16::try_from(port).ok());
     Some(CacheEndpoint { host, port: port.unwrap_or(DEFAULT_PORT), is_cluster, has_tls })
-}
-
-fn unexpected(operation: &'static str) -> CloudError {
-    CloudError { service: SERVICE, operation, kind: CloudErrorKind::Unexpected, code: None }
 }

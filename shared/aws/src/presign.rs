@@ -9,6 +9,7 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4;
 use secrecy::SecretString;
 use shared::cloud::{CloudError, CloudErrorKind};
+use shared::percent::percent_encode;
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
@@ -73,7 +74,7 @@ impl Signer {
         let mut password = host_and_query.to_owned();
         for (name, value) in instructions.params() {
             // Writing to a string does not fail.
-            let _ = write!(password, "&{name}={}", encode(value));
+            let _ = write!(password, "&{name}={}", percent_encode(value));
         }
         Ok(password)
     }
@@ -81,19 +82,6 @@ impl Signer {
     const fn error(self, kind: CloudErrorKind) -> CloudError {
         CloudError { service: self.service, operation: OPERATION, kind, code: None }
     }
-}
-
-/// Percent-encodes all but what RFC 3986 never reserves, as the signature demands.
-pub(crate) fn encode(value: &str) -> String {
-    let mut encoded = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]
@@ -152,8 +140,9 @@ mod tests {
                 "X-Amz-SignedHeaders=host".to_owned(),
                 format!("X-Amz-Signature={signature}"),
             ];
-            expected
-                .extend(session.map(|token| format!("X-Amz-Security-Token={}", encode(&token))));
+            expected.extend(
+                session.map(|token| format!("X-Amz-Security-Token={}", percent_encode(&token))),
+            );
             let added = password.strip_prefix(request).and_then(|rest| rest.strip_prefix('&'));
             // The order of parameters has no meaning: a signature sorts them.
             let added: BTreeSet<&str> = added.expect("the request first").split('&').collect();

@@ -3,8 +3,9 @@
 use aws_config::SdkConfig;
 use secrecy::SecretString;
 use shared::cloud::{CloudError, DatabaseLogin};
+use shared::percent::percent_encode;
 
-use crate::presign::{Signer, encode};
+use crate::presign::Signer;
 
 const SIGNER: Signer = Signer { service: "RDS", signing_name: "rds-db" };
 
@@ -13,6 +14,6 @@ pub(crate) async fn password(
     config: &SdkConfig,
     DatabaseLogin { host, port, user }: DatabaseLogin<'_>,
 ) -> Result<SecretString, CloudError> {
-    let request = format!("{host}:{port}/?Action=connect&DBUser={}", encode(user));
+    let request = format!("{host}:{port}/?Action=connect&DBUser={}", percent_encode(user));
     SIGNER.password(config, &request).await
 }

@@ -9,11 +9,11 @@ use aws_sdk_s3::Client as S3;
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::ByteStream;
 use shared::audit::root::RootSignature;
-use shared::cloud::{CloudError, CloudErrorKind, CloudFuture};
+use shared::cloud::{CloudError, CloudFuture};
 use shared::relay::roots::RootStore;
 use tokio::sync::OnceCell;
 
-use crate::error::cloud_error;
+use crate::error::{cloud_error, unexpected};
 
 const KMS: &str = "KMS";
 const S3: &str = "S3";
@@ -69,10 +69,6 @@ impl S3Roots {
             Err(error) => Err(cloud_error(S3, "PutObject", &error)),
         }
     }
-}
-
-const fn unexpected(service: &'static str, operation: &'static str) -> CloudError {
-    CloudError { service, operation, kind: CloudErrorKind::Unexpected, code: None }
 }
 
 impl RootStore for S3Roots {

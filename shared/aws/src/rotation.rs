@@ -8,8 +8,7 @@ use shared::cloud::{CloudError, CloudErrorKind};
 use std::collections::HashMap;
 
 use crate::Aws;
-use crate::error::cloud_error;
-use crate::error::unexpected;
+use crate::error::{cloud_error, unexpected};
 use crate::secrets::SERVICE;
 
 pub const CURRENT: &str = "AWSCURRENT";

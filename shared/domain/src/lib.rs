@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`time`] | milliseconds since the Unix epoch, handed in everywhere |
 //! | [`ids`] | typed identifiers |
+//! | [`hex`] | hexadecimal digits |
 //! | [`text`] | lengths and characters of free text |
 //! | [`phone`] | which strings are phone numbers |
 //! | [`verification`] | codes, purposes, lives and waits |
@@ -20,6 +21,7 @@
 
 pub mod access;
 pub mod device;
+pub mod hex;
 pub mod ids;
 pub mod phone;
 pub mod prekey;

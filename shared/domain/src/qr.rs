@@ -6,11 +6,11 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::time::Duration;
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::hex::hex;
 use crate::ids::{DeviceId, QrLoginId};
 use crate::verification::{Code, CodeLength};
 
@@ -143,15 +143,6 @@ impl ConfirmCode {
 
 fn is_secret(text: &str) -> bool {
     text.len() == SECRET_LENGTH && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// Lower-case hexadecimal digits.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use domain::hex::hex;
 use domain::ids::UserId;
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::fmt::Write as _;
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -253,13 +253,6 @@ impl SignedRoot {
         key.verify(text.as_bytes(), &signature).map_err(|_| RootError::Signature)?;
         Ok(heads)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -55,13 +55,23 @@ impl Discovery {
         self.known().endpoint.clone()
     }
 
+    fn is_known(&self) -> bool {
+        self.known().endpoint.is_some()
+    }
+
+    /// Whether it is a cluster. True while nobody knows: what works in a cluster works on a single
+    /// node, with more round trips.
+    pub(super) fn is_cluster(&self) -> bool {
+        self.known().endpoint.as_ref().is_none_or(|endpoint| endpoint.is_cluster)
+    }
+
     /// Asks, unless the endpoint is known.
     pub(super) async fn prepare(&self) -> Result<(), CloudError> {
-        if self.endpoint().is_some() {
+        if self.is_known() {
             return Ok(());
         }
         let _asking = self.0.asking.lock().await;
-        if self.endpoint().is_some() {
+        if self.is_known() {
             return Ok(());
         }
         let now = self.0.clock.now();

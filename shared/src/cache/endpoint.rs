@@ -80,15 +80,12 @@ impl Endpoint {
         Ok(Self { config: config.clone(), servers })
     }
 
-    /// Whether keys of different hash tags are on different nodes. True while nobody knows: what
-    /// works in a cluster works on a single node, with more round trips.
+    /// Whether keys of different hash tags are on different nodes.
     pub(super) fn is_cluster(&self) -> bool {
         match &self.servers {
             Servers::Node { .. } | Servers::Sentinel(_) => false,
             Servers::Cluster { .. } => true,
-            Servers::Named { discovery, .. } => {
-                discovery.endpoint().is_none_or(|endpoint| endpoint.is_cluster)
-            }
+            Servers::Named { discovery, .. } => discovery.is_cluster(),
         }
     }
 

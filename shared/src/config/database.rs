@@ -3,7 +3,7 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Arc;
 use tokio_postgres::config::SslMode;
 
@@ -11,6 +11,7 @@ use super::env::{EnvReader, is_url};
 use super::live_text::{LiveText, refresh};
 use super::stage::Stage;
 use crate::cloud::{Cloud, CloudError, DatabaseLogin};
+use crate::percent::percent_encode;
 use crate::secrets::{LiveSecret, SecretName, plain_text};
 
 const DEFAULT_PORT: u16 = 5432;
@@ -123,12 +124,13 @@ impl Parts {
         let mut url = url::Url::parse("postgres://host/").map_err(|_| NO_ADDRESS)?;
         let host = self.host.as_deref().ok_or("names no host, and DB_HOST is not set")?;
         url.set_host(Some(host)).map_err(|_| "is not a host name")?;
-        let user = encode(self.user.as_deref().unwrap_or_default());
-        let password = password.map(|password| encode(password.expose_secret()));
+        // The setters of a URL leave `%` as it is: they take what is encoded.
+        let user = percent_encode(self.user.as_deref().unwrap_or_default());
+        let password = password.map(|password| percent_encode(password.expose_secret()));
         let is_set = url.set_port(Some(self.port.unwrap_or(DEFAULT_PORT))).is_ok()
             && url.set_username(&user).is_ok()
             && url.set_password(password.as_deref()).is_ok();
-        url.set_path(&encode(self.name.as_deref().unwrap_or_default()));
+        url.set_path(&percent_encode(self.name.as_deref().unwrap_or_default()));
         url.set_query(Some(&format!("sslmode={}", self.ssl_mode)));
         let is_address = is_set && url.as_str().parse::<tokio_postgres::Config>().is_ok();
         is_address.then(|| SecretString::from(String::from(url))).ok_or(NO_ADDRESS)
@@ -253,19 +255,4 @@ fn iam(env: &mut EnvReader, stage: Stage, parts: &Parts) -> Option<Login> {
 fn is_encrypted(url: &SecretString) -> bool {
     let parsed: Option<tokio_postgres::Config> = url.expose_secret().parse().ok();
     parsed.is_none_or(|parsed| parsed.get_ssl_mode() == SslMode::Require)
-}
-
-/// Percent-encodes all but letters, digits and `-._~`. The setters of a URL leave `%` as it is:
-/// they take what is encoded.
-fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string does not fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }

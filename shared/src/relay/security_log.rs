@@ -5,7 +5,7 @@ pub use domain::ids::UserId;
 pub use domain::time::Timestamp;
 use std::sync::Arc;
 
-use super::sinks::{Delivering, Event, EventSink, SecurityEventTable, SinkError, chain_entry};
+use super::sinks::{Delivering, Event, EventSink, SecurityEventTable, SinkError};
 use crate::audit::chain::{ChainEntry, ChainFault, ChainWalk};
 use crate::cloud::{CloudError, CloudFuture};
 use crate::core::Core;
@@ -49,8 +49,7 @@ pub struct SecurityLogSink {
 impl EventSink for SecurityLogSink {
     fn deliver<'a>(&'a self, event: &'a Event) -> Delivering<'a> {
         Box::pin(async move {
-            self.table.deliver(event).await?;
-            let entry = chain_entry(&event.payload).ok_or(SinkError::Malformed("no entry"))?;
+            let entry = self.table.put(event).await?;
             match self.log.put(event.user, &entry, event.created_at).await? {
                 Put::Kept => Ok(()),
                 Put::Conflict => {

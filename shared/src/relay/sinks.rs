@@ -2,6 +2,7 @@
 //! stores. Sinks of other services are in the crates that link their clients.
 
 use aws_lc_rs::digest::{SHA256, digest};
+use domain::hex::parse_hash;
 use domain::ids::{SessionId, UserId};
 use domain::time::Timestamp;
 use serde_json::Value;
@@ -81,33 +82,35 @@ pub trait EventSink: Send + Sync {
 /// there, unless it was one of the release before.
 pub struct SecurityEventTable(pub Core);
 
-impl EventSink for SecurityEventTable {
-    fn deliver<'a>(&'a self, event: &'a Event) -> Delivering<'a> {
-        Box::pin(async move {
-            let entry = chain_entry(&event.payload).ok_or(SinkError::Malformed("no entry"))?;
-            let put = self.0.store.put_security_event(event.user, &entry, event.created_at).await?;
-            match put {
-                PutEvent::Kept => Ok(()),
-                PutEvent::Unknown => Err(SinkError::Unavailable("the entry is being written")),
-                PutEvent::Conflict => {
-                    self.0.metrics.count("auth_audit_conflicts_total");
-                    tracing::error!(
-                        user_id = %event.user, seq = entry.seq,
-                        "security event conflicts with the one in its place",
-                    );
-                    Err(SinkError::Conflict)
-                }
+impl SecurityEventTable {
+    /// Puts the entry of an event in its place, and gives it.
+    pub(super) async fn put(&self, event: &Event) -> Result<ChainEntry, SinkError> {
+        let entry = chain_entry(&event.payload).ok_or(SinkError::Malformed("no entry"))?;
+        match self.0.store.put_security_event(event.user, &entry, event.created_at).await? {
+            PutEvent::Kept => Ok(entry),
+            PutEvent::Unknown => Err(SinkError::Unavailable("the entry is being written")),
+            PutEvent::Conflict => {
+                self.0.metrics.count("auth_audit_conflicts_total");
+                tracing::error!(
+                    user_id = %event.user, seq = entry.seq,
+                    "security event conflicts with the one in its place",
+                );
+                Err(SinkError::Conflict)
             }
-        })
+        }
     }
 }
 
-pub(super) fn chain_entry(payload: &Value) -> Option<ChainEntry> {
-    let hash = payload["hash"].as_str().filter(|hash| hash.len() == 64 && hash.is_ascii())?;
-    let hash = (0..64).step_by(2).map(|at| u8::from_str_radix(&hash[at..at + 2], 16).ok());
+impl EventSink for SecurityEventTable {
+    fn deliver<'a>(&'a self, event: &'a Event) -> Delivering<'a> {
+        Box::pin(async move { self.put(event).await.map(drop) })
+    }
+}
+
+fn chain_entry(payload: &Value) -> Option<ChainEntry> {
     Some(ChainEntry {
         seq: payload["seq"].as_i64()?,
-        hash: hash.collect::<Option<Vec<u8>>>()?,
+        hash: parse_hash(payload["hash"].as_str()?)?.into(),
         entry: payload["entry"].as_str()?.to_owned(),
         personal: payload.get("personal").filter(|personal| personal.is_object()).cloned(),
     })

@@ -4,10 +4,10 @@ use super::{
     DAY, PHONE, STEP, delete_lock, locked, log_in, log_in_by, of, put_lock, refreshed,
     security_events, told, unlimited, with_second_factor,
 };
+use domain::hex::hex;
 use serde_json::json;
 use std::time::Duration;
 use tests::Session;
-use tests::text::hex;
 
 /// Another code of the same form.
 fn wrong(code: &str) -> String {

@@ -1,8 +1,8 @@
 //! The overview, and the export: own data alone, and no secrets.
 
 use super::{NEW_PHONE, PHONE, locked, of, unlimited, with_second_factor};
+use domain::hex::hex;
 use serde_json::json;
-use tests::text::hex;
 use tests::{Keys, Session};
 
 #[tokio::test]

@@ -2,10 +2,10 @@
 
 use super::{OTHER_PHONE, PHONE, devices, of, remove, unlimited};
 use aws_lc_rs::digest::{SHA256, digest};
+use domain::hex::hex;
 use serde_json::{Value, json};
 use shared::clock::date_time;
 use std::time::Duration;
-use tests::text::hex;
 use tests::{Service, Session};
 
 const LOG_INS: &str = "/auth/v1/login-history";

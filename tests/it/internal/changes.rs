@@ -32,7 +32,7 @@ async fn sessions_end_all_or_those_of_a_device_or_one() {
     }
     // One session of somebody else is none of this account.
     let mut foreign = change("revoke_sessions", &first.user);
-    foreign["sessionId"] = tests::token::claims(&other.access)["sid"].clone();
+    foreign["sessionId"] = json!(other.id());
     assert_eq!(done(&service, foreign).await["endedSessions"], 0);
     let mut of_device = change("revoke_sessions", &first.user);
     of_device["deviceId"] = json!(second.device);
@@ -40,7 +40,7 @@ async fn sessions_end_all_or_those_of_a_device_or_one() {
     assert_eq!(answer, json!({ "userId": first.user, "endedSessions": 1 }));
     assert!(is_alive(&service, &first).await && !is_alive(&service, &second).await);
     let mut one = change("revoke_sessions", &first.user);
-    one["sessionId"] = tests::token::claims(&first.access)["sid"].clone();
+    one["sessionId"] = json!(first.id());
     assert_eq!(done(&service, one).await["endedSessions"], 1);
     assert!(!is_alive(&service, &first).await);
     service.client().refresh(&first.refresh).await.refused(401, "session_ended");

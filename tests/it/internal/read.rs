@@ -104,7 +104,7 @@ async fn a_token_is_active_while_its_session_lives() {
         (&found["userId"], &found["deviceId"]),
         (&json!(session.user), &json!(session.device))
     );
-    assert_eq!(found["sessionId"], tests::token::claims(&session.access)["sid"]);
+    assert_eq!(found["sessionId"], session.id());
     assert!(found["issuedAt"].is_string() && found["expiresAt"].is_string());
 
     let inactive = json!({ "active": false });

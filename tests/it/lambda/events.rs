@@ -5,14 +5,12 @@ use super::{Sandbox, answer, event_with, invoke, reply};
 use crate::sources::read_json;
 use axum::body::Body;
 use http::{HeaderValue, Method, Request};
-use lambda_runtime::{Context, LambdaEvent};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shared::core::Core;
 use std::sync::LazyLock;
 use tests::stores::Stores;
 use tests::{Reply, Service};
-use tower::ServiceExt as _;
 
 /// A recorded event for another path.
 fn event_at(id: &str, path: &str, query: &str) -> Value {
@@ -301,9 +299,9 @@ proptest! {
         let core = CORE.clone();
         let answered = RUNTIME.block_on(async {
             let sandbox = shared::lambda::service(routes, core);
-            sandbox.oneshot(LambdaEvent::new(event, Context::default())).await.unwrap()
+            tests::lambda::invoke(sandbox, event).await.unwrap()
         });
-        let reply = reply(&serde_json::to_value(answered).unwrap());
+        let reply = reply(&answered);
         prop_assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
         prop_assert!(!reply.header("x-request-id").unwrap().is_empty());
     }

@@ -162,7 +162,7 @@ async fn ends_refreshes_and_logins_of_one_account_never_block_each_other() {
         let known = tokens.map(Session::from_reply).chain([one, two]);
         let mut seen = std::collections::BTreeSet::new();
         for session in known {
-            let sid = tests::token::claims(&session.access)["sid"].as_str().unwrap().to_owned();
+            let sid = session.id();
             let row = format!("{LIVE} AND id = '{sid}'");
             let lives = service.count(&row).await == 1;
             let reply = client.ws_token(&session.access).await;

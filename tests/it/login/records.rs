@@ -3,11 +3,11 @@
 
 use super::{PHONE, log_in, unlimited};
 use aws_lc_rs::digest::{SHA256, digest};
+use domain::hex::hex;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tests::race::together;
-use tests::text::hex;
 use tests::{Service, Session};
 
 async fn news(service: &Service, topic: &str) -> Vec<Value> {
@@ -77,13 +77,12 @@ async fn every_step_of_an_account_is_told_once() {
 
     let third = client.log_in(PHONE, "phone-2").await;
     assert_eq!(news(&service, "device.added").await, [added], "an old device is no news");
-    let sid = |session: &Session| tests::token::claims(&session.access)["sid"].clone();
-    let mut ended = vec![json!({ "sessionId": sid(&second) })];
+    let mut ended = vec![json!({ "sessionId": second.id() })];
     assert_eq!(news(&service, "session.ended").await, ended);
 
     let bearer = client.clone().bearer(&third.access);
     let _ = bearer.post("/auth/v1/logout", json!({})).await.expect(204);
-    ended.push(json!({ "sessionId": sid(&third) }));
+    ended.push(json!({ "sessionId": third.id() }));
     assert_eq!(news(&service, "session.ended").await, ended);
     assert_eq!(news(&service, "user.registered").await.len(), 1);
 
@@ -91,7 +90,7 @@ async fn every_step_of_an_account_is_told_once() {
     let names: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
     assert_eq!(names, ["user_registered", "user_logged_in", "user_logged_in", "session_ended"]);
     let sessions: Vec<_> = events.iter().map(|event| event["sessionId"].clone()).collect();
-    assert_eq!(sessions, [sid(&first), sid(&second), sid(&third), sid(&third)]);
+    assert_eq!(sessions, [first.id(), second.id(), third.id(), third.id()]);
     assert_eq!(events[1]["at"], at);
 }
 

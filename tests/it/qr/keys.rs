@@ -117,7 +117,7 @@ async fn the_approval_of_a_link_waits_for_the_proof() {
         &aws_lc_rs::digest::SHA256,
         &Keys::made(&base64_of(&bundle["identityKey"])).unwrap().identity_bytes(),
     );
-    assert_eq!(digest, domain::qr::hex(identity.as_ref()));
+    assert_eq!(digest, domain::hex::hex(identity.as_ref()));
     assert!(!qr.contains(&link.secret) && !qr.contains(&link.code));
 
     link.poll(&client).await.refused(422, "identity_proof_required");

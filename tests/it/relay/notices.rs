@@ -2,7 +2,6 @@
 //! direct invocation: what a client sends through the gateway never becomes one.
 
 use super::{Function, PHONE, undelivered, unlimited};
-use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use shared::lambda::direct;
 use shared::secrets::REFRESH_BY;
@@ -20,8 +19,7 @@ async fn verify(service: &Service, event: Value) -> Result<Value, lambda_runtime
     let state = service.state.verify.clone();
     let core = state.core.clone();
     let function = direct::service(verify::router(), core, state, verify::TASKS);
-    let answer = function.oneshot(LambdaEvent::new(event, Context::default())).await?;
-    Ok(serde_json::to_value(answer)?)
+    tests::lambda::invoke(function, event).await
 }
 
 /// Queues a notice to a number, and one to devices.

@@ -1,7 +1,6 @@
 //! What the public does not reach.
 
-use super::document::{functions, objects, template};
-use crate::sources::{template_routes, template_variables};
+use super::document::{functions, objects, template, template_routes, template_variables};
 
 /// Functions that other services, schedules and AWS itself invoke.
 const NOT_OF_THE_API: [&str; 6] =

@@ -2,6 +2,7 @@
 
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sources::read;
 
@@ -35,6 +36,61 @@ pub fn functions(template: &Value) -> Vec<TemplateFunction> {
         TemplateFunction { name, id, properties }
     })
     .collect()
+}
+
+/// What is routed to each function (by the name of its binary).
+pub fn template_routes() -> BTreeMap<String, BTreeSet<String>> {
+    let mut routes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for TemplateFunction { name, id, properties } in functions(&template()) {
+        // What infra/sam/Makefile builds for a resource of this name.
+        let words = name.split('-').map(|word| word[..1].to_uppercase() + &word[1..]);
+        let built = format!("{}Function", words.collect::<String>());
+        assert_eq!(id, built, "{id} builds another's code");
+        for (event, entry) in properties["Events"].as_object().into_iter().flatten() {
+            if entry["Type"] == "Schedule" {
+                continue;
+            }
+            assert_eq!(entry["Type"], "HttpApi", "{id} {event}");
+            let text = |name: &str| entry["Properties"][name].as_str();
+            let route = match (text("Method"), text("Path")) {
+                (Some(method), Some(path)) => format!("{method} {path}"),
+                (None, None) => "$default".to_owned(),
+                _ => panic!("{id} {event}: a method without a path, or a path without one"),
+            };
+            let is_new = routes.entry(name.clone()).or_default().insert(route);
+            assert!(is_new, "{id} {event}: a route twice");
+        }
+    }
+    routes
+}
+
+/// The environment variables that a function is given. An empty one is not given.
+pub fn template_variables(function: &str) -> BTreeSet<String> {
+    // What a function says of a variable counts before what is said of all.
+    let template = template();
+    let mut all = variables_of(&template["Globals"]["Function"]);
+    all.extend(function_variables(&template, function));
+    given(all)
+}
+
+/// The environment variables that this function is given and not every one.
+pub fn own_variables(function: &str) -> BTreeSet<String> {
+    given(function_variables(&template(), function))
+}
+
+type Variables = Map<String, Value>;
+
+fn function_variables(template: &Value, function: &str) -> Variables {
+    let all = functions(template).into_iter();
+    all.filter(|one| one.name == function).flat_map(|one| variables_of(&one.properties)).collect()
+}
+
+fn variables_of(properties: &Value) -> Variables {
+    properties["Environment"]["Variables"].as_object().cloned().unwrap_or_default()
+}
+
+fn given(variables: Variables) -> BTreeSet<String> {
+    variables.into_iter().filter(|(_, value)| value != "").map(|(name, _)| name).collect()
 }
 
 /// A property as it is with this condition, or without it.

@@ -5,8 +5,8 @@ use local::service::variables_read;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::document::{functions, objects, template, texts};
-use crate::sources::{files_below, read, template_variables, text};
+use super::document::{functions, objects, template, template_variables, texts};
+use crate::sources::{files_below, read, text};
 
 /// A call as it stands in the code of the crate `aws`, and the action that it needs. The only list.
 const CALLS: [(&str, &str); 16] = [

@@ -1,10 +1,10 @@
 //! Which codes are right, and that each is good once.
 
 use super::{Owner, PHONE, STEP, log_in, log_in_by, post, set_up, unlimited};
+use domain::hex::hex;
 use serde_json::json;
 use std::time::Duration;
 use tests::race::{tally, together};
-use tests::text::hex;
 use tests::{Authenticator, Reply, Service, Session};
 
 fn step(service: &Service) -> i64 {

@@ -4,9 +4,9 @@ use super::{Owner, PHONE, STEP, unlimited};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use domain::hex::hex;
 use serde_json::Value;
 use std::fmt::Write as _;
-use tests::text::hex;
 use tests::{Authenticator, Service};
 
 /// Every row of every table, and every value in Redis, as text; the inbox is the phone itself.

@@ -24,7 +24,7 @@ SELECT u.device_list_version, d.id, d.device_fingerprint, d.device_name, d.devic
                 greatest(d.last_active,
                   (SELECT max(rotated_at) FROM auth.sessions WHERE device_id = d.id))
                   AS last_active,
-                coalesce(d.is_active, false) AND EXISTS (
+                d.is_active AND EXISTS (
                   SELECT FROM auth.sessions s
                    WHERE s.device_id = d.id AND s.revoked_at IS NULL AND s.expires_at > $2)
                   AS is_active

@@ -1,8 +1,9 @@
 //! The use cases: make a link, prove its keys, fetch the tokens.
 
+use domain::hex::hex;
 use domain::ids::QrLoginId;
 use domain::prekey::{IdentityKey, ProofPurpose, Signature};
-use domain::qr::{LINK_TTL, MAX_LINK_ONE_TIME_KEYS, hex};
+use domain::qr::{LINK_TTL, MAX_LINK_ONE_TIME_KEYS};
 use shared::cache::qr::{QrKind, QrLogin, QrState};
 use shared::http::context::RequestContext;
 use shared::http::extract::Binding;

@@ -2,8 +2,8 @@
 //! left out is named with its reason, by id and never by value.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt::Write as _;
 
+use domain::hex::hex;
 use domain::phone::PhoneNumber;
 use domain::prekey::{
     IdentityKey, KeyId, Prekey, PublicKey, Signature, SignatureVerifier, SignedPrekey,
@@ -394,15 +394,6 @@ fn at(row: &Value, name: &str) -> Option<String> {
 fn rfc3339(at: Timestamp) -> String {
     let at = OffsetDateTime::from(std::time::SystemTime::from(at));
     at.format(&Rfc3339).unwrap_or_default()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 /// RFC 4648, with or without padding.

@@ -2,6 +2,7 @@
 //! what is one step away from them.
 
 use super::*;
+use crate::hex::hex;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde::Deserialize;
@@ -311,7 +312,6 @@ fn a_digest_is_of_the_typed_forms_in_their_order() {
         (signed_id, &signed),
         Some((KeyId::from_stored(i32::MAX), &kyber)),
     );
-    let hex = |digest: [u8; 32]| digest.map(|byte| format!("{byte:02x}")).concat();
-    assert_eq!(hex(short), "d5a252290d4a3598270377df9d27564e78511ae9510dbfad943d581bc41b35ec");
-    assert_eq!(hex(whole), "b84bfe2ea1a43716f9c77daede5ee1280a0caf405345e44dfdc7a2dcd6b2cf46");
+    assert_eq!(hex(&short), "d5a252290d4a3598270377df9d27564e78511ae9510dbfad943d581bc41b35ec");
+    assert_eq!(hex(&whole), "b84bfe2ea1a43716f9c77daede5ee1280a0caf405345e44dfdc7a2dcd6b2cf46");
 }

@@ -12,15 +12,12 @@ use uuid::Uuid;
 use super::dpop::ProvenRequest;
 use super::rate_limit::refuse_by_address;
 use crate::audit::SecurityEvent;
-use crate::cache::CacheError;
-use crate::cache::session::{Access, CachedSessionState};
-use crate::core::Core;
+use crate::core::{Core, SessionAccess};
 use crate::http::context::RequestContext;
 use crate::http::problem::{Code, Problem};
 use crate::limits::{Limit, RateLimitCheck};
-use crate::telemetry::ErrorChain;
 use crate::tokens::TokenVerifier;
-use crate::tokens::verify::Access as VerifiedAccess;
+use crate::tokens::verify::Access;
 
 /// The user, session and device behind a request.
 #[derive(Clone, Copy, Debug)]
@@ -140,8 +137,7 @@ impl VerifiedToken {
     }
 
     /// Counts the account's request, takes its quotas of these targets, and checks that its
-    /// session is alive: one round trip to Redis. If Redis has no entry, one to Postgres and
-    /// a second to Redis. A session that has ended spends nothing of its account.
+    /// session is alive. A session that has ended spends nothing of its account.
     pub(super) async fn authorize(
         self,
         core: &Core,
@@ -158,29 +154,16 @@ impl VerifiedToken {
             &account,
             session,
         );
-        let is_alive = || core.store.is_session_alive(principal, context.now());
-        let access = match core.cache.check_access(Some((user, session)), &check).await {
-            Ok(Access { session: CachedSessionState::Unknown, .. }) => {
-                if !is_alive().await? {
-                    return Err(Problem::new(Code::SessionEnded));
-                }
-                core.cache.check_live_access(user, session, &check).await
+        match core.check_session(principal, &check, context.now()).await? {
+            Ok(SessionAccess { is_alive: true, quotas }) => {
+                Ok((principal, quotas.unwrap_or_else(|| no_quotas(targets))))
             }
-            access => access,
-        };
-        let (alive, quotas) = match access {
-            Ok(access) => (access.session == CachedSessionState::Alive, access.quotas),
-            Err(limited @ CacheError::Limited { .. }) => {
+            Ok(SessionAccess { is_alive: false, .. }) => Err(Problem::new(Code::SessionEnded)),
+            Err(limited) => {
                 core.count_hourly(user, SecurityEvent::RequestsLimited, context.now()).await;
-                return Err(limited.into());
+                Err(limited.into())
             }
-            // The row decides, so that nobody is signed out because Redis is down.
-            Err(error) => {
-                tracing::warn!(error = %ErrorChain(&error), "failed to read a cached session");
-                (is_alive().await?, no_quotas(targets))
-            }
-        };
-        if alive { Ok((principal, quotas)) } else { Err(Problem::new(Code::SessionEnded)) }
+        }
     }
 }
 
@@ -189,7 +172,7 @@ async fn verified(
     verifier: &TokenVerifier,
     context: &RequestContext,
     request: ProvenRequest<'_>,
-) -> Result<VerifiedAccess, Problem> {
+) -> Result<Access, Problem> {
     let (scheme, token) =
         credentials(request.headers).ok_or_else(|| Problem::new(Code::TokenMissing))?;
     let access = verifier.verify_access(token, context.now())?;

@@ -18,28 +18,40 @@ use crate::store::outbox::notice::{notice_to_devices, notice_to_phone};
 use crate::store::sessions::end::{ENDED_BY_CALL, EndedRow, ended_sessions, session_ids};
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 
-/// Nothing changes if the verification is used, or proves the number that the account has.
-static CHANGE_PHONE: LazyStatement = LazyStatement::new(|| {
-    let sql = format!(
-        "WITH used AS (
+/// Consumes the verification of the new number. Nothing else is written where another call has used it.
+pub(in crate::store) const USED_VERIFICATION: &str = "used AS (
            INSERT INTO auth.used_verifications (verification_id, used_by, used_at)
            VALUES (:verification, :call, :now)
-           ON CONFLICT DO NOTHING RETURNING 1),
-         before AS MATERIALIZED (
+           ON CONFLICT DO NOTHING RETURNING 1)";
+
+/// The account with its old number. None if the verification is used, or proves the number that the
+/// account has.
+pub(in crate::store) const BEFORE: &str = "before AS MATERIALIZED (
            SELECT id AS user_id, phone_number FROM auth.users_auth
-            WHERE id = :user AND phone_number <> :phone AND EXISTS (SELECT FROM used)),
-         changed AS (
+            WHERE id = :user AND phone_number <> :phone AND EXISTS (SELECT FROM used))";
+
+/// Gives the account in the CTE `before` the new number.
+pub(in crate::store) const CHANGED: &str = "changed AS (
            UPDATE auth.users_auth
               SET phone_number = :phone, log_ins_stopped_since = NULL, updated_at = :now
             WHERE id = (SELECT user_id FROM before)
-           RETURNING id AS user_id),
-         {ended},
-         changed_event AS (
+           RETURNING id AS user_id)";
+
+/// Tells other services the number, for each row of the CTE `changed`.
+pub(in crate::store) const CHANGED_EVENT: &str = "changed_event AS (
            INSERT INTO auth.outbox (user_id, topic, payload, created_at)
            SELECT user_id, 'user.phone_changed',
                   jsonb_build_object('userId', user_id, 'phoneNumber', :phone,
                                      'timestamp', :timestamp), :now
-             FROM changed),
+             FROM changed)";
+
+static CHANGE_PHONE: LazyStatement = LazyStatement::new(|| {
+    let sql = format!(
+        "WITH {USED_VERIFICATION},
+         {BEFORE},
+         {CHANGED},
+         {ended},
+         {CHANGED_EVENT},
          {old_number},
          {devices},
          {audit}

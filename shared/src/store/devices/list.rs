@@ -28,11 +28,8 @@ pub struct AccountDevice {
     pub is_active: bool,
 }
 
-/// The columns of [`DeviceRow`], of the device `d`. When a device was last active is told by its
-/// sessions.
-const COLUMNS: &str = "d.id, d.device_name, d.device_type, d.model, d.os_version,
-                d.app_version, d.created_at, d.is_verified,
-                greatest(d.last_active,
+/// Of the device `d`: when it was last active, and whether it is logged in, as its sessions tell.
+pub(in crate::store) const ACTIVITY: &str = "greatest(d.last_active,
                   (SELECT max(rotated_at) FROM auth.sessions WHERE device_id = d.id))
                   AS last_active,
                 d.is_active AND EXISTS (
@@ -40,17 +37,24 @@ const COLUMNS: &str = "d.id, d.device_name, d.device_type, d.model, d.os_version
                    WHERE s.device_id = d.id AND s.revoked_at IS NULL AND s.expires_at > :now)
                   AS is_active";
 
+/// The other columns of [`DeviceRow`], of the device `d`.
+const COLUMNS: &str = "d.id, d.device_name, d.device_type, d.model, d.os_version,
+                d.app_version, d.created_at, d.is_verified";
+
 static LIST_DEVICES: LazyStatement = LazyStatement::new(|| {
     let sql = format!(
-        "SELECT {COLUMNS} FROM auth.devices d WHERE d.user_id = :user
+        "SELECT {COLUMNS},
+                {ACTIVITY} FROM auth.devices d WHERE d.user_id = :user
           ORDER BY last_active DESC, d.id DESC"
     );
     Statement::new("list_devices", &sql, [("user", Type::UUID), ("now", Type::TIMESTAMPTZ)])
 });
 
 static FIND_DEVICE: LazyStatement = LazyStatement::new(|| {
-    let sql =
-        format!("SELECT {COLUMNS} FROM auth.devices d WHERE d.id = :device AND d.user_id = :user");
+    let sql = format!(
+        "SELECT {COLUMNS},
+                {ACTIVITY} FROM auth.devices d WHERE d.id = :device AND d.user_id = :user"
+    );
     let types = [("user", Type::UUID), ("device", Type::UUID), ("now", Type::TIMESTAMPTZ)];
     Statement::new("find_device", &sql, types)
 });

@@ -1,7 +1,7 @@
 //! Takes the keys of a device, or of all devices of a user, out of the directory.
 
 use domain::access::Action;
-use domain::ids::DeviceId;
+use domain::ids::{DeviceId, UserId};
 use domain::time::Timestamp;
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
@@ -14,6 +14,7 @@ use crate::store::connection::Store;
 use crate::store::error::StoreError;
 use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit};
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
+use crate::store::transaction::Transaction;
 
 /// Deletes the identity keys of a user that meet a condition, with all that hangs on them. Follows
 /// the CTEs `before`.
@@ -58,12 +59,12 @@ fn delete_own(
         .queued_when("is_deleted")
 }
 
-pub(in crate::store) static DELETE_DEVICE_KEYS: LazyStatement = LazyStatement::new(|| {
+static DELETE_DEVICE_KEYS: LazyStatement = LazyStatement::new(|| {
     let device = [("device", Type::UUID)];
     delete_own("delete_device_keys", "device_id = :device", "id = :device", &device)
 });
 
-pub(in crate::store) static DELETE_ALL_KEYS: LazyStatement =
+static DELETE_ALL_KEYS: LazyStatement =
     LazyStatement::new(|| delete_own("delete_all_keys", "true", "true", &[]));
 
 row_struct! {
@@ -95,21 +96,6 @@ impl Store {
         now: Timestamp,
         audit: &AuditEntry,
     ) -> Result<Deletion, StoreError> {
-        let (at, user) = (SystemTime::from(now), proof.principal().user);
-        let mut parameters: Vec<Parameter<'_>> = vec![
-            ("user", user.as_uuid()),
-            ("now", &at),
-            ("audit_entry", &audit.entry),
-            ("audit_personal", &audit.personal),
-        ];
-        let statement: &'static Statement = match &device {
-            Some(device) => {
-                parameters.push(("device", device.as_uuid()));
-                &DELETE_DEVICE_KEYS
-            }
-            None => &DELETE_ALL_KEYS,
-        };
-        let parameters = &parameters;
         self.transaction("delete_keys", async |transaction| {
             let change = Change::Account(&[Action::DeleteKeys]);
             let used_verification = match authorize_change(&transaction, proof, change, now).await?
@@ -121,12 +107,39 @@ impl Store {
                     return transaction.rollback(deleted).await;
                 }
             };
-            let row: DeletedRow = transaction.fetch_one(statement, parameters).await?;
-            if !row.has_device {
+            let user = proof.principal().user;
+            if !delete_own_keys(&transaction, user, device, now, audit).await? {
                 return transaction.rollback(Deletion::DeviceNotFound).await;
             }
             transaction.commit(Deletion::Deleted { used_verification }).await
         })
         .await
     }
+}
+
+/// Deletes the keys of one device of a locked account, or of all. False if the device is not the
+/// account's.
+pub(in crate::store) async fn delete_own_keys(
+    transaction: &Transaction<'_>,
+    user: UserId,
+    device: Option<DeviceId>,
+    now: Timestamp,
+    audit: &AuditEntry,
+) -> Result<bool, StoreError> {
+    let now = SystemTime::from(now);
+    let mut parameters: Vec<Parameter<'_>> = vec![
+        ("user", user.as_uuid()),
+        ("now", &now),
+        ("audit_entry", &audit.entry),
+        ("audit_personal", &audit.personal),
+    ];
+    let statement: &'static Statement = match &device {
+        Some(device) => {
+            parameters.push(("device", device.as_uuid()));
+            &DELETE_DEVICE_KEYS
+        }
+        None => &DELETE_ALL_KEYS,
+    };
+    let row: DeletedRow = transaction.fetch_one(statement, &parameters).await?;
+    Ok(row.has_device)
 }

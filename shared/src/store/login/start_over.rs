@@ -13,7 +13,7 @@ use super::register::insert_account;
 use crate::audit::AuditEntry;
 use crate::crypto::IdentityIndex;
 use crate::store::error::StoreError;
-use crate::store::keys::delete::DELETE_ALL_KEYS;
+use crate::store::keys::delete::delete_own_keys;
 use crate::store::keys::retired::proven_identities;
 use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit};
 use crate::store::sessions::end::{EndedRow, ended_sessions, session_ids};
@@ -149,12 +149,6 @@ impl Release<'_> {
     ) -> Result<Vec<SessionId>, StoreError> {
         let digests = proven_identities(transaction, user, index).await?;
         let now = SystemTime::from(self.now);
-        let of_keys: &[Parameter<'_>] = &[
-            ("user", user.as_uuid()),
-            ("now", &now),
-            ("audit_entry", &self.keys_deleted.entry),
-            ("audit_personal", &self.keys_deleted.personal),
-        ];
         let of_account: &[Parameter<'_>] = &[
             ("user", user.as_uuid()),
             ("phone", &self.phone),
@@ -167,7 +161,7 @@ impl Release<'_> {
         ];
         let (deleted, row) = tokio::join!(
             biased;
-            transaction.fetch_all::<()>(&DELETE_ALL_KEYS, of_keys),
+            delete_own_keys(transaction, user, None, self.now, self.keys_deleted),
             transaction.fetch_one::<EndedRow>(&RELEASE_ACCOUNT, of_account),
         );
         deleted?;

@@ -11,7 +11,7 @@ use crate::audit::AuditEntry;
 use crate::store::error::StoreError;
 use crate::store::sessions::end::session_ids;
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
-use crate::store::transaction::Transaction;
+use crate::store::transaction::{Ended, Transaction};
 
 static CLAIM_CALL: LazyStatement = LazyStatement::new(|| {
     Statement::new(
@@ -134,9 +134,8 @@ pub enum OperatorRefusal {
 pub(super) enum Claim {
     /// The account is locked: the change is to be made.
     New(LockedRow),
-    /// An earlier call with this id, or an earlier try of this one, has made it.
-    Made(OperatorChange),
-    Refused(OperatorRefusal),
+    /// An earlier call with this id, or an earlier try of this one, has made it; or it is refused.
+    Answered(Result<OperatorChange, OperatorRefusal>),
 }
 
 /// Claims the id of a call, and locks its account.
@@ -156,29 +155,27 @@ pub(super) async fn claim(
     if claimed.is_none() {
         let known: &[Parameter<'_>] = &[("request", &call.request), ("digest", &digest)];
         let row: CallRow = transaction.fetch_one(&FIND_CALL, known).await?;
-        return Ok(if row.is_same {
-            let tombstones = session_ids(row.tombstones);
-            Claim::Made(OperatorChange {
-                ended_sessions: row.ended_sessions,
-                effective_at: row.effective_at.map(Timestamp::from),
-                deleted_sessions: tombstones.clone(),
-                tombstones,
-            })
-        } else {
-            Claim::Refused(OperatorRefusal::RequestReused)
-        });
+        let tombstones = session_ids(row.tombstones);
+        let made = OperatorChange {
+            ended_sessions: row.ended_sessions,
+            effective_at: row.effective_at.map(Timestamp::from),
+            deleted_sessions: tombstones.clone(),
+            tombstones,
+        };
+        let answer = if row.is_same { Ok(made) } else { Err(OperatorRefusal::RequestReused) };
+        return Ok(Claim::Answered(answer));
     }
     let of_user: &[Parameter<'_>] = &[("user", call.user.as_uuid())];
     let locked: Option<LockedRow> = transaction.fetch_optional(&LOCK_ACCOUNT, of_user).await?;
-    Ok(locked.map_or(Claim::Refused(OperatorRefusal::UserNotFound), Claim::New))
+    Ok(locked.map_or(Claim::Answered(Err(OperatorRefusal::UserNotFound)), Claim::New))
 }
 
-/// Keeps what a call did, for those that repeat it.
-pub(super) async fn keep(
-    transaction: &Transaction<'_>,
+/// Keeps what a call did, for those that repeat it, and commits.
+pub(super) async fn commit(
+    transaction: Transaction<'_>,
     call: &OperatorCall,
-    change: &OperatorChange,
-) -> Result<(), StoreError> {
+    change: OperatorChange,
+) -> Result<Ended<Result<OperatorChange, OperatorRefusal>>, StoreError> {
     let tombstones: Vec<Uuid> = change.tombstones.iter().map(|id| *id.as_uuid()).collect();
     let parameters: &[Parameter<'_>] = &[
         ("request", &call.request),
@@ -186,5 +183,6 @@ pub(super) async fn keep(
         ("effective_at", &change.effective_at.map(SystemTime::from)),
         ("tombstones", &tombstones),
     ];
-    transaction.fetch_all::<()>(&KEEP_ANSWER, parameters).await.map(drop)
+    transaction.fetch_all::<()>(&KEEP_ANSWER, parameters).await?;
+    transaction.commit(Ok(change)).await
 }

@@ -1,6 +1,6 @@
 //! Deletes an account, as its user would.
 
-use super::call::{Claim, OperatorCall, OperatorChange, OperatorRefusal, claim, keep};
+use super::call::{Claim, OperatorCall, OperatorChange, OperatorRefusal, claim, commit};
 use crate::crypto::IdentityIndex;
 use crate::store::account::delete::delete;
 use crate::store::connection::Store;
@@ -16,8 +16,7 @@ impl Store {
     ) -> Result<Result<OperatorChange, OperatorRefusal>, StoreError> {
         self.transaction("delete_account_by_operator", async |transaction| {
             match claim(&transaction, call).await? {
-                Claim::Made(change) => return transaction.rollback(Ok(change)).await,
-                Claim::Refused(refusal) => return transaction.rollback(Err(refusal)).await,
+                Claim::Answered(answer) => return transaction.rollback(answer).await,
                 Claim::New(_) => {}
             }
             let digests = proven_identities(&transaction, call.user, index).await?;
@@ -31,8 +30,7 @@ impl Store {
                 tombstones: deleted.ended,
                 deleted_sessions: deleted.sessions,
             };
-            keep(&transaction, call, &change).await?;
-            transaction.commit(Ok(change)).await
+            commit(transaction, call, change).await
         })
         .await
     }

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::call::{Claim, OperatorCall, OperatorChange, OperatorRefusal, claim, keep};
+use super::call::{Claim, OperatorCall, OperatorChange, OperatorRefusal, claim, commit};
+use crate::store::account::phone::{BEFORE, CHANGED, CHANGED_EVENT, USED_VERIFICATION};
 use crate::store::connection::Store;
 use crate::store::error::{StoreError, map_constraint};
 use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit};
@@ -15,28 +16,12 @@ use crate::store::sessions::end::ended_sessions;
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
 use crate::store::transaction::Transaction;
 
-/// Consumes the verification: nothing else is written where another call has used it.
-const USED: &str = "used AS (
-           INSERT INTO auth.used_verifications (verification_id, used_by, used_at)
-           VALUES (:verification, :call, :now)
-           ON CONFLICT DO NOTHING RETURNING 1)";
-
-/// Tells other services the number, for each row of the CTE `changed`.
-const CHANGED_EVENT: &str = "changed_event AS (
-           INSERT INTO auth.outbox (user_id, topic, payload, created_at)
-           SELECT user_id, 'user.phone_changed',
-                  jsonb_build_object('userId', user_id, 'phoneNumber', :phone,
-                                     'timestamp', :timestamp), :now
-             FROM changed)";
-
 /// Every device is older than an operator: any verified one can take the change back for a few days,
 /// with the number of before and an earlier token. The device that changed it is none.
 static CHANGE_PHONE: LazyStatement = LazyStatement::new(|| {
     let sql = format!(
-        "WITH {USED},
-         before AS MATERIALIZED (
-           SELECT id AS user_id, phone_number FROM auth.users_auth
-            WHERE id = :user AND phone_number <> :phone AND EXISTS (SELECT FROM used)),
+        "WITH {USED_VERIFICATION},
+         {BEFORE},
          remembered AS (
            INSERT INTO auth.account_changes (call, user_id, device_id, device_joined_at, changed_at,
                   phone_number, two_factor_enabled, two_factor_secret, recovery_code_hash,
@@ -46,11 +31,7 @@ static CHANGE_PHONE: LazyStatement = LazyStatement::new(|| {
                   coalesce((SELECT jsonb_agg(to_jsonb(b)) FROM auth.backup_codes b
                              WHERE b.user_id = u.id), '[]')
              FROM auth.users_auth u JOIN before b ON b.user_id = u.id),
-         changed AS (
-           UPDATE auth.users_auth
-              SET phone_number = :phone, log_ins_stopped_since = NULL, updated_at = :now
-            WHERE id = (SELECT user_id FROM before)
-           RETURNING id AS user_id),
+         {CHANGED},
          {ended},
          {CHANGED_EVENT},
          {old_number},
@@ -69,7 +50,7 @@ static CHANGE_PHONE: LazyStatement = LazyStatement::new(|| {
 /// The account counts as used from now on: else its next log-in would find it idle.
 static RESTORE_ACCOUNT: LazyStatement = LazyStatement::new(|| {
     let sql = format!(
-        "WITH {USED},
+        "WITH {USED_VERIFICATION},
          changed AS (
            UPDATE auth.users_auth
               SET phone_number = :phone, last_authenticated_at = :now, updated_at = :now
@@ -138,8 +119,7 @@ impl Store {
     ) -> Result<Result<OperatorChange, OperatorRefusal>, StoreError> {
         let result = self.transaction(call.operation, async |transaction| {
             let change = match claim(&transaction, call).await? {
-                Claim::Made(change) => return transaction.rollback(Ok(change)).await,
-                Claim::Refused(refusal) => Err(refusal),
+                Claim::Answered(answer) => return transaction.rollback(answer).await,
                 Claim::New(account) if account.is_released && !to_released => {
                     Err(OperatorRefusal::Released)
                 }
@@ -149,10 +129,7 @@ impl Store {
                 Claim::New(_) => give(&transaction, call, new, to_released).await?,
             };
             match change {
-                Ok(change) => {
-                    keep(&transaction, call, &change).await?;
-                    transaction.commit(Ok(change)).await
-                }
+                Ok(change) => commit(transaction, call, change).await,
                 Err(refusal) => transaction.rollback(Err(refusal)).await,
             }
         });

@@ -9,6 +9,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::store::connection::Store;
+use crate::store::devices::list::ACTIVITY;
 use crate::store::error::StoreError;
 use crate::store::second_factor::reset_at::RESET_AT;
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
@@ -47,27 +48,20 @@ row_struct! {
     }
 }
 
-/// A row without a device for an account that has none. When a device was last active is told by its
-/// sessions.
+/// A row without a device for an account that has none.
 static LIST_DEVICES: LazyStatement = LazyStatement::new(|| {
-    Statement::new(
-        "list_operator_devices",
+    let sql = format!(
         "SELECT u.device_list_version, d.id, d.device_fingerprint, d.device_name, d.device_type,
                 d.model, d.os_version, d.app_version, d.fcm_token, d.apns_token,
                 CASE WHEN EXISTS (SELECT FROM auth.identity_keys i WHERE i.device_id = d.id)
                 THEN d.signal_device_id END AS signal_device_id,
                 d.is_verified, d.created_at,
-                greatest(d.last_active,
-                  (SELECT max(rotated_at) FROM auth.sessions WHERE device_id = d.id))
-                  AS last_active,
-                coalesce(d.is_active, false) AND EXISTS (
-                  SELECT FROM auth.sessions s
-                   WHERE s.device_id = d.id AND s.revoked_at IS NULL AND s.expires_at > :now)
-                  AS is_active
+                {ACTIVITY}
            FROM auth.users_auth u LEFT JOIN auth.devices d ON d.user_id = u.id
-          WHERE u.id = :user ORDER BY last_active DESC, d.id DESC",
-        [("user", Type::UUID), ("now", Type::TIMESTAMPTZ)],
-    )
+          WHERE u.id = :user ORDER BY last_active DESC, d.id DESC"
+    );
+    let types = [("user", Type::UUID), ("now", Type::TIMESTAMPTZ)];
+    Statement::new("list_operator_devices", &sql, types)
 });
 
 row_struct! {

@@ -6,7 +6,7 @@ use domain::time::Timestamp;
 use std::time::SystemTime;
 use tokio_postgres::types::Type;
 
-use super::call::{Claim, OperatorCall, OperatorChange, OperatorRefusal, claim, keep};
+use super::call::{Claim, OperatorCall, OperatorChange, OperatorRefusal, claim, commit};
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
 use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit};
@@ -67,8 +67,7 @@ impl Store {
         ];
         self.transaction("request_second_factor_reset", async |transaction| {
             match claim(&transaction, call).await? {
-                Claim::Made(change) => return transaction.rollback(Ok(change)).await,
-                Claim::Refused(refusal) => return transaction.rollback(Err(refusal)).await,
+                Claim::Answered(answer) => return transaction.rollback(answer).await,
                 Claim::New(account) if !account.two_factor_enabled => {
                     return transaction.rollback(Err(OperatorRefusal::NoSecondFactor)).await;
                 }
@@ -81,8 +80,7 @@ impl Store {
             }
             let effective_at = Some(effective_at);
             let change = OperatorChange { effective_at, ..OperatorChange::default() };
-            keep(&transaction, call, &change).await?;
-            transaction.commit(Ok(change)).await
+            commit(transaction, call, change).await
         })
         .await
     }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::call::{Claim, OperatorCall, OperatorChange, OperatorRefusal, claim, keep};
+use super::call::{Claim, OperatorCall, OperatorChange, OperatorRefusal, claim, commit};
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
 use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit};
@@ -36,13 +36,7 @@ static REVOKE_SESSIONS: LazyStatement = LazyStatement::new(|| {
 });
 
 row_struct! {
-    pub(super) struct RevokedRow { ended: i64, tombstones: Vec<Uuid> }
-}
-
-impl RevokedRow {
-    pub(super) fn into_change(self) -> OperatorChange {
-        OperatorChange::ended(self.ended, self.tombstones)
-    }
+    struct RevokedRow { ended: i64, tombstones: Vec<Uuid> }
 }
 
 pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&REVOKE_SESSIONS];
@@ -69,14 +63,12 @@ impl Store {
         ];
         self.transaction("revoke_sessions", async |transaction| {
             match claim(&transaction, call).await? {
-                Claim::Made(change) => return transaction.rollback(Ok(change)).await,
-                Claim::Refused(refusal) => return transaction.rollback(Err(refusal)).await,
+                Claim::Answered(answer) => return transaction.rollback(answer).await,
                 Claim::New(_) => {}
             }
             let row: RevokedRow = transaction.fetch_one(&REVOKE_SESSIONS, parameters).await?;
-            let change = row.into_change();
-            keep(&transaction, call, &change).await?;
-            transaction.commit(Ok(change)).await
+            let change = OperatorChange::ended(row.ended, row.tombstones);
+            commit(transaction, call, change).await
         })
         .await
     }

@@ -16,7 +16,7 @@ use crate::store::account::delete::delete;
 use crate::store::connection::Store;
 use crate::store::devices::remove::remove_device;
 use crate::store::error::StoreError;
-use crate::store::keys::delete::{DELETE_ALL_KEYS, DELETE_DEVICE_KEYS};
+use crate::store::keys::delete::delete_own_keys;
 use crate::store::keys::retired::proven_identities;
 use crate::store::login::start_over::Release;
 use crate::store::outbox::session_ended::session_ended;
@@ -347,20 +347,7 @@ async fn change(
     }
     for device in &change.deleted_keys {
         let audit = entry(SecurityEvent::KeysDeleted, *device);
-        let mut parameters: Vec<Parameter<'_>> = vec![
-            ("user", user.as_uuid()),
-            ("now", &at),
-            ("audit_entry", &audit.entry),
-            ("audit_personal", &audit.personal),
-        ];
-        let statement: &'static Statement = match device {
-            Some(device) => {
-                parameters.push(("device", device.as_uuid()));
-                &DELETE_DEVICE_KEYS
-            }
-            None => &DELETE_ALL_KEYS,
-        };
-        transaction.fetch_all::<()>(statement, &parameters).await?;
+        delete_own_keys(transaction, user, *device, now, &audit).await?;
     }
     Ok(())
 }

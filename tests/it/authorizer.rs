@@ -51,7 +51,7 @@ fn event(headers: &Value) -> Value {
 /// What the function answers, or that it fails.
 async fn ask(state: &AuthorizerState, event: Value) -> Result<Value, String> {
     let function = shared::lambda::serve_events(
-        &state.core,
+        state.core.clone(),
         state.clone(),
         |state, event: AuthorizerRequest| authorize(state, event),
     );

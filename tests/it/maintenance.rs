@@ -326,7 +326,7 @@ async fn the_deletions_use_indexes() {
 /// The function as a schedule invokes it.
 async fn invoke(state: &MaintenanceState) -> Result<Value, String> {
     let function = shared::lambda::serve_events(
-        &state.core,
+        state.core.clone(),
         state.clone(),
         |state, event: MaintenanceEvent| handle(state, event),
     );

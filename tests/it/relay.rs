@@ -72,7 +72,7 @@ impl Function {
     }
 
     async fn invoke(&self, event: Value) -> Result<Value, lambda_runtime::Error> {
-        let served = serve_events(&self.state.core, self.state.clone(), handle);
+        let served = serve_events(self.state.core.clone(), self.state.clone(), handle);
         tests::lambda::invoke(served, event).await
     }
 

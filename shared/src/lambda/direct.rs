@@ -80,7 +80,7 @@ where
         async move {
             match run {
                 Some(run) => {
-                    let answer = serve_events(&core, state, run).oneshot(event).await;
+                    let answer = serve_events(core, state, run).oneshot(event).await;
                     answer.map(DirectAnswer::Task)
                 }
                 None => Ok(DirectAnswer::Http(gateway.oneshot(event).await?)),

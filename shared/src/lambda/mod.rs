@@ -48,7 +48,7 @@ pub async fn run_with_tasks<S: Clone + Send + Sync + 'static>(
     tasks: DirectTasks<S>,
 ) -> Result<(), Error> {
     let (core, state) = start(cloud, secrets, |env| with_core(read, env)).await?;
-    lambda_runtime::run(direct::service(routes, core, state, tasks)).await
+    lambda_runtime::run_concurrent(direct::service(routes, core, state, tasks)).await
 }
 
 /// What every function does once, before its first event. What is wrong is in the log, too.

@@ -68,7 +68,7 @@ where
     F: Future<Output = Result<A, Error>> + Send + 'static,
 {
     let (core, state) = start(cloud, secrets, |env| with_core(read, env)).await?;
-    lambda_runtime::run(serve_events(&core, state, handle)).await
+    lambda_runtime::run_concurrent(serve_events(core, state, handle)).await
 }
 
 /// The same for a function that needs none of the core's stores.
@@ -92,12 +92,12 @@ where
         Some((Telemetry { config, clock, metrics: None, secrets }, read(env)?))
     };
     let (telemetry, state) = start(cloud, secrets, read).await?;
-    lambda_runtime::run(serve(telemetry, state, handle)).await
+    lambda_runtime::run_concurrent(serve(telemetry, state, handle)).await
 }
 
 /// A handler behind events. What it is given is an event that could be read.
 pub fn serve_events<S, E, A, F>(
-    core: &Core,
+    core: Core,
     state: S,
     handle: impl Fn(S, E) -> F + Send + Sync + 'static,
 ) -> impl Service<LambdaEvent<Value>, Response = A, Error = Error, Future: Future + Send> + Clone
@@ -113,7 +113,6 @@ where
         metrics: Some(core.metrics.clone()),
         secrets: core.secrets.clone(),
     };
-    let core = core.clone();
     serve(telemetry, state, move |state, event| {
         let (core, work) = (core.clone(), handle(state, event));
         // Boxed: without it, the compiler's limit for nested futures is near.

@@ -15,7 +15,8 @@ use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
+use tests::service::system_now;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Mutex, oneshot};
 use uuid::Uuid;
@@ -70,8 +71,7 @@ async fn next(State(api): State<Arc<RuntimeApi>>) -> Response {
     let waiting = api.events.1.lock().await.recv().await;
     let (event, answer) = waiting.expect("the gateway lives as long");
     let id = Uuid::from_u64_pair(1, api.asked.fetch_add(1, Ordering::Relaxed));
-    let deadline = SystemTime::now() + TIMEOUT;
-    let deadline = deadline.duration_since(UNIX_EPOCH).expect("a time after 1970").as_millis();
+    let deadline = (system_now() + TIMEOUT).millis();
     let headers = [
         ("lambda-runtime-aws-request-id", id.to_string()),
         ("lambda-runtime-deadline-ms", deadline.to_string()),
@@ -129,7 +129,6 @@ async fn forward(State(api): State<Arc<RuntimeApi>>, request: Request) -> Respon
         .iter()
         .map(|(name, value)| (name.to_string(), json!(String::from_utf8_lossy(value.as_bytes()))))
         .collect();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
     let answer = api
         .invoke(json!({
             "version": "2.0",
@@ -141,7 +140,7 @@ async fn forward(State(api): State<Arc<RuntimeApi>>, request: Request) -> Respon
                 "accountId": "000000000000", "apiId": "bench", "domainName": "bench",
                 "domainPrefix": "bench", "requestId": "bench", "routeKey": "$default",
                 "stage": "$default", "time": "01/Jan/2026:00:00:00 +0000",
-                "timeEpoch": u64::try_from(now.as_millis()).unwrap_or_default(),
+                "timeEpoch": system_now().millis(),
                 "http": {
                     "method": head.method.as_str(), "path": head.uri.path(),
                     "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "bench",

@@ -1,9 +1,9 @@
 //! Migrations of a release: databases have applied them as they were, so they never change.
 
 use aws_lc_rs::digest::{SHA256, digest};
+use domain::hex::hex;
 use std::collections::BTreeMap;
 use std::fs;
-use tests::text::hex;
 
 /// As `sha256sum` writes them; a release adds its own.
 const RELEASED: &str = include_str!("../../snapshots/released_migrations.txt");

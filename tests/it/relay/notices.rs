@@ -10,7 +10,6 @@ use tests::Service;
 use tests::invoke_api::{Answer, InvokeApi};
 use tests::stores::Stores;
 use tests::vault::Vault;
-use tower::ServiceExt as _;
 
 const OLD_PHONE: &str = "+33611111111";
 

@@ -54,7 +54,9 @@ impl Functions {
                 .stdin(Stdio::null())
                 .stdout(Stdio::null());
             if concurrency > 1 {
-                command.env("AWS_LAMBDA_MAX_CONCURRENCY", concurrency.to_string());
+                let concurrency = concurrency.to_string();
+                command.env("AWS_LAMBDA_MAX_CONCURRENCY", &concurrency);
+                command.env("DATABASE_POOL", concurrency);
             }
             programs.push((name, api, command.spawn().expect("the function starts")));
         }

@@ -78,7 +78,7 @@ impl InvokeApi {
 
     /// A cloud whose functions are behind this API.
     pub async fn cloud(&self) -> Arc<::aws::Aws> {
-        Arc::new(::aws::Aws::new(local_aws::config(&self.url).await))
+        Arc::new(::aws::Aws::new(local_aws::config(&self.url)))
     }
 }
 

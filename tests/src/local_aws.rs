@@ -17,10 +17,11 @@ pub async fn url() -> String {
 
 /// The cloud of a process that runs in it.
 pub async fn cloud() -> Arc<::aws::Aws> {
-    Arc::new(::aws::Aws::new(config(&url().await).await))
+    Arc::new(::aws::Aws::new(config(&url().await)))
 }
 
 /// What clients of an AWS at this address need.
-pub async fn config(url: &str) -> ::aws::SdkConfig {
-    client::load_at(url, REGION, ACCESS_KEY_ID, SECRET_ACCESS_KEY).await
+#[must_use]
+pub fn config(url: &str) -> ::aws::SdkConfig {
+    client::load_at(url, REGION, ACCESS_KEY_ID, SECRET_ACCESS_KEY)
 }

@@ -8,5 +8,5 @@ use shared::cloud::none as load_cloud;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    shared::lambda::run_events(load_cloud().await, SECRETS, AuthorizerState::read, authorize).await
+    shared::lambda::run_events(load_cloud(), SECRETS, AuthorizerState::read, authorize).await
 }

@@ -8,5 +8,5 @@ use shared::cloud::none as load_cloud;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    shared::lambda::run_events(load_cloud().await, SECRETS, InternalState::read, handle_event).await
+    shared::lambda::run_events(load_cloud(), SECRETS, InternalState::read, handle_event).await
 }

@@ -8,5 +8,5 @@ use shared::cloud::none as load_cloud;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    shared::lambda::run(load_cloud().await, SECRETS, PrekeysState::read, router()).await
+    shared::lambda::run(load_cloud(), SECRETS, PrekeysState::read, router()).await
 }

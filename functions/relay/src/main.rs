@@ -6,7 +6,7 @@ use shared::lambda::run_events;
 #[cfg(feature = "aws")]
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let aws = aws::load().await;
+    let aws = aws::load();
     let cloud = aws::relay::RelayAws(aws.config().clone());
     run_events(Some(aws), SECRETS, |core, env| RelayState::read_in(Some(&cloud), core, env), handle)
         .await
@@ -15,5 +15,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 #[cfg(not(feature = "aws"))]
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    run_events(shared::cloud::none().await, SECRETS, RelayState::read, handle).await
+    run_events(shared::cloud::none(), SECRETS, RelayState::read, handle).await
 }

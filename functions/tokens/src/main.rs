@@ -8,5 +8,5 @@ use tokens::{SECRETS, TokensState, router};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    shared::lambda::run(load_cloud().await, SECRETS, TokensState::read, router()).await
+    shared::lambda::run(load_cloud(), SECRETS, TokensState::read, router()).await
 }

@@ -8,5 +8,5 @@ use two_factor::{SECRETS, TwoFactorState, router};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    shared::lambda::run(load_cloud().await, SECRETS, TwoFactorState::read, router()).await
+    shared::lambda::run(load_cloud(), SECRETS, TwoFactorState::read, router()).await
 }

@@ -6,7 +6,7 @@ use verify::{SECRETS, TASKS, VerifyState, router};
 #[cfg(feature = "aws")]
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let aws = aws::load().await;
+    let aws = aws::load();
     let make = |sender| aws::senders::make(aws.config(), sender);
     run_with_tasks(
         Some(aws.clone()),
@@ -21,5 +21,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 #[cfg(not(feature = "aws"))]
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    run_with_tasks(shared::cloud::none().await, SECRETS, VerifyState::read, router(), TASKS).await
+    run_with_tasks(shared::cloud::none(), SECRETS, VerifyState::read, router(), TASKS).await
 }

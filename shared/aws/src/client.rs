@@ -1,9 +1,13 @@
 //! What all clients share: region and credentials from the environment, time-outs, repeats.
 
+use aws_config::ecs::EcsCredentialsProvider;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use std::time::Duration;
 
 /// A try of a call.
@@ -13,30 +17,82 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ATTEMPTS: u32 = 3;
 
-/// Reads region and credentials. Nothing goes over the network in Lambda: both are variables.
-pub async fn load() -> SdkConfig {
-    defaults().load().await
+/// Region and credentials as Lambda gives them, in variables; else credentials as containers have them.
+/// Nothing goes over the network before the first call. The SDK's own chain of sources also reads the
+/// files of a developer and asks other services: a fifth of a program that never uses it.
+#[must_use]
+pub fn load() -> SdkConfig {
+    let credentials = CredentialsProviderChain::first_try(
+        "variables",
+        EnvironmentVariableCredentialsProvider::new(),
+    )
+    .or_else("container", EcsCredentialsProvider::builder().build());
+    from_variables(SharedCredentialsProvider::new(credentials), |name| std::env::var(name).ok())
 }
 
 /// The same at another address with these credentials: a local AWS.
-pub async fn load_at(
+#[must_use]
+pub fn load_at(
     endpoint: &str,
-    region: &'static str,
+    region: &str,
     access_key_id: &str,
     secret_access_key: &str,
 ) -> SdkConfig {
     let credentials = Credentials::new(access_key_id, secret_access_key, None, None, "local");
-    let defaults = defaults().endpoint_url(endpoint).region(Region::new(region));
-    defaults.credentials_provider(credentials).load().await
+    from_variables(SharedCredentialsProvider::new(credentials), |name| match name {
+        ENDPOINT => Some(endpoint.to_owned()),
+        REGION => Some(region.to_owned()),
+        _ => None,
+    })
 }
 
-fn defaults() -> ConfigLoader {
+const REGION: &str = "AWS_REGION";
+const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+/// Set where functions reach AWS over IPv6.
+const DUALSTACK: &str = "AWS_USE_DUALSTACK_ENDPOINT";
+
+fn from_variables(
+    credentials: SharedCredentialsProvider,
+    variable: impl Fn(&str) -> Option<String>,
+) -> SdkConfig {
+    let set = |name| variable(name).filter(|value| !value.is_empty());
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(CALL_TIMEOUT)
         .build();
-    aws_config::defaults(BehaviorVersion::latest())
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(credentials)
+        .region(set(REGION).map(Region::new))
         .timeout_config(timeouts)
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+    config.set_endpoint_url(set(ENDPOINT));
+    config.set_use_dual_stack(set(DUALSTACK).map(|value| value == "true"));
+    config.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(variables: &[(&str, &str)]) -> SdkConfig {
+        let credentials = Credentials::new("id", "secret", None, None, "test");
+        from_variables(SharedCredentialsProvider::new(credentials), |name| {
+            let found = variables.iter().find(|(variable, _)| *variable == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn region_and_addresses_are_those_of_the_variables() {
+        let config = with(&[(REGION, "eu-west-1"), (DUALSTACK, "true")]);
+        assert_eq!(config.region().map(AsRef::as_ref), Some("eu-west-1"));
+        assert_eq!(config.use_dual_stack(), Some(true));
+        assert_eq!(config.endpoint_url(), None);
+        let config = with(&[(ENDPOINT, "http://127.0.0.1:1"), (DUALSTACK, "false"), (REGION, "")]);
+        assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:1"));
+        assert_eq!(config.use_dual_stack(), Some(false));
+        assert_eq!(config.region(), None);
+    }
 }

@@ -37,11 +37,13 @@ use shared::cloud::CloudHandle;
 use std::sync::Arc;
 
 /// The AWS that this process runs in. Region and credentials are read here, once for all clients.
-pub async fn load() -> Arc<Aws> {
-    Arc::new(Aws::new(client::load().await))
+#[must_use]
+pub fn load() -> Arc<Aws> {
+    Arc::new(Aws::new(client::load()))
 }
 
 /// The same for a function that needs nothing of AWS but what [`shared::cloud`] asks for.
-pub async fn load_cloud() -> CloudHandle {
-    Some(load().await)
+#[must_use]
+pub fn load_cloud() -> CloudHandle {
+    Some(load())
 }

@@ -43,7 +43,7 @@ async fn client(service: &Service) -> (AuthClient, Arc<AtomicBool>) {
         .route("/2015-03-31/functions/{name}/invocations", post(invoke))
         .with_state(lambda);
     let url = tests::service::listen(routes).await;
-    let sdk = auth_client::aws_sdk_lambda::Client::new(&config(&url).await);
+    let sdk = auth_client::aws_sdk_lambda::Client::new(&config(&url));
     (AuthClient::new(sdk, "auth-internal"), crashes)
 }
 
@@ -91,7 +91,7 @@ async fn a_service_reads_and_changes_an_account() {
 async fn a_function_that_is_not_there_is_told() {
     let service = unlimited().await;
     let (_, _) = client(&service).await;
-    let sdk = auth_client::aws_sdk_lambda::Client::new(&config("http://127.0.0.1:1").await);
+    let sdk = auth_client::aws_sdk_lambda::Client::new(&config("http://127.0.0.1:1"));
     let auth = AuthClient::new(sdk, "auth-internal");
     let failed = auth.get_user(GetUser::by_phone(PHONE)).await.unwrap_err();
     assert!(matches!(failed, CallError::Invoke(_)), "{failed:?}");

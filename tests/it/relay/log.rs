@@ -17,7 +17,7 @@ use tests::{Client as App, Service};
 
 /// A table of this test's own.
 async fn table(name: &str) -> (SdkConfig, Client) {
-    let config = config(&url().await).await;
+    let config = config(&url().await);
     let client = Client::new(&config);
     let key = |name: &str, kind| {
         KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap()
@@ -153,7 +153,7 @@ async fn twenty_relays_double_no_entry() {
 #[tokio::test]
 async fn a_log_that_is_away_holds_the_entries_back() {
     let service = unlimited().await;
-    let nowhere = config("http://127.0.0.1:1").await;
+    let nowhere = config("http://127.0.0.1:1");
     let function = function(&service, &nowhere, "away").await;
     let _ = service.client().sign_up(PHONE).await;
     assert!(function.relay().await["failed"].as_u64().unwrap() > 0);

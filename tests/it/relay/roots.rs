@@ -25,7 +25,7 @@ struct Place {
 
 impl Place {
     async fn new(bucket: &'static str) -> Self {
-        let config = config(&url().await).await;
+        let config = config(&url().await);
         let builder = aws_sdk_s3::config::Builder::from(&config).force_path_style(true);
         let s3 = aws_sdk_s3::Client::from_conf(builder.build());
         let here = BucketLocationConstraint::EuWest1;

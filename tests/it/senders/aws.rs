@@ -19,7 +19,7 @@ pub async fn nowhere() -> String {
 
 /// A service whose AWS is at this address. Variables that not `verify` alone reads stand in `core`.
 pub async fn service(url: &str, core: &[(&str, &str)], sms: &[(&str, &str)]) -> Service {
-    let config = local_aws::config(url.trim_end_matches('/')).await;
+    let config = local_aws::config(url.trim_end_matches('/'));
     let make = |sender| ::aws::senders::make(&config, sender);
     let sms: Vec<_> = [("SMS_SENDER", "end-user-messaging")].iter().chain(sms).copied().collect();
     Service::with(core).await.with_cloud_senders(&sms, &make).await
@@ -264,7 +264,7 @@ async fn a_connection_that_is_lost_never_makes_two_messages_of_one() {
 #[tokio::test]
 async fn both_may_be_routes_and_fallback() {
     let (api, sns) = (EndUserMessaging::start().await, local_aws::url().await);
-    let (of_api, of_sns) = (local_aws::config(&api.url).await, local_aws::config(&sns).await);
+    let (of_api, of_sns) = (local_aws::config(&api.url), local_aws::config(&sns));
     let make = |sender| match sender {
         CloudSender::Sns(_) => ::aws::senders::make(&of_sns, sender),
         CloudSender::EndUserMessaging(_) => ::aws::senders::make(&of_api, sender),

@@ -156,7 +156,7 @@ async fn replies_of_redis_that_are_lost_double_neither_message_nor_report() {
     let stores = Stores::fresh().await;
     let (proxy, redis_url) = Proxy::before(&stores.redis_url).await;
     let direct = Service::over(stores.clone(), &[("RATE_LIMITS", "off")]).await;
-    let config = local_aws::config(&api.url).await;
+    let config = local_aws::config(&api.url);
     let make = |sender| ::aws::senders::make(&config, sender);
     let lossy = direct.over_stores(Stores { redis_url, ..stores }).await;
     let service = lossy.with_cloud_senders(&[("SMS_SENDER", "end-user-messaging")], &make).await;

@@ -280,7 +280,7 @@ async fn a_service_in_aws_finds_its_cache_by_name() {
             .expect("it starts")
     };
     let aws = tokio::task::spawn_blocking(start).await.expect("it starts");
-    let config = tests::local_aws::config(&aws.url()).await;
+    let config = tests::local_aws::config(&aws.url());
     let client = aws_sdk_elasticache::Client::new(&config);
     let group = client
         .create_replication_group()

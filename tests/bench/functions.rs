@@ -1,19 +1,13 @@
 //! The functions as Lambda runs them, each in a process of its own behind a Runtime API: with one event at a
 //! time, and with several as on a Managed Instance; beside them one process with all functions.
 
+pub mod programs;
 mod runtime_api;
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::time::Duration;
-use tests::process::kilobytes;
+use std::path::Path;
 use tests::stores::Stores;
-use tokio::net::TcpListener;
 
 use crate::arguments::{Arguments, CONNECTIONS};
 use crate::directory::Directory;
@@ -21,98 +15,8 @@ use crate::figures::{Samples, median_of, percentile};
 use crate::load::Load;
 use crate::medians::OPERATIONS;
 use crate::operations;
-use crate::server::{Server, Usage, variables};
-use runtime_api::{RuntimeApi, gateway};
-
-/// The functions that are asked, and their memory in template.yaml is that of all functions of the API.
-const ASKED: [&str; 5] = ["verify", "login", "tokens", "prekeys", "platform"];
-
-/// The programs of functions, running.
-pub struct Functions {
-    pub port: u16,
-    programs: Vec<(&'static str, Arc<RuntimeApi>, Child)>,
-}
-
-impl Functions {
-    /// Starts them; each takes so many events at a time.
-    async fn start(folder: &Path, variables: &HashMap<String, String>, concurrency: usize) -> Self {
-        let mut programs = Vec::new();
-        for name in ASKED {
-            let api = RuntimeApi::new();
-            let port = listen(api.router()).await;
-            let mut command = Command::new(program(folder, name));
-            command
-                .env_clear()
-                .envs(variables)
-                .env("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{port}"))
-                .env("AWS_REGION", "eu-west-1")
-                .env("AWS_LAMBDA_FUNCTION_NAME", name)
-                .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-                .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
-                .env("AWS_LAMBDA_LOG_GROUP_NAME", name)
-                .env("AWS_LAMBDA_LOG_STREAM_NAME", name)
-                .stdin(Stdio::null())
-                .stdout(Stdio::null());
-            if concurrency > 1 {
-                let concurrency = concurrency.to_string();
-                command.env("AWS_LAMBDA_MAX_CONCURRENCY", &concurrency);
-                command.env("DATABASE_POOL", concurrency);
-            }
-            programs.push((name, api, command.spawn().expect("the function starts")));
-        }
-        let apis = programs.iter().map(|(name, api, _)| (*name, api.clone())).collect();
-        Self { port: listen(gateway(&apis)).await, programs }
-    }
-
-    /// What all of them have used. A thread that has ended is not counted.
-    pub fn usage(&self) -> Usage {
-        let cpu = self.programs.iter().map(|(_, _, child)| cpu(child.id())).sum();
-        Usage { cpu, peak_memory: None }
-    }
-
-    pub fn take_durations(&self) -> Vec<Duration> {
-        self.programs.iter().flat_map(|(_, api, _)| api.take_durations()).collect()
-    }
-
-    /// Kilobytes that each has held at most.
-    pub fn peak_memory(&self) -> Vec<(&'static str, Option<u64>)> {
-        let peak = |child: &Child| kilobytes(&child.id().to_string(), "VmHWM");
-        self.programs.iter().map(|(name, _, child)| (*name, peak(child))).collect()
-    }
-}
-
-impl Drop for Functions {
-    fn drop(&mut self) {
-        for (_, _, child) in &mut self.programs {
-            // One that has ended by itself needs no signal.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-async fn listen(router: axum::Router) -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    let peer = local::service::set_client_connection;
-    tokio::spawn(local::gateway::serve(listener, router, peer, std::future::pending()));
-    port
-}
-
-fn program(folder: &Path, name: &str) -> PathBuf {
-    let inside = folder.join(name).join("bootstrap");
-    if inside.is_file() { inside } else { folder.join(name) }
-}
-
-/// CPU time of a process: Linux counts it in nanoseconds for each thread.
-fn cpu(process: u32) -> Duration {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("a running process");
-    let times = threads.flatten().filter_map(|thread| {
-        let line = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        line.split(' ').next()?.parse::<u64>().ok()
-    });
-    Duration::from_nanos(times.sum())
-}
+use crate::server::{Server, variables};
+use programs::Functions;
 
 /// One way to run the service.
 struct Way {

@@ -20,7 +20,7 @@ use tokio_postgres::types::Type;
 
 use crate::arguments::CONNECTIONS;
 use crate::figures::process_cpu;
-use crate::functions::Functions;
+use crate::functions::programs::Functions;
 
 /// Rows that the bare UPDATE turns to, one after the other: none is waited for.
 const ROWS: i32 = 1000;
@@ -60,7 +60,9 @@ impl Server {
     pub fn usage(&self) -> Usage {
         let process = match &self.kind {
             Kind::Process(process) => process,
-            Kind::Functions(functions) => return functions.usage(),
+            Kind::Functions(functions) => {
+                return Usage { cpu: functions.cpu(), peak_memory: None };
+            }
         };
         let line = process.borrow_mut().ask();
         let (cpu, memory) = line.split_once(' ').expect("two figures");

@@ -59,7 +59,7 @@ class Runtime(http.server.BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        state = Runtime.state
+        state = self.state
         state.asked = state.asked or time.monotonic()
         state.ready.set()
         if state.event is None or state.given:
@@ -74,7 +74,7 @@ class Runtime(http.server.BaseHTTPRequestHandler):
         })
 
     def do_POST(self):
-        state = Runtime.state
+        state = self.state
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path == "/":
             self.secret(json.loads(body))
@@ -88,7 +88,7 @@ class Runtime(http.server.BaseHTTPRequestHandler):
         self.answer(202, b"{}")
 
     def secret(self, request):
-        state = Runtime.state
+        state = self.state
         time.sleep(state.delay)
         name = request["SecretId"]
         state.secrets_read.append(name)
@@ -112,11 +112,22 @@ class Start:
         self.given, self.secrets_read = False, []
         self.ready, self.done, self.over = threading.Event(), threading.Event(), threading.Event()
 
-    def measure(self, program, port, env):
-        Runtime.state = self
+    def measure(self, program, env):
+        # An API of its own: what a killed program has sent last must not meet the next one.
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Api", (Runtime,), {"state": self}))
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        api = f"127.0.0.1:{server.server_port}"
+        try:
+            return self.run(program, {**env, "AWS_LAMBDA_RUNTIME_API": api, "AWS_ENDPOINT_URL": f"http://{api}"})
+        finally:
+            server.shutdown()
+            server.server_close()
+
+    def run(self, program, env):
         with tempfile.TemporaryFile() as log:
             began = time.monotonic()
-            child = subprocess.Popen([program], env={**env, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"},
+            child = subprocess.Popen([program], env=env,
                                      stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
             try:
                 wanted = self.ready if self.event is None else self.done
@@ -150,7 +161,7 @@ def private_kb(pid):
     return sum(int(line.split()[1]) for line in lines if line.startswith(("Private_Clean:", "Private_Dirty:")))
 
 
-def environment(port, delay_free):
+def environment(delay_free):
     """The variables of a small deployment, and the secrets that their ids name."""
     keys = exported("keys", "new")
     keys = {name: keys[name] for name in ("JWT_KEYS", "JWT_PUBLIC_KEYS", "PEPPER", "DATA_KEYS", "PHONE_INDEX_KEY")}
@@ -163,7 +174,7 @@ def environment(port, delay_free):
         "STAGE": "staging", "SMS_SENDER": "inbox", "AWS_LAMBDA_FUNCTION_NAME": "x", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
         "AWS_LAMBDA_FUNCTION_VERSION": "1", "AWS_LAMBDA_LOG_GROUP_NAME": "x", "AWS_LAMBDA_LOG_STREAM_NAME": "x",
         "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "PATH": os.environ["PATH"],
+        "PATH": os.environ["PATH"],
     }
     if delay_free:
         return {**variables, **keys}, {}
@@ -198,19 +209,14 @@ def main():
     names = arguments.functions or sorted(path.parent.name for path in (ROOT / "functions").glob("*/Cargo.toml"))
     names = [HELLO, *names]
     programs = {name: program_of(arguments.folder, name) for name in names}
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Runtime)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    port = server.server_address[1]
-    env, secrets = environment(port, arguments.variables)
+    env, secrets = environment(arguments.variables)
     delay = float(os.environ.get("SECRET_DELAY_MS", "0")) / 1000
     figures = {name: [] for name in names}
     # Taking turns, so that a busy moment meets all.
     for _ in range(arguments.starts):
         for name in names:
             event = None if name in WITHOUT_EVENT else EVENTS.get(name, GATEWAY_EVENT)
-            figures[name].append(Start(event, secrets, delay).measure(programs[name], port, env))
-    server.shutdown()
+            figures[name].append(Start(event, secrets, delay).measure(programs[name], env))
 
     def median(name, figure):
         values = [start[figure] for start in figures[name] if start[figure] is not None]

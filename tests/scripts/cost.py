@@ -102,7 +102,7 @@ def section():
         instances = requests + managed * 1e6 * vcpu_second("c8g.large")
         lines.append(
             f"| {name} | {ms:.0f} | {compute:.2f} | {gateway:.2f} | {logs:.2f} | {together[name]:.2f} "
-            f"| {instances:.2f} | {process * 1e6 * fargate_second():.2f} |"
+            f"| {instances:.2f} | {process * 1e6 * fargate_second():.3f} |"
         )
     hours = PRICES["hoursOfAMonth"]
     instances = INSTANCES * hours * price("hourly", "c8g.large") * (1 + price("perUnit", "managedInstances.fee"))

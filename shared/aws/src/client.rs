@@ -8,7 +8,16 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use std::time::Duration;
+
+/// The authorities of AWS's own services (Amazon Trust Services: Amazon Root CA 1 to 4, Starfield Services Root
+/// G2). Those of the system are 140 certificates, which cost every cold start more than all else together.
+const AUTHORITIES: &[u8] = include_bytes!("roots.pem");
+/// Regions whose services have other authorities: China, isolated and sovereign ones.
+const OTHER_PARTITIONS: [&str; 4] = ["cn-", "us-iso", "eu-iso", "eusc-"];
 
 /// A try of a call.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -69,7 +78,24 @@ fn from_variables(
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
     config.set_endpoint_url(set(ENDPOINT));
     config.set_use_dual_stack(set(DUALSTACK).map(|value| value == "true"));
-    config.build()
+    with_https(&config.build(), None)
+}
+
+/// The same with connections of its own, which may be idle for so long.
+pub(crate) fn with_https(config: &SdkConfig, idle: Option<Duration>) -> SdkConfig {
+    let region = config.region().map_or("", AsRef::as_ref);
+    let trusted = if OTHER_PARTITIONS.iter().any(|prefix| region.starts_with(prefix)) {
+        TrustStore::default()
+    } else {
+        TrustStore::empty().with_pem_certificate(AUTHORITIES)
+    };
+    let mut https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+    // What may fail is a list of names, and there is none.
+    if let Ok(context) = TlsContext::builder().with_trust_store(trusted).build() {
+        https = https.tls_context(context);
+    }
+    let https = idle.into_iter().fold(https, Builder::pool_idle_timeout);
+    config.to_builder().http_client(https.build_https()).build()
 }
 
 #[cfg(test)]

@@ -4,11 +4,10 @@
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use std::sync::OnceLock;
 use std::time::Duration;
+
+use crate::client::with_https;
 
 /// Two connections are tried within the time that a sender has, with TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(800);
@@ -37,14 +36,11 @@ impl<C> LazyClient<C> {
 
 /// The SDK repeats what timed out or was lost, too. That would send a second message.
 fn without_repeats(config: &SdkConfig) -> SdkConfig {
-    let http = Builder::new()
-        .pool_idle_timeout(IDLE_TIMEOUT)
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .build_https();
+    let config = with_https(config, Some(IDLE_TIMEOUT));
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .build();
-    let builder = config.to_builder().http_client(http).timeout_config(timeouts);
+    let builder = config.to_builder().timeout_config(timeouts);
     builder.retry_config(RetryConfig::disabled()).build()
 }

@@ -77,7 +77,8 @@ impl InvokeApi {
     }
 
     /// A cloud whose functions are behind this API.
-    pub async fn cloud(&self) -> Arc<::aws::Aws> {
+    #[must_use]
+    pub fn cloud(&self) -> Arc<::aws::Aws> {
         Arc::new(::aws::Aws::new(local_aws::config(&self.url)))
     }
 }

@@ -12,12 +12,13 @@ const RELEASED: &str = include_str!("../../snapshots/released_migrations.txt");
 fn files() -> BTreeMap<String, String> {
     let folder = local::paths::workspace().join("migrations");
     let files = fs::read_dir(folder).expect("migrations").flatten();
-    let files = files.map(|file| {
+    let scripts = files.filter(|file| file.path().extension().is_some_and(|kind| kind == "sql"));
+    let named = scripts.map(|file| {
         let content = fs::read(file.path()).expect("a file");
         let name = file.file_name().into_string().expect("a name");
         (name, hex(digest(&SHA256, &content).as_ref()))
     });
-    files.filter(|(name, _)| name.ends_with(".sql")).collect()
+    named.collect()
 }
 
 /// `V0001` of `V0001__name.sql`.

@@ -12,7 +12,7 @@ use crate::examples::try_all_of;
 const VARIABLES: [(&str, &str); 2] = [("RELAY_FUNCTION", "relay"), ("RATE_LIMITS", "off")];
 
 async fn in_cloud(api: &InvokeApi) -> Service {
-    unlimited().await.in_cloud(Some(api.cloud().await), &VARIABLES).await
+    unlimited().await.in_cloud(Some(api.cloud()), &VARIABLES).await
 }
 
 /// How often the relay was invoked since the last call. As if it had begun, so that the next commit
@@ -59,7 +59,7 @@ async fn what_queues_events_invokes_the_relay_once_and_nothing_else_does() {
 async fn an_operation_invokes_the_relay_if_and_only_if_it_queues_events() {
     let api = InvokeApi::start().await;
     let variables = [VARIABLES[0], ("RATE_LIMITS", "on")];
-    let service = unlimited().await.in_cloud(Some(api.cloud().await), &variables).await;
+    let service = unlimited().await.in_cloud(Some(api.cloud()), &variables).await;
     // Deliveries do not take rows away, and a deletion of the account does: the newest number counts.
     let newest = "SELECT coalesce(max(seq), 0) FROM auth.outbox";
     let measured = try_all_of(&service, 0, async || {
@@ -135,7 +135,7 @@ async fn without_redis_the_relay_is_invoked_for_each_commit() {
     let session = service.client().sign_up(PHONE).await;
     let _ = invoked(&service, &api).await;
     let variables = [VARIABLES[0], VARIABLES[1], ("REDIS_URL", "redis://127.0.0.1:1/0")];
-    let without = service.in_cloud(Some(api.cloud().await), &variables).await;
+    let without = service.in_cloud(Some(api.cloud()), &variables).await;
     let caller = without.client().bearer(&session.access);
     let reply = caller.post("/auth/v1/logout", json!({})).await;
     let came = api.take().len();
@@ -147,7 +147,7 @@ async fn without_redis_the_relay_is_invoked_for_each_commit() {
 async fn a_laptop_invokes_nobody() {
     let api = InvokeApi::start().await;
     let service = unlimited().await;
-    let service = service.in_cloud(Some(api.cloud().await), &[]).await;
+    let service = service.in_cloud(Some(api.cloud()), &[]).await;
     let _ = service.client().sign_up(PHONE).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(api.take(), []);

@@ -46,7 +46,7 @@ async fn an_idle_database_is_looked_at_once_a_day() {
 async fn what_a_commit_marked_is_delivered_by_the_next_schedule() {
     let (service, api) = (unlimited().await, InvokeApi::start().await);
     let variables = [("RELAY_FUNCTION", "relay"), ("RATE_LIMITS", "off")];
-    let service = service.in_cloud(Some(api.cloud().await), &variables).await;
+    let service = service.in_cloud(Some(api.cloud()), &variables).await;
     // Not one invocation of the relay arrives.
     api.answer(|_| Answer::Refused(500));
     let function = Function::new(&service, None, None, &[]).await;
@@ -77,7 +77,7 @@ async fn a_mark_that_is_newer_than_the_look_stays() {
 #[tokio::test]
 async fn the_mark_stays_while_something_waits() {
     let (service, api) = (unlimited().await, InvokeApi::start().await);
-    let function = Function::with_user_service(&service, Some(api.cloud().await)).await;
+    let function = Function::with_user_service(&service, Some(api.cloud())).await;
     queue(&service, 1, 1).await;
     assert!(service.state.core.cache.mark_outbox("a commit").await.unwrap());
     api.answer(|_| Answer::FunctionError);

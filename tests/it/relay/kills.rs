@@ -38,7 +38,7 @@ async fn finish(service: &Service, function: &Function) {
 #[tokio::test]
 async fn a_relay_that_is_killed_anywhere_loses_nothing() {
     let (service, api) = (unlimited().await, InvokeApi::start().await);
-    let cloud = api.cloud().await;
+    let cloud = api.cloud();
     for polls in 0.. {
         queue(&service, 2, 3).await;
         let function = Function::with_user_service(&service, Some(cloud.clone())).await;
@@ -56,7 +56,7 @@ async fn a_relay_that_is_killed_anywhere_loses_nothing() {
 #[tokio::test]
 async fn both_ends_may_die_at_once() {
     let (service, api) = (unlimited().await, InvokeApi::start().await);
-    let cloud = api.cloud().await;
+    let cloud = api.cloud();
     for polls in (0..30).step_by(3) {
         queue(&service, 2, 3).await;
         api.answer(|one| {
@@ -73,7 +73,7 @@ async fn both_ends_may_die_at_once() {
 #[tokio::test]
 async fn a_lost_connection_to_the_database_loses_nothing() {
     let api = InvokeApi::start().await;
-    let cloud = api.cloud().await;
+    let cloud = api.cloud();
     let stores = Stores::fresh().await;
     let (proxy, url) = Proxy::before(&stores.database_url).await;
     let variables = [("RATE_LIMITS", "off")];

@@ -42,7 +42,7 @@ async fn queue_notices(service: &Service) {
 async fn a_notice_to_a_number_is_a_task_of_verify_and_one_to_devices_goes_to_the_service() {
     let (service, api) = (unlimited().await, InvokeApi::start().await);
     let variables = [("VERIFY_FUNCTION", "verify"), ("USER_SERVICE_FUNCTION", "user-service")];
-    let function = Function::new(&service, Some(api.cloud().await), None, &variables).await;
+    let function = Function::new(&service, Some(api.cloud()), None, &variables).await;
     queue_notices(&service).await;
     assert_eq!(function.relay().await["delivered"], 2);
     let came = api.take();
@@ -96,7 +96,7 @@ async fn a_notice_that_can_never_be_sent_is_a_dead_letter_at_once() {
 
     api.answer(move |_| Answer::With(refused.clone()));
     let variables = [("VERIFY_FUNCTION", "verify")];
-    let function = Function::new(&service, Some(api.cloud().await), None, &variables).await;
+    let function = Function::new(&service, Some(api.cloud()), None, &variables).await;
     queue_notices(&service).await;
     let report = function.relay().await;
     assert_eq!((&report["dead"], &report["delivered"]), (&json!(1), &json!(1)));

@@ -23,7 +23,7 @@ fn at_first(
 #[tokio::test]
 async fn an_event_arrives_with_all_that_the_contract_names() {
     let (service, api) = (unlimited().await, InvokeApi::start().await);
-    let function = Function::with_user_service(&service, Some(api.cloud().await)).await;
+    let function = Function::with_user_service(&service, Some(api.cloud())).await;
     let session = service.client().sign_up(PHONE).await;
     let report = function.relay().await;
     assert_eq!((&report["failed"], &report["skipped"]), (&json!(0), &json!(false)));
@@ -48,7 +48,7 @@ async fn a_service_that_fails_is_told_again_in_order_under_the_same_ids() {
         [Answer::FunctionError, Answer::Refused(429), Answer::Refused(500), Answer::Dropping]
     {
         let (service, api) = (unlimited().await, InvokeApi::start().await);
-        let function = Function::with_user_service(&service, Some(api.cloud().await)).await;
+        let function = Function::with_user_service(&service, Some(api.cloud())).await;
         queue(&service, 2, 3).await;
         api.answer(at_first(3, &answer));
         let mut failed = 0;
@@ -67,7 +67,7 @@ async fn a_service_that_fails_is_told_again_in_order_under_the_same_ids() {
 #[tokio::test]
 async fn a_service_that_hangs_holds_back_its_user_alone() {
     let (service, api) = (unlimited().await, InvokeApi::start().await);
-    let function = Function::with_user_service(&service, Some(api.cloud().await)).await;
+    let function = Function::with_user_service(&service, Some(api.cloud())).await;
     queue(&service, 2, 2).await;
     let hangs = |one: &Invocation| one.payload["userId"].as_str().unwrap().ends_with('1');
     api.answer(move |one| if hangs(one) { Answer::Hanging } else { done() });
@@ -84,7 +84,7 @@ async fn a_service_that_hangs_holds_back_its_user_alone() {
 async fn one_invocation_tries_again_what_fails_for_a_moment() {
     let (service, api) = (unlimited().await, InvokeApi::start().await);
     let variables = [("USER_SERVICE_FUNCTION", "user-service"), ("RELAY_SECONDS", "30")];
-    let function = Function::new(&service, Some(api.cloud().await), None, &variables).await;
+    let function = Function::new(&service, Some(api.cloud()), None, &variables).await;
     queue(&service, 1, 2).await;
     api.answer(at_first(1, &Answer::FunctionError));
     // The service's clock stands still: it moves as the real one would.
@@ -104,7 +104,7 @@ async fn one_invocation_tries_again_what_fails_for_a_moment() {
 #[tokio::test]
 async fn what_no_service_takes_becomes_a_dead_letter_that_is_counted() {
     let (service, api) = (unlimited().await, InvokeApi::start().await);
-    let function = Function::with_user_service(&service, Some(api.cloud().await)).await;
+    let function = Function::with_user_service(&service, Some(api.cloud())).await;
     queue(&service, 1, 1).await;
     api.answer(|_| Answer::FunctionError);
     let mut dead = 0;
@@ -123,7 +123,7 @@ async fn what_no_service_takes_becomes_a_dead_letter_that_is_counted() {
 #[tokio::test]
 async fn twenty_relays_at_once_deliver_each_event_once() {
     let (service, api) = (unlimited().await, InvokeApi::start().await);
-    let cloud = api.cloud().await;
+    let cloud = api.cloud();
     queue(&service, 30, 5).await;
     let mut relays = Vec::new();
     for _ in 0..20 {
@@ -140,7 +140,7 @@ async fn twenty_relays_at_once_deliver_each_event_once() {
 async fn registrations_also_go_to_a_stream_in_redis() {
     let (service, api) = (unlimited().await, InvokeApi::start().await);
     let variables = [("USER_SERVICE_FUNCTION", "user-service"), ("EVENTS_REDIS_STREAM", "true")];
-    let function = Function::new(&service, Some(api.cloud().await), None, &variables).await;
+    let function = Function::new(&service, Some(api.cloud()), None, &variables).await;
     let session = service.client().sign_up(PHONE).await;
     // The service first: what it does not take does not stand in the stream each time.
     api.answer(at_first(1, &Answer::FunctionError));
@@ -162,7 +162,7 @@ async fn registrations_also_go_to_a_stream_in_redis() {
     assert!(ttl > 0, "a stream that never expires");
     // Without the variable there is none.
     let other = unlimited().await;
-    let function = Function::with_user_service(&other, Some(api.cloud().await)).await;
+    let function = Function::with_user_service(&other, Some(api.cloud())).await;
     let _ = other.client().sign_up(PHONE).await;
     let _ = function.relay().await;
     let mut redis = other.redis().await;

@@ -73,7 +73,9 @@ fn profile() -> String {
     let changed: Vec<String> =
         changed.iter().filter_map(|(name, value)| Some(format!("{name} {}", (*value)?))).collect();
     if changed.is_empty() {
-        "the release profile of Cargo.toml (fat LTO, one codegen unit)".to_owned()
+        "the release profile of Cargo.toml (optimised for size, cryptography for speed, fat LTO, \
+         one codegen unit)"
+            .to_owned()
     } else {
         format!("the release profile **with {}**", changed.join(", "))
     }

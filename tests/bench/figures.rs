@@ -83,6 +83,13 @@ pub fn median_of(samples: &Samples, name: &str, figure: impl Fn(&Sample) -> f64)
     median(samples.get(name).into_iter().flatten().map(figure))
 }
 
+/// Milliseconds that this share of all requests of an operation did not exceed.
+#[must_use]
+pub fn latency_of(samples: &Samples, name: &str, percent: usize) -> f64 {
+    let all = samples.get(name).into_iter().flatten().flat_map(|sample| &sample.latencies);
+    percentile(all.map(|latency| latency.as_secs_f64() * 1e3), percent)
+}
+
 #[must_use]
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     percentile(values, 50)

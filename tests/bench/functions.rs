@@ -1,8 +1,8 @@
 //! The functions as Lambda runs them, each in a process of its own behind a Runtime API: with one event at a
 //! time, and with several as on a Managed Instance; beside them one process with all functions.
 
+mod gateway;
 pub mod programs;
-mod runtime_api;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,7 +11,7 @@ use tests::stores::Stores;
 
 use crate::arguments::{Arguments, CONNECTIONS};
 use crate::directory::Directory;
-use crate::figures::{Samples, median_of, percentile};
+use crate::figures::{Samples, latency_of, median_of};
 use crate::load::Load;
 use crate::medians::OPERATIONS;
 use crate::operations;
@@ -35,8 +35,7 @@ impl Way {
     }
 
     fn duration(&self, name: &str, percent: usize) -> f64 {
-        let all = self.samples.get(name).into_iter().flatten().flat_map(|s| &s.latencies);
-        percentile(all.map(|duration| duration.as_secs_f64() * 1e3), percent)
+        latency_of(&self.samples, name, percent)
     }
 }
 

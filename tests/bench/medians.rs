@@ -1,6 +1,6 @@
 //! The medians of all rounds by operation, and the least that each operation must cost.
 
-use crate::figures::{Sample, Samples, median_of, percentile};
+use crate::figures::{Sample, Samples, latency_of, median_of};
 use crate::trips::{Counted, Trips};
 
 /// An operation, with the least that it must do: how often a signature is verified and
@@ -72,8 +72,7 @@ impl Medians<'_> {
 
     /// Milliseconds that this share of all requests did not exceed.
     pub fn latency(&self, name: &str, percent: usize) -> f64 {
-        let all = self.samples.get(name).into_iter().flatten().flat_map(|s| &s.latencies);
-        percentile(all.map(|latency| latency.as_secs_f64() * 1e3), percent)
+        latency_of(self.samples, name, percent)
     }
 
     /// Round trips with limits, and without.

@@ -6,24 +6,18 @@
 mod events;
 mod typed;
 
-use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::Method;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 use tests::proof::{ISSUER, prove};
+use tests::runtime_api::RuntimeApi;
 use tests::{Keys, Reply, Service, Session, contract};
-use tokio::sync::{Mutex, mpsc};
+use uuid::{Uuid, uuid};
 
 use crate::sources::{operations, read_json};
 
@@ -42,29 +36,11 @@ async fn answer(service: &Service, function: &str, event: &Value) -> Value {
 
 /// An answer in the gateway's format (payload 2.0).
 fn checked(event: &Value, answer: &Value) -> Reply {
-    let reply = reply(answer);
+    let reply = Reply::of_gateway(answer);
     let http = &event["requestContext"]["http"];
     let method: Method = http["method"].as_str().unwrap().parse().unwrap();
     contract::check(&method, event["rawPath"].as_str().unwrap(), &reply);
     reply
-}
-
-fn reply(answer: &Value) -> Reply {
-    let headers: BTreeMap<String, String> =
-        serde_json::from_value(answer["headers"].clone()).unwrap();
-    let text = answer["body"].as_str().unwrap_or_default();
-    let body = if answer["isBase64Encoded"] == true {
-        BASE64.decode(text).unwrap()
-    } else {
-        text.as_bytes().to_vec()
-    };
-    Reply {
-        status: u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap().try_into().unwrap(),
-        headers: (&headers.into_iter().collect::<std::collections::HashMap<_, _>>())
-            .try_into()
-            .unwrap(),
-        body,
-    }
 }
 
 /// A recorded event, asked from another address.
@@ -308,50 +284,31 @@ async fn a_sandbox() {
     run.expect("the runtime's loop");
 }
 
-/// What stands in for the Lambda service: hands out events, takes answers.
-struct RuntimeApi {
-    events: Mutex<mpsc::Receiver<Bytes>>,
-    answers: mpsc::Sender<(String, Value)>,
-}
-
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Under which every event runs: there is one at a time.
+const REQUEST: Uuid = uuid!("8476a536-e9f4-11e8-9739-2dfe598c3fcd");
 
 struct Sandbox {
     child: Child,
-    events: mpsc::Sender<Bytes>,
-    answers: mpsc::Receiver<(String, Value)>,
+    api: RuntimeApi,
 }
 
 impl Sandbox {
     /// Starts a function with the environment that Lambda gives.
     async fn start(function: &str, variables: &[(String, String)]) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (events, to_hand_out) = mpsc::channel(1);
-        let (taken, answers) = mpsc::channel(1);
-        let api = Arc::new(RuntimeApi { events: Mutex::new(to_hand_out), answers: taken });
-        let router = Router::new()
-            .route("/2018-06-01/runtime/invocation/next", get(next_event))
-            .route("/2018-06-01/runtime/invocation/{id}/{kind}", post(take_answer))
-            .route("/2018-06-01/runtime/init/{kind}", post(take_answer))
-            .with_state(api);
-        tokio::spawn(local::gateway::serve(listener, router, |_, _| {}, std::future::pending()));
+        let api = RuntimeApi::start().await;
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "lambda::a_sandbox", "--ignored", "--nocapture"])
             .env_clear()
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .env(FUNCTION, function)
-            .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
-            .env("AWS_LAMBDA_FUNCTION_NAME", format!("auth-{function}"))
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-            .env("AWS_LAMBDA_LOG_STREAM_NAME", "stream")
-            .env("AWS_LAMBDA_LOG_GROUP_NAME", "group")
+            .envs(api.variables(function))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Self { child, events, answers }
+        Self { child, api }
     }
 
     async fn invoke(&mut self, event: &Value) -> Reply {
@@ -362,9 +319,9 @@ impl Sandbox {
 
     /// Hands out these bytes; gives what kind of outcome the runtime told, and the outcome.
     async fn invoke_with(&mut self, event: Bytes) -> (String, Value) {
-        self.events.send(event).await.unwrap();
-        let answer = tokio::time::timeout(DEADLINE, self.answers.recv()).await;
-        answer.expect("an answer in time").expect("an answer")
+        let outcome = tokio::time::timeout(DEADLINE, self.api.invoke(REQUEST, event)).await;
+        let outcome = outcome.expect("an answer in time");
+        (outcome.kind, outcome.answer)
     }
 
     /// Ends it, and gives what it wrote: the lines that CloudWatch would keep.
@@ -381,30 +338,6 @@ impl Drop for Sandbox {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-async fn next_event(State(api): State<Arc<RuntimeApi>>) -> Response {
-    let Some(event) = api.events.lock().await.recv().await else {
-        return std::future::pending().await;
-    };
-    let headers = [
-        ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd"),
-        ("lambda-runtime-deadline-ms", "9999999999999"),
-        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-west-1:123456789012:function:f"),
-        ("lambda-runtime-trace-id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0"),
-    ];
-    (headers, event).into_response()
-}
-
-async fn take_answer(
-    State(api): State<Arc<RuntimeApi>>,
-    Path(path): Path<BTreeMap<String, String>>,
-    _headers: HeaderMap,
-    body: Bytes,
-) -> http::StatusCode {
-    let answer = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let _ = api.answers.send((path["kind"].clone(), answer)).await;
-    http::StatusCode::ACCEPTED
 }
 
 /// A service, and the variables of a function in a process of its own over the same stores.

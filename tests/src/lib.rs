@@ -14,6 +14,7 @@
 //! | [`soak`] | the runs of `cargo soak` |
 //! | [`invoke_api`] | a double of the Lambda API that functions invoke each other by |
 //! | [`lambda`] | a function as Lambda invokes it |
+//! | [`runtime_api`] | a double of the Lambda Runtime API, for programs of functions |
 //! | [`local_aws`] | a local AWS |
 //! | [`contract`] | what every answer must hold, checked on every answer |
 //! | [`secrets`] | what no log line and no answer may hold, searched during the whole run |
@@ -46,6 +47,7 @@ pub mod proxy;
 pub mod race;
 pub mod remote;
 pub mod reply;
+pub mod runtime_api;
 pub mod secrets;
 pub mod service;
 pub mod soak;

@@ -7,6 +7,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// A running service. Dropping it kills it (SIGKILL).
@@ -65,6 +66,13 @@ pub fn kilobytes(process: &str, field: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
     line.split_whitespace().next()?.parse().ok()
+}
+
+/// CPU time of a thread, or of a process' first one, from its folder in `/proc`. Linux counts nanoseconds.
+#[must_use]
+pub fn cpu_time(folder: &Path) -> Option<Duration> {
+    let text = std::fs::read_to_string(folder.join("schedstat")).ok()?;
+    text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
 }
 
 /// The child: prints its port, serves, and answers each line of its input. It ends with its

@@ -1,7 +1,10 @@
 //! An answer of the service.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// An answer, read whole.
 #[derive(Clone, Debug)]
@@ -12,6 +15,28 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// What a function answers the gateway (payload format 2.0).
+    ///
+    /// # Panics
+    /// If it is not in that format.
+    #[must_use]
+    pub fn of_gateway(answer: &Value) -> Self {
+        let headers: HashMap<String, String> =
+            serde_json::from_value(answer["headers"].clone()).expect("headers");
+        let text = answer["body"].as_str().unwrap_or_default();
+        let body = if answer["isBase64Encoded"] == true {
+            BASE64.decode(text).expect("base64")
+        } else {
+            text.as_bytes().to_vec()
+        };
+        let status = answer["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok());
+        Self {
+            status: status.and_then(|status| status.try_into().ok()).expect("a status"),
+            headers: (&headers).try_into().expect("headers of HTTP"),
+            body,
+        }
+    }
+
     /// The body as JSON; `null` if it is none.
     #[must_use]
     pub fn json(&self) -> Value {

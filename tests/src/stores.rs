@@ -2,12 +2,14 @@
 //! their guards when the process ends. Each test gets a database of each for itself.
 
 use ::stores::{Options, Postgres, Redis, StoreError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio_postgres::NoTls;
+
+use crate::process::cpu_time;
 
 struct Servers {
     postgres: Postgres,
@@ -121,11 +123,8 @@ pub struct ServerCpu {
 #[must_use]
 pub fn server_cpu() -> ServerCpu {
     let Servers { postgres, redis } = servers();
-    // Nanoseconds on a processor, of the process' first thread: both servers work in that.
-    let of = |pid: u32| -> Option<Duration> {
-        let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;
-        text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
-    };
+    // Both servers work in the first thread of each process.
+    let of = |pid: u32| cpu_time(Path::new(&format!("/proc/{pid}")));
     // Postgres writes what a process does into its title: of a connection, the client's address.
     let is_connection = |pid: u32| {
         let title = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
-use tests::process::kilobytes;
-use tokio::net::TcpListener;
+use tests::process::{cpu_time, kilobytes};
+use tests::runtime_api::RuntimeApi;
+use tests::service::listen;
 
-use super::runtime_api::{RuntimeApi, gateway};
+use super::gateway::{Backend, gateway};
 
 /// The functions that are asked.
 const ASKED: [&str; 5] = ["verify", "login", "tokens", "prekeys", "platform"];
@@ -18,7 +18,7 @@ const ASKED: [&str; 5] = ["verify", "login", "tokens", "prekeys", "platform"];
 /// The programs of functions, running.
 pub struct Functions {
     pub port: u16,
-    programs: Vec<(&'static str, Arc<RuntimeApi>, Child)>,
+    programs: Vec<(&'static str, Arc<Backend>, Child)>,
 }
 
 impl Functions {
@@ -30,19 +30,13 @@ impl Functions {
     ) -> Self {
         let mut programs = Vec::new();
         for name in ASKED {
-            let api = RuntimeApi::new();
-            let port = listen(api.router()).await;
+            let api = RuntimeApi::start().await;
             let mut command = Command::new(program(folder, name));
             command
                 .env_clear()
                 .envs(variables)
-                .env("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{port}"))
+                .envs(api.variables(name))
                 .env("AWS_REGION", "eu-west-1")
-                .env("AWS_LAMBDA_FUNCTION_NAME", name)
-                .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-                .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
-                .env("AWS_LAMBDA_LOG_GROUP_NAME", name)
-                .env("AWS_LAMBDA_LOG_STREAM_NAME", name)
                 .stdin(Stdio::null())
                 .stdout(Stdio::null());
             if concurrency > 1 {
@@ -50,10 +44,13 @@ impl Functions {
                 command.env("AWS_LAMBDA_MAX_CONCURRENCY", &concurrency);
                 command.env("DATABASE_POOL", concurrency);
             }
-            programs.push((name, api, command.spawn().expect("the function starts")));
+            let child = command.spawn().expect("the function starts");
+            programs.push((name, Arc::new(Backend::new(api)), child));
         }
-        let apis = programs.iter().map(|(name, api, _)| (*name, api.clone())).collect();
-        Self { port: listen(gateway(&apis)).await, programs }
+        let backends = programs.iter().map(|(name, one, _)| (*name, one.clone())).collect();
+        let url = listen(gateway(&backends)).await;
+        let port = url.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        Self { port: port.expect("a port"), programs }
     }
 
     /// CPU time that all of them have used. A thread that has ended is not counted.
@@ -62,7 +59,7 @@ impl Functions {
     }
 
     pub fn take_durations(&self) -> Vec<Duration> {
-        self.programs.iter().flat_map(|(_, api, _)| api.take_durations()).collect()
+        self.programs.iter().flat_map(|(_, one, _)| one.take_durations()).collect()
     }
 
     /// Kilobytes that each has held at most.
@@ -82,25 +79,13 @@ impl Drop for Functions {
     }
 }
 
-async fn listen(router: axum::Router) -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    let peer = local::service::set_client_connection;
-    tokio::spawn(local::gateway::serve(listener, router, peer, std::future::pending()));
-    port
-}
-
 fn program(folder: &Path, name: &str) -> PathBuf {
     let inside = folder.join(name).join("bootstrap");
     if inside.is_file() { inside } else { folder.join(name) }
 }
 
-/// CPU time of a process: Linux counts it in nanoseconds for each thread.
+/// CPU time of all threads of a process.
 fn cpu(process: u32) -> Duration {
     let threads = fs::read_dir(format!("/proc/{process}/task")).expect("a running process");
-    let times = threads.flatten().filter_map(|thread| {
-        let line = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        line.split(' ').next()?.parse::<u64>().ok()
-    });
-    Duration::from_nanos(times.sum())
+    threads.flatten().filter_map(|thread| cpu_time(&thread.path())).sum()
 }

@@ -1,7 +1,7 @@
 //! Events that hold what no well-behaved client sends, and events of other services: each gets
 //! an answer of ours, and none ends the sandbox.
 
-use super::{Sandbox, answer, event_with, invoke, reply};
+use super::{Sandbox, answer, event_with, invoke};
 use crate::sources::read_json;
 use axum::body::Body;
 use http::{HeaderValue, Method, Request};
@@ -23,7 +23,7 @@ fn event_at(id: &str, path: &str, query: &str) -> Value {
 
 /// An answer of ours: our headers, and a body in our format.
 fn refused(answer: &Value, status: u16, code: &str) -> Reply {
-    let reply = reply(answer);
+    let reply = Reply::of_gateway(answer);
     assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(reply.json()["requestId"], reply.header("x-request-id").unwrap());
     reply.refused(status, code)
@@ -301,7 +301,7 @@ proptest! {
             let sandbox = shared::lambda::service(routes, core);
             tests::lambda::invoke(sandbox, event).await.unwrap()
         });
-        let reply = reply(&answered);
+        let reply = Reply::of_gateway(&answered);
         prop_assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
         prop_assert!(!reply.header("x-request-id").unwrap().is_empty());
     }
@@ -345,7 +345,7 @@ async fn several_values_of_a_header_of_ours_are_one_text() {
     event["headers"]["origin"] = json!("https://app.example.com");
     event["headers"]["access-control-request-method"] = json!("POST");
     event["headers"]["access-control-request-headers"] = json!("x-device-type");
-    let reply = reply(&answer(&service, "platform", &event).await).expect(200);
+    let reply = Reply::of_gateway(&answer(&service, "platform", &event).await).expect(200);
     assert_eq!(reply.header("access-control-allow-origin"), Some("https://app.example.com"));
     let vary = reply.header("vary").unwrap();
     assert!(vary.contains("origin") && !vary.ends_with(','), "{vary}");

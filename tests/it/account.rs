@@ -65,7 +65,7 @@ async fn locked(service: &Service, session: &Session) -> String {
 }
 
 /// Enables a second factor with the code of the step before this one.
-async fn with_second_factor(service: &Service, session: &Session) -> Authenticator {
+pub(crate) async fn with_second_factor(service: &Service, session: &Session) -> Authenticator {
     let client = of(service, session);
     let reply = client.post("/auth/v1/2fa/setup", json!({})).await.expect(201).json();
     let app = Authenticator::from_base32(reply["secret"].as_str().expect("a secret"));

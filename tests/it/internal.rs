@@ -19,8 +19,10 @@ mod schemas;
 use internal::{InternalState, handle};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tests::{Authenticator, Client, Service, Session};
+use tests::{Client, Service, Session};
 use uuid::Uuid;
+
+use crate::account::with_second_factor;
 
 const PHONE: &str = "+33612345678";
 const NEW_PHONE: &str = "+33698765432";
@@ -76,16 +78,6 @@ async fn is_alive(service: &Service, session: &Session) -> bool {
 
 async fn refreshed(service: &Service, session: &Session) -> Session {
     Session::from_reply(&service.client().refresh(&session.refresh).await.expect(200))
-}
-
-pub(crate) async fn with_second_factor(service: &Service, session: &Session) -> Authenticator {
-    let client = of(service, session);
-    let reply = client.post("/auth/v1/2fa/setup", json!({})).await.expect(201).json();
-    let app = Authenticator::from_base32(reply["secret"].as_str().expect("a secret"));
-    let body = json!({ "token": app.at(service.now()) });
-    let _ = client.post("/auth/v1/2fa/enable", body).await.expect(200);
-    service.advance(Duration::from_secs(30));
-    app
 }
 
 /// How many events of a topic the outbox has.

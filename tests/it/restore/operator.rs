@@ -7,7 +7,6 @@ use crate::internal::{change, done, entries};
 use serde_json::{Value, json};
 use shared::maintenance::delete_old_rows;
 use shared::restore::trail::{Loss, Trail};
-use tests::token::claims;
 use tests::{Keys, Service, Session};
 
 const CAROL: &str = "+33611111111";
@@ -20,10 +19,6 @@ async fn revoke(service: &Service, session: &Session, named: &Value) -> Value {
     done(service, event).await["endedSessions"].clone()
 }
 
-fn sid(session: &Session) -> Value {
-    claims(&session.access)["sid"].clone()
-}
-
 #[tokio::test]
 async fn what_an_operator_ended_stays_ended_and_nothing_else_ends() {
     let service = unlimited().await;
@@ -34,10 +29,10 @@ async fn what_an_operator_ended_stays_ended_and_nothing_else_ends() {
     let also = client.log_in(BOB, "also").await;
     let backup = Backup::of(&service).await;
     service.advance(HOUR);
-    assert_eq!(revoke(&service, &one, &json!({ "sessionId": sid(&one) })).await, 1);
+    assert_eq!(revoke(&service, &one, &json!({ "sessionId": one.id() })).await, 1);
     assert_eq!(revoke(&service, &one, &json!({ "deviceId": two.device })).await, 1);
     // This session is none of that device: the call ended nothing.
-    let mismatch = json!({ "sessionId": sid(&kept), "deviceId": two.device });
+    let mismatch = json!({ "sessionId": kept.id(), "deviceId": two.device });
     assert_eq!(revoke(&service, &one, &mismatch).await, 0);
     assert_eq!(revoke(&service, &bob, &json!({})).await, 2);
     let named: Vec<[Value; 2]> = entries(&service, "session_ended")
@@ -46,8 +41,11 @@ async fn what_an_operator_ended_stays_ended_and_nothing_else_ends() {
         .map(|entry| ["sessionId", "deviceId"].map(|name| entry[name].clone()))
         .collect();
     let device = json!(two.device);
-    let expected =
-        [[sid(&one), Value::Null], [Value::Null, device.clone()], [sid(&kept), device.clone()]];
+    let expected = [
+        [json!(one.id()), Value::Null],
+        [Value::Null, device.clone()],
+        [json!(kept.id()), device.clone()],
+    ];
     assert_eq!(named, expected);
 
     let restored = backup.restored(&service).await;

@@ -2,7 +2,8 @@
 //! one that took effect holds, and none outlives the second factor that it was asked for.
 
 use super::{ALICE, BOB, Backup, DAY, HOUR, export, of, refreshed, run_twice, unlimited, user};
-use crate::internal::{change, done, with_second_factor};
+use crate::account::with_second_factor;
+use crate::internal::{change, done};
 use serde_json::{Value, json};
 use shared::maintenance::apply_second_factor_resets;
 use shared::restore::trail::Loss;

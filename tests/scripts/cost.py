@@ -68,6 +68,12 @@ def fargate_second():
     return hour / 3600 / UTILISATION
 
 
+def always_on():
+    """A month of two containers and their load balancer, as infra/cdk/cost/idle.ts sums them up before this section."""
+    sums = re.findall(r"\| \*\*all\*\* \| \*\*([\d.]+)\*\* \|", COST.read_text().split(HEADING)[0])
+    return float(sums[-1])
+
+
 def section():
     requests, gateway = price("perMillion", "lambda.requests"), price("perMillion", "httpApi")
     logs = LOG_KB * LOG_SHARE * price("perUnit", "logs.gb")
@@ -79,15 +85,15 @@ def section():
         f"`tests/scripts/cost.py --write` makes this section from [functions.md](functions.md), list prices of "
         f"{PRICES['region']} ({PRICES['asOf']}),",
         "in US dollars, without free tiers. Stores, traffic and SMS are not in it. An OTP request also waits for the "
-        f"provider: each 100 ms",
+        "provider: each 100 ms",
         f"add {each_100_ms:.2f} a million.",
         "",
         f"- **Lambda** bills the duration. It is the measured one on a whole core, with the CPU time at the share of a "
         f"core that {MEMORY_MB} MB have, and",
         f"  {ROUND_TRIP_MS} ms more for each round trip to a store. Nobody has measured it in an account.",
-        f"- **Managed Instances** (eight requests at once) and **one process** (Fargate) bill time whether it is used or "
-        f"not. The table has the CPU time",
-        f"  of a request where half of the CPU is used.",
+        "- **Managed Instances** (eight requests at once) and **one process** (Fargate) bill time whether it is used or "
+        "not. The table has the CPU time",
+        "  of a request where half of the CPU is used.",
         "",
         "| a million of | billed, ms | Lambda | gateway | logs | together | on Managed Instances: compute | in one process: compute |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
@@ -106,8 +112,7 @@ def section():
         )
     hours = PRICES["hoursOfAMonth"]
     instances = INSTANCES * hours * price("hourly", "c8g.large") * (1 + price("perUnit", "managedInstances.fee"))
-    containers = hours * 2 * (0.25 * price("hourly", "fargate.arm.vcpu") + 0.5 * price("hourly", "fargate.arm.gb"))
-    containers += hours * (price("hourly", "loadBalancer") + 2 * price("hourly", "publicIpv4"))
+    containers = always_on()
     per_million = together[MOST_FREQUENT]
     even = containers / (per_million - logs)
     lines += [

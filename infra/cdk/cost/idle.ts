@@ -145,8 +145,8 @@ function resources(context: Record<string, string>): { type: string; p: Properti
   const made = stacks(new App(), readConfig((key) => all[key]));
   return [made.foundation, made.service, made.edge].filter((stack) => stack !== undefined).flatMap((stack) => {
     const found = Template.fromStack(stack).toJSON();
-    const made = Object.values(found['Resources'] as Record<string, { Type: string; Condition?: string; Properties?: Properties }>);
-    return made
+    const declared = Object.values(found['Resources'] as Record<string, { Type: string; Condition?: string; Properties?: Properties }>);
+    return declared
       .filter(({ Condition }) => Condition === undefined || holds({ Condition }, found['Conditions']))
       .map((resource) => ({ type: resource.Type, p: resource.Properties ?? {} }));
   });

@@ -28,7 +28,7 @@ const ATTEMPTS: u32 = 3;
 
 /// Region and credentials as Lambda gives them, in variables; else credentials as containers have them.
 /// Nothing goes over the network before the first call. The SDK's own chain of sources also reads the
-/// files of a developer and asks other services: a fifth of a program that never uses it.
+/// files of a developer and asks other services: a tenth of a program that never uses it.
 #[must_use]
 pub fn load() -> SdkConfig {
     let credentials = CredentialsProviderChain::first_try(

@@ -79,6 +79,10 @@ pub enum InvocationType {
 
 /// What the service needs of a cloud. Nothing is called before it is needed.
 pub trait Cloud: Send + Sync {
+    /// The texts of secrets by id, as many as one call gives. Who misses one asks for it by itself,
+    /// and learns why.
+    fn secrets<'a>(&'a self, ids: &'a [String]) -> CloudFuture<'a, Vec<(String, SecretString)>>;
+
     /// The text of a secret, by name or ARN.
     fn secret<'a>(&'a self, id: &'a str) -> CloudFuture<'a, SecretString>;
 

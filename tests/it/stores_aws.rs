@@ -60,6 +60,10 @@ pub fn down(service: &'static str, operation: &'static str) -> CloudError {
 }
 
 impl Cloud for CloudDouble {
+    fn secrets<'a>(&'a self, _: &'a [String]) -> CloudFuture<'a, Vec<(String, SecretString)>> {
+        Box::pin(async { Err(down("Secrets Manager", "BatchGetSecretValue")) })
+    }
+
     fn secret<'a>(&'a self, _: &'a str) -> CloudFuture<'a, SecretString> {
         Box::pin(async { Err(down("Secrets Manager", "GetSecretValue")) })
     }

@@ -5,7 +5,7 @@
     python3 tests/scripts/coldstart.py target/lambda/x86-64 [--starts 21] [--markdown]
 
 A small Lambda Runtime API on loopback starts the program, hands it one event, and takes its answer. It plays
-Secrets Manager, too (AWS_ENDPOINT_URL), after SECRET_DELAY_MS for each secret: so the figures hold what a start
+Secrets Manager, too (AWS_ENDPOINT_URL), after SECRET_DELAY_MS for each call: so the figures hold what a start
 fetches. No store runs: the event asks for what needs none. Times are noisy, ratios in one run are not.
 
 Memory is what the process holds for itself (private pages) after the answer. Sizes are those of the zips.
@@ -92,10 +92,11 @@ class Runtime(http.server.BaseHTTPRequestHandler):
     def secret(self, request):
         state = self.state
         time.sleep(state.delay)
-        name = request["SecretId"]
-        state.secrets_read.append(name)
-        self.answer(200, json.dumps({"ARN": name, "Name": name, "VersionId": "1" * 32, "SecretString": state.secrets[name]}).encode(),
-                    {"Content-Type": "application/x-amz-json-1.1"})
+        names = request.get("SecretIdList") or [request["SecretId"]]
+        state.secrets_read += names
+        values = [{"ARN": name, "Name": name, "VersionId": "1" * 32, "SecretString": state.secrets[name]} for name in names]
+        body = {"SecretValues": values} if "SecretIdList" in request else values[0]
+        self.answer(200, json.dumps(body).encode(), {"Content-Type": "application/x-amz-json-1.1"})
 
     def answer(self, status, body, headers=None):
         self.send_response(status)
@@ -103,6 +104,13 @@ class Runtime(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        """Each program is killed while it waits for its next event."""
 
 
 class Start:
@@ -116,8 +124,7 @@ class Start:
 
     def measure(self, program, env):
         # An API of its own: what a killed program has sent last must not meet the next one.
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Api", (Runtime,), {"state": self}))
-        server.daemon_threads = True
+        server = Server(("127.0.0.1", 0), type("Api", (Runtime,), {"state": self}))
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         api = f"127.0.0.1:{server.server_port}"
         try:

@@ -19,7 +19,9 @@ pub enum Mood {
     Fails,
     /// There is never an answer.
     Hangs,
-    /// No call is answered before all of these wait.
+    /// Several secrets are not answered in one call, as when the service has too much to do.
+    OneByOne,
+    /// Not in one call, and no call is answered before all of these wait.
     Together(Arc<Barrier>),
 }
 
@@ -53,22 +55,33 @@ impl Vault {
         *self.mood.lock().unwrap_or_else(PoisonError::into_inner) = mood;
     }
 
-    /// How many secrets were asked for since it was asked last.
+    /// How many calls for secrets there were since it was asked last.
     pub fn take_calls(&self) -> usize {
         self.calls.swap(0, Ordering::SeqCst)
     }
 
+    fn mood(&self) -> Mood {
+        self.mood.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn answer_all(&self, ids: &[String]) -> Result<Vec<(String, SecretString)>, CloudError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        match self.mood() {
+            Mood::Answers => tokio::task::yield_now().await,
+            Mood::Hangs => std::future::pending().await,
+            Mood::Fails | Mood::OneByOne | Mood::Together(_) => {
+                return Err(error(CloudErrorKind::Failed, "ThrottlingException"));
+            }
+        }
+        let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = ids.iter().filter_map(|id| Some((id.clone(), texts.get(id)?.clone().into())));
+        Ok(found.collect())
+    }
+
     async fn answer(&self, id: &str) -> Result<SecretString, CloudError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
-        let mood = self.mood.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let error = |kind, code: &str| CloudError {
-            service: "Secrets Manager",
-            operation: "GetSecretValue",
-            kind,
-            code: Some(code.to_owned()),
-        };
-        match mood {
-            Mood::Answers => tokio::task::yield_now().await,
+        match self.mood() {
+            Mood::Answers | Mood::OneByOne => tokio::task::yield_now().await,
             Mood::Fails => return Err(error(CloudErrorKind::Failed, "InternalServiceError")),
             Mood::Hangs => std::future::pending().await,
             Mood::Together(barrier) => {
@@ -81,6 +94,11 @@ impl Vault {
     }
 }
 
+fn error(kind: CloudErrorKind, code: &str) -> CloudError {
+    let (service, operation) = ("Secrets Manager", "GetSecretValue");
+    CloudError { service, operation, kind, code: Some(code.to_owned()) }
+}
+
 fn nothing<'a, T: 'a>() -> CloudFuture<'a, T> {
     Box::pin(async {
         let kind = CloudErrorKind::Unexpected;
@@ -89,6 +107,10 @@ fn nothing<'a, T: 'a>() -> CloudFuture<'a, T> {
 }
 
 impl Cloud for Vault {
+    fn secrets<'a>(&'a self, ids: &'a [String]) -> CloudFuture<'a, Vec<(String, SecretString)>> {
+        Box::pin(self.answer_all(ids))
+    }
+
     fn secret<'a>(&'a self, id: &'a str) -> CloudFuture<'a, SecretString> {
         Box::pin(self.answer(id))
     }

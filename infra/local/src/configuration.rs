@@ -414,7 +414,7 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         &["LOG_LEVEL"],
-        "`info`, `debug`, or levels by module, as in `info,redis=debug`",
+        "`info`, `warn`, or levels by module, as in `warn,shared=info`. A release build has nothing below `info`; others have `debug`",
         "",
         "`info`",
     ),

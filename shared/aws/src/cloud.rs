@@ -35,6 +35,10 @@ impl Aws {
 }
 
 impl Cloud for Aws {
+    fn secrets<'a>(&'a self, ids: &'a [String]) -> CloudFuture<'a, Vec<(String, SecretString)>> {
+        Box::pin(secrets::current_of_all(self.secrets_manager(), ids))
+    }
+
     fn secret<'a>(&'a self, id: &'a str) -> CloudFuture<'a, SecretString> {
         Box::pin(secrets::current(self.secrets_manager(), id))
     }

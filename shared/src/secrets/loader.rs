@@ -96,36 +96,53 @@ impl Secrets {
             return Err(SecretErrors(names.map(SecretError::NoCloud).collect()));
         }
         let mut failed = Vec::new();
-        let mut fetching = self.fetch(ids);
-        while let Some(fetched) = fetching.join_next().await {
-            match fetched {
-                Ok((id, Ok(text))) => drop(self.keep(&id, text)),
-                Ok((id, Err(error))) => {
-                    let failing = names_of(&id).into_iter();
-                    failed.extend(failing.map(|name| SecretError::Cloud(name, error.clone())));
-                }
-                // It panicked; what it fetched is missing below.
-                Err(_) => {}
+        // Of a call that panics nothing arrives: its secret is missing below.
+        let arrived = |id: String, text| match text {
+            Ok(text) => drop(self.keep(&id, text)),
+            Err(error) => {
+                let failing = names_of(&id).into_iter();
+                failed.extend(
+                    failing.map(|name| SecretError::Cloud(name, CloudError::clone(&error))),
+                );
             }
-        }
+        };
+        self.fetch(ids, arrived).await;
         if failed.is_empty() { Ok(()) } else { Err(SecretErrors(failed)) }
     }
 
-    /// Asks the cloud for these secrets, for all at the same time. Dropping the set ends the calls.
-    pub(super) fn fetch(
+    /// Asks the cloud for these secrets in one call, and at the same time for each that this did not
+    /// give: one connection in place of one for each secret. Each is handed over when it arrives;
+    /// dropping the future ends the calls.
+    pub(super) async fn fetch(
         &self,
-        ids: Vec<String>,
-    ) -> JoinSet<(String, Result<SecretString, CloudError>)> {
-        let mut fetching = JoinSet::new();
-        for id in ids {
-            if let Some(cloud) = self.cloud.clone() {
-                fetching.spawn(async move {
-                    let text = cloud.secret(&id).await;
-                    (id, text)
-                });
+        mut ids: Vec<String>,
+        mut arrived: impl FnMut(String, Result<SecretString, CloudError>),
+    ) {
+        let Some(cloud) = &self.cloud else { return };
+        if ids.len() > 1 {
+            match cloud.secrets(&ids).await {
+                Ok(found) => {
+                    for (id, text) in found {
+                        ids.retain(|other| *other != id);
+                        arrived(id, Ok(text));
+                    }
+                }
+                Err(error) => tracing::info!(%error, "failed to read all secrets in one call"),
             }
         }
-        fetching
+        let mut calls = JoinSet::new();
+        for id in ids {
+            let cloud = Arc::clone(cloud);
+            calls.spawn(async move {
+                let text = cloud.secret(&id).await;
+                (id, text)
+            });
+        }
+        while let Some(call) = calls.join_next().await {
+            if let Ok((id, text)) = call {
+                arrived(id, text);
+            }
+        }
     }
 
     /// Keeps the text of a secret of the cloud. Whether it is another than before.

@@ -61,25 +61,27 @@ impl Secrets {
     }
 
     async fn refresh(&self, ids: Vec<String>, metrics: Option<&Metrics>) {
-        let mut fetching = self.fetch(ids);
-        while let Some(fetched) = fetching.join_next().await {
-            match fetched {
-                Ok((id, Ok(text))) => {
+        let mut missing = ids.len();
+        let arrived = |id: String, text| {
+            missing -= 1;
+            match text {
+                Ok(text) => {
                     if self.keep(&id, text) {
                         let live = self.live_of(&id).into_iter();
                         let failed = live.filter(|live| self.replace(&**live).is_err()).count();
                         count_failures(metrics, failed);
                     }
                 }
-                Ok((id, Err(error))) => {
+                Err(error) => {
                     count_failures(metrics, 1);
                     tracing::warn!(secret = id, %error, "failed to refresh a secret");
                 }
-                Err(error) => {
-                    count_failures(metrics, 1);
-                    tracing::warn!(%error, "failed to refresh a secret");
-                }
             }
+        };
+        self.fetch(ids, arrived).await;
+        if missing > 0 {
+            count_failures(metrics, missing);
+            tracing::warn!(missing, "secrets did not arrive");
         }
     }
 }

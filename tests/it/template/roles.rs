@@ -9,7 +9,8 @@ use super::document::{functions, objects, template, template_variables, texts};
 use crate::sources::{files_below, read, text};
 
 /// A call as it stands in the code of the crate `aws`, and the action that it needs. The only list.
-const CALLS: [(&str, &str); 16] = [
+const CALLS: [(&str, &str); 17] = [
+    (".batch_get_secret_value()", "secretsmanager:BatchGetSecretValue"),
     (".get_secret_value()", "secretsmanager:GetSecretValue"),
     (".put_secret_value()", "secretsmanager:PutSecretValue"),
     (".describe_secret()", "secretsmanager:DescribeSecret"),
@@ -51,7 +52,7 @@ fn is_switched_on(action: &str, variables: &BTreeSet<String>) -> bool {
         "elasticache:DescribeReplicationGroups" => reads("ELASTICACHE_REPLICATION_GROUP_ID"),
         "elasticache:DescribeServerlessCaches" => reads("ELASTICACHE_SERVERLESS_NAME"),
         "lambda:InvokeFunction" => variables.iter().any(|name| name.ends_with("_FUNCTION")),
-        "secretsmanager:GetSecretValue" => true,
+        "secretsmanager:BatchGetSecretValue" | "secretsmanager:GetSecretValue" => true,
         other => panic!("say here when a function does {other}"),
     }
 }

@@ -10,7 +10,6 @@ use shared::http::extract::rate_limit::PublicRequests;
 use shared::http::openapi::Head;
 use shared::http::problem::{Code, Problem};
 use shared::{endpoints, problems};
-use std::sync::{Arc, LazyLock};
 
 use super::document::OPENAPI;
 use crate::page::kept_page;
@@ -46,15 +45,7 @@ async fn show_swagger(
     State(state): State<PlatformState>,
 ) -> Result<Response, Problem> {
     require_docs(&state)?;
-    let mut page = swagger_file("index.html")?;
-    // The page names its files relatively, and the address has no slash at its end.
-    let html = String::from_utf8_lossy(&page.1).replacen(
-        "<head>",
-        r#"<head><base href="/auth/swagger/">"#,
-        1,
-    );
-    page.1 = html.into_bytes();
-    Ok(swagger_response(page))
+    Ok(swagger_response("text/html; charset=utf-8", SWAGGER_PAGE))
 }
 
 fn require_docs(state: &PlatformState) -> Result<(), Problem> {
@@ -68,24 +59,32 @@ async fn show_swagger_file(
 ) -> Result<Response, Problem> {
     require_docs(&state)?;
     let Path(file) = file.map_err(|_| Problem::new(Code::NotFound))?;
-    swagger_file(&file).map(swagger_response)
+    let known = SWAGGER_FILES.iter().find(|(name, ..)| *name == file);
+    let (_, content_type, bytes) = *known.ok_or(Problem::new(Code::NotFound))?;
+    Ok(swagger_response(content_type, bytes))
 }
 
-static SWAGGER: LazyLock<Arc<utoipa_swagger_ui::Config<'static>>> = LazyLock::new(|| {
-    let config = utoipa_swagger_ui::Config::from("/auth/swagger-json");
-    // Else the page would ask a validator on the internet.
-    Arc::new(config.validator_url("none"))
-});
+const SWAGGER_PAGE: &[u8] = include_bytes!("swagger.html");
 
-fn swagger_file(name: &str) -> Result<(String, Vec<u8>), Problem> {
-    match utoipa_swagger_ui::serve(name, SWAGGER.clone()) {
-        Ok(Some(file)) => Ok((file.content_type, file.bytes.into_owned())),
-        Ok(None) | Err(_) => Err(Problem::new(Code::NotFound)),
-    }
+/// A file of Swagger UI, which build.rs has unpacked.
+macro_rules! swagger_ui {
+    ($name:literal, $content_type:literal) => {
+        ($name, $content_type, include_bytes!(concat!(env!("OUT_DIR"), "/", $name)))
+    };
 }
 
-fn swagger_response((content_type, bytes): (String, Vec<u8>)) -> Response {
-    let mut response = kept_page(&content_type, KEEP_AN_HOUR, bytes);
+/// The files of the page, with their content types.
+const SWAGGER_FILES: [(&str, &str, &[u8]); 6] = [
+    ("swagger-initializer.js", "text/javascript", include_bytes!("swagger-initializer.js")),
+    swagger_ui!("swagger-ui-bundle.js", "text/javascript"),
+    swagger_ui!("swagger-ui.css", "text/css"),
+    swagger_ui!("index.css", "text/css"),
+    swagger_ui!("favicon-16x16.png", "image/png"),
+    swagger_ui!("favicon-32x32.png", "image/png"),
+];
+
+fn swagger_response(content_type: &str, bytes: &'static [u8]) -> Response {
+    let mut response = kept_page(content_type, KEEP_AN_HOUR, bytes);
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, SWAGGER_POLICY);
     response
 }

@@ -43,7 +43,7 @@ generate:
 build *arguments:
     cargo lambda build --release $(printf -- "--bin=%s " $(ls functions)) {{ arguments }}
 
-# Deploy to a stage of samconfig.toml
+# Deploy to a stage of samconfig.toml, with stores of your own. Never a stack that infra/cdk made.
 deploy stage="dev" *arguments:
     sam build
     sam deploy {{ if stage == "dev" { "" } else { "--config-env " + stage } }} {{ arguments }}

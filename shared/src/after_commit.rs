@@ -31,6 +31,12 @@ struct RelayFunction {
     cloud: Arc<dyn Cloud>,
 }
 
+/// Names a mark of the outbox.
+#[must_use]
+pub fn outbox_token(rng: Rng) -> String {
+    format!("{:032x}", u128::from_be_bytes(rng.bytes()))
+}
+
 impl AfterCommit {
     pub fn read(env: &mut EnvReader, cache: Arc<Cache>, metrics: Arc<Metrics>, rng: Rng) -> Self {
         let (name, cloud) = (env.optional("RELAY_FUNCTION"), env.cloud());
@@ -53,7 +59,7 @@ impl AfterCommit {
     }
 
     async fn tell(&self, relay: &RelayFunction, queued: Queued) {
-        let token = format!("{:032x}", u128::from_be_bytes(self.rng.bytes()));
+        let token = outbox_token(self.rng);
         let is_first = match self.cache.mark_outbox(&token).await {
             Ok(is_first) => is_first,
             Err(error) => {

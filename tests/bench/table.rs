@@ -250,7 +250,7 @@ fn budgets(
          that a round trip costs the CPU of half a signature to three signatures. So the table shows \
          them with and without these costs. One at a time, everything costs more, the bare \
          operations too. Presumably the process sleeps in between and finds its caches cold. The \
-         second round trip of a refresh counts the limit of its address.\n\n\
+         second round trip of a refresh counts the limit of its session.\n\n\
          | budget | eight at once | one at a time | at most |\n|---|--:|--:|--:|"
     )?;
     for (title, measured, most) in budgets {

@@ -92,8 +92,13 @@ fn every_dependency_is_the_workspaces_and_used() {
         root["workspace"]["dependencies"].as_table().unwrap().keys().map(String::as_str).collect();
     let mut wanted = BTreeSet::new();
     for member in members() {
-        let source: String =
-            files_below(&format!("{member}/src"), ".rs").iter().map(|file| text(file)).collect();
+        let mut files = files_below(&format!("{member}/src"), ".rs");
+        files.extend(
+            names_in(&member)
+                .contains(&"build.rs".to_owned())
+                .then(|| Path::new(&member).join("build.rs")),
+        );
+        let source: String = files.iter().map(|file| text(file)).collect();
         for (name, how) in dependencies(&member) {
             let inherits = how.get("workspace").and_then(toml::Value::as_bool) == Some(true);
             assert!(inherits, "{member}: {name} is not the workspace's");

@@ -3,6 +3,7 @@
 
 mod abuse;
 mod account;
+mod architecture;
 mod authorizer;
 mod bad_input;
 mod circles;

@@ -9,6 +9,7 @@ use migrate::{MigrateEvent, MigrateState, SECRETS, handle};
 use migrations::PackedFile;
 use serde_json::{Value, json};
 use shared::config::Environment;
+use shared::core::StartError;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -30,7 +31,7 @@ async fn state(url: &str, changed: &[(&str, &str)]) -> MigrateState {
 
 async fn invoke(state: &MigrateState, event: Value) -> Result<Value, String> {
     let event: MigrateEvent = serde_json::from_value(event).expect("an event");
-    let answer = handle(state.clone(), event).await.map_err(|error| error.to_string())?;
+    let answer = handle(Ok(state.clone()), event).await.map_err(|error| error.to_string())?;
     Ok(serde_json::to_value(answer).unwrap())
 }
 
@@ -244,6 +245,29 @@ async fn cloud_formation_is_told_how_it_went() {
     let answer = cloud_formation.taken().remove(0);
     assert_eq!(answer["Status"], "FAILED");
     assert!(answer["Reason"].as_str().unwrap().contains("V0001__"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_function_that_cannot_start_says_so_to_cloud_formation() {
+    let cannot_start = || async {
+        let environment =
+            Environment::from_lookup(Arc::new(|_: &str| None), SECRETS).await.unwrap();
+        let mut env = environment.reader();
+        let state = MigrateState::read(&mut env);
+        env.finish(state).map_err(StartError::from)
+    };
+    let cloud_formation = CloudFormation::default();
+    let address = cloud_formation.listen().await;
+    for (request, status) in [("Create", "FAILED"), ("Update", "FAILED"), ("Delete", "SUCCESS")] {
+        let event = serde_json::from_value(resource(&address, request)).unwrap();
+        let _ = migrate::answer(cannot_start().await, event, true).await.unwrap();
+        let told = cloud_formation.taken().remove(0);
+        assert_eq!(told["Status"], status, "{request}");
+        let names_it = told["Reason"].as_str().unwrap().contains("DATABASE_URL");
+        assert_eq!(names_it, status == "FAILED", "{told}");
+    }
+    let event = serde_json::from_value(json!({ "task": "status" })).unwrap();
+    assert!(handle(cannot_start().await, event).await.is_err());
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ const PHONE: &str = "+33612345678";
 
 /// A service whose connections to Postgres go through a proxy. Its `stores` name the database
 /// itself.
-async fn behind_proxy() -> (Proxy, Service) {
+pub async fn behind_proxy() -> (Proxy, Service) {
     let stores = Stores::fresh().await;
     let (proxy, url) = Proxy::before(&stores.database_url).await;
     let variables = [("DATABASE_URL", url.as_str()), ("RATE_LIMITS", "off")];

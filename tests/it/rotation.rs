@@ -297,8 +297,8 @@ async fn a_next_key_that_is_not_known_for_a_day_is_not_used() {
     keys.step(&event, Step::CreateSecret).await.unwrap();
     keys.step(&event, Step::SetSecret).await.unwrap();
     let current = keys.current(&keys.signing).await;
-    let changed = rotate_jwt_keys(&current, clock.now()).unwrap();
-    let changed = rotate_jwt_keys(&changed, clock.now()).unwrap();
+    let changed = rotate_jwt_keys(&current, None, clock.now()).unwrap();
+    let changed = rotate_jwt_keys(&changed, None, clock.now()).unwrap();
     keys.put(&keys.signing, changed.expose_secret()).await;
     assert_eq!(keys.step(&event, Step::FinishSecret).await, Err(RotationError::NotFollowing));
     assert_eq!(keys.current(&keys.signing).await.expose_secret(), changed.expose_secret());

@@ -6,5 +6,5 @@ mod capacity;
 mod closed;
 pub mod document;
 pub mod emf;
-mod monday;
+mod first_deployment;
 mod roles;

@@ -17,6 +17,17 @@ const MAX_REASON: usize = 1000;
 /// the resource before.
 const PHYSICAL_RESOURCE_ID: &str = "auth-database";
 
+/// Of the hosts of S3, in each partition.
+const DOMAINS: [&str; 7] = [
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".amazonaws.eu",
+    ".c2s.ic.gov",
+    ".cloud.adc-e.uk",
+    ".csp.hci.ic.gov",
+    ".sc2s.sgov.gov",
+];
+
 /// Why CloudFormation was not told. Lambda repeats the invocation, which finds nothing pending.
 #[derive(Debug, Error)]
 pub(crate) enum AnswerError {
@@ -86,9 +97,7 @@ pub(crate) async fn answer(
 
 /// Whoever may invoke the function must not make it send requests elsewhere.
 fn is_of_aws(url: &Url) -> bool {
-    let is_host = |host: &str| {
-        [".amazonaws.com", ".amazonaws.com.cn"].iter().any(|domain| host.ends_with(domain))
-    };
+    let is_host = |host: &str| DOMAINS.iter().any(|domain| host.ends_with(domain));
     url.scheme() == "https" && url.domain().is_some_and(is_host)
 }
 
@@ -111,6 +120,7 @@ mod tests {
                 true,
             ),
             ("https://bucket.s3.cn-north-1.amazonaws.com.cn/a", true),
+            ("https://bucket.s3.eusc-de-east-1.amazonaws.eu/a", true),
             ("http://bucket.s3.amazonaws.com/a", false),
             ("https://amazonaws.com.example/a", false),
             ("https://evilamazonaws.com/a", false),

@@ -3,6 +3,7 @@
 use lambda_runtime::Error;
 use migrations::{Database, Migration};
 use secrecy::{ExposeSecret as _, SecretString};
+use shared::core::StartError;
 
 use crate::cloud_formation;
 use crate::error::MigrateError;
@@ -10,20 +11,36 @@ use crate::state::MigrateState;
 use crate::wire::{DirectEvent, MigrateAnswer, MigrateEvent, RequestType};
 
 /// Answers one event. A custom resource that fails is told so, and the invocation succeeds: else
-/// Lambda would repeat it after CloudFormation has given up.
-pub async fn handle(state: MigrateState, event: MigrateEvent) -> Result<MigrateAnswer, Error> {
+/// Lambda would repeat it after CloudFormation has given up. So is one whose function cannot start, as
+/// without its secret: CloudFormation would wait for an hour, and say nothing.
+pub async fn handle(
+    state: Result<MigrateState, StartError>,
+    event: MigrateEvent,
+) -> Result<MigrateAnswer, Error> {
+    // Answers go to AWS alone, but on a laptop.
+    let is_local = state.as_ref().is_ok_and(|state| state.is_local);
+    answer(state, event, is_local).await
+}
+
+/// The same, where `is_local` allows any address for the answer.
+pub async fn answer(
+    state: Result<MigrateState, StartError>,
+    event: MigrateEvent,
+    is_local: bool,
+) -> Result<MigrateAnswer, Error> {
     match event {
-        MigrateEvent::Direct(DirectEvent::Migrate) => Ok(migrate(&state).await?),
-        MigrateEvent::Direct(DirectEvent::Status) => Ok(status(&state).await?),
+        MigrateEvent::Direct(DirectEvent::Migrate) => Ok(migrate(&state?).await?),
+        MigrateEvent::Direct(DirectEvent::Status) => Ok(status(&state?).await?),
         MigrateEvent::Resource(resource) => {
-            let result = match resource.request_type {
-                RequestType::Create | RequestType::Update => migrate(&state).await,
-                RequestType::Delete => Ok(MigrateAnswer::default()),
+            let result = match (resource.request_type, state) {
+                (RequestType::Delete, _) => Ok(MigrateAnswer::default()),
+                (RequestType::Create | RequestType::Update, Ok(state)) => migrate(&state).await,
+                (_, Err(error)) => Err(error.into()),
             };
             if let Err(error) = &result {
                 tracing::error!(%error, "failed to migrate");
             }
-            cloud_formation::answer(&resource, result.as_ref(), state.is_local).await?;
+            cloud_formation::answer(&resource, result.as_ref(), is_local).await?;
             Ok(result.unwrap_or_default())
         }
     }

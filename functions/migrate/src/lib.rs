@@ -21,6 +21,6 @@ mod flow;
 mod state;
 mod wire;
 
-pub use flow::handle;
+pub use flow::{answer, handle};
 pub use state::{MigrateState, SECRETS};
 pub use wire::{MigrateAnswer, MigrateEvent};

@@ -8,5 +8,5 @@ use shared::cloud::none as load_cloud;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    shared::lambda::run_events_without_core(load_cloud(), SECRETS, MigrateState::read, handle).await
+    shared::lambda::run_events_loaded_each(load_cloud(), SECRETS, MigrateState::read, handle).await
 }

@@ -1,6 +1,7 @@
 //! One invocation.
 
 use lambda_runtime::Error;
+use shared::after_commit::outbox_token;
 use shared::cache::relay::OutboxMark;
 use shared::relay::hourly::enter_hourly_events;
 use shared::relay::roots::publish_root;
@@ -12,6 +13,8 @@ use thiserror::Error as ThisError;
 use crate::events::{LogVerified, RelayAnswer, RelayEvent, RelayReport, Task};
 use crate::state::RelayState;
 
+/// What an attack left to count must not keep deliveries and the root waiting.
+const HOURLY_LIMIT: Duration = Duration::from_secs(10);
 /// Between two tries of what has failed.
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
@@ -65,8 +68,10 @@ async fn scheduled(state: &RelayState) -> Result<RelayReport, Error> {
     if is_idle && counts.is_ok_and(|counts| counts.is_empty()) {
         return Ok(RelayReport { skipped: true, ..RelayReport::default() });
     }
+    // Else a run that is killed behind the entries leaves them without a mark.
+    let mark = if mark.token.is_none() { mark_outbox(state, mark).await } else { mark };
     let (mut hourly, mut has_failed) = (0, false);
-    match enter_hourly_events(core, now).await {
+    match enter_hourly_events(core, now, HOURLY_LIMIT).await {
         Ok(entered) => hourly = entered,
         Err(error) => {
             tracing::error!(error = %ErrorChain(&error), "failed to enter hourly events");
@@ -95,6 +100,17 @@ async fn scheduled(state: &RelayState) -> Result<RelayReport, Error> {
         return Err(Refused::PartFailed.into());
     }
     Ok(RelayReport { hourly, root, ..relayed })
+}
+
+async fn mark_outbox(state: &RelayState, mark: OutboxMark) -> OutboxMark {
+    let token = outbox_token(state.core.rng);
+    match state.core.cache.mark_entries(&token).await {
+        Ok(()) => OutboxMark { token: Some(token.clone()), unrooted: Some(token), ..mark },
+        Err(error) => {
+            tracing::warn!(error = %ErrorChain(&error), "failed to mark the outbox");
+            mark
+        }
+    }
 }
 
 async fn note_root(state: &RelayState, mark: &OutboxMark) {

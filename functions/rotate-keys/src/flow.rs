@@ -89,7 +89,8 @@ impl Rotation<'_> {
         let current = rotations.current(secret_id).await?;
         let now = self.state.clock.now();
         self.check_announcement(&current, now).await?;
-        let next = self.kind.rotate(&current.text, now)?;
+        let in_use_since = self.described.rotated_at.map(Timestamp::from_millis);
+        let next = self.kind.rotate(&current.text, in_use_since, now)?;
         // If another call was faster, its keys are as good.
         rotations.put_pending(secret_id, client_request_token, &next).await?;
         Ok(())

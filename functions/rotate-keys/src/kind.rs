@@ -54,13 +54,15 @@ impl Kind {
     }
 
     /// The set that follows. A next key is used from then on, and there is a new next key.
+    /// `in_use_since` is when the last rotation finished, which may have waited for days.
     pub(crate) fn rotate(
         &self,
         keys: &SecretString,
+        in_use_since: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<SecretString, RotationError> {
         let rotated = match self {
-            Self::JwtKeys { .. } => rotate_jwt_keys(keys, now),
+            Self::JwtKeys { .. } => rotate_jwt_keys(keys, in_use_since, now),
             Self::Pepper => rotate_pepper(keys),
             Self::DataKeys => rotate_data_keys(keys),
         };

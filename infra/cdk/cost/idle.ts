@@ -41,7 +41,7 @@ const FREE = new Set([
   'AWS::Lambda::Permission', 'AWS::Logs::LogGroup', 'AWS::RDS::DBClusterParameterGroup', 'AWS::RDS::DBParameterGroup', 'AWS::RDS::DBSubnetGroup',
   'AWS::S3::Bucket', 'AWS::S3::BucketPolicy', 'AWS::SNS::Subscription', 'AWS::SNS::Topic', 'AWS::SNS::TopicPolicy', 'AWS::SQS::Queue',
   'AWS::SSM::Parameter', 'AWS::SecretsManager::RotationSchedule', 'AWS::SecretsManager::SecretTargetAttachment',
-  'AWS::Serverless::HttpApi', 'Custom::AWS', 'Custom::Migration',
+  'AWS::Serverless::HttpApi', 'Custom::AWS', 'Custom::LogRetention', 'Custom::Migration',
 ]);
 
 function price(type: string, p: Properties): Line[] {
@@ -66,7 +66,7 @@ function price(type: string, p: Properties): Line[] {
     case 'AWS::ElastiCache::ServerlessCache':
       return [{ what: 'Valkey Serverless, its minimum', amount: hourly('valkey.serverlessMinimum') }];
     case 'AWS::SecretsManager::Secret':
-      return [{ what: 'secrets', amount: monthly('secret', 1 + (p['ReplicaRegions']?.length ?? 0)) }];
+      return [{ what: 'secrets', amount: monthly('secret', p['ReplicaRegions'] === undefined ? 1 : 2) }];
     case 'AWS::KMS::Key':
       return [{ what: 'KMS keys', amount: monthly('kmsKey') }];
     case 'AWS::CloudWatch::Alarm':

@@ -1,4 +1,6 @@
-// What a deployment may choose, read from CDK's context (`-c key=value`) and checked at once.
+// What a deployment may choose, read from CDK's context (`-c key=value`) and from the file of its stage, and
+// checked at once.
+import { existsSync, readFileSync } from 'node:fs';
 import { RemovalPolicy } from 'aws-cdk-lib';
 
 export const STAGES = ['dev', 'staging', 'prod'] as const;
@@ -31,8 +33,10 @@ export interface Config {
   userService: string;
   /** Where alarms are mailed to. */
   alarmMail: string;
-  /** US dollars a month that SMS may cost. */
-  smsSpendLimit: number;
+  /** Whether alarms stop deployments. */
+  deploymentAlarms: boolean;
+  /** US dollars a month that SMS may cost; without it, the account's own limit holds. */
+  smsSpendLimit: number | undefined;
   /** Settings of the template, as NAME=value;NAME=value. */
   settings: string;
   /** The template, packaged by `sam package`. */
@@ -44,13 +48,35 @@ export interface Config {
 
 /** What becomes of that which no deployment makes again, when its stack is deleted. */
 export function removalPolicy(config: Config): RemovalPolicy {
-  return config.isProd ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+  // What a first deployment made before it failed is deleted, so that it can be repeated.
+  return config.isProd ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY;
 }
 
 type Read = (key: string) => unknown;
 
-export function readConfig(read: Read): Config {
+/** `stages/<stage>.json` holds choices of a stage, so that each deployment makes the same. `-c` counts more. */
+function ofStage(read: Read, folder: string, faults: string[]): Read {
+  const stage = STAGES.find((one) => one === read('stage'));
+  const file = `${folder}/${stage}.json`;
+  if (stage === undefined || !existsSync(file)) return read;
+  let kept: Record<string, unknown> = {};
+  try {
+    kept = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+  } catch {
+    faults.push(`${file} is not JSON`);
+  }
+  for (const key of Object.keys(kept)) if (!KEYS.has(key)) faults.push(`${file} has ${key}, which is no choice`);
+  return (key) => read(key) ?? kept[key];
+}
+
+/** What a file of a stage may hold. */
+const KEYS = new Set([
+  'size', 'database', 'cache', 'sender', 'nat', 'edge', 'userService', 'alarmMail', 'deploymentAlarms', 'smsSpendLimit', 'settings', 'template',
+]);
+
+export function readConfig(context: Read, stages = 'stages'): Config {
   const faults: string[] = [];
+  const read = ofStage(context, stages, faults);
   const text = (key: string, fallback: string): string => {
     const value = read(key);
     return value === undefined || value === '' ? fallback : String(value);
@@ -62,8 +88,9 @@ export function readConfig(read: Read): Config {
     return known ?? values[0]!;
   };
   const flag = (key: string, fallback: boolean): boolean => choice(key, ['true', 'false'], fallback ? 'true' : 'false') === 'true';
-  const number = (key: string, fallback: number): number => {
-    const value = Number(text(key, String(fallback)));
+  const number = (key: string): number | undefined => {
+    if (text(key, '') === '') return undefined;
+    const value = Number(text(key, ''));
     if (!Number.isInteger(value) || value < 1) faults.push(`-c ${key}= must be a whole number from 1`);
     return value;
   };
@@ -82,12 +109,16 @@ export function readConfig(read: Read): Config {
     edge: flag('edge', !isSmall),
     userService: text('userService', ''),
     alarmMail: text('alarmMail', ''),
-    smsSpendLimit: number('smsSpendLimit', 50),
+    deploymentAlarms: flag('deploymentAlarms', true),
+    smsSpendLimit: number('smsSpendLimit'),
     settings: text('settings', ''),
     template: text('template', '../../.aws-sam/packaged.yaml'),
     isProd: stage === 'prod',
     isSmall,
   };
+  if (!existsSync(config.template)) {
+    faults.push(`${config.template} is not there: run sam build and sam package, as docs/deploying.md says, or give -c template=`);
+  }
   if (config.isProd && sender === 'inbox') faults.push('-c sender=inbox is not for prod');
   if (faults.length > 0) throw new Error(faults.join('\n'));
   return config;

@@ -1,5 +1,4 @@
-// CloudFront with a web ACL before the API, in us-east-1, where AWS keeps web ACLs of CloudFront. An HTTP
-// API takes none of its own. The functions refuse what does not come through it (X-Origin-Verify).
+// CloudFront with a web ACL before the API. An HTTP API takes none of its own. The functions refuse what does not come through it (X-Origin-Verify).
 import { CfnOutput, CfnParameter, Duration, SecretValue, Stack } from 'aws-cdk-lib';
 import * as cloudfront from 'aws-cdk-lib/aws-cloudfront';
 import * as origins from 'aws-cdk-lib/aws-cloudfront-origins';
@@ -7,12 +6,15 @@ import * as wafv2 from 'aws-cdk-lib/aws-wafv2';
 import type { Construct } from 'constructs';
 import type { Config } from './config.ts';
 
+/** Where AWS keeps web ACLs of CloudFront. */
+export const EDGE_REGION = 'us-east-1';
+
 /** Requests of one address in five minutes. The service has finer limits of its own. */
 const REQUESTS_OF_AN_ADDRESS = 3000;
 
 export class Edge extends Stack {
   constructor(scope: Construct, id: string, config: Config) {
-    super(scope, id, { description: 'auth: CloudFront and its web ACL; deploy it in us-east-1' });
+    super(scope, id, { description: 'auth: CloudFront and its web ACL', env: { region: EDGE_REGION } });
     const api = new CfnParameter(this, 'ApiDomain', {
       description: 'Host of the output ApiUrl of the stack of functions, without https://',
     });

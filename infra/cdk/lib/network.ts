@@ -45,7 +45,9 @@ export class Network extends Construct {
     this.database = securityGroup('Database', 'Postgres: from the functions');
     this.cache = securityGroup('Cache', 'Redis: from the functions');
     this.functions.addEgressRule(ec2.Peer.anyIpv6(), ec2.Port.tcp(443), 'AWS, by its dual-stack endpoints');
-    if (config.nat) this.functions.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(443), 'senders outside AWS');
+    // Without NAT, routes of IPv4 lead to the two gateway endpoints alone. CloudFormation takes the answer of
+    // `migrate` at an address of S3 that has no IPv6.
+    this.functions.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(443), 'S3 and DynamoDB; with NAT, senders outside AWS');
     this.functions.connections.allowTo(this.database, POSTGRES, 'Postgres');
     for (const port of REDIS) this.functions.connections.allowTo(this.cache, port, 'Redis');
   }

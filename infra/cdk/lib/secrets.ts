@@ -1,8 +1,10 @@
 // The secrets of docs/deploying.md, under auth/<stage>/. CDK makes them with a value that no function
 // accepts; `cargo local keys new` gives the true ones, which never pass through a template.
+import { Aws, CfnCondition, Fn } from 'aws-cdk-lib';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { removalPolicy, type Config, type Sender } from './config.ts';
+import { EDGE_REGION } from './edge.ts';
 
 /** What every stage has. */
 const KEYS = ['jwt-keys', 'jwt-public-keys', 'pepper', 'data-keys', 'phone-index-key', 'metrics-token'] as const;
@@ -25,14 +27,22 @@ export class Secrets extends Construct {
         // A lost key is a lost service: a deletion of the stack leaves them.
         removalPolicy: removalPolicy(config),
         generateSecretString: isGenerated ? { passwordLength: 48, excludePunctuation: true } : { secretStringTemplate: '{}', generateStringKey: 'unset' },
-        // CloudFront is told by a stack in us-east-1, which reads the secret there.
-        ...(name === 'origin-verify' ? { replicaRegions: [{ region: 'us-east-1' }] } : {}),
       });
+      if (name === 'origin-verify') this.replicate(secret);
       const rotated = ROTATED.find((one) => one === name);
       if (rotated === undefined) continue;
       const resource = secret.node.defaultChild as secretsmanager.CfnSecret;
       resource.tags.setTag('auth:rotates', rotated);
       if (rotated === 'jwt-keys') resource.tags.setTag('auth:public-keys', `auth/${config.stage}/jwt-public-keys`);
     }
+  }
+
+  /** CloudFront is told by a stack in a region of its own, which reads the secret there. */
+  private replicate(secret: secretsmanager.Secret): void {
+    const isElsewhere = new CfnCondition(this, 'IsOutsideOfTheEdgeRegion', {
+      expression: Fn.conditionNot(Fn.conditionEquals(Aws.REGION, EDGE_REGION)),
+    });
+    const resource = secret.node.defaultChild as secretsmanager.CfnSecret;
+    resource.addPropertyOverride('ReplicaRegions', Fn.conditionIf(isElsewhere.logicalId, [{ Region: EDGE_REGION }], Aws.NO_VALUE));
   }
 }

@@ -1,6 +1,6 @@
 // The functions, as template.yaml describes them, with the addresses of what the foundation has made.
 import { ArnFormat, CfnOutput, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import * as sns from 'aws-cdk-lib/aws-sns';
@@ -22,6 +22,8 @@ export class Service extends Stack {
     super(scope, id, { description: 'auth: functions, API, alarms' });
     this.addStackDependency(foundation);
     const topic = new sns.Topic(this, 'Alarms', { topicName: `auth-${config.stage}-alarms`, enforceSSL: true });
+    // The policy that asks for TLS replaces the one by which CloudWatch might publish.
+    topic.grantPublish(new ServicePrincipal('cloudwatch.amazonaws.com'));
     if (config.alarmMail !== '') topic.addSubscription(new subscriptions.EmailSubscription(config.alarmMail));
 
     const { addresses } = foundation.stores;
@@ -32,6 +34,7 @@ export class Service extends Stack {
       SecurityGroupIds: [this.address(config, 'security-group-id')],
       Ipv6Egress: String(!config.nat),
       OriginVerify: String(config.edge),
+      DeploymentAlarms: String(config.deploymentAlarms),
       DatabaseHost: this.address(config, 'database-host'),
       DatabaseResourceId: this.address(config, 'database-resource-id'),
       ReplicationGroupId: addresses.replicationGroupId,
@@ -79,8 +82,10 @@ export class Service extends Stack {
     return ssm.StringListParameter.valueForTypedListParameter(this, address(config, name));
   }
 
-  /** SMS cost money to whoever is attacked: AWS stops at this many dollars a month. */
+  /** SMS cost money to whoever is attacked: AWS stops at this many dollars a month. It takes no limit above the
+   * account's quota, which is 1 at first. */
   private smsSpendLimit(config: Config): void {
+    if (config.smsSpendLimit === undefined) return;
     const calls: Partial<Record<Config['sender'], { sdk: AwsSdkCall; action: string }>> = {
       sns: {
         action: 'sns:SetSMSAttributes',

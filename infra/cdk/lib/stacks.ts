@@ -20,6 +20,7 @@ export function stacks(app: App, config: Config): Stacks {
   // What CDK's own checks cannot know of a template whose transform runs later, and whose parameters are set.
   Validations.of(service).acknowledge(
     { id: 'CloudFormation-Validate::F1020', reason: 'aliases and versions are made by the transform' },
+    { id: 'CloudFormation-Validate::W1028', reason: 'conditions of parameters that are set here' },
     { id: 'CloudFormation-Validate::W8003', reason: 'conditions of parameters that are set here' },
     { id: 'CloudFormation-Validate::W9053', reason: 'conditions of parameters that are set here' },
   );

@@ -2,6 +2,7 @@
 import { Duration, RemovalPolicy, Token } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as elasticache from 'aws-cdk-lib/aws-elasticache';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import * as rds from 'aws-cdk-lib/aws-rds';
 import { Construct } from 'constructs';
 import type { Config, Size } from './config.ts';
@@ -51,10 +52,12 @@ export class Stores extends Construct {
       removalPolicy: RemovalPolicy.SNAPSHOT,
       copyTagsToSnapshot: true,
       cloudwatchLogsExports: ['postgresql'],
+      cloudwatchLogsRetention: isProd ? RetentionDays.THREE_MONTHS : RetentionDays.TWO_WEEKS,
       networkType: rds.NetworkType.IPV4,
     };
-    // Nothing is sent in the clear, whatever a client asks for.
-    const parameters = { 'rds.force_ssl': '1', log_min_duration_statement: '1000' };
+    // Nothing is sent in the clear, whatever a client asks for. No log holds values of rows or statements: slow
+    // statements are not logged (their parameters would be), and errors without their details.
+    const parameters = { 'rds.force_ssl': '1', log_error_verbosity: 'terse' };
     if (config.database === 'aurora') {
       const engine = rds.DatabaseClusterEngine.auroraPostgres({ version: rds.AuroraPostgresEngineVersion.VER_17_4 });
       const cluster = new rds.DatabaseCluster(this, 'Database', {
@@ -94,19 +97,16 @@ export class Stores extends Construct {
   private cache(config: Config, network: Network): Pick<StoreAddresses, 'replicationGroupId' | 'serverlessCacheName'> {
     const server = SERVERS[config.size];
     const name = `auth-${config.stage}`;
-    // Redis clients of old begin as `default`, which may do nothing here.
-    const nobody = new elasticache.CfnUser(this, 'NoUser', {
-      userId: `${name}-default`, userName: 'default', engine: 'valkey', accessString: 'off ~keys* -@all',
-      authenticationMode: { Type: 'no-password-required' },
-    });
-    // For a log-in by IAM, name and id must be alike.
+    // For a log-in by IAM, name and id must be alike. Commands that ElastiCache keeps for itself, such as CONFIG,
+    // may not be named.
     const user = new elasticache.CfnUser(this, 'FunctionsUser', {
       userId: name, userName: name, engine: 'valkey',
-      accessString: 'on ~* &* +@all -@dangerous +info +config|get',
+      accessString: 'on ~* &* +@all -@dangerous +info',
       authenticationMode: { Type: 'iam' },
     });
+    // A group of Valkey needs no user `default`, and takes none without a password.
     const users = new elasticache.CfnUserGroup(this, 'Users', {
-      engine: 'valkey', userGroupId: name, userIds: [nobody.ref, user.ref],
+      engine: 'valkey', userGroupId: name, userIds: [user.ref],
     });
     if (config.cache === 'serverless') {
       new elasticache.CfnServerlessCache(this, 'Cache', {

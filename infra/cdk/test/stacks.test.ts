@@ -1,5 +1,8 @@
 // What the stacks promise, over their synthesised templates.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { App } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
@@ -62,6 +65,13 @@ test('without NAT the way out is IPv6, and no way leads in', () => {
   }
 });
 
+test('without NAT, S3 is reached over IPv4: CloudFormation takes answers nowhere else', () => {
+  const { foundation } = templates({});
+  foundation.hasResourceProperties('AWS::EC2::VPCEndpoint', { VpcEndpointType: 'Gateway' });
+  foundation.hasResourceProperties('AWS::EC2::SecurityGroupEgress', { CidrIp: '0.0.0.0/0', FromPort: 443, ToPort: 443 });
+  foundation.resourcePropertiesCountIs('AWS::EC2::Route', { DestinationCidrBlock: '0.0.0.0/0' }, 0);
+});
+
 test('a sender outside AWS has a NAT gateway, unless it is refused', () => {
   templates({ sender: 'twilio' }).foundation.resourceCountIs('AWS::EC2::NatGateway', 1);
   templates({ sender: 'twilio', nat: 'false' }).foundation.resourceCountIs('AWS::EC2::NatGateway', 0);
@@ -83,7 +93,9 @@ test('stores are private, encrypted, and logged in to by IAM over TLS', () => {
   for (const cache of ['nodes', 'serverless']) {
     const { foundation } = templates({ cache, stage: 'prod', size: 'medium' });
     foundation.hasResourceProperties('AWS::ElastiCache::User', { UserName: 'auth-prod', AuthenticationMode: { Type: 'iam' } });
-    foundation.hasResourceProperties('AWS::ElastiCache::User', { UserName: 'default', AccessString: 'off ~keys* -@all' });
+    // ElastiCache refuses a user of Valkey without a password, and an access string with CONFIG.
+    foundation.resourceCountIs('AWS::ElastiCache::User', 1);
+    foundation.hasResourceProperties('AWS::ElastiCache::User', { AccessString: Match.not(Match.stringLikeRegexp('config')) });
     if (cache === 'nodes') {
       foundation.hasResourceProperties('AWS::ElastiCache::ReplicationGroup', {
         TransitEncryptionEnabled: true, AtRestEncryptionEnabled: true, AutomaticFailoverEnabled: true,
@@ -169,7 +181,63 @@ test('the edge keeps the functions for itself', () => {
   edge.resourceCountIs('AWS::WAFv2::WebACL', 1);
 });
 
+test('CloudWatch may publish to the topic of alarms', () => {
+  templates({}).service.hasResourceProperties('AWS::SNS::TopicPolicy', {
+    PolicyDocument: {
+      Statement: Match.arrayWith([
+        Match.objectLike({ Effect: 'Allow', Action: 'sns:Publish', Principal: { Service: 'cloudwatch.amazonaws.com' } }),
+      ]),
+    },
+  });
+});
+
+test('a limit of SMS spending is set only where one is given', () => {
+  templates({}).service.resourceCountIs('Custom::AWS', 0);
+  templates({ smsSpendLimit: '50' }).service.resourceCountIs('Custom::AWS', 1);
+});
+
+test('no log of the database holds statements with their parameters', () => {
+  for (const database of ['aurora', 'rds']) {
+    const { foundation } = templates({ database });
+    const groups = resources(foundation).filter((r) => r.Type.startsWith('AWS::RDS') && r.Type.includes('ParameterGroup'));
+    assert.ok(groups.length > 0);
+    for (const group of groups) {
+      const text = JSON.stringify(group.Properties);
+      assert.ok(text.includes('"log_error_verbosity":"terse"') && !text.includes('log_min_duration_statement'), text);
+    }
+    foundation.resourceCountIs('Custom::LogRetention', 1);
+  }
+});
+
+test('the file of a stage holds its choices, and -c counts more', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'auth-stages-'));
+  const read = (context: Record<string, string>): Config => readConfig((key) => ({ template: TEMPLATE, ...context })[key], folder);
+  writeFileSync(join(folder, 'dev.json'), JSON.stringify({ size: 'trial', edge: false, smsSpendLimit: 5 }));
+  assert.deepEqual([read({ stage: 'dev' }).size, read({ stage: 'dev' }).smsSpendLimit], ['trial', 5]);
+  assert.equal(read({ stage: 'dev', size: 'medium' }).size, 'medium');
+  assert.equal(read({ stage: 'prod' }).size, 'small');
+  writeFileSync(join(folder, 'dev.json'), '{"sise": "trial"}');
+  assert.throws(() => read({ stage: 'dev' }), /sise/);
+  writeFileSync(join(folder, 'dev.json'), '{');
+  assert.throws(() => read({ stage: 'dev' }), /not JSON/);
+  rmSync(folder, { recursive: true });
+});
+
+test('the edge is made in its own region, and the secret is replicated there unless it is there already', () => {
+  const { foundation, edge } = stacks(new App(), config({ edge: 'true' }));
+  assert.equal(edge!.region, 'us-east-1');
+  Template.fromStack(foundation).hasResourceProperties('AWS::SecretsManager::Secret', {
+    Name: 'auth/dev/origin-verify', ReplicaRegions: { 'Fn::If': [Match.anyValue(), [{ Region: 'us-east-1' }], { Ref: 'AWS::NoValue' }] },
+  });
+});
+
+test('a first deployment that failed can be repeated', () => {
+  const { foundation } = templates({ stage: 'prod' });
+  for (const resource of resources(foundation)) assert.notEqual(resource.DeletionPolicy, 'Retain', resource.Type);
+});
+
 test('faults of the context are told together', () => {
+  assert.throws(() => config({ template: 'nowhere.yaml' }), /sam package/);
   assert.throws(() => config({ stage: 'live', size: 'huge', nat: 'maybe', smsSpendLimit: '-1' }), (error: Error) => {
     return ['stage', 'size', 'nat', 'smsSpendLimit'].every((key) => error.message.includes(`-c ${key}=`));
   });

@@ -81,8 +81,9 @@ enum Command {
         #[command(subcommand)]
         command: KeysStep,
     },
-    /// Write the files that are made from the code: infra/openapi.json, the watch routes in
-    /// Cargo.toml, and an event for each operation that has none.
+    /// Write the files that are made from the code: infra/openapi.json, infra/internal-schemas,
+    /// docs/configuration.md, the tables of docs/security.md, the watch routes in Cargo.toml, and an
+    /// event for each operation that has none.
     Generate,
     /// Print the names of the functions, one a line.
     Functions,

@@ -313,6 +313,7 @@ pub async fn run_maintenance(core: Core, config: MaintenanceConfig, keys: DataKe
 pub async fn run_relay(relay: RelayState, verify: VerifyState) {
     const EVERY: Duration = Duration::from_secs(1);
     const RUNS_A_MINUTE: u32 = 60;
+    const HOURLY_LIMIT: Duration = Duration::from_secs(10);
     let core = verify.core.clone();
     let notices = Arc::new(verify::PhoneNotices(verify));
     let relay = Relay::new(core.clone(), Sinks { notices, ..relay.sinks });
@@ -322,7 +323,7 @@ pub async fn run_relay(relay: RelayState, verify: VerifyState) {
         }
         if run == 0 {
             let now = core.clock.now();
-            if let Err(error) = enter_hourly_events(&core, now).await {
+            if let Err(error) = enter_hourly_events(&core, now, HOURLY_LIMIT).await {
                 tracing::warn!(error = %ErrorChain(&error), "failed to enter hourly events");
             }
             if let Err(error) = relay.measure(now).await {
@@ -394,7 +395,7 @@ pub fn rotated_data_keys(keys: &str) -> Result<Variables, &'static str> {
 
 /// The next step of the rotation of these `JWT_KEYS`, by the names of the variables.
 pub fn rotated_keys(jwt_keys: &str, clock: &Clock) -> Result<Variables, &'static str> {
-    let keys = rotate_jwt_keys(&SecretString::from(jwt_keys), clock.now())?;
+    let keys = rotate_jwt_keys(&SecretString::from(jwt_keys), None, clock.now())?;
     with_public_keys(keys.expose_secret()).ok_or("cannot be parsed")
 }
 

@@ -2,6 +2,7 @@
 //! replace or delete them before their time.
 
 use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_kms::Client as Kms;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{MessageType, SigningAlgorithmSpec};
@@ -11,12 +12,16 @@ use aws_sdk_s3::primitives::ByteStream;
 use shared::audit::root::RootSignature;
 use shared::cloud::{CloudError, CloudFuture};
 use shared::relay::roots::RootStore;
+use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use crate::error::{cloud_error, unexpected};
 
 const KMS: &str = "KMS";
 const S3: &str = "S3";
+/// A try of an upload, and an upload with its repeats. An invocation of the relay has a minute.
+const UPLOAD_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The folder in the bucket.
 const FOLDER: &str = "roots";
 
@@ -31,8 +36,16 @@ pub struct S3Roots {
 impl S3Roots {
     #[must_use]
     pub fn new(config: &SdkConfig, bucket: String, key: String) -> Self {
+        // The heads of all chains are 56 bytes for each user: 112 MB for two million.
+        let timeouts = config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled);
+        let timeouts = timeouts
+            .to_builder()
+            .operation_attempt_timeout(UPLOAD_ATTEMPT_TIMEOUT)
+            .operation_timeout(UPLOAD_TIMEOUT)
+            .build();
         // A local AWS has one address for all buckets.
         let s3 = aws_sdk_s3::config::Builder::from(config)
+            .timeout_config(timeouts)
             .force_path_style(config.endpoint_url().is_some())
             .build();
         let (kms, s3) = (Kms::new(config), S3::from_conf(s3));

@@ -5,13 +5,15 @@
 //! |---|---|---|---|
 //! | `session:{user}:{sid}` | `alive`, an entry that caches the row, or `ended`, a tombstone | 60 s, 20 min | `session` |
 //! | `verification:{slot}:{id}` | a running verification | 15 min; confirmed: 5 min | `verification` |
+//! | `verification_repeats:{slot}:{client}` | the verifications that a client requested for a number | 15 min | `verification` |
+//! | `dpop:{jkt}:{jti}` | the call that showed a proof of possession | 65 s | `dpop` |
 //! | `qr_challenge:{id}`, `qr_link:{id}` | a QR log-in that one of the two devices shows | 5 min, 2 min; 1 min after delivery | `qr` |
 //! | `two_factor:{user}`, `two_factor:{user}:{sid}` | wrong codes of a second factor, and its lock | 30 days | `second_factor` |
 //! | `rate_limit:{name}:{id}` | the time at which the bucket is full again | 60 s after that time | `rate_limits` |
-//! | `rate_limit:wrong_codes:{slot}` | the wrong codes of the numbers of a slot | 90 days | `verification` |
-//! | `rate_limit:wrong_codes_end:{slot}` | when each of these is forgotten | 90 days | `verification` |
-//! | `rate_limit:breaker:{country}` | SMS and confirmations per minute, the pause, the probes | 3 h | `sms_breaker` |
-//! | `rate_limit:breaker_blocks:{country}` | the same counts per block of numbers, and paused blocks | 1 h | `sms_breaker` |
+//! | `rate_limit:code_history:{slot}`, `…code_history_end:{slot}` | wrong codes and verifications of the numbers of a slot, and when each is forgotten | 366 days | `verification` |
+//! | `rate_limit:sms_country:{country}`, `rate_limit:sms_global:{sms}`, `…sms_trusted_pending:…` | SMS by the minute: the budgets | their period | `sms_budgets` |
+//! | `rate_limit:breaker:{country}`, `…breaker_sends:…`, `…breaker_pauses:…` | SMS and confirmations by the minute; the newest SMS; what is paused | 3 h | `sms_breaker` |
+//! | `rate_limit:breaker_trusted:{country}`, `rate_limit:sms_confirmed:…` | networks that confirmed codes; confirmations by the hour | 30 days; 8 days | `sms_breaker` |
 //! | `hourly_events:{hourly_events}:{hour}` | what is entered in the trail by the hour, by user and kind | 3 days | `hourly` |
 //! | `metrics` | the counters of all processes | 7 days | `metrics` |
 //! | `relay:{relay}:queued`, `relay:{relay}:invoked` | the outbox may hold events; a relay was invoked | 3 days, 2 s | `relay` |
@@ -32,7 +34,6 @@
 //! | `connection` | the connection that is kept, and when it is replaced |
 //! | `round_trip` | [`Cache`]: round trips, with their deadline and their one repeat |
 //! | `script`, `outcome` | how scripts are called, and what they answer |
-//! | `call` | the id of a call, by which a repeat is known |
 //! | `eviction` | whether Redis may evict keys |
 //!
 //! Files below this one import each other by path, not through the names re-exported here.

@@ -26,7 +26,9 @@ use crate::telemetry::{self, ErrorChain};
 pub use answer::Answer;
 pub use direct::{DirectTasks, TaskFuture};
 pub use gateway::service;
-pub use typed::{invocation_id, run_events, run_events_without_core, serve_events};
+pub use typed::{
+    invocation_id, run_events, run_events_loaded_each, run_events_without_core, serve_events,
+};
 
 /// Runs a function until its sandbox ends: loads the secrets that it declares, reads its
 /// state, and serves its routes.
@@ -58,17 +60,26 @@ async fn start<T>(
     read: impl FnOnce(&mut EnvReader) -> Option<T>,
 ) -> Result<T, StartError> {
     telemetry::init(std::io::stdout);
+    load(cloud, secrets, read).await
+}
+
+/// Loads the secrets, and reads what is made of them and of the variables.
+async fn load<T>(
+    cloud: CloudHandle,
+    secrets: &[SecretName],
+    read: impl FnOnce(&mut EnvReader) -> Option<T>,
+) -> Result<T, StartError> {
     let reading = async {
         let environment = Environment::load(cloud, secrets).await?;
         let mut env = environment.reader();
         let value = read(&mut env);
         Ok(env.finish(value)?)
     };
-    let started: Result<T, StartError> = reading.await;
-    if let Err(error) = &started {
+    let loaded: Result<T, StartError> = reading.await;
+    if let Err(error) = &loaded {
         tracing::error!(error = %ErrorChain(error), "failed to start");
     }
-    started
+    loaded
 }
 
 /// The core, and the state over it.

@@ -14,11 +14,11 @@ use tower::{Service, service_fn};
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
-use super::{start, with_core};
+use super::{load, start, with_core};
 use crate::clock::{Clock, Rng};
 use crate::cloud::CloudHandle;
 use crate::config::{EnvReader, Stage, TelemetryConfig};
-use crate::core::Core;
+use crate::core::{Core, StartError};
 use crate::secrets::{SecretName, Secrets};
 use crate::telemetry::{ErrorChain, InvocationLog, Metrics};
 
@@ -50,6 +50,17 @@ struct Telemetry {
     /// Where counters travel from; none in a function without a cache.
     metrics: Option<Arc<Metrics>>,
     secrets: Arc<Secrets>,
+}
+
+impl Telemetry {
+    /// Of a function without a cache.
+    fn read(env: &mut EnvReader) -> Self {
+        let stage = Stage::read(env);
+        let config = TelemetryConfig::read(env, stage);
+        let (clock, secrets) = (Clock::System, env.secrets());
+        secrets.start_clock(&clock);
+        Self { config, clock, metrics: None, secrets }
+    }
 }
 
 /// Runs a function until its sandbox ends: loads the secrets that it declares, reads its
@@ -84,15 +95,36 @@ where
     A: Serialize + Send + 'static,
     F: Future<Output = Result<A, Error>> + Send + 'static,
 {
-    let read = |env: &mut EnvReader| {
-        let stage = Stage::read(env);
-        let config = TelemetryConfig::read(env, stage);
-        let (clock, secrets) = (Clock::System, env.secrets());
-        secrets.start_clock(&clock);
-        Some((Telemetry { config, clock, metrics: None, secrets }, read(env)?))
-    };
+    let read = |env: &mut EnvReader| Some((Telemetry::read(env), read(env)?));
     let (telemetry, state) = start(cloud, secrets, read).await?;
     lambda_runtime::run_concurrent(serve(telemetry, state, handle)).await
+}
+
+/// The same for a function whose caller must hear why it cannot start: secrets and state are loaded with
+/// each event, and what fails then goes to the handler.
+pub async fn run_events_loaded_each<S, E, A, F>(
+    cloud: CloudHandle,
+    secrets: &'static [SecretName],
+    read: impl Fn(&mut EnvReader) -> Option<S> + Send + Sync + 'static,
+    handle: impl Fn(Result<S, StartError>, E) -> F + Send + Sync + 'static,
+) -> Result<(), Error>
+where
+    S: Send + Sync + 'static,
+    E: DeserializeOwned + Send + 'static,
+    A: Serialize + Send + 'static,
+    F: Future<Output = Result<A, Error>> + Send + 'static,
+{
+    let telemetry = start(cloud.clone(), &[], |env| Some(Telemetry::read(env))).await?;
+    let parts = Arc::new((read, handle));
+    let handle = move |cloud: CloudHandle, event: E| {
+        let parts = parts.clone();
+        async move {
+            let (read, handle) = &*parts;
+            let state = load(cloud, secrets, read).await;
+            handle(state, event).await
+        }
+    };
+    lambda_runtime::run_concurrent(serve(telemetry, cloud, handle)).await
 }
 
 /// A handler behind events. What it is given is an event that could be read.

@@ -34,6 +34,8 @@ pub enum OnOutage {
 pub enum Counts {
     /// Each phone number.
     Phone,
+    /// Each known device of a phone number.
+    KnownDevice,
     /// Each country that SMS go to: a budget.
     SmsCountry,
     /// All SMS: a budget.
@@ -52,6 +54,7 @@ impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Phone => "each phone number",
+            Self::KnownDevice => "each known device of a phone number",
             Self::SmsCountry => "SMS to each country",
             Self::AllSms => "all SMS",
             Self::Address => "each address (IPv6: each /64)",
@@ -117,13 +120,13 @@ limits! {
     PhonePerHour = "phone_hour", 20 / HOUR, Phone, FailClosed, Hidden;
     /// Codes sent to a number, for callers with a token of its account. Strangers who use up
     /// the default tier do not block the owner.
-    KnownDevicePerMinute = "known_device_minute", 5 / MINUTE, Phone, FailClosed, Hidden;
-    KnownDevicePerHour = "known_device_hour", 20 / HOUR, Phone, FailClosed, Hidden;
+    KnownDevicePerMinute = "known_device_minute", 5 / MINUTE, KnownDevice, FailClosed, Hidden;
+    KnownDevicePerHour = "known_device_hour", 20 / HOUR, KnownDevice, FailClosed, Hidden;
     /// Codes that one network (IPv4 /24, IPv6 /48) requests for a number, so that it leaves some to
     /// others.
     PhonePerPrefix = "phone_prefix", 5 / HOUR, Phone, FailClosed, Hidden;
     /// Codes that a known device gets for a number while SMS to the country are paused.
-    KnownDeviceInPause = "known_device_pause", 1 / HOUR, Phone, FailClosed, Hidden;
+    KnownDeviceInPause = "known_device_pause", 1 / HOUR, KnownDevice, FailClosed, Hidden;
     /// Codes for a number of `TEST_PHONE_NUMBERS`, which are never sent.
     TestPerMinute = "test_minute", 20 / MINUTE, Phone, FailClosed, Hidden;
     TestPerHour = "test_hour", 100 / HOUR, Phone, FailClosed, Hidden;

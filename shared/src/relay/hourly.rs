@@ -1,6 +1,7 @@
 //! What Redis counted within an hour, entered in the trail as one event with its count.
 
 use domain::time::Timestamp;
+use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use crate::audit::{AuditEntry, hourly_event_id};
@@ -16,11 +17,20 @@ pub enum HourlyError {
     Store(#[from] StoreError),
 }
 
-/// Enters the counts of all hours that are over. Gives how many were entered. A count is deleted
-/// when its entry is committed: whatever is killed in between is found again, and entered once.
-pub async fn enter_hourly_events(core: &Core, now: Timestamp) -> Result<usize, HourlyError> {
-    let mut entered = 0;
+/// Enters the counts of all hours that are over, and begins none after the time limit. Gives how many
+/// were entered. A count is deleted when its entry is committed: whatever is killed in between is found
+/// again, and entered once.
+pub async fn enter_hourly_events(
+    core: &Core,
+    now: Timestamp,
+    time_limit: Duration,
+) -> Result<usize, HourlyError> {
+    let (mut entered, began) = (0, Instant::now());
     loop {
+        if began.elapsed() >= time_limit {
+            tracing::warn!(entered, "hourly counts are left for the next run");
+            return Ok(entered);
+        }
         let counts = core.cache.take_hourly_counts(now).await?;
         if counts.is_empty() {
             return Ok(entered);

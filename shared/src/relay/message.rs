@@ -83,13 +83,14 @@ impl TaskOutcome {
         Self::Refused(error.to_string())
     }
 
-    /// What was answered: anything but a refusal means that it is done.
+    /// What was answered. `None`: it is no answer to a task, as of a function that does not have it.
     #[must_use]
-    pub fn read(answer: &[u8]) -> Self {
-        let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-        match answer["refused"].as_str() {
-            Some(reason) => Self::Refused(reason.to_owned()),
-            None => Self::Done,
+    pub fn read(answer: &[u8]) -> Option<Self> {
+        let answer: Value = serde_json::from_slice(answer).ok()?;
+        match (answer["refused"].as_str(), answer["done"].as_bool()) {
+            (Some(reason), _) => Some(Self::Refused(reason.to_owned())),
+            (None, Some(true)) => Some(Self::Done),
+            _ => None,
         }
     }
 }

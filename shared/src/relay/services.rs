@@ -45,9 +45,12 @@ impl EventSink for NoticeFunction {
             let invocation = InvocationType::RequestResponse;
             let answer = self.cloud.invoke(&self.name, payload, invocation).await?;
             match TaskOutcome::read(&answer) {
-                TaskOutcome::Done => Ok(()),
+                Some(TaskOutcome::Done) => Ok(()),
                 // Its reason is in the log of that function.
-                TaskOutcome::Refused(_) => Err(SinkError::Malformed("the function refused it")),
+                Some(TaskOutcome::Refused(_)) => {
+                    Err(SinkError::Malformed("the function refused it"))
+                }
+                None => Err(SinkError::Unavailable("the function answered no notice")),
             }
         })
     }

@@ -244,6 +244,11 @@ impl Told {
             "change_undone" => {
                 end("second_factor_changed", &|_| true);
                 change.cancels_reset = true;
+                // It led back to what was before a younger device changed it, which the backup may hold.
+                // A second factor too much can be reset; one too few opens the account.
+                change.removes_second_factor = false;
+                change.deletes_backup_codes = false;
+                change.removes_lock = false;
             }
             "backup_codes_replaced" => change.deletes_backup_codes = true,
             "registration_lock_set" | "registration_lock_removed" => change.removes_lock = true,

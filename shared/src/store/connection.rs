@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::connect::Connector;
 use super::error::{Repeat, StoreError};
 use super::pool::{Lease, Pool};
-use super::queued::{note_events, note_unknown};
+use super::queued::{Unanswered, note_events, note_repeated};
 use super::statement::{FromRow, LazyStatement, Parameter, Statement, read_all, row_struct};
 use crate::clock::{Clock, Rng};
 use crate::config::error::ConfigError;
@@ -127,7 +127,8 @@ impl Store {
         let bound = &statement.bind(parameters)?;
         let send = |lease: Lease| async move {
             self.count_round_trip();
-            let rows = statement.send(lease.connection(statement.name())?, bound).await?;
+            let sent = statement.send(lease.connection(statement.name())?, bound);
+            let rows = Unanswered::new(statement.queues()).until(sent).await?;
             lease.finish();
             Ok(rows)
         };
@@ -174,8 +175,8 @@ impl Store {
             }
         };
         let result = tokio::time::timeout(deadline, repeating).await.unwrap_or(Err(timeout));
-        if result.as_ref().is_err_and(StoreError::may_be_committed) {
-            note_unknown();
+        if result.is_ok() {
+            note_repeated();
         }
         result
     }

@@ -118,6 +118,7 @@ pub fn statements() -> Vec<&'static Statement> {
         sessions::end::STATEMENTS,
         sessions::find::STATEMENTS,
         sessions::refresh::STATEMENTS,
+        transaction::STATEMENTS,
     ];
     files.into_iter().flatten().map(|statement| -> &'static Statement { statement }).collect()
 }

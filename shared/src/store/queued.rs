@@ -1,7 +1,10 @@
 //! Whether the work of a request has queued events: known to whoever watches it, and to nobody else.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::error::StoreError;
 
 tokio::task_local! {
     static QUEUED: Arc<Flags>;
@@ -43,7 +46,41 @@ pub(super) fn note_events() {
     let _ = QUEUED.try_with(|flags| flags.committed.store(true, Ordering::Relaxed));
 }
 
-/// Work was given up that may be committed.
-pub(super) fn note_unknown() {
-    let _ = QUEUED.try_with(|flags| flags.unknown.store(true, Ordering::Relaxed));
+/// Work was repeated after a try whose end nobody knows, and succeeded: the repeat may have found the
+/// events of that try, and queued none of its own.
+pub(super) fn note_repeated() {
+    let _ = QUEUED.try_with(|flags| {
+        if flags.unknown.load(Ordering::Relaxed) {
+            flags.committed.store(true, Ordering::Relaxed);
+        }
+    });
+}
+
+/// What commits events, from before it is sent until its end is known. Dropped before that, by a lost
+/// connection or by who waits no longer, it notes that nobody knows.
+pub(super) struct Unanswered {
+    is_open: bool,
+}
+
+impl Unanswered {
+    pub(super) const fn new(may_queue: bool) -> Self {
+        Self { is_open: may_queue }
+    }
+
+    pub(super) async fn until<T>(
+        mut self,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let result = answer.await;
+        self.is_open &= result.as_ref().is_err_and(StoreError::may_be_committed);
+        result
+    }
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        if self.is_open {
+            let _ = QUEUED.try_with(|flags| flags.unknown.store(true, Ordering::Relaxed));
+        }
+    }
 }

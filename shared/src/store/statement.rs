@@ -53,6 +53,11 @@ impl Statement {
         Self { queued_when: Some(column), ..self }
     }
 
+    /// Whether it writes to the outbox, each time or sometimes.
+    pub(super) const fn queues(&self) -> bool {
+        self.queues
+    }
+
     /// Whether events are queued, should what returned these rows be committed.
     pub(super) fn has_queued(&self, rows: &[Row]) -> bool {
         let says_so = |row: &Row| match self.queued_when {

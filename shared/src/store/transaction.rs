@@ -2,12 +2,14 @@
 //! transaction ends in exactly one way.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio_postgres::types::Type;
 
 use super::connection::{DEADLINE, Store};
 use super::error::StoreError;
 use super::pool::{Connection, Lease};
-use super::queued::note_events;
-use super::statement::{Bound, FromRow, Parameter, Row, Statement, read_all};
+use super::queued::{Unanswered, note_events};
+use super::statement::{Bound, FromRow, LazyStatement, Parameter, Row, Statement, read_all};
 
 /// An open transaction. Dropped before it ended, it closes its connection: the server rolls
 /// back. Statements that are joined (`tokio::join!` with `biased`) are sent in that order,
@@ -49,6 +51,20 @@ impl Store {
     where
         F: Future<Output = Result<Ended<T>, StoreError>>,
     {
+        self.transaction_within(DEADLINE, name, work).await
+    }
+
+    /// The same with a deadline of its own, for work that no request depends on. The server ends
+    /// statements after its own limit: [`Transaction::extend_time_limit`].
+    pub(crate) async fn transaction_within<'s, T, F>(
+        &'s self,
+        deadline: Duration,
+        name: &'static str,
+        work: impl Fn(Transaction<'s>) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<Ended<T>, StoreError>>,
+    {
         let work = &work;
         let begin = |lease: Lease| async move {
             let transaction = Transaction {
@@ -61,11 +77,28 @@ impl Store {
             };
             work(transaction).await.map(|Ended(outcome)| outcome)
         };
-        self.run(name, DEADLINE, begin).await
+        self.run(name, deadline, begin).await
     }
 }
 
+static EXTEND_TIME_LIMIT: LazyStatement = LazyStatement::new(|| {
+    Statement::new(
+        "extend_time_limit",
+        "SELECT set_config('statement_timeout', :limit, true) AS statement_timeout",
+        [("limit", Type::TEXT)],
+    )
+});
+
+pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&EXTEND_TIME_LIMIT];
+
 impl Transaction<'_> {
+    /// Lets the server work for so long on each statement of this transaction.
+    pub async fn extend_time_limit(&self, limit: Duration) -> Result<(), StoreError> {
+        let limit = limit.as_millis().to_string();
+        let parameters: &[Parameter<'_>] = &[("limit", &limit)];
+        self.fetch_all::<()>(&EXTEND_TIME_LIMIT, parameters).await.map(drop)
+    }
+
     pub async fn fetch_all<R: FromRow>(
         &self,
         statement: &'static Statement,
@@ -100,7 +133,8 @@ impl Transaction<'_> {
             let what = "COMMIT after a statement that failed";
             return Err(StoreError::UnexpectedData { statement: self.name, what });
         }
-        self.end("COMMIT").await?;
+        let unanswered = Unanswered::new(self.queued.load(Ordering::Relaxed));
+        unanswered.until(self.end("COMMIT")).await?;
         self.note_commit();
         self.lease.finish();
         Ok(Ended(outcome))
@@ -140,15 +174,18 @@ impl Transaction<'_> {
         // Both before the first is sent: without its lock the statement must not commit.
         let (lock_bound, bound) = (self.bind(lock)?, self.bind(last)?);
         // After a statement that failed, COMMIT ends the transaction and keeps nothing of it.
-        let (locked, rows, ended) = tokio::join!(
-            biased;
-            self.send(lock.0, &lock_bound),
-            self.send(last.0, &bound),
-            self.end("COMMIT"),
-        );
-        locked?;
-        let rows = rows?;
-        ended?;
+        let sent = async {
+            let (locked, rows, ended) = tokio::join!(
+                biased;
+                self.send(lock.0, &lock_bound),
+                self.send(last.0, &bound),
+                self.end("COMMIT"),
+            );
+            locked?;
+            let rows = rows?;
+            ended.map(|()| rows)
+        };
+        let rows = Unanswered::new(last.0.queues()).until(sent).await?;
         self.note_commit();
         self.lease.finish();
         Ok(Ended(read_all(&rows)?))

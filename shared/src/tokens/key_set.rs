@@ -100,9 +100,17 @@ pub fn new_jwt_keys() -> SecretString {
 
 /// The next step of a rotation. The first time a `next` key is made, which must be published before
 /// it signs. From then on `next` becomes `current`, the key before is kept by its public half, and
-/// a new `next` is made.
-pub fn rotate_jwt_keys(text: &SecretString, now: Timestamp) -> Result<SecretString, &'static str> {
+/// a new `next` is made. `in_use_since` is when this set came into use, if that was known to be later
+/// than it was made: until then the key before went on signing.
+pub fn rotate_jwt_keys(
+    text: &SecretString,
+    in_use_since: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<SecretString, &'static str> {
     let mut keys = StoredKeys::parse(text)?;
+    if let (Some(newest), Some(since)) = (keys.previous.first_mut(), in_use_since) {
+        newest.replaced_at = newest.replaced_at.max(since.seconds());
+    }
     let current = jwk(&parse_key(&keys.current)?)?;
     if let Some(next) = keys.next.take() {
         parse_key(&next)?;
@@ -173,18 +181,18 @@ mod tests {
         let kid = |key: &str| jwk(&parse_key(key).unwrap()).unwrap().kid().to_owned();
         let first_kid = kid(&parse(first.expose_secret()).unwrap().current);
 
-        let prepared = rotate_jwt_keys(&first, now).unwrap();
+        let prepared = rotate_jwt_keys(&first, None, now).unwrap();
         let set = parse(prepared.expose_secret()).unwrap();
         assert_eq!(kid(&set.current), first_kid, "the new key is published before it signs");
         let next = kid(&set.next.unwrap());
-        let mut keys = rotate_jwt_keys(&prepared, now).unwrap();
+        let mut keys = rotate_jwt_keys(&prepared, None, now).unwrap();
         assert_eq!(kid(&parse(keys.expose_secret()).unwrap().current), next);
 
         // Every 10 days: all of the last 31 days can still be valid.
         let (mut valid_until, mut known_until) = (now, now);
         for _ in 0..50 {
             now = now + day * 10;
-            keys = rotate_jwt_keys(&keys, now).unwrap();
+            keys = rotate_jwt_keys(&keys, None, now).unwrap();
             let set = parse(keys.expose_secret()).unwrap();
             let of = |keys: &[OldKey]| keys.iter().any(|old| old.key.kid() == first_kid);
             if of(&set.previous) {
@@ -202,9 +210,30 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_signed_on_after_its_successor_was_made_is_kept_for_longer() {
+        let day = Duration::from_hours(24);
+        let start = Timestamp::from_millis(1_800_000_000_000);
+        let keys = rotate_jwt_keys(&new_jwt_keys(), None, start).unwrap();
+        let first_kid = jwk(&parse_key(&parse(keys.expose_secret()).unwrap().current).unwrap());
+        let first_kid = first_kid.unwrap().kid().to_owned();
+        // Made now, and put to use ten days later.
+        let keys = rotate_jwt_keys(&keys, None, start).unwrap();
+        let is_valid = |keys: &SecretString| {
+            let set = parse(keys.expose_secret()).unwrap();
+            set.previous.iter().any(|old| old.key.kid() == first_kid)
+        };
+        let late = rotate_jwt_keys(&keys, Some(start + day * 10), start + day * 32).unwrap();
+        assert!(is_valid(&late), "what it signed on the tenth day is valid until the fortieth");
+        let later = rotate_jwt_keys(&late, Some(start + day * 32), start + day * 42).unwrap();
+        assert!(!is_valid(&later));
+        let in_time = rotate_jwt_keys(&keys, Some(start), start + day * 32).unwrap();
+        assert!(!is_valid(&in_time));
+    }
+
+    #[test]
     fn an_old_key_is_a_public_key_of_the_curve() {
-        let rotated = rotate_jwt_keys(&new_jwt_keys(), Timestamp::from_millis(0)).unwrap();
-        let rotated = rotate_jwt_keys(&rotated, Timestamp::from_millis(0)).unwrap();
+        let rotated = rotate_jwt_keys(&new_jwt_keys(), None, Timestamp::from_millis(0)).unwrap();
+        let rotated = rotate_jwt_keys(&rotated, None, Timestamp::from_millis(0)).unwrap();
         let text = rotated.expose_secret();
         assert!(parse(text).is_ok());
         assert!(parse(&text.replace("\"crv\":\"P-256\"", "\"crv\":\"P-384\"")).is_err());

@@ -231,6 +231,6 @@ pub async fn devices(service: &Service) {
     assert_eq!(verify(&right).await.expect(200).json()["valid"], true);
     service.advance(Duration::from_hours(2));
     let core = &service.state.core;
-    assert_eq!(enter_hourly_events(core, service.now()).await.unwrap(), 1);
-    assert_eq!(enter_hourly_events(core, service.now()).await.unwrap(), 0);
+    assert_eq!(enter_hourly_events(core, service.now(), Duration::MAX).await.unwrap(), 1);
+    assert_eq!(enter_hourly_events(core, service.now(), Duration::MAX).await.unwrap(), 0);
 }

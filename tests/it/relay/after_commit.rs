@@ -5,9 +5,11 @@ use super::{OTHER_PHONE, PHONE, unlimited};
 use serde_json::json;
 use std::time::Duration;
 use tests::invoke_api::{Answer, InvokeApi};
+use tests::proxy::Lost;
 use tests::{Keys, Service, Session};
 
 use crate::examples::try_all_of;
+use crate::postgres::behind_proxy;
 
 const VARIABLES: [(&str, &str); 2] = [("RELAY_FUNCTION", "relay"), ("RATE_LIMITS", "off")];
 
@@ -113,6 +115,53 @@ async fn a_relay_that_cannot_be_invoked_fails_no_request_and_is_marked() {
         let mark = core.cache.begin_relay().await.unwrap();
         assert!(mark.token.is_some(), "{answer:?}: the schedule would not look");
     }
+}
+
+/// The repeat finds what the lost try has committed, and queues nothing itself.
+#[tokio::test]
+async fn a_commit_whose_answer_is_lost_invokes_the_relay_too() {
+    for part in [Lost::Request, Lost::Reply] {
+        for skip in 0.. {
+            let api = InvokeApi::start().await;
+            let (proxy, service) = behind_proxy().await;
+            let service = service.in_cloud(Some(api.cloud()), &VARIABLES).await;
+            let client = service.client();
+            let session = client.sign_up(PHONE).await;
+            let verification = client.verified("register", OTHER_PHONE).await;
+            let _ = invoked(&service, &api).await;
+            proxy.lose(skip, part);
+            let body = json!({ "verificationId": verification });
+            let _ = client.post("/auth/v1/register", body).await.expect(201);
+            let registered = invoked(&service, &api).await;
+            let _ =
+                client.bearer(&session.access).post("/auth/v1/logout", json!({})).await.expect(204);
+            let logged_out = invoked(&service, &api).await;
+            assert_eq!((registered, logged_out), (1, 1), "{part:?} {skip}");
+            if proxy.has_loss_pending() {
+                assert!((2..20).contains(&skip), "{skip} round trips");
+                break;
+            }
+        }
+    }
+}
+
+/// Nobody knows whether it was committed, so the schedule looks.
+#[tokio::test]
+async fn a_commit_that_was_given_up_is_marked() {
+    let api = InvokeApi::start().await;
+    let (proxy, service) = behind_proxy().await;
+    let service = service.in_cloud(Some(api.cloud()), &VARIABLES).await;
+    let session = service.client().sign_up(PHONE).await;
+    let caller = service.client().bearer(&session.access);
+    let _ = invoked(&service, &api).await;
+    let cache = &service.state.core.cache;
+    let mark = cache.begin_relay().await.unwrap();
+    cache.note_look(mark.token.as_deref(), service.now()).await.unwrap();
+    proxy.swallow_new(true);
+    proxy.lose(0, Lost::Reply);
+    caller.post("/auth/v1/logout", json!({})).await.refused(503, "unavailable");
+    assert!(cache.begin_relay().await.unwrap().token.is_some());
+    assert_eq!(api.take(), [], "what may not be there is left to the schedule");
 }
 
 #[tokio::test]

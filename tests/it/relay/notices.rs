@@ -103,6 +103,30 @@ async fn a_notice_that_can_never_be_sent_is_a_dead_letter_at_once() {
     assert_eq!(undelivered(&service).await, 0);
 }
 
+/// As of a release of `verify` without the task, or of another function under its name.
+#[tokio::test]
+async fn an_answer_that_is_none_to_a_task_delivers_nothing() {
+    let (service, api) = (unlimited().await, InvokeApi::start().await);
+    let variables = [("VERIFY_FUNCTION", "verify")];
+    let function = Function::new(&service, Some(api.cloud()), None, &variables).await;
+    for answer in
+        [json!({ "statusCode": 500, "body": "" }), json!({ "done": false }), json!("done")]
+    {
+        queue_notices(&service).await;
+        let report = {
+            api.answer(move |_| Answer::With(answer.clone()));
+            function.relay().await
+        };
+        assert_eq!(&report["dead"], &json!(0), "{report}");
+        // The notice to devices waits behind it: events of a user are delivered in their order.
+        assert_eq!(undelivered(&service).await, 2, "{report}");
+        api.answer(|_| Answer::With(json!({ "done": true })));
+        service.advance(Duration::from_hours(1));
+        let _ = function.relay().await;
+        assert_eq!(undelivered(&service).await, 0);
+    }
+}
+
 /// A client chooses its path, query, headers and body, and no more.
 #[tokio::test]
 async fn no_event_of_a_gateway_is_a_task() {

@@ -143,6 +143,34 @@ async fn a_pending_reset_goes_with_changes_that_were_taken_back() {
     log_in(&restored, ALICE, None).await.refused(403, "two_factor_required");
 }
 
+/// A newer device takes the second factor off, and the owner's older one takes that back.
+#[tokio::test]
+async fn a_second_factor_that_its_owner_brought_back_after_the_backup_holds() {
+    let service = unlimited().await;
+    let (alice, app) = with_factor(&service, ALICE).await;
+    let newer = Session::from_reply(&log_in(&service, ALICE, Some(&app)).await.expect(200));
+    service.advance(DAY * 8);
+    let alice = refreshed(&service, &alice).await;
+    let newer = refreshed(&service, &newer).await;
+    let backup = Backup::of(&service).await;
+    step_up(&service, &newer, &app).await;
+    service.advance(Duration::from_secs(60));
+    let token = json!({ "token": app.at(service.now()) });
+    let _ = of(&service, &newer).post("/auth/v1/2fa/disable", token).await.expect(200);
+    service.advance(Duration::from_secs(60));
+    let id = service.client().verified("login", ALICE).await;
+    let body = json!({ "verificationId": id, "previousToken": alice.refresh,
+                       "twoFactorToken": app.at(service.now()) });
+    let _ = service.client().post("/auth/v1/account/undo", body).await.expect(204);
+
+    let restored = backup.restored(&service).await;
+    let ran = run_twice(&backup, &restored, &export(&service).await).await;
+    assert!(ran.replayed.losses.contains(&(user(&alice), Loss::Undo)), "{:?}", ran.replayed);
+    log_in(&restored, ALICE, None).await.refused(403, "two_factor_required");
+    restored.advance(Duration::from_secs(60));
+    let _ = log_in(&restored, ALICE, Some(&app)).await.expect(200);
+}
+
 #[tokio::test]
 async fn a_reset_that_took_effect_after_the_backup_holds() {
     let service = unlimited().await;

@@ -115,7 +115,12 @@ fn every_alarm_says_what_it_means_and_tells_somebody() {
 fn a_deployment_is_stopped_by_alarms_that_do_not_wait_for_the_api() {
     let template = template();
     let preference = &template["Globals"]["Function"]["DeploymentPreference"];
-    let stops = preference["Alarms"].as_array().expect("alarms");
+    // While one of them is in alarm, only a deployment without them can repair its cause.
+    let choice = preference["Alarms"]["Fn::If"].as_array().expect("a choice");
+    assert_eq!(choice[0], "DeploymentsHeedAlarms");
+    assert_eq!(choice[2], serde_json::json!([{ "Ref": "AWS::NoValue" }]));
+    assert_eq!(template["Parameters"]["DeploymentAlarms"]["Default"], "true");
+    let stops = choice[1].as_array().expect("alarms");
     assert!(stops.len() >= 2);
     for stop in stops {
         let name = stop["Ref"].as_str().expect("an alarm");

@@ -24,7 +24,7 @@ async fn count(service: &Service, session: &Session, event: SecurityEvent) {
 }
 
 async fn enter(service: &Service) -> usize {
-    enter_hourly_events(&service.state.core, service.now()).await.unwrap()
+    enter_hourly_events(&service.state.core, service.now(), Duration::MAX).await.unwrap()
 }
 
 /// The counted entries of all users: kind and count, in the order of their chains.
@@ -97,7 +97,7 @@ async fn fifty_relays_at_once_enter_a_count_once() {
     let runs = (0..50).map(|_| {
         let core = service.state.core.clone();
         let now = service.now();
-        async move { enter_hourly_events(&core, now).await }
+        async move { enter_hourly_events(&core, now, Duration::MAX).await }
     });
     let sum: usize = together(runs).await.into_iter().map(Result::unwrap).sum();
     assert_eq!((sum, entered(&service).await), (1, vec![("log_ins_failed".to_owned(), 50)]));
@@ -126,7 +126,8 @@ async fn a_lost_connection_neither_loses_nor_doubles_a_count() {
             for skip in 0.. {
                 let (proxy, service) = counted(of_redis).await;
                 proxy.lose(skip, part);
-                let _ = enter_hourly_events(&service.state.core, service.now()).await;
+                let _ =
+                    enter_hourly_events(&service.state.core, service.now(), Duration::MAX).await;
                 let lost = !proxy.has_loss_pending();
                 proxy.lose(1_000_000, Lost::Request);
                 let _ = enter(&service).await;

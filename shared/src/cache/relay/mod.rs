@@ -47,13 +47,25 @@ fn key(name: &str) -> String {
     format!("relay:{}:{name}", hash_tag("relay"))
 }
 
+fn marks(token: &str) -> [redis::Cmd; 2] {
+    ["queued", "unrooted"].map(|name| {
+        let mut mark = redis::cmd("SET");
+        mark.arg(key(name)).arg(token).arg("PX").arg(millis_of(MARK_TTL));
+        mark
+    })
+}
+
 impl Cache {
+    /// Marks the outbox as not empty for what the relay itself is about to enter.
+    pub async fn mark_entries(&self, token: &str) -> Result<(), CacheError> {
+        self.send("mark_entries", marks(token).into()).await.map(drop)
+    }
+
     /// Marks the outbox as not empty. False if a relay was invoked a moment ago and has not begun.
     pub async fn mark_outbox(&self, token: &str) -> Result<bool, CacheError> {
         const OPERATION: &str = "mark_outbox";
-        let [mut mark, mut unrooted, mut invoked] = [(); 3].map(|()| redis::cmd("SET"));
-        mark.arg(key("queued")).arg(token).arg("PX").arg(millis_of(MARK_TTL));
-        unrooted.arg(key("unrooted")).arg(token).arg("PX").arg(millis_of(MARK_TTL));
+        let [mark, unrooted] = marks(token);
+        let mut invoked = redis::cmd("SET");
         invoked.arg(key("invoked")).arg(token).arg("NX").arg("PX").arg(millis_of(INVOCATION_TTL));
         // A repeat finds its own token.
         let mut by = redis::cmd("GET");

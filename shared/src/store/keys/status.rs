@@ -183,8 +183,13 @@ impl Store {
     pub async fn key_stats(&self) -> Result<KeyStats, StoreError> {
         const DEADLINE: Duration = Duration::from_mins(1);
         let low = i32::try_from(LOW_PREKEY_COUNT).unwrap_or(i32::MAX);
-        let rows = self.fetch_all_within(DEADLINE, &COUNT_KEYS, &[("low", &low)]).await?;
-        let row: KeyStatsRow = COUNT_KEYS.one(rows)?;
+        let low = &low;
+        let counting = self.transaction_within(DEADLINE, "key_stats", |transaction| async move {
+            transaction.extend_time_limit(DEADLINE).await?;
+            let row: KeyStatsRow = transaction.fetch_one(&COUNT_KEYS, &[("low", low)]).await?;
+            transaction.rollback(row).await
+        });
+        let row = counting.await?;
         Ok(KeyStats {
             prekeys: row.prekeys,
             kyber_prekeys: row.kyber_prekeys,

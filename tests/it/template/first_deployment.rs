@@ -29,8 +29,8 @@ struct Doubles {
 
 impl Doubles {
     fn new(name: &str) -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("auth-monday-{name}-{}", std::process::id()));
+        let folder = std::env::temp_dir()
+            .join(format!("auth-first-deployment-{name}-{}", std::process::id()));
         fs::create_dir_all(folder.join("a/b")).expect("a folder");
         Self { folder }
     }

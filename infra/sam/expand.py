@@ -23,7 +23,7 @@ TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 GIVEN = {"Stage": "dev", "SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1"}
 # A function's version need not follow these: its role is not part of a version, and of the alarms
 # and the network the newest value counts for all versions.
-UNVERSIONED = {"SubnetIds", "SecurityGroupIds", "DatabaseResourceId", "AlarmTopicArn"}
+UNVERSIONED = {"DeploymentAlarms", "SubnetIds", "SecurityGroupIds", "DatabaseResourceId", "AlarmTopicArn"}
 
 
 class NoPolicies:

@@ -239,9 +239,11 @@ async fn a_step_is_refused_for_what_is_not_pending_and_repeats_change_nothing() 
     let before = keys.current(&keys.signing).await;
     let event = keys.begin(&keys.signing).await;
     // No step works on what the one before has not made.
-    for step in [Step::SetSecret, Step::TestSecret, Step::FinishSecret] {
+    for step in [Step::SetSecret, Step::FinishSecret] {
         assert_eq!(keys.step(&event, step).await, Err(RotationError::NotCreated));
     }
+    // Secrets Manager tests a schedule so.
+    keys.step(&event, Step::TestSecret).await.unwrap();
     keys.step(&event, Step::CreateSecret).await.unwrap();
     let published = keys.current(&keys.public).await;
     for step in [Step::TestSecret, Step::FinishSecret] {

@@ -67,7 +67,7 @@ pub async fn rotate(state: &RotationState, event: &RotationEvent) -> Result<(), 
     match event.step {
         Step::CreateSecret => rotation.create().await,
         Step::SetSecret => rotation.publish().await,
-        Step::TestSecret => rotation.test().await,
+        Step::TestSecret => rotation.test_alone().await,
         Step::FinishSecret => rotation.finish().await,
     }
 }
@@ -134,6 +134,21 @@ impl Rotation<'_> {
             self.state.rotations.put_current(secret, version, &public).await?;
         }
         Ok(())
+    }
+
+    /// Secrets Manager also runs this step alone, to test a schedule that does not rotate at once. Its
+    /// version has no value or the one in use, and is removed again: there is nothing to test.
+    async fn test_alone(&self) -> Result<(), RotationError> {
+        let RotationEvent { secret_id, client_request_token, .. } = self.event;
+        let rotations = &self.state.rotations;
+        let pending = rotations.version(secret_id, client_request_token).await?;
+        let current = rotations.current(secret_id).await?;
+        match pending {
+            Some(pending) if pending.text.expose_secret() != current.text.expose_secret() => {
+                self.test().await
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn test(&self) -> Result<(), RotationError> {

@@ -1,5 +1,13 @@
 //! `cargo local import` over the schema of the first auth-service, with a population that holds what such
 //! a database gathers: doubled devices, keys of another form, numbers that are none.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`again`] | a second run, after accounts changed in the first service |
+//! | [`slow`] | accounts that take longer than a request may |
+
+mod again;
+mod slow;
 
 use domain::second_factor::{BackupCode, TotpCode};
 use local::import::plan::LeftOut;

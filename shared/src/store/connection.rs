@@ -87,7 +87,19 @@ impl Store {
         statement: &'static Statement,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<R>, StoreError> {
-        self.fetch_all_within(DEADLINE, statement, parameters).await
+        let bound = &statement.bind(parameters)?;
+        let send = |lease: Lease| async move {
+            self.count_round_trip();
+            let sent = statement.send(lease.connection(statement.name())?, bound);
+            let rows = Unanswered::new(statement.queues()).until(sent).await?;
+            lease.finish();
+            Ok(rows)
+        };
+        let rows = self.run(statement.name(), DEADLINE, send).await?;
+        if statement.has_queued(&rows) {
+            note_events();
+        }
+        read_all(&rows)
     }
 
     /// The same for a statement of which at most one row matters.
@@ -115,28 +127,6 @@ impl Store {
         parameters: &[Parameter<'_>],
     ) -> Result<(), StoreError> {
         self.fetch_all::<()>(statement, parameters).await.map(drop)
-    }
-
-    /// The same with a deadline of its own, for work that no request depends on.
-    pub(crate) async fn fetch_all_within<R: FromRow>(
-        &self,
-        deadline: Duration,
-        statement: &'static Statement,
-        parameters: &[Parameter<'_>],
-    ) -> Result<Vec<R>, StoreError> {
-        let bound = &statement.bind(parameters)?;
-        let send = |lease: Lease| async move {
-            self.count_round_trip();
-            let sent = statement.send(lease.connection(statement.name())?, bound);
-            let rows = Unanswered::new(statement.queues()).until(sent).await?;
-            lease.finish();
-            Ok(rows)
-        };
-        let rows = self.run(statement.name(), deadline, send).await?;
-        if statement.has_queued(&rows) {
-            note_events();
-        }
-        read_all(&rows)
     }
 
     /// Runs a statement or transaction on a connection of the pool, within the deadline. A

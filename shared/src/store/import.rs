@@ -1,20 +1,26 @@
 //! Takes an account over from the database of the first auth-service, whole or not at all: one
 //! statement over a document, whose fields `cargo local import` has checked. An account that is here
-//! already stays as it is, so an import may be repeated.
+//! already stays as it is, so an import may be repeated. One that changed there since, and that nobody
+//! used here, is deleted and taken over again.
 
 use domain::ids::UserId;
 use domain::prekey::Prekey;
 use domain::time::Timestamp;
 use serde_json::Value;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio_postgres::types::Type;
 
-use crate::audit::AuditEntry;
+use crate::audit::{AuditEntry, SecurityEvent};
+use crate::store::access::authorize::LOCK_ACCOUNT;
 use crate::store::connection::Store;
 use crate::store::error::StoreError;
 use crate::store::keys::KeyPage;
 use crate::store::outbox::audit::{AUDIT_ENTRY, AUDIT_PERSONAL, audit};
 use crate::store::statement::{LazyStatement, Parameter, Statement, row_struct};
+use crate::store::transaction::Transaction;
+
+/// A user of many years has a hundred thousand log-ins and used keys: no request has time for these.
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Keys of one device hang on its identity key. One that another user has is not taken over, and
 /// neither is what hangs on it.
@@ -111,7 +117,41 @@ row_struct! {
     struct ImportRow { is_new: bool, is_known: bool, devices: i64, identities: i64 }
 }
 
-pub(in crate::store) static STATEMENTS: &[&LazyStatement] = &[&IMPORT_ACCOUNT];
+/// Under the lock of the account. Whatever happens to an account leaves an entry in its chain, and an
+/// import leaves nothing but its registration. A key that was handed out leaves none: from a new page, it
+/// would be handed out again. Devices, keys, history and codes follow the row.
+static DELETE_UNUSED_IMPORT: LazyStatement = LazyStatement::new(|| {
+    let sql = format!(
+        "WITH page AS MATERIALIZED ( -- who takes a key meanwhile is waited for
+           SELECT next FROM auth.prekey_pages WHERE user_id = :user
+            ORDER BY device_id, kind FOR UPDATE),
+         deleted AS (
+           DELETE FROM auth.users_auth u
+            WHERE u.id = :user AND NOT EXISTS (SELECT FROM page WHERE next > 0)
+              AND NOT EXISTS (SELECT FROM auth.security_events e
+                   WHERE e.user_id = u.id AND e.entry::jsonb->>'event' <> '{registered}')
+           RETURNING u.id)
+         SELECT EXISTS (SELECT FROM deleted) AS is_deleted",
+        registered = SecurityEvent::UserRegistered.name(),
+    );
+    Statement::new("delete_unused_import", &sql, [("user", Type::UUID)])
+});
+
+row_struct! {
+    struct DeletedRow { is_deleted: bool }
+}
+
+pub(in crate::store) static STATEMENTS: &[&LazyStatement] =
+    &[&IMPORT_ACCOUNT, &DELETE_UNUSED_IMPORT];
+
+/// An account of the first auth-service.
+#[derive(Clone, Copy)]
+pub struct FirstServiceAccount<'a> {
+    pub user: UserId,
+    pub document: &'a Value,
+    pub audit: &'a AuditEntry,
+    pub now: Timestamp,
+}
 
 /// What became of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +164,11 @@ pub enum Import {
     Known,
     /// Another account here has its number.
     NumberTaken,
+    /// It was used here, and stays as it is.
+    Used,
+    /// It takes longer than a minute. It is not here, or as it was before: unless the last answer alone
+    /// was late.
+    TimedOut,
 }
 
 /// One-time keys as a page stores them: the hashes, the keys, and bytes per key.
@@ -136,25 +181,90 @@ impl Store {
     /// Takes an account over.
     pub async fn import_account(
         &self,
-        user: UserId,
-        document: &Value,
-        now: Timestamp,
-        audit: &AuditEntry,
+        account: FirstServiceAccount<'_>,
     ) -> Result<Import, StoreError> {
-        let parameters: &[Parameter<'_>] = &[
-            ("user", user.as_uuid()),
-            ("document", document),
-            ("now", &SystemTime::from(now)),
-            ("audit_entry", &audit.entry),
-            ("audit_personal", &audit.personal),
-        ];
-        let row: ImportRow = self.fetch_one(&IMPORT_ACCOUNT, parameters).await?;
-        Ok(match row {
-            ImportRow { is_new: true, devices, identities, .. } => {
-                Import::Imported { devices, identities }
+        let now = SystemTime::from(account.now);
+        let parameters: &[Parameter<'_>] = &parameters(&account, &now);
+        let result = self.transaction_within(DEADLINE, "import_account", async |transaction| {
+            let (extended, outcome) = tokio::join!(
+                biased;
+                transaction.extend_time_limit(DEADLINE),
+                insert(&transaction, parameters),
+            );
+            extended?;
+            transaction.commit(outcome?).await
+        });
+        or_timed_out(result.await)
+    }
+
+    /// Takes an account over again that changed since an earlier import, if nobody used it here. A
+    /// repeat finds what its first try took over, and replaces it once more.
+    pub async fn replace_unused_import(
+        &self,
+        account: FirstServiceAccount<'_>,
+    ) -> Result<Import, StoreError> {
+        let (user, now) = (account.user, SystemTime::from(account.now));
+        let parameters: &[Parameter<'_>] = &parameters(&account, &now);
+        let name = "replace_unused_import";
+        let result = self.transaction_within(DEADLINE, name, async |transaction| {
+            transaction.extend_time_limit(DEADLINE).await?;
+            if !delete_unused(&transaction, user).await? {
+                return transaction.rollback(Import::Used).await;
             }
-            ImportRow { is_known: true, .. } => Import::Known,
-            ImportRow { .. } => Import::NumberTaken,
-        })
+            match insert(&transaction, parameters).await? {
+                outcome @ Import::Imported { .. } => transaction.commit(outcome).await,
+                outcome => transaction.rollback(outcome).await,
+            }
+        });
+        or_timed_out(result.await)
+    }
+}
+
+fn parameters<'a>(account: &'a FirstServiceAccount<'_>, now: &'a SystemTime) -> [Parameter<'a>; 5] {
+    [
+        ("user", account.user.as_uuid()),
+        ("document", account.document),
+        ("now", now),
+        ("audit_entry", &account.audit.entry),
+        ("audit_personal", &account.audit.personal),
+    ]
+}
+
+async fn insert(
+    transaction: &Transaction<'_>,
+    account: &[Parameter<'_>],
+) -> Result<Import, StoreError> {
+    let row: ImportRow = transaction.fetch_one(&IMPORT_ACCOUNT, account).await?;
+    Ok(match row {
+        ImportRow { is_new: true, devices, identities, .. } => {
+            Import::Imported { devices, identities }
+        }
+        ImportRow { is_known: true, .. } => Import::Known,
+        ImportRow { .. } => Import::NumberTaken,
+    })
+}
+
+/// Deletes what an import took over, unless it was used. The statement behind the lock sees what was
+/// committed while that was waited for.
+async fn delete_unused(transaction: &Transaction<'_>, user: UserId) -> Result<bool, StoreError> {
+    let of_user: &[Parameter<'_>] = &[("user", user.as_uuid())];
+    transaction.fetch_all::<()>(&LOCK_ACCOUNT, of_user).await?;
+    let row: DeletedRow = transaction.fetch_one(&DELETE_UNUSED_IMPORT, of_user).await?;
+    Ok(row.is_deleted)
+}
+
+/// One account that takes too long is no reason to end an import.
+fn or_timed_out(result: Result<Import, StoreError>) -> Result<Import, StoreError> {
+    result.or_else(|error| if is_timeout(&error) { Ok(Import::TimedOut) } else { Err(error) })
+}
+
+/// Whether the deadline or the limit of the server ended it.
+fn is_timeout(error: &StoreError) -> bool {
+    /// `query_canceled`
+    const QUERY_CANCELED: &str = "57014";
+    match error {
+        StoreError::Timeout { .. } => true,
+        StoreError::Statement { source, .. } => source.sql_state() == Some(QUERY_CANCELED),
+        _ => false,
     }
 }

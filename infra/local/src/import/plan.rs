@@ -1,5 +1,6 @@
 //! One account of the first auth-service: which of its rows are taken over, and in which form. What is
-//! left out is named with its reason, by id and never by value.
+//! left out is named with its reason, by id and never by value. And whether an account that is here
+//! already has the same number and second factor.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -11,11 +12,13 @@ use domain::prekey::{
 };
 use domain::time::Timestamp;
 use domain::{ids::UserId, second_factor::IMPORTED_CODE};
+use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::{Value, json};
 use shared::clock::Rng;
-use shared::crypto::DataKeySet;
+use shared::crypto::{CryptoError, DataKeySet};
 use shared::second_factor::totp::MIN_SECRET_BYTES;
 use shared::store::import::prekey_page;
+use shared::store::second_factor::{SecondFactorState, StoredBackupCode};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
@@ -51,6 +54,30 @@ pub struct Planned {
     pub document: Value,
     pub created_at: Timestamp,
     pub identities: i64,
+    phone: PhoneNumber,
+    /// Of an enabled second factor.
+    secret: Option<SecretSlice<u8>>,
+    code_hashes: Vec<String>,
+}
+
+impl Planned {
+    /// Whether the account here has this number and this second factor. A backup code that is gone in
+    /// the first service makes another one: here it would still be taken.
+    pub fn is_same_as(
+        &self,
+        here: &SecondFactorState,
+        keys: &DataKeySet,
+    ) -> Result<bool, CryptoError> {
+        let stored = here.secret.as_ref().filter(|_| here.enabled);
+        let secret = stored.map(|stored| keys.decrypt(here.user, stored)).transpose()?;
+        let is_gone = |code: &StoredBackupCode| {
+            !code.used && code.pepper == IMPORTED_CODE && !self.code_hashes.contains(&code.hash)
+        };
+        Ok(here.phone.as_ref() == Some(&self.phone)
+            && secret.as_ref().map(ExposeSecret::expose_secret)
+                == self.secret.as_ref().map(ExposeSecret::expose_secret)
+            && !here.backup_codes.iter().any(is_gone))
+    }
 }
 
 /// The account, or none if it cannot be taken over.
@@ -71,11 +98,14 @@ pub fn plan(
     let created_at = at(account, "created_at").unwrap_or_else(|| rfc3339(now));
     let enabled = flag(account, "two_factor_enabled");
     let secret = text(account, "two_factor_secret").filter(|_| enabled).and_then(base32);
-    let secret = secret
-        .filter(|plain| plain.len() >= MIN_SECRET_BYTES)
-        .and_then(|plain| keys.encrypt(UserId::from_uuid(rows.id), &plain, Rng).ok())
+    let secret: Option<SecretSlice<u8>> =
+        secret.filter(|plain| plain.len() >= MIN_SECRET_BYTES).map(SecretSlice::from);
+    let user = UserId::from_uuid(rows.id);
+    let stored = secret
+        .as_ref()
+        .and_then(|plain| keys.encrypt(user, plain.expose_secret(), Rng).ok())
         .map(|stored| hex(&stored));
-    if enabled && secret.is_none() {
+    if enabled && stored.is_none() {
         // Without its second factor it would be open to whoever has the number.
         leave(
             "users_auth",
@@ -96,7 +126,7 @@ pub fn plan(
     let identities_count = i64::try_from(identities.len()).unwrap_or(i64::MAX);
     let document = json!({
         "phone": phone.as_e164(),
-        "secret": secret,
+        "secret": stored,
         "two_factor": enabled,
         "authenticated_at": at(account, "last_authenticated_at").unwrap_or_else(|| created_at.clone()),
         "created_at": created_at,
@@ -106,7 +136,9 @@ pub fn plan(
     });
     let created_at = OffsetDateTime::parse(&created_at, &Rfc3339).ok();
     let created_at = created_at.map_or(now, |at| Timestamp::from(std::time::SystemTime::from(at)));
-    Some(Planned { document, created_at, identities: identities_count })
+    let hash = |code: &Value| text(code, "code_hash").map(str::to_owned);
+    let code_hashes = codes.iter().filter_map(hash).collect();
+    Some(Planned { document, created_at, identities: identities_count, phone, secret, code_hashes })
 }
 
 /// How a row is left out: its table, itself, and why.

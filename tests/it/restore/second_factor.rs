@@ -154,10 +154,10 @@ async fn a_second_factor_that_its_owner_brought_back_after_the_backup_holds() {
     let newer = refreshed(&service, &newer).await;
     let backup = Backup::of(&service).await;
     step_up(&service, &newer, &app).await;
-    service.advance(Duration::from_secs(60));
+    service.advance(Duration::from_mins(1));
     let token = json!({ "token": app.at(service.now()) });
     let _ = of(&service, &newer).post("/auth/v1/2fa/disable", token).await.expect(200);
-    service.advance(Duration::from_secs(60));
+    service.advance(Duration::from_mins(1));
     let id = service.client().verified("login", ALICE).await;
     let body = json!({ "verificationId": id, "previousToken": alice.refresh,
                        "twoFactorToken": app.at(service.now()) });
@@ -167,7 +167,7 @@ async fn a_second_factor_that_its_owner_brought_back_after_the_backup_holds() {
     let ran = run_twice(&backup, &restored, &export(&service).await).await;
     assert!(ran.replayed.losses.contains(&(user(&alice), Loss::Undo)), "{:?}", ran.replayed);
     log_in(&restored, ALICE, None).await.refused(403, "two_factor_required");
-    restored.advance(Duration::from_secs(60));
+    restored.advance(Duration::from_mins(1));
     let _ = log_in(&restored, ALICE, Some(&app)).await.expect(200);
 }
 

@@ -93,11 +93,9 @@ fn every_dependency_is_the_workspaces_and_used() {
     let mut wanted = BTreeSet::new();
     for member in members() {
         let mut files = files_below(&format!("{member}/src"), ".rs");
-        files.extend(
-            names_in(&member)
-                .contains(&"build.rs".to_owned())
-                .then(|| Path::new(&member).join("build.rs")),
-        );
+        if names_in(&member).iter().any(|name| name == "build.rs") {
+            files.push(Path::new(&member).join("build.rs"));
+        }
         let source: String = files.iter().map(|file| text(file)).collect();
         for (name, how) in dependencies(&member) {
             let inherits = how.get("workspace").and_then(toml::Value::as_bool) == Some(true);

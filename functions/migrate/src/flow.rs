@@ -12,7 +12,7 @@ use crate::wire::{DirectEvent, MigrateAnswer, MigrateEvent, RequestType};
 
 /// Answers one event. A custom resource that fails is told so, and the invocation succeeds: else
 /// Lambda would repeat it after CloudFormation has given up. So is one whose function cannot start, as
-/// without its secret: CloudFormation would wait for an hour, and say nothing.
+/// without its secret: CloudFormation would wait until its time is over, and say nothing.
 pub async fn handle(
     state: Result<MigrateState, StartError>,
     event: MigrateEvent,
@@ -34,12 +34,12 @@ pub async fn answer(
         MigrateEvent::Resource(resource) => {
             let result = match (resource.request_type, state) {
                 (RequestType::Delete, _) => Ok(MigrateAnswer::default()),
-                (RequestType::Create | RequestType::Update, Ok(state)) => migrate(&state).await,
+                (RequestType::Create | RequestType::Update, Ok(state)) => migrate(&state)
+                    .await
+                    .inspect_err(|error| tracing::error!(%error, "failed to migrate")),
+                // Logged where it failed.
                 (_, Err(error)) => Err(error.into()),
             };
-            if let Err(error) = &result {
-                tracing::error!(%error, "failed to migrate");
-            }
             cloud_formation::answer(&resource, result.as_ref(), is_local).await?;
             Ok(result.unwrap_or_default())
         }
@@ -66,7 +66,7 @@ async fn status(state: &MigrateState) -> Result<MigrateAnswer, MigrateError> {
     Ok(MigrateAnswer { applied: names(&applied), pending: names(&pending) })
 }
 
-/// The newest login: it may have changed since the process began.
+/// With the login as it was loaded for this event.
 async fn database_url(state: &MigrateState) -> Result<SecretString, MigrateError> {
     let url = state.postgres.address.connection_url().await;
     url.map_err(|error| MigrateError(error.to_string()))

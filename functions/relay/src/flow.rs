@@ -3,7 +3,7 @@
 use lambda_runtime::Error;
 use shared::after_commit::outbox_token;
 use shared::cache::relay::OutboxMark;
-use shared::relay::hourly::enter_hourly_events;
+use shared::relay::hourly::{self, enter_hourly_events};
 use shared::relay::roots::publish_root;
 use shared::relay::security_log::{UserId, verify_log};
 use shared::telemetry::ErrorChain;
@@ -13,8 +13,6 @@ use thiserror::Error as ThisError;
 use crate::events::{LogVerified, RelayAnswer, RelayEvent, RelayReport, Task};
 use crate::state::RelayState;
 
-/// What an attack left to count must not keep deliveries and the root waiting.
-const HOURLY_LIMIT: Duration = Duration::from_secs(10);
 /// Between two tries of what has failed.
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
@@ -65,13 +63,15 @@ async fn scheduled(state: &RelayState) -> Result<RelayReport, Error> {
     // Relays after commits may have delivered everything, and the root of the hour is still due.
     let has_root = state.roots.is_none() || mark.unrooted.is_none();
     let is_idle = mark.is_looked_at && mark.token.is_none() && has_root;
-    if is_idle && counts.is_ok_and(|counts| counts.is_empty()) {
+    let has_counts = !counts.is_ok_and(|counts| counts.is_empty());
+    if is_idle && !has_counts {
         return Ok(RelayReport { skipped: true, ..RelayReport::default() });
     }
     // Else a run that is killed behind the entries leaves them without a mark.
-    let mark = if mark.token.is_none() { mark_outbox(state, mark).await } else { mark };
+    let needs_mark = has_counts && mark.token.is_none();
+    let mark = if needs_mark { mark_outbox(state, mark).await } else { mark };
     let (mut hourly, mut has_failed) = (0, false);
-    match enter_hourly_events(core, now, HOURLY_LIMIT).await {
+    match enter_hourly_events(core, now, hourly::TIME_LIMIT).await {
         Ok(entered) => hourly = entered,
         Err(error) => {
             tracing::error!(error = %ErrorChain(&error), "failed to enter hourly events");

@@ -139,22 +139,19 @@ impl Rotation<'_> {
     /// Secrets Manager also runs this step alone, to test a schedule that does not rotate at once. Its
     /// version has no value or the one in use, and is removed again: there is nothing to test.
     async fn test_alone(&self) -> Result<(), RotationError> {
-        let RotationEvent { secret_id, client_request_token, .. } = self.event;
-        let rotations = &self.state.rotations;
-        let pending = rotations.version(secret_id, client_request_token).await?;
-        let current = rotations.current(secret_id).await?;
+        let (pending, current) = self.versions().await?;
         match pending {
-            Some(pending) if pending.text.expose_secret() != current.text.expose_secret() => {
-                self.test().await
+            Some(pending) if pending.expose_secret() != current.expose_secret() => {
+                self.check_follows(&pending, &current)?;
+                self.check_published(&pending).await
             }
             _ => Ok(()),
         }
     }
 
-    async fn test(&self) -> Result<(), RotationError> {
-        let pending = self.pending().await?;
+    async fn check_published(&self, pending: &SecretString) -> Result<(), RotationError> {
         match &self.kind {
-            Kind::JwtKeys { public_keys } if !self.is_published(public_keys, &pending).await? => {
+            Kind::JwtKeys { public_keys } if !self.is_published(public_keys, pending).await? => {
                 Err(RotationError::Unpublished)
             }
             _ => Ok(()),
@@ -162,7 +159,7 @@ impl Rotation<'_> {
     }
 
     async fn finish(&self) -> Result<(), RotationError> {
-        self.test().await?;
+        self.check_published(&self.pending().await?).await?;
         let RotationEvent { secret_id, client_request_token, .. } = self.event;
         let before = self.described.current().ok_or(RotationError::NoCurrent)?;
         self.state.rotations.make_current(secret_id, client_request_token, before).await?;
@@ -172,16 +169,27 @@ impl Rotation<'_> {
 
     /// The pending keys, if they follow those in use.
     async fn pending(&self) -> Result<SecretString, RotationError> {
+        let (pending, current) = self.versions().await?;
+        let pending = pending.ok_or(RotationError::NotCreated)?;
+        self.check_follows(&pending, &current)?;
+        Ok(pending)
+    }
+
+    /// The keys of this version, if it has any yet, and those in use.
+    async fn versions(&self) -> Result<(Option<SecretString>, SecretString), RotationError> {
         let RotationEvent { secret_id, client_request_token, .. } = self.event;
         let rotations = &self.state.rotations;
         let pending = rotations.version(secret_id, client_request_token).await?;
-        let pending = pending.ok_or(RotationError::NotCreated)?.text;
         let current = rotations.current(secret_id).await?;
-        if self.kind.follows(&pending, &current.text)? {
-            Ok(pending)
-        } else {
-            Err(RotationError::NotFollowing)
-        }
+        Ok((pending.map(|version| version.text), current.text))
+    }
+
+    fn check_follows(
+        &self,
+        pending: &SecretString,
+        current: &SecretString,
+    ) -> Result<(), RotationError> {
+        if self.kind.follows(pending, current)? { Ok(()) } else { Err(RotationError::NotFollowing) }
     }
 
     async fn is_published(&self, secret: &str, keys: &SecretString) -> Result<bool, RotationError> {

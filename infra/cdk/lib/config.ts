@@ -55,28 +55,25 @@ export function removalPolicy(config: Config): RemovalPolicy {
 type Read = (key: string) => unknown;
 
 /** `stages/<stage>.json` holds choices of a stage, so that each deployment makes the same. `-c` counts more. */
-function ofStage(read: Read, folder: string, faults: string[]): Read {
-  const stage = STAGES.find((one) => one === read('stage'));
-  const file = `${folder}/${stage}.json`;
-  if (stage === undefined || !existsSync(file)) return read;
-  let kept: Record<string, unknown> = {};
+function keptChoices(file: string, faults: string[]): Record<string, unknown> {
+  if (!existsSync(file)) return {};
   try {
-    kept = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+    return JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
   } catch {
     faults.push(`${file} is not JSON`);
+    return {};
   }
-  for (const key of Object.keys(kept)) if (!KEYS.has(key)) faults.push(`${file} has ${key}, which is no choice`);
-  return (key) => read(key) ?? kept[key];
 }
-
-/** What a file of a stage may hold. */
-const KEYS = new Set([
-  'size', 'database', 'cache', 'sender', 'nat', 'edge', 'userService', 'alarmMail', 'deploymentAlarms', 'smsSpendLimit', 'settings', 'template',
-]);
 
 export function readConfig(context: Read, stages = 'stages'): Config {
   const faults: string[] = [];
-  const read = ofStage(context, stages, faults);
+  const file = `${stages}/${STAGES.find((one) => one === context('stage'))}.json`;
+  const kept = keptChoices(file, faults);
+  const choices = new Set<string>();
+  const read: Read = (key) => {
+    choices.add(key);
+    return context(key) ?? kept[key];
+  };
   const text = (key: string, fallback: string): string => {
     const value = read(key);
     return value === undefined || value === '' ? fallback : String(value);
@@ -89,8 +86,9 @@ export function readConfig(context: Read, stages = 'stages'): Config {
   };
   const flag = (key: string, fallback: boolean): boolean => choice(key, ['true', 'false'], fallback ? 'true' : 'false') === 'true';
   const number = (key: string): number | undefined => {
-    if (text(key, '') === '') return undefined;
-    const value = Number(text(key, ''));
+    const given = text(key, '');
+    if (given === '') return undefined;
+    const value = Number(given);
     if (!Number.isInteger(value) || value < 1) faults.push(`-c ${key}= must be a whole number from 1`);
     return value;
   };
@@ -116,6 +114,9 @@ export function readConfig(context: Read, stages = 'stages'): Config {
     isProd: stage === 'prod',
     isSmall,
   };
+  // Of which stage it is, its name says.
+  choices.delete('stage');
+  for (const key of Object.keys(kept)) if (!choices.has(key)) faults.push(`${file} has ${key}, which is no choice`);
   if (!existsSync(config.template)) {
     faults.push(`${config.template} is not there: run sam build and sam package, as docs/deploying.md says, or give -c template=`);
   }

@@ -1,4 +1,5 @@
-// CloudFront with a web ACL before the API. An HTTP API takes none of its own. The functions refuse what does not come through it (X-Origin-Verify).
+// CloudFront with a web ACL before the API. An HTTP API takes none of its own. The functions refuse what does
+// not come through it (X-Origin-Verify).
 import { CfnOutput, CfnParameter, Duration, SecretValue, Stack } from 'aws-cdk-lib';
 import * as cloudfront from 'aws-cdk-lib/aws-cloudfront';
 import * as origins from 'aws-cdk-lib/aws-cloudfront-origins';

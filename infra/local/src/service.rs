@@ -28,7 +28,7 @@ use shared::crypto::data_keys::{new_data_keys, rotate_data_keys};
 use shared::crypto::pepper::{new_pepper, rotate_pepper};
 use shared::crypto::phone_index::new_phone_index_key;
 use shared::http::ClientConnection;
-use shared::relay::hourly::enter_hourly_events;
+use shared::relay::hourly::{self, enter_hourly_events};
 use shared::relay::{Relay, Sinks};
 use shared::secrets::SecretName;
 use shared::sender::CodeSender;
@@ -313,7 +313,6 @@ pub async fn run_maintenance(core: Core, config: MaintenanceConfig, keys: DataKe
 pub async fn run_relay(relay: RelayState, verify: VerifyState) {
     const EVERY: Duration = Duration::from_secs(1);
     const RUNS_A_MINUTE: u32 = 60;
-    const HOURLY_LIMIT: Duration = Duration::from_secs(10);
     let core = verify.core.clone();
     let notices = Arc::new(verify::PhoneNotices(verify));
     let relay = Relay::new(core.clone(), Sinks { notices, ..relay.sinks });
@@ -323,7 +322,7 @@ pub async fn run_relay(relay: RelayState, verify: VerifyState) {
         }
         if run == 0 {
             let now = core.clock.now();
-            if let Err(error) = enter_hourly_events(&core, now, HOURLY_LIMIT).await {
+            if let Err(error) = enter_hourly_events(&core, now, hourly::TIME_LIMIT).await {
                 tracing::warn!(error = %ErrorChain(&error), "failed to enter hourly events");
             }
             if let Err(error) = relay.measure(now).await {

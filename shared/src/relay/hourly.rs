@@ -9,6 +9,9 @@ use crate::cache::CacheError;
 use crate::core::Core;
 use crate::store::StoreError;
 
+/// For a run on a schedule: what an attack left to count must not keep deliveries and the root waiting.
+pub const TIME_LIMIT: Duration = Duration::from_secs(10);
+
 #[derive(Debug, Error)]
 pub enum HourlyError {
     #[error("failed to read or delete counts")]

@@ -97,13 +97,11 @@ impl Secrets {
         }
         let mut failed = Vec::new();
         // Of a call that panics nothing arrives: its secret is missing below.
-        let arrived = |id: String, text| match text {
+        let arrived = |id: String, text: Result<SecretString, CloudError>| match text {
             Ok(text) => drop(self.keep(&id, text)),
             Err(error) => {
                 let failing = names_of(&id).into_iter();
-                failed.extend(
-                    failing.map(|name| SecretError::Cloud(name, CloudError::clone(&error))),
-                );
+                failed.extend(failing.map(|name| SecretError::Cloud(name, error.clone())));
             }
         };
         self.fetch(ids, arrived).await;

@@ -8,6 +8,7 @@ use domain::prekey::Prekey;
 use domain::time::Timestamp;
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
 use crate::audit::{AuditEntry, SecurityEvent};
@@ -260,11 +261,11 @@ fn or_timed_out(result: Result<Import, StoreError>) -> Result<Import, StoreError
 
 /// Whether the deadline or the limit of the server ended it.
 fn is_timeout(error: &StoreError) -> bool {
-    /// `query_canceled`
-    const QUERY_CANCELED: &str = "57014";
     match error {
         StoreError::Timeout { .. } => true,
-        StoreError::Statement { source, .. } => source.sql_state() == Some(QUERY_CANCELED),
+        StoreError::Statement { source, .. } => {
+            source.sql_state() == Some(SqlState::QUERY_CANCELED.code())
+        }
         _ => false,
     }
 }

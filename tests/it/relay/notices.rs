@@ -113,10 +113,8 @@ async fn an_answer_that_is_none_to_a_task_delivers_nothing() {
         [json!({ "statusCode": 500, "body": "" }), json!({ "done": false }), json!("done")]
     {
         queue_notices(&service).await;
-        let report = {
-            api.answer(move |_| Answer::With(answer.clone()));
-            function.relay().await
-        };
+        api.answer(move |_| Answer::With(answer.clone()));
+        let report = function.relay().await;
         assert_eq!(&report["dead"], &json!(0), "{report}");
         // The notice to devices waits behind it: events of a user are delivered in their order.
         assert_eq!(undelivered(&service).await, 2, "{report}");

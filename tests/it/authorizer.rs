@@ -195,10 +195,7 @@ async fn an_outage_of_redis_signs_nobody_out_and_one_of_both_is_no_refusal() {
     let client = service.client();
     let (live, ended) = (client.sign_up(PHONE).await, client.sign_up("+33698765432").await);
     log_out(&service, &ended).await;
-    let nowhere = Stores {
-        database_url: "postgres://nobody@127.0.0.1:1/none".to_owned(),
-        redis_url: "redis://127.0.0.1:1/".to_owned(),
-    };
+    let nowhere = Stores::at("postgres://nobody@127.0.0.1:1/none", "redis://127.0.0.1:1/");
     let without_redis = Stores { redis_url: nowhere.redis_url.clone(), ..service.stores.clone() };
     let one = state(&service.over_stores(without_redis).await, &[]).await;
     assert!(bearer(&one, &live).await);

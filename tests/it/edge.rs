@@ -378,10 +378,7 @@ async fn with_limits_lifted_nobody_waits_and_nothing_is_told() {
 
 /// A service whose stores are never asked, with routes that misbehave, called by a page.
 async fn misbehaving() -> Service {
-    let nowhere = Stores {
-        database_url: "postgres://auth@127.0.0.1:1/auth".to_owned(),
-        redis_url: "redis://127.0.0.1:1/0".to_owned(),
-    };
+    let nowhere = Stores::at("postgres://auth@127.0.0.1:1/auth", "redis://127.0.0.1:1/0");
     let service = Service::over(nowhere, &[("CORS_ORIGINS", ORIGIN)]).await;
     let routes: Router = Router::new()
         .route("/panic", get(async || -> &'static str { panic!("the secret 123456") }))

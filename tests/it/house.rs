@@ -261,7 +261,8 @@ async fn shape(url: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn the_migrations_go_up_and_back_and_up_again() {
-    let url = Stores::fresh().await.database_url;
+    let stores = Stores::fresh().await;
+    let url = stores.database_url.clone();
     let up = shape(&url).await;
     let (ours, others): (Vec<&String>, Vec<&String>) =
         up.iter().partition(|line| line.contains("auth."));

@@ -391,7 +391,7 @@ async fn a_run_whose_time_is_over_begins_nothing_and_the_next_goes_on() {
         let state = state.clone();
         tokio::spawn(async move { invoke(&state).await })
     };
-    service.until(tests::service::WAITS).await;
+    service.until_waiting(1).await;
     cut.abort();
     let _ = cut.await;
     drop(lock);

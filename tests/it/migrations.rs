@@ -229,7 +229,8 @@ async fn batches_are_repeated_until_no_row_is_left() {
 /// their whole table.
 #[tokio::test]
 async fn foreign_keys_that_delete_or_clear_have_an_index() {
-    let client = connect(&Stores::fresh().await.database_url).await;
+    let stores = Stores::fresh().await;
+    let client = connect(&stores.database_url).await;
     let keys =
         "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND confdeltype IN ('c', 'n')";
     let count: i64 = client.query_one(keys, &[]).await.unwrap().get(0);

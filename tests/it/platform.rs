@@ -131,10 +131,7 @@ async fn health_answers_before_the_deadline_of_a_request_when_stores_only_hang()
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap();
     let service = Service::over(
-        Stores {
-            database_url: format!("postgres://auth@{address}/auth"),
-            redis_url: format!("redis://{address}/0"),
-        },
+        Stores::at(format!("postgres://auth@{address}/auth"), format!("redis://{address}/0")),
         &[],
     )
     .await;

@@ -80,8 +80,7 @@ impl Backup {
         let database_url = empty_database().await;
         let arguments = ["--no-owner", "-d", &database_url, &self.file.display().to_string()];
         run("pg_restore", arguments.map(str::to_owned).to_vec()).await;
-        let stores = Stores { database_url, redis_url: service.stores.redis_url.clone() };
-        service.over_stores(stores).await
+        service.over_stores(Stores::at(database_url, &service.stores.redis_url)).await
     }
 
     async fn run(&self, service: &Service, trail: Option<&Trail>) -> Restored {

@@ -10,7 +10,6 @@ use shared::cache::session::CachedSessionState;
 use shared::limits::{LimitsConfig, RateLimitCheck};
 use std::sync::OnceLock;
 use std::time::Duration;
-use tests::service::WAITS;
 use tests::{Client, Reply, Service, Session};
 use uuid::Uuid;
 
@@ -149,7 +148,7 @@ async fn a_logout_beside_another_end_of_the_session_writes_its_tombstone() {
         let (client, session) = (client.clone(), session.clone());
         async move { logout(&client, &session, json!({})).await }
     });
-    service.until(WAITS).await;
+    service.until_waiting(1).await;
     holder.batch_execute("COMMIT").await.unwrap();
     let _ = logging_out.await.unwrap().expect(204);
     assert_ended(&[&service], &session).await;

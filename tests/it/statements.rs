@@ -53,7 +53,8 @@ async fn snapshot(statement: &Statement, client: &tokio_postgres::Client) -> Str
 /// By itself, for `.ci/mutations`: a changed statement is not its snapshot, and still accepted.
 #[tokio::test]
 async fn every_statement_is_accepted() {
-    let client = connect(&Stores::fresh().await.database_url).await;
+    let stores = Stores::fresh().await;
+    let client = connect(&stores.database_url).await;
     for statement in statements() {
         let _ = prepare(statement, &client).await;
     }
@@ -61,7 +62,8 @@ async fn every_statement_is_accepted() {
 
 #[tokio::test]
 async fn every_statement_equals_its_snapshot() {
-    let client = connect(&Stores::fresh().await.database_url).await;
+    let stores = Stores::fresh().await;
+    let client = connect(&stores.database_url).await;
     let update = std::env::var_os("UPDATE_SNAPSHOTS").is_some();
     let mut faults = Vec::new();
     let mut expected = BTreeSet::new();

@@ -43,6 +43,6 @@ async fn play(scenario: &str) {
         return;
     }
     let browser = find_on_path(browser).expect("it is there");
-    let url = Service::listen_in_real_time(&[("RATE_LIMITS", "off")]).await;
+    let (_service, url) = Service::listen_in_real_time(&[("RATE_LIMITS", "off")]).await;
     SCENARIOS.play(scenario, &[&url, &browser.to_string_lossy()], PLAY_LIMIT).await;
 }

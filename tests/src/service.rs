@@ -34,11 +34,6 @@ pub const IDLE: &str =
     "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
          AND application_name = 'auth' AND state <> 'idle')";
 
-/// True while a statement of the service waits for a lock.
-pub const WAITS: &str =
-    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
-         AND application_name = 'auth' AND wait_event_type = 'Lock')";
-
 /// A running service. Its clock stands still until [`Service::advance`].
 #[derive(Clone)]
 pub struct Service {
@@ -62,13 +57,13 @@ impl Service {
     }
 
     /// Serves a service whose clock is the system's, for browsers: they have such a clock, too. Its
-    /// `PUBLIC_ORIGINS` is the address, which is given back.
-    pub async fn listen_in_real_time(variables: &[(&str, &str)]) -> String {
+    /// `PUBLIC_ORIGINS` is the address, which is given too.
+    pub async fn listen_in_real_time(variables: &[(&str, &str)]) -> (Self, String) {
         let (listener, url) = bind().await;
         let manual = Self::with(&[variables, &[("PUBLIC_ORIGINS", url.as_str())]].concat()).await;
         let service = Self::read(manual.stores, manual.variables, Clock::System).await;
-        serve(listener, service.router);
-        url
+        serve(listener, service.router.clone());
+        (service, url)
     }
 
     /// A service over given stores: a second one on the same is a second sandbox.
@@ -308,6 +303,16 @@ impl Service {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         panic!("never true: {query}");
+    }
+
+    /// Waits until so many statements of the service, or more, wait for a lock.
+    pub async fn until_waiting(&self, statements: i64) {
+        let enough = format!(
+            "SELECT count(*) >= {statements} FROM pg_stat_activity
+              WHERE datname = current_database() AND application_name = 'auth'
+                AND wait_event_type = 'Lock'"
+        );
+        self.until(&enough).await;
     }
 
     /// A look into the database: the rows of a query as JSON objects.

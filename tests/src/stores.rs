@@ -3,8 +3,8 @@
 
 use ::stores::{Options, Postgres, Redis, StoreError};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio_postgres::NoTls;
@@ -43,14 +43,39 @@ pub fn start_with(postgres: &[&str]) {
     assert!(SERVERS.set(start(postgres)).is_ok(), "the servers run already");
 }
 
+/// Databases whose tests have ended.
+static UNUSED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn unused() -> MutexGuard<'static, Vec<String>> {
+    UNUSED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The database of a test, by its name.
+#[derive(Debug)]
+pub struct Database(String);
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        unused().push(std::mem::take(&mut self.0));
+    }
+}
+
 /// Addresses of a migrated, empty database and an empty Redis database.
 #[derive(Clone, Debug)]
 pub struct Stores {
     pub database_url: String,
     pub redis_url: String,
+    /// Dropped when the last clone of this is gone: all tests together fill 16 GB.
+    pub database: Option<Arc<Database>>,
 }
 
 impl Stores {
+    /// Stores that somebody else has made, or none.
+    pub fn at(database_url: impl Into<String>, redis_url: impl Into<String>) -> Self {
+        let (database_url, redis_url) = (database_url.into(), redis_url.into());
+        Self { database_url, redis_url, database: None }
+    }
+
     pub async fn fresh() -> Self {
         let servers = tokio::task::spawn_blocking(servers).await.expect("the servers start");
         TEMPLATE
@@ -63,10 +88,19 @@ impl Stores {
         let number = NEXT.fetch_add(1, Ordering::SeqCst);
         let name = format!("test_{number}");
         let admin = connect(&servers.postgres.url("postgres")).await;
+        let ended = std::mem::take(&mut *unused());
+        for name in ended {
+            let statement = format!("DROP DATABASE {name} WITH (FORCE)");
+            admin.batch_execute(&statement).await.expect("a database is dropped");
+        }
         // Strategy wal_log copies a small template without a checkpoint.
         let statement = format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE_NAME} STRATEGY wal_log");
         admin.batch_execute(&statement).await.expect("a database is copied");
-        Self { database_url: servers.postgres.url(&name), redis_url: servers.redis.url(number) }
+        Self {
+            database_url: servers.postgres.url(&name),
+            redis_url: servers.redis.url(number),
+            database: Some(Arc::new(Database(name))),
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! that sends it. Most find their own work by an id that was drawn before the first try.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::connect::Connector;
@@ -82,16 +82,28 @@ impl Store {
     }
 
     /// Sends one statement: one round trip, within the deadline.
+    ///
+    /// A repeat may overtake its own first try, which the server still executes. It then waits for the
+    /// rows of that try, but its snapshot is older than what the try commits: it finds neither the
+    /// rows as they were nor its own work. So a repeat without rows is executed once more.
     pub(crate) async fn fetch_all<R: FromRow>(
         &self,
         statement: &'static Statement,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<R>, StoreError> {
         let bound = &statement.bind(parameters)?;
+        let tried = &AtomicBool::new(false);
         let send = |lease: Lease| async move {
-            self.count_round_trip();
-            let sent = statement.send(lease.connection(statement.name())?, bound);
-            let rows = Unanswered::new(statement.queues()).until(sent).await?;
+            let execute = || async {
+                self.count_round_trip();
+                let sent = statement.send(lease.connection(statement.name())?, bound);
+                Unanswered::new(statement.queues()).until(sent).await
+            };
+            let is_repeat = tried.swap(true, Ordering::Relaxed);
+            let mut rows = execute().await?;
+            if is_repeat && rows.is_empty() {
+                rows = execute().await?;
+            }
             lease.finish();
             Ok(rows)
         };

@@ -5,7 +5,6 @@ use local::import::plan::LeftOut;
 use local::import::source::Source;
 use local::import::{Imported, import_all};
 use serde_json::{Value, json};
-use tests::service::WAITS;
 use tests::stores::connect;
 use tests::{Authenticator, Keys, Service};
 
@@ -201,7 +200,7 @@ async fn an_account_that_is_used_at_this_moment_is_not_replaced() {
         change(&from, &update(7, "phone_number = '+33644444444'")).await;
         let user = service.hold(&used).await;
         let use_it = async {
-            service.until(WAITS).await;
+            service.until_waiting(1).await;
             user.batch_execute("COMMIT").await.expect("a commit");
         };
         let (again, ()) = tokio::join!(run(&service, &from), use_it);

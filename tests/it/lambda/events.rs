@@ -312,10 +312,7 @@ static RUNTIME: LazyLock<tokio::runtime::Runtime> =
 
 /// Of a service whose stores are never asked.
 static CORE: LazyLock<Core> = LazyLock::new(|| {
-    let nowhere = Stores {
-        database_url: "postgres://auth@127.0.0.1:1/auth".to_owned(),
-        redis_url: "redis://127.0.0.1:1/0".to_owned(),
-    };
+    let nowhere = Stores::at("postgres://auth@127.0.0.1:1/auth", "redis://127.0.0.1:1/0");
     RUNTIME.block_on(Service::over(nowhere, &[])).state.core
 });
 

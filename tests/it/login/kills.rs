@@ -32,7 +32,7 @@ async fn blocked(service: &Service, purpose: &str, id: &str) -> JoinHandle<Reply
     let (client, path) = (service.client(), format!("/auth/v1/{purpose}"));
     let body = json!({ "verificationId": id, "deviceId": "phone-1" });
     let request = tokio::spawn(async move { client.post(&path, body).await });
-    service.until(&format!("SELECT EXISTS ({BLOCKED})")).await;
+    service.until_waiting(1).await;
     request
 }
 

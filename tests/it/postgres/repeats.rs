@@ -36,6 +36,23 @@ async fn a_lost_connection_repeats_every_flow_and_its_work_is_done_once() {
     }
 }
 
+/// The connection is lost while the server executes the statement. The repeat arrives before that ends,
+/// and waits for it: it still knows the reuse as found by its own first try.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_that_overtakes_its_first_try_gives_its_answer() {
+    let (proxy, service) = behind_proxy().await;
+    let prepared = Prepared::new(&service, Flow::Reuse).await;
+    let holder = service.hold("SELECT FROM auth.sessions FOR UPDATE").await;
+    let meddle = async {
+        service.until_waiting(1).await;
+        proxy.reset();
+        service.until_waiting(2).await;
+        holder.batch_execute("COMMIT").await.unwrap();
+    };
+    let (reply, ()) = tokio::join!(prepared.send(Flow::Reuse), meddle);
+    prepared.check(Flow::Reuse, reply).await;
+}
+
 /// Nobody gains a second session, or a second use, by losing replies.
 #[tokio::test]
 async fn a_lost_reply_makes_no_second_session() {

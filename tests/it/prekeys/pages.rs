@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use shared::store::statements;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::time::Duration;
 use tests::Service;
 use tests::stores::connect;
 use tokio::task::JoinHandle;
@@ -38,19 +37,6 @@ async fn a_take_rewrites_neither_keys_nor_indexes() {
     assert_eq!(row.get::<_, i64>(3), 8192, "rows without their keys are in one block");
 }
 
-/// Waits until so many statements of the service wait for a lock.
-async fn waiting(service: &Service, count: i64) {
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                    AND application_name = 'auth' AND wait_event_type = 'Lock'";
-    for _ in 0..500 {
-        if service.count(waiting).await >= count {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    panic!("nobody waits");
-}
-
 fn fetch(person: &Person, other: &Person) -> JoinHandle<Value> {
     let (client, path) = (person.client.clone(), other.path());
     tokio::spawn(async move { client.get(&path).await.expect(200).json() })
@@ -72,7 +58,7 @@ async fn an_upload_knows_what_a_take_took_while_it_waited() {
         let client = bob.client.clone();
         tokio::spawn(async move { client.post(&format!("{KEYS}/{kind}"), body).await })
     });
-    waiting(&service, 2).await;
+    service.until_waiting(2).await;
     holder.batch_execute("COMMIT").await.unwrap();
     for upload in uploads {
         assert_eq!(upload.await.unwrap().expect(201).json()["uploaded"], 3);
@@ -90,7 +76,7 @@ async fn a_take_that_waits_for_an_upload_takes_from_the_new_page() {
     // The last keys are taken, and others come, both before the waiting take sees them.
     let holder = service.hold("SELECT FROM auth.prekey_pages FOR UPDATE").await;
     let waits = fetch(&alice, &bob);
-    waiting(&service, 1).await;
+    service.until_waiting(1).await;
     holder
         .batch_execute(&format!(
             "UPDATE auth.prekey_pages p SET next = 0, count = o.count, hashes = o.hashes, keys = o.keys
@@ -118,7 +104,7 @@ async fn a_take_that_waits_for_another_identity_is_repeated_for_that_device() {
     let waits = tokio::spawn(async move {
         client.get(&format!("{KEYS}/{user}/bundles")).await.expect(200).json()
     });
-    waiting(&service, 1).await;
+    service.until_waiting(1).await;
     holder
         .batch_execute(&format!(
             "UPDATE auth.identity_keys SET id = gen_random_uuid(), public_key = 'another'
@@ -152,7 +138,7 @@ async fn an_upload_that_waits_for_another_identity_stores_nothing() {
         let holder = service.hold("SELECT FROM auth.users_auth FOR NO KEY UPDATE").await;
         let (client, path) = (bob.client.clone(), format!("{KEYS}/{kind}"));
         let upload = tokio::spawn(async move { client.post(&path, body).await });
-        waiting(&service, 1).await;
+        service.until_waiting(1).await;
         let of_bob = format!("WHERE device_id = '{}'", bob.session.device);
         let another = format!(
             "UPDATE auth.identity_keys SET identity = '\\x05' || sha256(identity) {of_bob}"

@@ -9,7 +9,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use tests::Service;
 use tests::race::{alone, together};
-use tests::service::{IDLE, WAITS};
+use tests::service::IDLE;
 use tests::stores::Stores;
 
 const UNBOUNDED: [(&str, &str); 2] = [("RATE_LIMITS", "off"), ("ONE_TIME_KEYS_BURST", "1000000")];
@@ -100,7 +100,7 @@ async fn a_taker() {
     let variable = |name: &str| std::env::var(name).ok();
     let Some(path) = variable("TAKER_PATH") else { return };
     let value = |name: &str| variable(name).expect("a taker's variable");
-    let stores = Stores { database_url: value("DATABASE_URL"), redis_url: value("REDIS_URL") };
+    let stores = Stores::at(value("DATABASE_URL"), value("REDIS_URL"));
     let jwt = value("JWT_KEYS");
     let mut variables = UNBOUNDED.to_vec();
     variables.push(("JWT_KEYS", jwt.as_str()));
@@ -336,7 +336,7 @@ async fn a_key_that_another_gives_back_is_handed_out() {
     let holder = service.hold("SELECT FROM auth.prekey_pages FOR UPDATE").await;
     let (client, path) = (alice.client.clone(), bob.path());
     let asking = tokio::spawn(async move { client.get(&path).await });
-    service.until(WAITS).await;
+    service.until_waiting(1).await;
     holder.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(ids(&asking.await.unwrap().expect(200).json()), (Some(1), Some(1)));
 }

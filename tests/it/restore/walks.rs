@@ -71,9 +71,7 @@ async fn a_run_that_is_killed_or_loses_its_connection_is_continued() {
     let direct = unlimited().await;
     fleet(&direct, 700).await;
     let (proxy, url) = Proxy::before(&direct.stores.database_url).await;
-    let service = direct
-        .over_stores(Stores { database_url: url, redis_url: direct.stores.redis_url.clone() })
-        .await;
+    let service = direct.over_stores(Stores::at(url, &direct.stores.redis_url)).await;
     let mut restores = 0;
     let mut backup_at = Timestamp::from_millis(direct.now().millis() - 1_000_000);
     for skip in 0..6 {

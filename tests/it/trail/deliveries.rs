@@ -7,7 +7,6 @@ use serde_json::json;
 use shared::relay::Relayed;
 use std::time::Duration;
 use tests::race::together;
-use tests::service::WAITS;
 
 #[tokio::test]
 async fn each_event_is_delivered_once_and_those_of_a_user_in_their_order() {
@@ -85,7 +84,7 @@ async fn a_relay_leaves_a_user_to_another_that_was_first() {
         let relay = relay(&service, &sink);
         async move { relay.run().await.unwrap() }
     });
-    service.until(WAITS).await;
+    service.until_waiting(1).await;
     holder.batch_execute("COMMIT").await.unwrap();
     assert_eq!(run.await.unwrap(), Relayed::default());
     assert_eq!((sink.tries(), undelivered(&service).await), (0, 3));

@@ -15,6 +15,8 @@ use crate::telemetry::{ErrorChain, Metrics};
 
 /// What the client waits for at most.
 const TIME_LIMIT: Duration = Duration::from_millis(300);
+/// What taking back the mark of an invocation may add to it.
+const FORGET_LIMIT: Duration = Duration::from_millis(100);
 /// The task of the function `relay` that delivers what waits.
 pub const RELAY_TASK: &str = r#"{"task":"relay"}"#;
 
@@ -49,18 +51,21 @@ impl AfterCommit {
         let Some(relay) = &self.relay else { return work.await };
         let (output, queued) = watch(work).await;
         if queued != Queued::Nothing {
-            let told = tokio::time::timeout(TIME_LIMIT, self.tell(relay, queued)).await;
+            let token = outbox_token(self.rng);
+            let told = tokio::time::timeout(TIME_LIMIT, self.tell(relay, queued, &token)).await;
             if told.is_err() {
                 tracing::warn!("failed to invoke the relay in time");
                 self.metrics.count("auth_relay_invocation_failures_total");
+                // It may not have been invoked. Else the commits of the next seconds invoke nobody either.
+                let forgotten = self.forget_invocation(&token);
+                let _ = tokio::time::timeout(FORGET_LIMIT, forgotten).await;
             }
         }
         output
     }
 
-    async fn tell(&self, relay: &RelayFunction, queued: Queued) {
-        let token = outbox_token(self.rng);
-        let is_first = match self.cache.mark_outbox(&token).await {
+    async fn tell(&self, relay: &RelayFunction, queued: Queued, token: &str) {
+        let is_first = match self.cache.mark_outbox(token).await {
             Ok(is_first) => is_first,
             Err(error) => {
                 tracing::warn!(error = %ErrorChain(&error), "failed to mark the outbox");
@@ -77,10 +82,14 @@ impl AfterCommit {
             Err(error) => {
                 tracing::warn!(error = %ErrorChain(&error), "failed to invoke the relay");
                 self.metrics.count("auth_relay_invocation_failures_total");
-                if let Err(error) = self.cache.forget_invocation(&token).await {
-                    tracing::warn!(error = %ErrorChain(&error), "failed to unmark an invocation");
-                }
+                self.forget_invocation(token).await;
             }
+        }
+    }
+
+    async fn forget_invocation(&self, token: &str) {
+        if let Err(error) = self.cache.forget_invocation(token).await {
+            tracing::warn!(error = %ErrorChain(&error), "failed to unmark an invocation");
         }
     }
 }

@@ -174,7 +174,10 @@ async fn an_ended_session_is_refused_within_the_bound() {
     // Whoever has not checked it knows at once.
     assert!(!bearer(&without_memory, &session).await);
     assert!(!bearer(&state(&service, &[]).await, &session).await);
-    // Who has, 30 s after the check at the latest.
+    // Who has, 30 s after the check at the latest; until then it asks nobody.
+    let asked = warm.core.cache.round_trips();
+    assert!(bearer(&warm, &session).await);
+    assert_eq!(warm.core.cache.round_trips(), asked);
     service.advance(Duration::from_secs(29));
     assert!(!bearer(&warm, &session).await);
 

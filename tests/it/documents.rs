@@ -63,7 +63,8 @@ fn every_alarm_has_a_section_in_the_guide_and_no_section_is_left_over() {
     assert_eq!(alarms, sections);
 }
 
-/// The table of costs is the one that the script makes of the figures of the bench.
+/// The table of costs is the one that the script makes of the figures of the bench, of memory and log lines in
+/// template.yaml, and of prices.
 #[test]
 fn the_costs_follow_the_bench() {
     let script = local::paths::workspace().join("tests/scripts/cost.py");

@@ -1,5 +1,6 @@
 //! The scheduled deletions: exactly what is due goes, in batches that disturb nobody.
 
+use crate::postgres::behind_proxy;
 use maintenance::{MaintenanceEvent, MaintenanceState, SECRETS, handle};
 use serde_json::{Value, json};
 use shared::maintenance::{Deleted, delete_old_rows};
@@ -410,7 +411,24 @@ async fn an_outage_fails_the_invocation() {
         ..service.stores.clone()
     };
     let service = service.over_stores(nowhere).await;
-    let state = service.function(SECRETS, &[], MaintenanceState::read).await;
+    let at_once = [("DATABASE_RESUME_SECONDS", "0")];
+    let state = service.function(SECRETS, &at_once, MaintenanceState::read).await;
     let error = invoke(&state).await.unwrap_err();
-    assert!(error.contains("parts of the maintenance failed"), "{error}");
+    assert!(error.contains("failed to connect to postgres for ping_postgres"), "{error}");
+}
+
+/// As Aurora while it resumes: connections are taken, and nobody answers.
+#[tokio::test]
+async fn a_database_that_resumes_is_waited_for() {
+    let (proxy, service) = behind_proxy().await;
+    proxy.silence();
+    proxy.swallow_new(true);
+    let state = service.function(SECRETS, &[], MaintenanceState::read).await;
+    let opened = proxy.opened();
+    let run = tokio::spawn(async move { invoke(&state).await });
+    while proxy.opened() == opened {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    proxy.swallow_new(false);
+    let _ = run.await.unwrap().unwrap();
 }

@@ -109,6 +109,14 @@ async fn metrics_that_are_off_are_not_there_and_not_counted() {
     assert!(!kept, "counters are kept");
 }
 
+/// As the template deploys it: nobody has set a token.
+#[tokio::test]
+async fn away_from_a_laptop_there_are_no_metrics_without_a_token() {
+    let service = Service::with(&[("STAGE", "dev"), ("SMS_SENDER", "inbox")]).await;
+    service.client().get("/metrics").await.refused(404, "not_found");
+    service.client().bearer("").get("/metrics").await.refused(404, "not_found");
+}
+
 #[tokio::test]
 async fn metrics_are_read_with_their_token_alone() {
     let token = [("METRICS_TOKEN", TOKEN)];

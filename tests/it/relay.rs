@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`after_commit`] | which requests invoke it, and that none waits for it or fails with it |
+//! | [`dead_letters`] | events that were given up are queued again under their ids |
 //! | [`idle`] | a schedule leaves a database alone in which nothing has happened |
 //! | [`kills`] | a relay that is killed anywhere loses nothing and doubles no id |
 //! | [`log`] | the append-only copy of the security log in DynamoDB |
@@ -11,6 +12,7 @@
 //! | [`services`] | another service's function that fails, hangs and dies |
 
 mod after_commit;
+mod dead_letters;
 mod idle;
 mod kills;
 mod log;
@@ -56,7 +58,9 @@ impl Function {
         let all = service.lookup();
         let lookup: Lookup = Arc::new(move |name| match name {
             // One try for each invocation, unless a test says otherwise.
-            "RELAY_SECONDS" if !changed.contains_key(name) => Some("0".to_owned()),
+            "RELAY_SECONDS" | "DATABASE_RESUME_SECONDS" if !changed.contains_key(name) => {
+                Some("0".to_owned())
+            }
             name => changed.get(name).cloned().or_else(|| all(name)),
         });
         let environment = Environment::load_in(cloud, lookup, SECRETS).await.unwrap();

@@ -127,27 +127,31 @@ async fn rows(service: &Service) -> Vec<Value> {
     service.rows(&format!("SELECT * FROM ({}) a ORDER BY of, row", all.join(" UNION ALL "))).await
 }
 
-/// The security log of a service, as an export of it.
-async fn export(service: &Service) -> Trail {
+/// The security log of a service, as an export of its table writes it: each item as DynamoDB types it, with
+/// bytes in base64. `aws dynamodb scan` gives it alone, an export to S3 in an `Item`.
+async fn exported(service: &Service) -> String {
     let rows = service
         .rows(
-            "SELECT user_id, seq, encode(hash, 'hex') AS hash, entry FROM auth.security_events
-              ORDER BY user_id, seq",
+            "SELECT user_id, seq, encode(hash, 'base64') AS hash, entry,
+                    (extract(epoch FROM created_at) * 1000)::int8 AS created_at
+               FROM auth.security_events ORDER BY user_id, seq",
         )
         .await;
     let lines = rows.iter().map(|row| {
         let [user, hash, entry] = ["user_id", "hash", "entry"].map(|name| row[name].clone());
         let seq = row["seq"].as_i64().expect("a number");
-        let line = if seq % 2 == 0 {
-            json!({ "userId": user, "seq": seq, "hash": hash, "entry": entry })
-        } else {
-            let typed = json!({ "userId": { "S": user }, "seq": { "N": seq.to_string() },
-                                "hash": { "S": hash }, "entry": { "S": entry } });
-            json!({ "Item": typed })
-        };
+        let item = json!({
+            "user": { "S": user }, "seq": { "N": seq.to_string() }, "hash": { "B": hash },
+            "entry": { "S": entry }, "createdAt": { "N": row["created_at"].to_string() },
+        });
+        let line = if seq % 2 == 0 { json!({ "Item": item }) } else { item };
         line.to_string() + "\n"
     });
-    Trail::read(&lines.collect::<String>()).expect("an export")
+    lines.collect()
+}
+
+async fn export(service: &Service) -> Trail {
+    Trail::read(&exported(service).await).expect("an export")
 }
 
 fn user(session: &Session) -> UserId {

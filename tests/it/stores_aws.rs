@@ -11,7 +11,9 @@ mod cache;
 mod database;
 mod tls;
 
-use secrecy::SecretString;
+use aws::{Aws, client};
+use secrecy::{ExposeSecret as _, SecretString};
+use shared::clock::{Clock, date_time};
 use shared::cloud::{
     CacheEndpoint, CacheName, Cloud, CloudError, CloudErrorKind, CloudFuture, DatabaseLogin,
     InvocationType,
@@ -95,4 +97,27 @@ pub fn changing(before: Lookup, name: &'static str, value: &Arc<Mutex<String>>) 
             if asked == name { Some(value.lock().unwrap().clone()) } else { before(asked) }
         },
     )
+}
+
+/// What is signed for another time is refused by RDS and ElastiCache.
+#[tokio::test]
+async fn passwords_are_signed_at_the_time_of_day() {
+    // `20261129T07`
+    let hour = || date_time(Clock::System.now()).replace(['-', ':'], "")[..11].to_owned();
+    let aws = Aws::new(client::load_at("http://127.0.0.1:1", "eu-west-1", "id", "secret"));
+    let database = DatabaseLogin { host: "database", port: 5432, user: "auth_functions" };
+    let (group, serverless) =
+        (CacheName::ReplicationGroup("auth".to_owned()), CacheName::Serverless("auth".to_owned()));
+    let before = hour();
+    let passwords = [
+        aws.database_password(database).await,
+        aws.cache_password(&group, "auth-functions").await,
+        aws.cache_password(&serverless, "auth-functions").await,
+    ];
+    let hours = [before, hour()];
+    for password in passwords {
+        let password = password.unwrap();
+        let (_, date) = password.expose_secret().split_once("X-Amz-Date=").unwrap();
+        assert!(hours.iter().any(|hour| date.starts_with(hour.as_str())), "{hours:?}: {date}");
+    }
 }

@@ -2,7 +2,9 @@
 
 use lambda_runtime::Error;
 use serde::{Deserialize, Serialize};
+use shared::config::MaintenanceConfig;
 use shared::maintenance::{Deleted, Report, run};
+use std::time::Instant;
 use thiserror::Error as ThisError;
 
 use crate::state::MaintenanceState;
@@ -31,13 +33,16 @@ pub struct MaintenanceAnswer {
 #[error("{0} parts of the maintenance failed")]
 struct PartsFailed(u32);
 
-/// Runs the maintenance. It fails after everything was tried, so that an alarm sees it.
+/// Runs the maintenance, once the database answers. It fails after everything was tried, so that an alarm sees it.
 pub async fn handle(
     state: MaintenanceState,
     _event: MaintenanceEvent,
 ) -> Result<MaintenanceAnswer, Error> {
-    let now = state.core.clock.now();
-    let report = run(&state.core, state.config, &state.keys, now).await;
+    let began = Instant::now();
+    state.core.store.wait_until_ready(state.resume_limit).await?;
+    let time_limit = state.config.time_limit.saturating_sub(began.elapsed());
+    let config = MaintenanceConfig { time_limit, ..state.config };
+    let report = run(&state.core, config, &state.keys, state.core.clock.now()).await;
     let Report { deleted, devices, secrets, failures } = report;
     if failures > 0 {
         return Err(PartsFailed(failures).into());

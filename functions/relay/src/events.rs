@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use shared::relay::security_log::HeldEntries;
 use uuid::Uuid;
 
 /// An event as it comes: a task, or the event of a schedule.
@@ -73,8 +74,9 @@ pub struct RelayReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogVerified {
-    /// The last entry that holds.
-    pub seq: i64,
-    /// What is wrong behind it.
+    /// The entries that hold: `startsAt` and `seq`.
+    #[serde(flatten)]
+    pub seq: HeldEntries,
+    /// What is wrong behind them.
     pub fault: Option<String>,
 }

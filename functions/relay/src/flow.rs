@@ -67,6 +67,7 @@ async fn scheduled(state: &RelayState) -> Result<RelayReport, Error> {
     if is_idle && !has_counts {
         return Ok(RelayReport { skipped: true, ..RelayReport::default() });
     }
+    core.store.wait_until_ready(state.resume_limit).await?;
     // Else a run that is killed behind the entries leaves them without a mark.
     let needs_mark = has_counts && mark.token.is_none();
     let mark = if needs_mark { mark_outbox(state, mark).await } else { mark };

@@ -2,6 +2,7 @@
 
 use shared::cloud::Cloud;
 use shared::config::EnvReader;
+use shared::config::stores::resume_limit;
 use shared::core::Core;
 use shared::relay::cloud::RelayCloud;
 use shared::relay::roots::RootStore;
@@ -37,6 +38,8 @@ pub struct RelayState {
     pub roots: Option<Arc<dyn RootStore>>,
     /// How long one invocation goes on: with what waits, and with tries of what has failed.
     pub time_limit: Duration,
+    /// How long a run on schedule waits for a database that pauses.
+    pub resume_limit: Duration,
 }
 
 impl RelayState {
@@ -50,7 +53,7 @@ impl RelayState {
         core: &Core,
         env: &mut EnvReader,
     ) -> Option<Self> {
-        let log = security_log(cloud, env);
+        let log = security_log(cloud, core, env);
         let roots = roots(cloud, env);
         let services = services(core, env);
         let table = SecurityEventTable(core.clone());
@@ -66,13 +69,15 @@ impl RelayState {
         };
         let seconds = env.number("RELAY_SECONDS", 15, 0, 600);
         let time_limit = Duration::from_secs(seconds);
+        let resume_limit = resume_limit(env);
         let relay = Relay::new(core.clone(), sinks.clone());
-        Some(Self { core: core.clone(), relay, sinks, log, roots, time_limit })
+        Some(Self { core: core.clone(), relay, sinks, log, roots, time_limit, resume_limit })
     }
 }
 
 fn security_log(
     cloud: Option<&dyn RelayCloud>,
+    core: &Core,
     env: &mut EnvReader,
 ) -> Option<Arc<dyn SecurityLog>> {
     let table = env.optional("SECURITY_LOG_TABLE");
@@ -82,7 +87,7 @@ fn security_log(
     if cloud.is_none() {
         env.error("SECURITY_LOG_TABLE", NEEDS_CLOUD);
     }
-    Some(cloud?.security_log(table, (days > 0).then_some(days)))
+    Some(cloud?.security_log(table, (days > 0).then_some(days), core.clock.clone()))
 }
 
 fn roots(cloud: Option<&dyn RelayCloud>, env: &mut EnvReader) -> Option<Arc<dyn RootStore>> {

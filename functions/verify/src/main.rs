@@ -6,6 +6,7 @@ use verify::{SECRETS, TASKS, VerifyState, router};
 #[cfg(feature = "aws")]
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
+    domain::phone::PhoneNumber::warm();
     let aws = aws::load();
     let make = |sender| aws::senders::make(aws.config(), sender);
     run_with_tasks(

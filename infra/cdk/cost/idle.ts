@@ -11,11 +11,19 @@ const BEGIN = '<!-- begin of what `npm run cost` in infra/cdk writes -->';
 const END = '<!-- end of what `npm run cost` in infra/cdk writes -->';
 const TEMPLATE = new URL('../../../template.yaml', import.meta.url).pathname;
 const EMF = new URL('../../../shared/src/telemetry/emf.rs', import.meta.url);
+const CONNECT = new URL('../../../shared/src/store/connect.rs', import.meta.url);
 /** Gigabytes that an empty database holds. */
 const EMPTY_DATABASE_GB = 1;
+/** What an Aurora that is awake has at least. */
+const LEAST_ACU = 0.5;
+/** Until a paused Aurora has resumed, and a scheduled run on an idle service is over. */
+const RUN_MINUTES = 1;
+/** Of an HTTP API: Count, 4xx, 5xx, Latency, IntegrationLatency, DataProcessed. */
+const METRICS_OF_A_ROUTE = 6;
 
 export const prices = JSON.parse(readFileSync(new URL('prices.json', import.meta.url), 'utf8')) as {
   region: string; asOf: string; hoursOfAMonth: number; hourly: Record<string, number>; monthly: Record<string, number>;
+  perUnit: Record<string, number>;
 };
 
 type Properties = Record<string, any>;
@@ -32,7 +40,7 @@ function priced(table: Record<string, number>, name: string): number {
 
 /** Resources that cost nothing while nobody uses them, or nothing at all. */
 const FREE = new Set([
-  'AWS::CDK::Metadata', 'AWS::CloudFront::Distribution', 'AWS::CloudFront::OriginRequestPolicy',
+  'AWS::CDK::Metadata', 'AWS::CloudFront::Distribution', 'AWS::CloudFront::Function', 'AWS::CloudFront::OriginRequestPolicy',
   'AWS::DynamoDB::Table', 'AWS::EC2::EgressOnlyInternetGateway', 'AWS::EC2::InternetGateway', 'AWS::EC2::Route', 'AWS::EC2::RouteTable',
   'AWS::EC2::SecurityGroup', 'AWS::EC2::SecurityGroupEgress', 'AWS::EC2::SecurityGroupIngress', 'AWS::EC2::Subnet',
   'AWS::EC2::SubnetRouteTableAssociation', 'AWS::EC2::VPC', 'AWS::EC2::VPCCidrBlock', 'AWS::EC2::VPCGatewayAttachment',
@@ -49,7 +57,7 @@ function price(type: string, p: Properties): Line[] {
     case 'AWS::RDS::DBCluster': {
       const acu = p['ServerlessV2ScalingConfiguration'].MinCapacity as number;
       return [
-        { what: acu === 0 ? 'Aurora, paused' : `Aurora, ${acu} ACU for each instance`, amount: 0 },
+        ...(acu === 0 ? [] : [{ what: `Aurora, ${acu} ACU for each instance`, amount: 0 }]),
         { what: 'Aurora, storage', amount: monthly('aurora.storageGb', EMPTY_DATABASE_GB) },
       ];
     }
@@ -116,12 +124,44 @@ function idleMetrics(p: Properties): number {
   }, 0);
 }
 
-/** All metrics of a stage, as shared/src/telemetry/request_log.rs sends them. */
-function allMetrics(functions: Properties[]): number {
+/**
+ * How often an idle service wakes a paused Aurora in a day. The maintenance runs once a day. The relay runs each
+ * hour, but looks into the outbox once a day if Redis knows of nothing (functions/relay).
+ */
+function wakesOfADay(functions: Properties[]): number {
+  return functions.reduce((sum, p) => sum + events(p, 'Schedule').length, 0);
+}
+
+/** Of a sandbox that sleeps, Postgres ends the connection after so many minutes. */
+function sessionMinutes(): number {
+  const minutes = /idle_session_timeout=(\d+)min/.exec(readFileSync(CONNECT, 'utf8'))?.[1];
+  if (minutes === undefined) throw new Error('connect.rs sets no idle_session_timeout: how long is Aurora awake?');
+  return Number(minutes);
+}
+
+interface Wakes { aDay: number; minutes: number; pauseMinutes: number; amount: number; maxAcu: number; atMost: number }
+
+/** What the wakes of a month cost, if Aurora then has the least or the most that it may. */
+function wakes(cluster: Properties, functions: Properties[]): Wakes {
+  const scaling = cluster['ServerlessV2ScalingConfiguration'];
+  const [aDay, pauseMinutes, maxAcu] = [wakesOfADay(functions), scaling.SecondsUntilAutoPause / 60, scaling.MaxCapacity as number];
+  const minutes = sessionMinutes() + pauseMinutes + RUN_MINUTES;
+  const share = aDay * minutes / (24 * 60);
+  return { aDay, minutes, pauseMinutes, maxAcu, amount: hourly('aurora.acu', share * LEAST_ACU), atMost: hourly('aurora.acu', share * maxAcu) };
+}
+
+function isPausing(cluster: Properties): boolean {
+  return cluster['ServerlessV2ScalingConfiguration'].MinCapacity === 0;
+}
+
+/** All metrics of a stage, as shared/src/telemetry/request_log.rs sends them, and those of routes if the gateway does. */
+function allMetrics(functions: Properties[], api: Properties): number {
+  const routes = functions.reduce((sum, p) => sum + events(p, 'HttpApi').length, 0);
+  const ofRoutes = api['DefaultRouteSettings']?.DetailedMetricsEnabled === true ? METRICS_OF_A_ROUTE * routes : 0;
   // Duration and three kinds of failure of a function with routes, and of all of these together; duration and
   // failures of another.
   const ofFunctions = functions.map((p): number => (events(p, 'HttpApi').length > 0 ? 4 : 2));
-  return ofFunctions.reduce((sum, count) => sum + count, 4) + listed('COUNTERS') + listed('GAUGES');
+  return ofFunctions.reduce((sum, count) => sum + count, 4) + listed('COUNTERS') + listed('GAUGES') + ofRoutes;
 }
 
 /** An alarm over an expression is billed for each metric in it. */
@@ -140,7 +180,13 @@ function holds(condition: any, all: Record<string, unknown>): boolean {
   return equals[0] === equals[1];
 }
 
-function resources(context: Record<string, string>): { type: string; p: Properties }[] {
+interface Resource { type: string; p: Properties }
+
+function ofType(all: Resource[], type: string): Properties[] {
+  return all.filter((resource) => resource.type === type).map(({ p }) => p);
+}
+
+function resources(context: Record<string, string>): Resource[] {
   const all: Record<string, string> = { template: TEMPLATE, ...context };
   const made = stacks(new App(), readConfig((key) => all[key]));
   return [made.foundation, made.service, made.edge].filter((stack) => stack !== undefined).flatMap((stack) => {
@@ -157,13 +203,18 @@ export function idle(context: Record<string, string>): Line[] {
   const lines = new Map<string, number>();
   let writers = 0;
   let acu = 0;
-  for (const { type, p } of resources(context)) {
+  const all = resources(context);
+  for (const { type, p } of all) {
     if (type === 'AWS::RDS::DBInstance' && p['DBInstanceClass'] === 'db.serverless') writers += 1;
     if (type === 'AWS::RDS::DBCluster') acu = p['ServerlessV2ScalingConfiguration'].MinCapacity;
     for (const line of price(type, p)) lines.set(line.what, (lines.get(line.what) ?? 0) + line.amount);
   }
   for (const what of lines.keys()) {
-    if (/^Aurora, .*(paused|instance)$/.test(what)) lines.set(what, hourly('aurora.acu', acu * writers));
+    if (/^Aurora, .*instance$/.test(what)) lines.set(what, hourly('aurora.acu', acu * writers));
+  }
+  for (const cluster of ofType(all, 'AWS::RDS::DBCluster').filter(isPausing)) {
+    const { aDay, minutes, amount } = wakes(cluster, ofType(all, 'AWS::Serverless::Function'));
+    lines.set(`Aurora, awake ${aDay} × ${minutes} minutes a day`, amount);
   }
   return [...lines].map(([what, amount]) => ({ what, amount }));
 }
@@ -182,10 +233,13 @@ export function containers(): Line[] {
   ];
 }
 
-const CHOICES: { title: string; context: Record<string, string> }[] = [
+interface Choice { title: string; context: Record<string, string> }
+
+const SMALLEST_RDS: Choice = { title: 'small: smallest RDS, smallest Valkey node', context: { stage: 'staging', size: 'small', database: 'rds' } };
+const CHOICES: Choice[] = [
   { title: 'small: Aurora paused, smallest Valkey node', context: { stage: 'staging', size: 'small' } },
   { title: 'small: Aurora paused, Valkey Serverless', context: { stage: 'staging', size: 'small', cache: 'serverless' } },
-  { title: 'small: smallest RDS, smallest Valkey node', context: { stage: 'staging', size: 'small', database: 'rds' } },
+  SMALLEST_RDS,
   { title: 'small in prod', context: { stage: 'prod', size: 'small' } },
   { title: 'small with a sender outside AWS (NAT)', context: { stage: 'staging', size: 'small', sender: 'twilio' } },
   { title: 'medium: Aurora 1 ACU and a reader, two Valkey nodes, CloudFront and WAF', context: { stage: 'prod', size: 'medium' } },
@@ -195,9 +249,14 @@ function document(): string {
   const dollars = (amount: number): string => amount.toFixed(2);
   const rows = CHOICES.map(({ title, context }) => `| ${title} | ${dollars(total(idle(context)))} |`);
   const detail = idle(CHOICES[0]!.context).filter((line) => line.amount > 0).map((line) => `| ${line.what} | ${dollars(line.amount)} |`);
-  const functions = resources(CHOICES[0]!.context).filter(({ type }) => type === 'AWS::Serverless::Function');
-  const metrics = allMetrics(functions.map(({ p }) => p));
+  const all = resources(CHOICES[0]!.context);
+  const functions = ofType(all, 'AWS::Serverless::Function');
+  const metrics = allMetrics(functions, ofType(all, 'AWS::Serverless::HttpApi')[0]!);
+  const woken = wakes(ofType(all, 'AWS::RDS::DBCluster')[0]!, functions);
+  const awake = hourly('aurora.acu', LEAST_ACU);
   const other = containers();
+  const [aurora, rds] = [CHOICES[0]!, SMALLEST_RDS].map(({ context }) => total(idle(context))) as [number, number];
+  const server = idle(SMALLEST_RDS.context).filter(({ what }) => what.startsWith('Postgres,'));
   return [
     BEGIN,
     '',
@@ -210,13 +269,31 @@ function document(): string {
     '',
     '| resource | a month |', '|---|--:|', ...detail, `| **all** | **${dollars(total(idle(CHOICES[0]!.context)))}** |`,
     '',
-    'CloudWatch bills a custom metric by the hours in which it gets a value. While nobody uses the service, only the hourly',
-    'and the daily function send some. In use there are at most',
-    `${metrics} metrics: ${dollars(monthly('customMetric', metrics))} dollars, if each gets a value in every hour of the month. The first ten of an account are free.`,
+    `**Aurora** is paused while no connection is open, but ${woken.aDay} schedules wake it once a day each: the maintenance, and the relay, which`,
+    `then looks into the outbox. A wake lasts ${woken.minutes} minutes. Resuming and the run take at most ${RUN_MINUTES}. The connection of the sandbox ends`,
+    `after ${sessionMinutes()} idle minutes (\`idle_session_timeout\`). Aurora pauses ${woken.pauseMinutes} minutes later (\`SecondsUntilAutoPause\`, at its least).`,
+    `The sum has ${LEAST_ACU} ACU for that time, the least that an awake instance has. At the most that a small one may have, ${woken.maxAcu} ACU,`,
+    `the wakes would cost ${dollars(woken.atMost)}. Nobody has measured it. Each other hour in which somebody uses the service costs ${dollars(priced(prices.hourly, 'aurora.acu') * LEAST_ACU)} or more.`,
     '',
-    'An always-on service needs the same stores, and besides:',
+    '**Metrics.** CloudWatch bills a custom metric by the hours in which it gets a value. While nobody uses the service, only',
+    'the hourly and the daily function send some. In use there are at most',
+    `${metrics} metrics: ${dollars(monthly('customMetric', metrics))} dollars, if each gets a value in every hour of the month. The first ten of an account are free.`,
+    'The gateway adds none: metrics of each route are off (`DetailedMetricsEnabled`), and those of the whole API are free.',
+    '',
+    '**Always on.** A service in containers needs the same stores, secrets and alarms, and besides:',
     '',
     '| resource | a month |', '|---|--:|', ...other.map((line) => `| ${line.what} | ${dollars(line.amount)} |`), `| **all** | **${dollars(total(other))}** |`,
+    '',
+    'Its pool keeps connections open, and its relay looks into the outbox each second. So its Aurora never pauses:',
+    `${LEAST_ACU} ACU or more in every hour, at least ${dollars(awake)}. On RDS both have the same server (${dollars(total(server))} with its storage).`,
+    'A month in which nobody uses the service:',
+    '',
+    '| database | as functions | in containers |', '|---|--:|--:|',
+    `| Aurora | ${dollars(aurora)} | ${dollars(aurora - woken.amount + awake + total(other))} |`,
+    `| smallest RDS | ${dollars(rds)} | ${dollars(rds + total(other))} |`,
+    '',
+    `Not in these sums: capacity units of the load balancer (${priced(prices.hourly, 'loadBalancer.lcu')} for each and hour, next to none without traffic),`,
+    `traffic to the internet (${dollars(priced(prices.perUnit, 'egress.gb'))} per GB, the same bytes from gateway and load balancer), and the registry of the image.`,
     '',
     END,
   ].join('\n');

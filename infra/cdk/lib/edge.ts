@@ -10,6 +10,10 @@ import type { Config } from './config.ts';
 /** Where AWS keeps web ACLs of CloudFront. */
 export const EDGE_REGION = 'us-east-1';
 
+/** Where the functions find who the viewer is (VIEWER_ADDRESS_HEADER). A policy that forwards all headers but Host adds
+ * none of CloudFront's own, so a function writes this one, over what a viewer may have sent. */
+export const VIEWER_ADDRESS_HEADER = 'X-Viewer-Address';
+
 /** Requests of one address in five minutes. The service has finer limits of its own. */
 const REQUESTS_OF_AN_ADDRESS = 3000;
 
@@ -37,6 +41,16 @@ export class Edge extends Stack {
         managed(2, 'AWSManagedRulesKnownBadInputsRuleSet'),
       ],
     });
+    const viewer = new cloudfront.Function(this, 'ViewerAddress', {
+      comment: 'Writes the address of the viewer into a header',
+      runtime: cloudfront.FunctionRuntime.JS_2_0,
+      code: cloudfront.FunctionCode.fromInline(`function handler(event) {
+  var request = event.request;
+  request.headers['${VIEWER_ADDRESS_HEADER.toLowerCase()}'] = { value: event.viewer.ip };
+  return request;
+}
+`),
+    });
     const distribution = new cloudfront.Distribution(this, 'Distribution', {
       comment: `auth ${config.stage}`,
       webAclId: acl.attrArn,
@@ -49,7 +63,8 @@ export class Edge extends Stack {
         allowedMethods: cloudfront.AllowedMethods.ALLOW_ALL,
         viewerProtocolPolicy: cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
         cachePolicy: cloudfront.CachePolicy.CACHING_DISABLED,
-        // All that the viewer sends but its Host, which the API refuses; and who the viewer is.
+        functionAssociations: [{ eventType: cloudfront.FunctionEventType.VIEWER_REQUEST, function: viewer }],
+        // All that the viewer sends but its Host, which the API refuses.
         originRequestPolicy: new cloudfront.OriginRequestPolicy(this, 'Forward', {
           headerBehavior: cloudfront.OriginRequestHeaderBehavior.denyList('Host'),
           queryStringBehavior: cloudfront.OriginRequestQueryStringBehavior.all(),

@@ -10,6 +10,7 @@ import { CfnInclude } from 'aws-cdk-lib/cloudformation-include';
 import { AwsCustomResource, AwsCustomResourcePolicy, PhysicalResourceId, type AwsSdkCall } from 'aws-cdk-lib/custom-resources';
 import type { Construct } from 'constructs';
 import type { Config } from './config.ts';
+import { VIEWER_ADDRESS_HEADER } from './edge.ts';
 import { address, type Address, type Foundation } from './foundation.ts';
 import { ROTATED, type Rotated } from './secrets.ts';
 import { securityLogTable } from './security-log.ts';
@@ -45,7 +46,8 @@ export class Service extends Stack {
       AuditRootBucket: this.address(config, 'audit-root-bucket'),
       AuditRootKeyId: this.address(config, 'audit-root-key-id'),
       AlarmTopicArn: topic.topicArn,
-      Settings: config.settings,
+      Settings: [config.settings, ...(config.edge ? [`VIEWER_ADDRESS_HEADER=${VIEWER_ADDRESS_HEADER}`] : [])]
+        .filter((setting) => setting !== '').join(';'),
     };
     const template = new CfnInclude(this, 'Functions', {
       templateFile: config.template,

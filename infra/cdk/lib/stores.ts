@@ -67,11 +67,11 @@ export class Stores extends Construct {
         defaultDatabaseName: DATABASE_NAME,
         writer: rds.ClusterInstance.serverlessV2('Writer', { autoMinorVersionUpgrade: true }),
         readers: isSmall ? [] : [rds.ClusterInstance.serverlessV2('Reader', { scaleWithWriter: true, autoMinorVersionUpgrade: true })],
-        // A small one pauses after ten minutes without a connection; it wakes in about 15 seconds, and
-        // the requests until then are answered 503 with Retry-After.
+        // A small one pauses after five minutes without a connection, the least that Aurora takes; it wakes in
+        // about 15 seconds, and the requests until then are answered 503 with Retry-After.
         serverlessV2MinCapacity: isSmall ? 0 : 1,
         serverlessV2MaxCapacity: server.maxAcu,
-        ...(isSmall ? { serverlessV2AutoPauseDuration: Duration.minutes(10) } : {}),
+        ...(isSmall ? { serverlessV2AutoPauseDuration: Duration.minutes(5) } : {}),
         backup: { retention: backup },
       });
       return { databaseHost: cluster.clusterEndpoint.hostname, databaseResourceId: cluster.clusterResourceIdentifier };

@@ -46,10 +46,12 @@ test('a small stack has nothing that is billed by the hour but its cache', () =>
     foundation.resourceCountIs('AWS::EC2::EIP', 0);
     foundation.resourcePropertiesCountIs('AWS::EC2::VPCEndpoint', { VpcEndpointType: 'Interface' }, 0);
     foundation.hasResourceProperties('AWS::RDS::DBCluster', {
-      ServerlessV2ScalingConfiguration: { MinCapacity: 0, SecondsUntilAutoPause: 600 },
+      ServerlessV2ScalingConfiguration: { MinCapacity: 0, SecondsUntilAutoPause: 300 },
     });
     foundation.resourceCountIs('AWS::RDS::DBInstance', 1);
     foundation.hasResourceProperties('AWS::ElastiCache::ReplicationGroup', { NumCacheClusters: 1, CacheNodeType: 'cache.t4g.micro' });
+    // Each metric of a route would be billed.
+    service.hasResourceProperties('AWS::Serverless::HttpApi', { DefaultRouteSettings: { DetailedMetricsEnabled: false } });
     service.resourceCountIs('AWS::WAFv2::WebACL', 0);
     assert.equal(edge, undefined);
   }
@@ -179,6 +181,32 @@ test('the edge keeps the functions for itself', () => {
     },
   });
   edge.resourceCountIs('AWS::WAFv2::WebACL', 1);
+});
+
+test('the edge tells the functions who the viewer is, in a header that no viewer can write', async () => {
+  const { edge, service } = templates({ edge: 'true', settings: 'LOG_LEVEL=warn' });
+  assert.ok(edge);
+  const [writer] = resources(edge).filter((r) => r.Type === 'AWS::CloudFront::Function');
+  const { default: handler } = await import(
+    `data:text/javascript,${encodeURIComponent(`${writer?.Properties.FunctionCode}; export default handler;`)}`
+  );
+  const sent = { uri: '/', headers: { 'x-viewer-address': { value: '192.0.2.1' }, authorization: { value: 'Bearer x' } } };
+  const forwarded = handler({ viewer: { ip: '2001:db8::1' }, request: sent });
+  assert.deepEqual(forwarded.headers, {
+    'x-viewer-address': { value: '2001:db8::1' }, authorization: { value: 'Bearer x' },
+  });
+  edge.hasResourceProperties('AWS::CloudFront::Distribution', {
+    DistributionConfig: {
+      DefaultCacheBehavior: {
+        FunctionAssociations: [Match.objectLike({ EventType: 'viewer-request' })], OriginRequestPolicyId: Match.anyValue(),
+      },
+    },
+  });
+  edge.hasResourceProperties('AWS::CloudFront::OriginRequestPolicy', {
+    OriginRequestPolicyConfig: { HeadersConfig: { HeaderBehavior: 'allExcept', Headers: ['Host'] } },
+  });
+  const settings = 'LOG_LEVEL=warn;VIEWER_ADDRESS_HEADER=X-Viewer-Address';
+  assert.ok(JSON.stringify(service.toJSON()).includes(settings));
 });
 
 test('CloudWatch may publish to the topic of alarms', () => {

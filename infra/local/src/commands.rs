@@ -11,19 +11,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use domain::ids::UserId;
 use migrations::Database;
-use secrecy::SecretString;
-use shared::audit::verify::{verify, verify_heads};
-use shared::clock::{Clock, Rng};
-use shared::config::PostgresConfig;
-use shared::store::Store;
-use std::sync::Arc;
-use uuid::Uuid;
+use shared::clock::Clock;
 
 use crate::error::Error;
 use crate::instance::{self, Instance, State, Status, Variables};
-use crate::{generate, roots, service};
+use crate::{generate, service};
 
 /// How long an instance may take to stop: its stores write their data to disk.
 const DOWN_TIMEOUT: Duration = Duration::from_mins(1);
@@ -268,48 +261,6 @@ pub async fn migrate_status(port: u16) -> Result<(), Error> {
 pub fn migrate_new(name: &str) -> Result<(), Error> {
     let files = runner().create(name)?;
     files.iter().try_for_each(|file| print(&format!("wrote {}\n", file.display())))
-}
-
-/// Verifies the chains of security events, and prints the first bad place of each broken one; false if
-/// there is one.
-pub async fn audit_verify(
-    port: u16,
-    user: Option<Uuid>,
-    against: Option<&str>,
-) -> Result<bool, Error> {
-    let root = against.map(roots::fetch).transpose()?;
-    let (url, ca) = migration_target(port)?;
-    let config =
-        PostgresConfig { address: SecretString::from(url).into(), ca, pool: 1, prepares: true };
-    let store = Store::new(&config, Clock::System, Rng, Arc::default())
-        .map_err(|error| Error::Database(error.error))?;
-    let verified = verify(&store, user.map(UserId::from_uuid)).await?;
-    for (user, fault) in &verified.faults {
-        print(&format!("{user}: {fault}\n"))?;
-    }
-    let (users, entries, broken) = (verified.users, verified.entries, verified.faults.len());
-    print(&format!("verified {entries} entries of {users} users, {broken} broken chains\n"))?;
-    let holds = verified.faults.is_empty();
-    match root {
-        Some(root) => Ok(compare(&store, &root).await? && holds),
-        None => Ok(holds),
-    }
-}
-
-/// Compares the chains with a root, and prints what differs; false if something does.
-async fn compare(store: &Store, root: &roots::Root) -> Result<bool, Error> {
-    let others = verify_heads(store, &root.heads).await?;
-    for other in &others {
-        let what = if other.is_missing { "is missing" } else { "is not the one of the root" };
-        print(&format!("{}: entry {} {what}\n", other.user, other.seq))?;
-    }
-    let (heads, differing) = (root.heads.len(), others.len());
-    print(&format!(
-        "compared {heads} heads with the root of {}, {differing} differ\n  signed by {}, whose public key \
-         has the SHA-256 {}\n",
-        root.hour, root.key, root.fingerprint,
-    ))?;
-    Ok(others.is_empty())
 }
 
 /// A runner that prints what it waits for.

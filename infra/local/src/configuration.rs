@@ -66,6 +66,12 @@ pub const VARIABLES: &[Variable] = &[
         "`named`",
     ),
     variable(
+        &["DATABASE_RESUME_SECONDS"],
+        "how long the maintenance and the scheduled relay wait for a database that pauses while nobody uses it, 0 to 120",
+        "",
+        "30",
+    ),
+    variable(
         &["REDIS_URL"],
         "`rediss://…` (TLS) or `redis://…`",
         "its own Redis",
@@ -295,9 +301,16 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         &["ORIGIN_VERIFY_SECRET"],
-        "what CloudFront sends as `X-Origin-Verify`, 32 characters or more; two values, separated by a comma, during a rotation. With it, requests without the header are refused (403), and the address of a client is that of `CloudFront-Viewer-Address`",
+        "what CloudFront sends as `X-Origin-Verify`, 32 characters or more; two values, separated by a comma, during a rotation. With it, requests without the header are refused (403), and the address of a client is that of `VIEWER_ADDRESS_HEADER`",
         "",
         "none",
+    ),
+    variable(
+        &["VIEWER_ADDRESS_HEADER"],
+        "the header in which a function of CloudFront writes the address of its viewer, without a port. Only with \
+         `ORIGIN_VERIFY_SECRET`",
+        "",
+        "`CloudFront-Viewer-Address`, with a port",
     ),
     variable(
         &["NUMBER_IDLE_DAYS"],
@@ -307,7 +320,8 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         &["MAINTENANCE_SECONDS"],
-        "after this time a run of the maintenance begins nothing new, and the next one goes on; 1 to 840",
+        "after this time a run of the maintenance begins nothing new, and the next one goes on; 1 to 840. The \
+         function's time-out must be 60 seconds longer",
         "",
         "240",
     ),

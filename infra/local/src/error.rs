@@ -29,6 +29,8 @@ pub enum Error {
     Restore(#[from] shared::restore::RestoreError),
     #[error(transparent)]
     Root(#[from] shared::audit::root::RootError),
+    #[error("the root is of another key than --key names: its public key has the SHA-256 {0}")]
+    OtherKey(String),
     #[error("failed to fetch {0} with the AWS CLI (`aws s3 cp`)")]
     Fetch(String),
     #[error(transparent)]

@@ -9,11 +9,13 @@
 //! | [`instance`] | what an instance keeps under target/, and how it is found by its port |
 //! | `roots` | signed roots of the audit chains |
 //! | [`up`], [`commands`] | the commands of `cargo local` |
+//! | [`audit`] | `cargo local audit verify` |
 //! | [`restore`] | `cargo local restore` |
 //! | [`import`] | `cargo local import` |
 //! | [`error`] | why a command failed |
 //! | [`paths`] | the folders of this checkout |
 
+pub mod audit;
 pub mod commands;
 pub mod configuration;
 mod dev_internal;

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use local::{Error, commands, import, restore, up};
+use local::audit::Wanted;
+use local::{Error, audit, commands, import, restore, up};
 use uuid::Uuid;
 
 /// The whole service on a laptop, in one command.
@@ -112,6 +113,9 @@ enum Audit {
         /// which the AWS CLI fetches.
         #[arg(long)]
         against: Option<String>,
+        /// Refuse a root that another key signed: the SHA-256 of its public key (DER), in hexadecimal.
+        #[arg(long, value_name = "FINGERPRINT", requires = "against")]
+        key: Option<String>,
     },
 }
 
@@ -155,8 +159,9 @@ async fn run(Arguments { command, port, ephemeral }: Arguments) -> Result<ExitCo
             Migrate::Status => commands::migrate_status(port).await?,
             Migrate::New { name } => commands::migrate_new(&name)?,
         },
-        Command::Audit { command: Audit::Verify { user, against } } => {
-            let holds = commands::audit_verify(port, user, against.as_deref()).await?;
+        Command::Audit { command: Audit::Verify { user, against, key } } => {
+            let wanted = Wanted { user, against: against.as_deref(), key: key.as_deref() };
+            let holds = audit::verify(port, &wanted).await?;
             return Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Import { from, schema } => import::import(port, &from, &schema).await?,

@@ -21,26 +21,48 @@ use crate::error::Error;
 use crate::{instance, service};
 
 /// What it may read: the stores, and the key of the digests of identity keys.
-const SECRETS: [SecretName; 6] = [
+const SECRETS: [SecretName; 7] = [
     SecretName::DatabaseUrl,
     SecretName::DatabasePassword,
     SecretName::RedisUrl,
     SecretName::RedisPassword,
     SecretName::RedisSentinelPassword,
+    // Every core reads it.
+    SecretName::OriginVerifySecret,
     SecretName::PhoneIndexKey,
 ];
+
+/// What a restore did.
+#[derive(Debug)]
+pub struct Done {
+    /// Whether every part of the trail fits.
+    pub is_whole: bool,
+    /// What was done, and what users have lost.
+    pub text: String,
+}
 
 /// Makes the database safe that went back to a backup, and prints what was done. False if a part of the
 /// trail does not fit.
 pub async fn restore(port: u16, backup_at: &str, trail: Option<&Path>) -> Result<bool, Error> {
+    let done = restore_in(variables(port)?, backup_at, trail).await?;
+    print(&done.text)?;
+    Ok(done.is_whole)
+}
+
+/// The same for the stores of these variables.
+pub async fn restore_in(
+    variables: Lookup,
+    backup_at: &str,
+    trail: Option<&Path>,
+) -> Result<Done, Error> {
     let backup_at = OffsetDateTime::parse(backup_at, &Rfc3339).map_err(|_| Error::BackupTime)?;
     let backup_at = Timestamp::from(std::time::SystemTime::from(backup_at));
     let trail = trail.map(read_trail).transpose()?;
-    let (core, index) = connect(port, trail.is_some()).await?;
+    let (core, index) = connect(variables, trail.is_some()).await?;
     let with_trail = trail.as_ref().zip(index.as_ref());
     let restored = restore_database(&core, backup_at, with_trail).await?;
-    print(&report(&restored, trail.is_some()))?;
-    Ok(restored.replayed.faults.is_empty())
+    let text = report(&restored, trail.is_some());
+    Ok(Done { is_whole: restored.replayed.faults.is_empty(), text })
 }
 
 fn read_trail(file: &Path) -> Result<Trail, Error> {
@@ -48,18 +70,22 @@ fn read_trail(file: &Path) -> Result<Trail, Error> {
     Ok(Trail::read(&fs::read_to_string(file).map_err(failed)?)?)
 }
 
-/// The stores of the environment, else those of the instance.
-async fn connect(port: u16, with_trail: bool) -> Result<(Core, Option<IdentityIndex>), Error> {
-    let lookup: Lookup =
-        if service::variable("DATABASE_URL").is_some() || service::variable("DB_HOST").is_some() {
-            Arc::new(service::variable)
-        } else {
-            let folder = ready(port)?.folder;
-            let variables = instance::read_environment(&folder)?.ok_or(Error::NotReady { port })?;
-            Arc::new(move |name: &str| variables.get(name).cloned())
-        };
+/// Those of the environment, else those of the instance.
+fn variables(port: u16) -> Result<Lookup, Error> {
+    if service::variable("DATABASE_URL").is_some() || service::variable("DB_HOST").is_some() {
+        return Ok(Arc::new(service::variable));
+    }
+    let folder = ready(port)?.folder;
+    let variables = instance::read_environment(&folder)?.ok_or(Error::NotReady { port })?;
+    Ok(Arc::new(move |name: &str| variables.get(name).cloned()))
+}
+
+async fn connect(
+    variables: Lookup,
+    with_trail: bool,
+) -> Result<(Core, Option<IdentityIndex>), Error> {
     let environment =
-        Environment::from_lookup(lookup, &SECRETS).await.map_err(StartError::Secret)?;
+        Environment::from_lookup(variables, &SECRETS).await.map_err(StartError::Secret)?;
     let mut env = environment.reader();
     let core = Core::read(&mut env, Clock::System);
     let index = if with_trail { IdentityIndex::read(&mut env).map(Some) } else { Some(None) };

@@ -16,13 +16,18 @@ pub struct Root {
     pub heads: Vec<Head>,
 }
 
-/// Fetches a root and the file of its heads, and checks both.
-pub fn fetch(place: &str) -> Result<Root, Error> {
+/// Fetches a root and the file of its heads, and checks both. A file can bring a key of its own: only the
+/// one of this fingerprint is trusted, where one is given.
+pub fn fetch(place: &str, key: Option<&str>) -> Result<Root, Error> {
     let root = SignedRoot::parse(&read(place)?)?;
+    let fingerprint = root.fingerprint()?;
+    if key.is_some_and(|key| !key.eq_ignore_ascii_case(&fingerprint)) {
+        return Err(Error::OtherKey(fingerprint));
+    }
     let folder = place.rfind('/').map_or("", |end| &place[..=end]);
     let heads = root.verify(&read(&format!("{folder}{}", root.heads_file))?)?;
     let hour = shared::clock::date_time(root.hour());
-    Ok(Root { hour, key: root.key.clone(), fingerprint: root.fingerprint()?, heads })
+    Ok(Root { hour, key: root.key.clone(), fingerprint, heads })
 }
 
 /// This program links no client of S3.

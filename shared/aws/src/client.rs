@@ -8,6 +8,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
@@ -72,6 +73,7 @@ fn from_variables(
         .build();
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
+        .time_source(SystemTimeSource::new())
         .credentials_provider(credentials)
         .region(set(REGION).map(Region::new))
         .timeout_config(timeouts)

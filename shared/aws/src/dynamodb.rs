@@ -7,29 +7,36 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use shared::audit::chain::ChainEntry;
+use shared::clock::Clock;
 use shared::cloud::{CloudError, CloudFuture};
-use shared::relay::security_log::{LogPage, Put, SecurityLog, Timestamp, UserId};
+use shared::relay::security_log::{LogEntry, LogPage, Put, SecurityLog, Timestamp, UserId};
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::error::{cloud_error, unexpected};
 
 const SERVICE: &str = "DynamoDB";
 /// Entries of a page.
 const PAGE: i32 = 500;
+const DAY: i64 = 24 * 3600;
+/// So long before its time an entry counts as expired: the next one may expire earlier, since the clocks
+/// of functions differ.
+const EXPIRY_MARGIN: Duration = Duration::from_hours(24);
 
 pub struct DynamoSecurityLog {
     client: Client,
     table: String,
     /// After so many days an entry expires.
     days: Option<u32>,
+    clock: Clock,
 }
 
 type Item = HashMap<String, AttributeValue>;
 
 impl DynamoSecurityLog {
     #[must_use]
-    pub fn new(config: &SdkConfig, table: String, days: Option<u32>) -> Self {
-        Self { client: Client::new(config), table, days }
+    pub fn new(config: &SdkConfig, table: String, days: Option<u32>, clock: Clock) -> Self {
+        Self { client: Client::new(config), table, days, clock }
     }
 
     fn item(&self, user: UserId, entry: &ChainEntry, created_at: Timestamp) -> Item {
@@ -44,7 +51,7 @@ impl DynamoSecurityLog {
         .map(|(name, value)| (name.to_owned(), value))
         .into();
         if let Some(days) = self.days {
-            let expires_at = created_at.seconds() + i64::from(days) * 24 * 3600;
+            let expires_at = created_at.seconds() + i64::from(days) * DAY;
             item.insert("expiresAt".to_owned(), number(expires_at));
         }
         item
@@ -78,10 +85,24 @@ impl DynamoSecurityLog {
             .expression_attribute_values(":after", AttributeValue::N(after.to_string()));
         let page = query.send().await.map_err(|error| cloud_error(SERVICE, OPERATION, &error))?;
         let is_last = page.last_evaluated_key.is_none_or(|key| key.is_empty());
-        let entries: Option<Vec<ChainEntry>> =
-            page.items.unwrap_or_default().iter().map(entry).collect();
+        let read =
+            |item: &Item| Some(LogEntry { entry: entry(item)?, is_expired: self.is_expired(item) });
+        let entries: Option<Vec<LogEntry>> =
+            page.items.unwrap_or_default().iter().map(read).collect();
         let entries = entries.ok_or_else(|| unexpected(SERVICE, OPERATION))?;
         Ok(LogPage { entries, is_last })
+    }
+
+    /// By its own time, or by the days of now: they may be fewer than when it was written, and younger
+    /// entries then expire before it.
+    fn is_expired(&self, item: &Item) -> bool {
+        let number = |name: &str| item.get(name)?.as_n().ok()?.parse::<i64>().ok();
+        let by_days = || {
+            let created_at = Timestamp::from_millis(number("createdAt")?);
+            Some(created_at.seconds() + i64::from(self.days?) * DAY)
+        };
+        let soon = (self.clock.now() + EXPIRY_MARGIN).seconds();
+        [number("expiresAt"), by_days()].into_iter().flatten().any(|expires_at| expires_at <= soon)
     }
 }
 
@@ -104,5 +125,9 @@ impl SecurityLog for DynamoSecurityLog {
 
     fn read(&self, user: UserId, after: i64) -> CloudFuture<'_, LogPage> {
         Box::pin(self.query(user, after))
+    }
+
+    fn has_retention(&self) -> bool {
+        self.days.is_some()
     }
 }

@@ -40,8 +40,9 @@ impl Signer {
         let credentials = credentials.provide_credentials().await;
         let credentials = credentials.map_err(|_| self.error(CloudErrorKind::Unreachable))?;
         let region = config.region().map_or("", aws_config::Region::as_ref);
-        let time = config.time_source().map_or(SystemTime::UNIX_EPOCH, |time| time.now());
-        let password = self.signed(credentials, region, time, host_and_query);
+        // The clients of the SDK have a clock of their own if the configuration has none.
+        let clock = config.time_source().ok_or_else(|| self.error(CloudErrorKind::Unexpected))?;
+        let password = self.signed(credentials, region, clock.now(), host_and_query);
         Ok(SecretString::from(password?))
     }
 

@@ -1,6 +1,7 @@
 //! Where the relay delivers in AWS. The function `relay` alone links it.
 
 use aws_config::SdkConfig;
+use shared::clock::Clock;
 use shared::relay::cloud::RelayCloud;
 use shared::relay::roots::RootStore;
 use shared::relay::security_log::SecurityLog;
@@ -10,8 +11,8 @@ use crate::dynamodb::DynamoSecurityLog;
 use crate::roots::S3Roots;
 
 impl RelayCloud for RelayAws {
-    fn security_log(&self, table: String, days: Option<u32>) -> Arc<dyn SecurityLog> {
-        Arc::new(DynamoSecurityLog::new(&self.0, table, days))
+    fn security_log(&self, table: String, days: Option<u32>, clock: Clock) -> Arc<dyn SecurityLog> {
+        Arc::new(DynamoSecurityLog::new(&self.0, table, days, clock))
     }
 
     fn roots(&self, bucket: String, key: String) -> Arc<dyn RootStore> {

@@ -15,13 +15,14 @@ pub const VARIABLE: &str = "SETTINGS";
 
 /// What `SETTINGS` may hold beside single limits and the names of secrets. `STAGE` is not among
 /// it, and no secret.
-pub const NAMES: [&str; 64] = [
+pub const NAMES: [&str; 66] = [
     "ACCESS_TOKEN_TTL",
     "AUTHORIZER_CACHE_SECONDS",
     "AUTHORIZER_DPOP",
     "CORS_ORIGINS",
     "DATABASE_CA",
     "DATABASE_POOL",
+    "DATABASE_RESUME_SECONDS",
     "DATABASE_STATEMENTS",
     "DB_HOST",
     "DB_IAM_AUTH",
@@ -77,6 +78,7 @@ pub const NAMES: [&str; 64] = [
     "TWILIO_ACCOUNT_SID",
     "TWILIO_API_URL",
     "TWILIO_FROM",
+    "VIEWER_ADDRESS_HEADER",
     "VONAGE_API_KEY",
     "VONAGE_API_URL",
     "VONAGE_FROM",

@@ -10,6 +10,11 @@ use super::stage::Stage;
 /// and load balancers of AWS forget connections after 350 s.
 pub const MAX_IDLE: Duration = Duration::from_mins(5);
 
+/// How long work on a schedule waits for a database that pauses while nobody uses it.
+pub fn resume_limit(env: &mut EnvReader) -> Duration {
+    Duration::from_secs(env.number("DATABASE_RESUME_SECONDS", 30, 0, 120))
+}
+
 #[derive(Clone, Debug)]
 pub struct PostgresConfig {
     pub address: DatabaseAddress,

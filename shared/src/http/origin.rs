@@ -14,7 +14,10 @@ use crate::crypto::constant_time_eq;
 use crate::secrets::{LiveSecret, SecretName};
 
 const ORIGIN_SECRET: HeaderName = HeaderName::from_static("x-origin-verify");
+/// CloudFront adds it if an origin request policy names it.
 const VIEWER_ADDRESS: HeaderName = HeaderName::from_static("cloudfront-viewer-address");
+/// Names another header, in which a function of the distribution writes the address.
+const VIEWER_ADDRESS_HEADER: &str = "VIEWER_ADDRESS_HEADER";
 /// A shorter secret is refused at the start.
 const MIN_SECRET: usize = 32;
 /// The secret and, during a rotation, the next one.
@@ -24,6 +27,38 @@ const MAX_SECRETS: usize = 2;
 #[derive(Clone, Debug, Default)]
 pub struct OriginVerification {
     secrets: Option<Arc<LiveSecret<OriginSecrets>>>,
+    /// Only one is believed: the distribution forwards the other as its viewer sent it.
+    viewer: ViewerAddress,
+}
+
+#[derive(Clone, Debug, Default)]
+enum ViewerAddress {
+    /// With the port.
+    #[default]
+    OfCloudFront,
+    /// The address alone.
+    Of(HeaderName),
+}
+
+impl ViewerAddress {
+    fn read(env: &mut EnvReader) -> Self {
+        let Some(name) = env.optional(VIEWER_ADDRESS_HEADER) else { return Self::OfCloudFront };
+        match HeaderName::from_bytes(name.as_bytes()) {
+            Ok(name) if name == VIEWER_ADDRESS => Self::OfCloudFront,
+            Ok(name) => Self::Of(name),
+            Err(_) => {
+                env.error(VIEWER_ADDRESS_HEADER, "must be the name of a header");
+                Self::OfCloudFront
+            }
+        }
+    }
+
+    fn of(&self, headers: &HeaderMap) -> Option<IpAddr> {
+        match self {
+            Self::OfCloudFront => only(headers, &VIEWER_ADDRESS).and_then(address_and_port),
+            Self::Of(name) => only(headers, name)?.parse().ok(),
+        }
+    }
 }
 
 struct OriginSecrets(Vec<SecretString>);
@@ -46,7 +81,8 @@ impl OriginSecrets {
 impl OriginVerification {
     pub fn read(env: &mut EnvReader) -> Self {
         let name = SecretName::OriginVerifySecret;
-        Self { secrets: env.optional_live_secret(name, OriginSecrets::parse) }
+        let secrets = env.optional_live_secret(name, OriginSecrets::parse);
+        Self { secrets, viewer: ViewerAddress::read(env) }
     }
 
     /// The connection of the client. Behind CloudFront it is that of the viewer: the gateway
@@ -63,8 +99,7 @@ impl OriginVerification {
         let matches =
             secrets.0.iter().map(|secret| constant_time_eq(shown, secret.expose_secret()));
         let is_verified = matches.fold(false, |verified, matches| verified | matches);
-        let address = only(headers, &VIEWER_ADDRESS).and_then(viewer);
-        match (is_verified, address) {
+        match (is_verified, self.viewer.of(headers)) {
             (true, Some(address)) => Ok(Some(ClientConnection {
                 address,
                 arrived: connection.and_then(|connection| connection.arrived),
@@ -84,7 +119,7 @@ fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
 }
 
 /// `address:port`; an IPv6 address stands without brackets there, or with.
-fn viewer(value: &str) -> Option<IpAddr> {
+fn address_and_port(value: &str) -> Option<IpAddr> {
     let (address, port) = value.rsplit_once(':')?;
     let is_port = port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
     let address = match address.strip_prefix('[') {

@@ -3,6 +3,7 @@
 
 pub use domain::ids::UserId;
 pub use domain::time::Timestamp;
+use serde::Serialize;
 use std::sync::Arc;
 
 use super::sinks::{Delivering, Event, EventSink, SecurityEventTable, SinkError};
@@ -19,10 +20,18 @@ pub enum Put {
     Conflict,
 }
 
+/// An entry as the log has it.
+#[derive(Clone, Debug)]
+pub struct LogEntry {
+    pub entry: ChainEntry,
+    /// Its retention is over, or ends soon: it and those around it may be deleted, in any order.
+    pub is_expired: bool,
+}
+
 /// Entries of a user behind a place, in their order.
 #[derive(Debug, Default)]
 pub struct LogPage {
-    pub entries: Vec<ChainEntry>,
+    pub entries: Vec<LogEntry>,
     pub is_last: bool,
 }
 
@@ -37,6 +46,9 @@ pub trait SecurityLog: Send + Sync {
     ) -> CloudFuture<'a, Put>;
 
     fn read(&self, user: UserId, after: i64) -> CloudFuture<'_, LogPage>;
+
+    /// Whether entries are deleted when they are old enough.
+    fn has_retention(&self) -> bool;
 }
 
 /// Puts each entry into the table that its user reads, and into the log.
@@ -65,18 +77,39 @@ impl EventSink for SecurityLogSink {
     }
 }
 
-/// Walks the chain of a user in the log. Gives how far it holds, and what is wrong behind that. A log
-/// whose retention has deleted the beginning of a chain says that it is missing.
+/// Which entries of a chain hold: from the one to the other. None, if the second is the smaller one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldEntries {
+    /// 1, unless retention has deleted the beginning. Of this entry then only the hash is known to be
+    /// right: what its text was hashed with is gone.
+    pub starts_at: i64,
+    pub seq: i64,
+}
+
+/// Walks the chain of a user in the log. Gives how far it holds, and what is wrong behind that.
+///
+/// A log with retention may lack the beginning: the walk then starts at the first entry that is there.
+/// Behind an entry that is not expired, nothing may be missing.
 pub async fn verify_log(
     log: &dyn SecurityLog,
     user: UserId,
-) -> Result<(i64, Result<(), ChainFault>), CloudError> {
-    let mut walk = ChainWalk::default();
+) -> Result<(HeldEntries, Result<(), ChainFault>), CloudError> {
+    let (mut walk, mut starts_at) = (ChainWalk::default(), 1);
+    let mut may_lack = log.has_retention();
     loop {
         let page = log.read(user, walk.seq()).await?;
-        let stepped = page.entries.iter().try_for_each(|entry| walk.step(entry));
-        if stepped.is_err() || page.is_last {
-            return Ok((walk.seq(), stepped));
+        for LogEntry { entry, is_expired } in page.entries {
+            if may_lack && entry.seq > walk.seq() + 1 {
+                starts_at = entry.seq;
+                walk = ChainWalk::after(entry.seq, entry.hash);
+            } else if let Err(fault) = walk.step(&entry) {
+                return Ok((HeldEntries { starts_at, seq: walk.seq() }, Err(fault)));
+            }
+            may_lack = is_expired;
+        }
+        if page.is_last {
+            return Ok((HeldEntries { starts_at, seq: walk.seq() }, Ok(())));
         }
     }
 }

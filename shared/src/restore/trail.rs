@@ -28,8 +28,9 @@ pub enum TrailError {
 pub struct Trail(BTreeMap<UserId, BTreeMap<i64, ChainEntry>>);
 
 impl Trail {
-    /// Reads an export, a JSON object in each line: `{"userId", "seq", "hash", "entry"}`, as it is or in
-    /// the form of DynamoDB (`{"Item": {"userId": {"S": …}, …}}`).
+    /// Reads an export, a JSON object in each line: an item of the log as DynamoDB types it
+    /// (`{"user": {"S": …}, "seq": {"N": …}, "hash": {"B": …}, "entry": {"S": …}}`), alone or as an `Item`,
+    /// or in plain JSON.
     pub fn read(text: &str) -> Result<Self, TrailError> {
         let mut trail = Self::default();
         for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::connect::Connector;
 use super::error::{Repeat, StoreError};
@@ -22,6 +22,8 @@ use crate::telemetry::Metrics;
 pub(super) const DEADLINE: Duration = Duration::from_secs(2);
 /// How long a connection that was idle for a while may take for its first work.
 const IDLE_DEADLINE: Duration = Duration::from_millis(500);
+/// While waiting for a Postgres that does not answer yet.
+const BETWEEN_PINGS: Duration = Duration::from_secs(1);
 /// Connections that were lost or could not be opened, and were tried anew.
 const RECONNECTS: &str = r#"auth_store_reconnects_total{store="postgres"}"#;
 
@@ -73,6 +75,21 @@ impl Store {
     /// Whether Postgres answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.execute(&PING_POSTGRES, &[]).await
+    }
+
+    /// Waits until Postgres answers, for so long: one that pauses while nobody uses it takes about 15
+    /// seconds to resume. For what runs on a schedule; a client is asked to come again.
+    pub async fn wait_until_ready(&self, limit: Duration) -> Result<(), StoreError> {
+        let began = Instant::now();
+        loop {
+            match self.ping().await {
+                Err(error) if error.is_transient() && began.elapsed() < limit => {
+                    tracing::debug!(error = %error, "waiting for postgres");
+                    tokio::time::sleep(BETWEEN_PINGS).await;
+                }
+                result => return result,
+            }
+        }
     }
 
     /// How many statements are prepared on the connection that was used last.

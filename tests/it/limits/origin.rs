@@ -117,6 +117,30 @@ async fn a_missing_or_malformed_address_is_refused() {
     doubled.get(JWKS).await.refused(403, "origin_unverified");
 }
 
+/// A function of the distribution writes the address into a header of its own. CloudFront's name is then a
+/// viewer's own word, which the distribution forwards as it is.
+#[tokio::test]
+async fn only_the_header_that_the_distribution_writes_is_believed() {
+    let variables =
+        [("ORIGIN_VERIFY_SECRET", SECRET), ("VIEWER_ADDRESS_HEADER", "X-Viewer-Address")];
+    let service = Service::with(&variables).await;
+    let written = |address: &str| {
+        let client = service.client().with_header("x-origin-verify", SECRET);
+        client.with_header("x-viewer-address", address)
+    };
+    for (n, address) in ["198.51.100.1", "2001:db8::1"].into_iter().enumerate() {
+        for left in ["299", "298"] {
+            let client = written(address).with_header(VIEWER, &format!("192.0.2.{n}:443"));
+            let reply = client.get(JWKS).await.expect(200);
+            assert_eq!(reply.header("ratelimit-remaining"), Some(left), "{address}");
+        }
+    }
+    for malformed in ["", "198.51.100.1:443", "198.51.100.1, 192.0.2.1", "[2001:db8::2]", "host"] {
+        written(malformed).get(JWKS).await.refused(403, "origin_unverified");
+    }
+    through(&service, "198.51.100.1:443").get(JWKS).await.refused(403, "origin_unverified");
+}
+
 /// Without the variable, the headers of CloudFront are a client's own words.
 #[tokio::test]
 async fn without_the_variable_the_headers_are_ignored() {

@@ -112,6 +112,9 @@ async fn a_relay_that_cannot_be_invoked_fails_no_request_and_is_marked() {
         let metrics = core.cache.metrics().await.unwrap();
         let failed = ("auth_relay_invocation_failures_total".to_owned(), 1);
         assert!(metrics.contains(&failed), "{answer:?}: {metrics:?}");
+        api.answer(|_| Answer::With(json!(null)));
+        let _ = service.client().sign_up(OTHER_PHONE).await;
+        assert!(!api.take().is_empty(), "{answer:?}: the next commit invokes it");
         let mark = core.cache.begin_relay().await.unwrap();
         assert!(mark.token.is_some(), "{answer:?}: the schedule would not look");
     }

@@ -1,5 +1,7 @@
-//! A relay that is killed at any point, or loses its database or Redis at any point: each event arrives
-//! at least once, in the order of its user, always under one id, and no entry of the trail twice.
+//! A relay that is killed at any point, or loses its database at any point: each event for another service
+//! arrives at least once, in the order of its user, always under one id. [`super::idle`] and
+//! [`super::after_commit`] have a Redis that is away, `crate::trail` the entries of the trail: `failures`
+//! and `sinks` as they are delivered, `hourly` those that are counted.
 
 use super::{Function, LATER, firsts, queue, undelivered, unlimited};
 use std::future::{Future, poll_fn};

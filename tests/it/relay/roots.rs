@@ -1,14 +1,18 @@
 //! Signed roots: published once an hour where nobody can replace them; a chain that was rewritten since
-//! does not match.
+//! does not match. `cargo local audit verify` compares them.
 
 use super::{Function, OTHER_PHONE, PHONE, unlimited};
 use ::aws::SdkConfig;
 use ::aws::relay::RelayAws;
 use aws_sdk_kms::types::{KeySpec, KeyUsageType};
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use local::Error;
+use local::audit::{Findings, Wanted, verify_database};
 use serde_json::json;
 use shared::audit::root::{Head, RootError, SignedRoot};
 use shared::audit::verify::verify_heads;
+use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 use tests::Service;
 use tests::local_aws::{config, url};
@@ -127,6 +131,19 @@ async fn what_relays_after_commits_delivered_is_in_the_root_of_its_hour() {
     assert_eq!(place.newest().await.1.len(), 4);
 }
 
+/// Whoever owns the database can make a chain that holds by itself.
+async fn rewrite(service: &Service, user: &str) {
+    service
+        .sql(&format!(
+            "UPDATE auth.security_events SET entry = '{{}}', personal = NULL,
+               hash = sha256(decode(repeat('00', 32), 'hex') || int8send(1) || convert_to('{{}}', 'UTF8'))
+              WHERE user_id = '{user}' AND seq = 1;
+             UPDATE auth.audit_heads h SET head = e.hash FROM auth.security_events e
+              WHERE h.user_id = '{user}' AND e.user_id = h.user_id AND e.seq = h.seq"
+        ))
+        .await;
+}
+
 #[tokio::test]
 async fn a_chain_that_was_rewritten_does_not_match_the_root() {
     let service = unlimited().await;
@@ -135,17 +152,7 @@ async fn a_chain_that_was_rewritten_does_not_match_the_root() {
     let _ = service.client().sign_up(OTHER_PHONE).await;
     assert_eq!(place.function(&service).await.scheduled().await["root"], true);
     let (_, heads) = place.newest().await;
-    // Whoever owns the database can make a chain that holds by itself.
-    service
-        .sql(&format!(
-            "UPDATE auth.security_events SET entry = '{{}}', personal = NULL,
-               hash = sha256(decode(repeat('00', 32), 'hex') || int8send(1) || convert_to('{{}}', 'UTF8'))
-              WHERE user_id = '{0}' AND seq = 1;
-             UPDATE auth.audit_heads h SET head = e.hash FROM auth.security_events e
-              WHERE h.user_id = '{0}' AND e.user_id = h.user_id AND e.seq = h.seq",
-            session.user
-        ))
-        .await;
+    rewrite(&service, &session.user).await;
     let store = &service.state.core.store;
     let chains = shared::audit::verify::verify(store, None).await.unwrap();
     assert_eq!(chains.faults, []);
@@ -191,4 +198,96 @@ async fn a_key_that_does_not_sign_fails_the_invocation_after_the_delivery() {
     assert!(metrics.contains(&("auth_audit_root_failures_total".to_owned(), 1)), "{metrics:?}");
     assert!(place.names().await.iter().all(|name| name.strip_suffix(".json").is_none()));
     assert_eq!(SignedRoot::parse(b"{}"), Err(RootError::Format));
+}
+
+/// The newest root of a place and its heads in a folder, as an operator copies them.
+struct Copied {
+    folder: PathBuf,
+    root: String,
+    heads: PathBuf,
+    /// That of the key that signed it.
+    fingerprint: String,
+}
+
+impl Copied {
+    async fn of(place: &Place) -> Self {
+        let name = format!("auth-{}-{}", place.bucket, std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let (signed, _) = place.newest().await;
+        let (root, heads) = (folder.join("root.json"), folder.join(&signed.heads_file));
+        fs::write(&root, place.read(&place.root().await).await).unwrap();
+        fs::write(&heads, place.read(&format!("roots/{}", signed.heads_file)).await).unwrap();
+        let (root, fingerprint) = (root.display().to_string(), signed.fingerprint().unwrap());
+        Self { folder, root, heads, fingerprint }
+    }
+
+    /// `cargo local audit verify --against … --key …`
+    async fn verify(&self, service: &Service, key: Option<&str>) -> Result<Findings, Error> {
+        let wanted = Wanted { user: None, against: Some(&self.root), key };
+        verify_database(service.stores.database_url.clone(), None, &wanted).await
+    }
+}
+
+impl Drop for Copied {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+#[tokio::test]
+async fn the_command_compares_the_chains_with_a_root_of_the_named_key() {
+    let service = unlimited().await;
+    let user = service.client().sign_up(PHONE).await.user;
+    let _ = service.client().sign_up(OTHER_PHONE).await;
+    let (ours, strangers) = (Place::new("roots-command").await, Place::new("roots-stranger").await);
+    for place in [&ours, &strangers] {
+        let _ = service.state.core.cache.mark_outbox(place.bucket).await.unwrap();
+        assert_eq!(place.function(&service).await.scheduled().await["root"], true);
+    }
+    let (ours, strangers) = (Copied::of(&ours).await, Copied::of(&strangers).await);
+    let key = ours.fingerprint.to_uppercase();
+    for key in [None, Some(&*ours.fingerprint), Some(&*key)] {
+        let found = ours.verify(&service, key).await.unwrap();
+        assert!(found.holds, "{}", found.text);
+        for told in ["verified 2 entries of 2 users, 0 broken chains", "2 heads", &ours.fingerprint]
+        {
+            assert!(found.text.contains(told), "{told} is not in {}", found.text);
+        }
+    }
+    // Whoever forges a root signs it with a key of their own: it holds by itself.
+    let found = strangers.verify(&service, None).await.unwrap();
+    assert!(found.holds && found.text.contains(&strangers.fingerprint), "{}", found.text);
+    let refused = strangers.verify(&service, Some(&ours.fingerprint)).await.unwrap_err();
+    assert!(
+        matches!(&refused, Error::OtherKey(other) if *other == strangers.fingerprint),
+        "{refused}"
+    );
+    // A chain that was rewritten holds by itself, too, and differs from the root.
+    rewrite(&service, &user).await;
+    let found = ours.verify(&service, Some(&ours.fingerprint)).await.unwrap();
+    let told = format!("{user}: entry 1 is not the one of the root");
+    assert!(!found.holds && found.text.contains(&told), "{}", found.text);
+    assert!(found.text.contains("0 broken chains") && found.text.contains("1 differ"));
+    service.sql(&format!("DELETE FROM auth.security_events WHERE user_id = '{user}'")).await;
+    let found = ours.verify(&service, None).await.unwrap();
+    let told = [format!("{user}: the entries from 1 on"), format!("{user}: entry 1 is missing")];
+    assert!(!found.holds && told.iter().all(|told| found.text.contains(told)), "{}", found.text);
+}
+
+#[tokio::test]
+async fn the_command_refuses_a_root_whose_heads_were_changed_or_are_not_beside_it() {
+    let service = unlimited().await;
+    let _ = service.client().sign_up(PHONE).await;
+    let place = Place::new("roots-heads").await;
+    assert_eq!(place.function(&service).await.scheduled().await["root"], true);
+    let copied = Copied::of(&place).await;
+    let mut heads = fs::read(&copied.heads).unwrap();
+    heads[30] ^= 1;
+    fs::write(&copied.heads, heads).unwrap();
+    let refused = copied.verify(&service, None).await.unwrap_err();
+    assert!(matches!(refused, Error::Root(RootError::Heads)), "{refused}");
+    fs::remove_file(&copied.heads).unwrap();
+    let refused = copied.verify(&service, None).await.unwrap_err();
+    assert!(matches!(&refused, Error::File { file, .. } if *file == copied.heads), "{refused}");
 }

@@ -1,11 +1,16 @@
 //! The trail outlived the database: what it tells is done again, and its chains go on.
 
 use super::{
-    ALICE, BOB, Backup, HOUR, chains_hold, export, of, refreshed, security_events, unlimited, user,
+    ALICE, BOB, Backup, HOUR, chains_hold, export, exported, of, refreshed, security_events,
+    unlimited, user,
 };
 use http::Method;
+use local::Error;
+use local::restore::restore_in;
 use serde_json::json;
+use shared::clock::date_time;
 use shared::restore::trail::{Loss, Trail, TrailError};
+use std::fs;
 use std::time::Duration;
 use tests::{Authenticator, Keys, Service, Session};
 
@@ -142,4 +147,49 @@ async fn entries_that_do_not_go_on_from_the_backup_change_nothing() {
 
     assert_eq!(Trail::read("{}\n").unwrap_err(), TrailError::Fields(1));
     assert_eq!(Trail::read("\nno json").unwrap_err(), TrailError::Json(2));
+}
+
+/// `cargo local restore --backup-at … --trail …`, with the export of docs/operating.md.
+#[tokio::test]
+async fn the_command_takes_the_documented_export_in() {
+    let service = unlimited().await;
+    let client = service.client();
+    let kept = client.sign_up(ALICE).await;
+    let ended = client.log_in(ALICE, "another").await;
+    let backup = Backup::of(&service).await;
+    let _ = of(&service, &ended).post("/auth/v1/logout", json!({})).await.expect(204);
+    let export = exported(&service).await;
+    assert!(export.lines().next().unwrap().contains(r#""hash":{"B":""#), "{export}");
+
+    let restored = backup.restored(&service).await;
+    let (at, file) = (date_time(backup.at), backup.file.with_extension("jsonl"));
+    let run = async |text: &str| {
+        fs::write(&file, text).unwrap();
+        let done = restore_in(restored.lookup(), &at, Some(&file)).await;
+        let _ = fs::remove_file(&file);
+        done
+    };
+    let forged = run(&export.replace("session_ended", "account_deleted")).await.unwrap();
+    assert!(!forged.is_whole, "{}", forged.text);
+    let told = format!("{}: the trail does not go on from the backup", kept.user);
+    assert!(forged.text.contains(&told), "{}", forged.text);
+    // The command has the clock of the system.
+    restored.advance(Duration::from_mins(1));
+    let ended = refreshed(&restored, &ended).await;
+
+    let done = run(&export).await.unwrap();
+    assert!(done.is_whole, "{}", done.text);
+    assert!(done.text.contains("1 entries of the trail in: ended 1 sessions"), "{}", done.text);
+    restored.client().refresh(&ended.refresh).await.refused(401, "session_ended");
+    let _ = refreshed(&restored, &kept).await;
+    assert!(chains_hold(&restored).await);
+
+    let refused = run("no json\n").await.unwrap_err();
+    assert!(matches!(refused, Error::TrailExport(TrailError::Json(1))), "{refused}");
+    let refused = restore_in(restored.lookup(), &at, Some(&file)).await.unwrap_err();
+    assert!(matches!(&refused, Error::File { file: other, .. } if *other == file), "{refused}");
+    let refused = restore_in(restored.lookup(), "yesterday", None).await.unwrap_err();
+    assert!(matches!(refused, Error::BackupTime), "{refused}");
+    let done = restore_in(restored.lookup(), &at, None).await.unwrap();
+    assert!(done.is_whole && done.text.contains("no trail"), "{}", done.text);
 }

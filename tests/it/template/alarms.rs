@@ -134,6 +134,27 @@ fn a_deployment_is_stopped_by_alarms_that_do_not_wait_for_the_api() {
     }
 }
 
+/// An alarm that does not look at a function lets any new version of it pass.
+#[test]
+fn every_canary_is_stopped_by_errors_of_its_own_function() {
+    let template = template();
+    let preference = &template["Globals"]["Function"]["DeploymentPreference"];
+    let stops = preference["Alarms"]["Fn::If"][1].as_array().expect("alarms");
+    let alarms: String = stops
+        .iter()
+        .map(|stop| template["Resources"][stop["Ref"].as_str().unwrap()].to_string())
+        .collect();
+    let mut canaries = 0;
+    for (name, function) in resources_of(&template, "AWS::Serverless::Function") {
+        if function["DeploymentPreference"]["Enabled"] != false {
+            let own = function["FunctionName"]["Fn::Sub"].as_str().expect("a name");
+            assert!(alarms.contains(&format!("\"{own}\"")), "no stop looks at {name}");
+            canaries += 1;
+        }
+    }
+    assert!(canaries >= 10, "{canaries}");
+}
+
 #[test]
 fn an_alarm_watches_the_errors_of_every_function() {
     let template = template();
@@ -157,8 +178,8 @@ fn a_small_service_that_loses_its_stores_is_seen() {
         let metrics = &template["Resources"][name]["Properties"]["Metrics"];
         metrics[0]["Expression"].as_str().expect(name).to_owned()
     };
-    // Three failures within five minutes are enough, and at a request an hour, half of them.
-    assert!(expression("ServerErrors").contains("failures, 0) >= 3"));
+    // Five failures within five minutes are enough, and at a request an hour, half of them.
+    assert!(expression("ServerErrors").contains("failures, 0) >= 5"));
     let slow = &template["Resources"]["MostRequestsFail"]["Properties"];
     assert_eq!((&slow["EvaluationPeriods"], &slow["DatapointsToAlarm"]), (&4.into(), &2.into()));
     assert!(!expression("MostRequestsFail").contains("IF("), "no floor");

@@ -1,5 +1,7 @@
 //! What the public does not reach.
 
+use serde_json::Value;
+
 use super::document::{functions, objects, template, template_routes, template_variables};
 
 /// Functions that other services, schedules and AWS itself invoke.
@@ -40,6 +42,39 @@ fn no_secret_stands_in_the_template() {
             assert!(!names.contains(&name.as_str()) || value == "", "{name} is a secret");
         }
     }
+}
+
+/// The texts that a value may have, by whatever conditions hold.
+fn alternatives(value: &Value) -> Vec<&str> {
+    if let Some(branches) = value["Fn::If"].as_array() {
+        return branches[1..].iter().flat_map(alternatives).collect();
+    }
+    if value["Ref"] == "AWS::NoValue" {
+        return Vec::new();
+    }
+    let text = value["Fn::Sub"].as_str().or_else(|| value.as_str());
+    vec![text.unwrap_or_else(|| panic!("{value} is no name of a secret"))]
+}
+
+/// Who forgets the stage, or deploys two, must not reach the keys of another one.
+#[test]
+fn no_stage_is_the_default_and_every_secret_is_of_the_stage() {
+    let template = template();
+    let stage = template["Parameters"]["Stage"].as_object().expect("the stage");
+    assert!(!stage.contains_key("Default"), "a stage by default");
+    let mut seen = 0;
+    for variables in objects(&template).into_iter().filter_map(|one| one.get("Variables")) {
+        for (name, value) in variables.as_object().expect("variables") {
+            if !name.ends_with("_SECRET_ID") {
+                continue;
+            }
+            for id in alternatives(value) {
+                assert!(id.starts_with("auth/${Stage}/"), "{name} is {id}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 20, "only {seen} names of secrets were found");
 }
 
 #[test]

@@ -26,8 +26,9 @@ mod from_errors;
 pub use codes::{Code, code_table};
 pub use example::example_of;
 
-/// How long a client is asked to wait for a store to come back.
-const OUTAGE_WAIT: Duration = Duration::from_secs(2);
+/// How long a client is asked to wait for a store to come back: a failover and a database that resumes take
+/// 10 to 30 seconds.
+const OUTAGE_WAIT: Duration = Duration::from_secs(5);
 
 /// A field and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]

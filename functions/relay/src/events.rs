@@ -76,7 +76,7 @@ pub struct RelayReport {
 pub struct LogVerified {
     /// The entries that hold: `startsAt` and `seq`.
     #[serde(flatten)]
-    pub seq: HeldEntries,
+    pub held: HeldEntries,
     /// What is wrong behind them.
     pub fault: Option<String>,
 }

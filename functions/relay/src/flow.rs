@@ -38,9 +38,9 @@ pub async fn handle(state: RelayState, event: RelayEvent) -> Result<RelayAnswer,
         Task::Scheduled => Ok(RelayAnswer::Relayed(scheduled(&state).await?)),
         Task::VerifyLog(user) => {
             let log = state.log.as_deref().ok_or(Refused::NoLog)?;
-            let (seq, walked) = verify_log(log, UserId::from_uuid(user)).await?;
+            let (held, walked) = verify_log(log, UserId::from_uuid(user)).await?;
             let fault = walked.err().map(|fault| fault.to_string());
-            Ok(RelayAnswer::LogVerified(LogVerified { seq, fault }))
+            Ok(RelayAnswer::LogVerified(LogVerified { held, fault }))
         }
     }
 }

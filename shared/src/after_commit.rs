@@ -51,17 +51,28 @@ impl AfterCommit {
         let Some(relay) = &self.relay else { return work.await };
         let (output, queued) = watch(work).await;
         if queued != Queued::Nothing {
-            let token = outbox_token(self.rng);
-            let told = tokio::time::timeout(TIME_LIMIT, self.tell(relay, queued, &token)).await;
-            if told.is_err() {
-                tracing::warn!("failed to invoke the relay in time");
-                self.metrics.count("auth_relay_invocation_failures_total");
-                // It may not have been invoked. Else the commits of the next seconds invoke nobody either.
-                let forgotten = self.forget_invocation(&token);
-                let _ = tokio::time::timeout(FORGET_LIMIT, forgotten).await;
-            }
+            self.tell_in_time(relay, queued).await;
         }
         output
+    }
+
+    /// Has the relay look at the outbox, whatever waits there.
+    pub async fn invoke_relay(&self) {
+        if let Some(relay) = &self.relay {
+            self.tell_in_time(relay, Queued::Events).await;
+        }
+    }
+
+    async fn tell_in_time(&self, relay: &RelayFunction, queued: Queued) {
+        let token = outbox_token(self.rng);
+        let told = tokio::time::timeout(TIME_LIMIT, self.tell(relay, queued, &token)).await;
+        if told.is_err() {
+            tracing::warn!("failed to invoke the relay in time");
+            self.metrics.count("auth_relay_invocation_failures_total");
+            // It may not have been invoked. Else the commits of the next seconds invoke nobody either.
+            let forgotten = self.forget_invocation(&token);
+            let _ = tokio::time::timeout(FORGET_LIMIT, forgotten).await;
+        }
     }
 
     async fn tell(&self, relay: &RelayFunction, queued: Queued, token: &str) {

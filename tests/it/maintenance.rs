@@ -5,6 +5,7 @@ use maintenance::{MaintenanceEvent, MaintenanceState, SECRETS, handle};
 use serde_json::{Value, json};
 use shared::maintenance::{Deleted, delete_old_rows};
 use std::time::Duration;
+use tests::invoke_api::InvokeApi;
 use tests::race::together;
 use tests::stores::{Stores, connect};
 use tests::{Service, Session};
@@ -415,6 +416,20 @@ async fn an_outage_fails_the_invocation() {
     let state = service.function(SECRETS, &at_once, MaintenanceState::read).await;
     let error = invoke(&state).await.unwrap_err();
     assert!(error.contains("failed to connect to postgres for ping_postgres"), "{error}");
+}
+
+/// The database is awake: the relay looks at the outbox now, and not by itself at another hour.
+#[tokio::test]
+async fn a_run_invokes_the_relay() {
+    let (service, api) = (unlimited().await, InvokeApi::start().await);
+    let mut state = service.function(SECRETS, &[], MaintenanceState::read).await;
+    let variables = [("RELAY_FUNCTION", "relay")];
+    state.core = service.in_cloud(Some(api.cloud()), &variables).await.state.core;
+    let _ = invoke(&state).await.unwrap();
+    let came = api.take();
+    let [one] = came.as_slice() else { panic!("{came:?}") };
+    assert_eq!((one.function.as_str(), one.kind.as_str()), ("relay", "Event"));
+    assert_eq!(one.payload, json!({ "task": "relay" }));
 }
 
 /// As Aurora while it resumes: connections are taken, and nobody answers.

@@ -43,6 +43,8 @@ pub async fn handle(
     let time_limit = state.config.time_limit.saturating_sub(began.elapsed());
     let config = MaintenanceConfig { time_limit, ..state.config };
     let report = run(&state.core, config, &state.keys, state.core.clock.now()).await;
+    // It looks at the outbox once a day in any case: now that the database is awake.
+    state.core.after_commit.invoke_relay().await;
     let Report { deleted, devices, secrets, failures } = report;
     if failures > 0 {
         return Err(PartsFailed(failures).into());

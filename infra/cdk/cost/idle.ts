@@ -16,6 +16,7 @@ const CONNECT = new URL('../../../shared/src/store/connect.rs', import.meta.url)
 const EMPTY_DATABASE_GB = 1;
 /** What an Aurora that is awake has at least. */
 const LEAST_ACU = 0.5;
+const DAILY_WAKES = 'Aurora, paused but for its daily wakes';
 /** Until a paused Aurora has resumed, and a scheduled run on an idle service is over. */
 const RUN_MINUTES = 1;
 /** Of an HTTP API: Count, 4xx, 5xx, Latency, IntegrationLatency, DataProcessed. */
@@ -57,7 +58,7 @@ function price(type: string, p: Properties): Line[] {
     case 'AWS::RDS::DBCluster': {
       const acu = p['ServerlessV2ScalingConfiguration'].MinCapacity as number;
       return [
-        ...(acu === 0 ? [] : [{ what: `Aurora, ${acu} ACU for each instance`, amount: 0 }]),
+        { what: acu === 0 ? DAILY_WAKES : `Aurora, ${acu} ACU for each instance`, amount: 0 },
         { what: 'Aurora, storage', amount: monthly('aurora.storageGb', EMPTY_DATABASE_GB) },
       ];
     }
@@ -125,12 +126,10 @@ function idleMetrics(p: Properties): number {
 }
 
 /**
- * How often an idle service wakes a paused Aurora in a day. The maintenance runs once a day. The relay runs each
- * hour, but looks into the outbox once a day if Redis knows of nothing (functions/relay).
+ * How often an idle service wakes a paused Aurora in a day: the maintenance does, and then invokes the relay. The relay runs
+ * each hour, but leaves the database alone while Redis knows of nothing (functions/relay).
  */
-function wakesOfADay(functions: Properties[]): number {
-  return functions.reduce((sum, p) => sum + events(p, 'Schedule').length, 0);
-}
+const WAKES_OF_A_DAY = 1;
 
 /** Of a sandbox that sleeps, Postgres ends the connection after so many minutes. */
 function sessionMinutes(): number {
@@ -139,15 +138,15 @@ function sessionMinutes(): number {
   return Number(minutes);
 }
 
-interface Wakes { aDay: number; minutes: number; pauseMinutes: number; amount: number; maxAcu: number; atMost: number }
+interface Wakes { minutes: number; pauseMinutes: number; amount: number; maxAcu: number; atMost: number }
 
 /** What the wakes of a month cost, if Aurora then has the least or the most that it may. */
-function wakes(cluster: Properties, functions: Properties[]): Wakes {
+function wakes(cluster: Properties): Wakes {
   const scaling = cluster['ServerlessV2ScalingConfiguration'];
-  const [aDay, pauseMinutes, maxAcu] = [wakesOfADay(functions), scaling.SecondsUntilAutoPause / 60, scaling.MaxCapacity as number];
+  const [pauseMinutes, maxAcu] = [scaling.SecondsUntilAutoPause / 60, scaling.MaxCapacity as number];
   const minutes = sessionMinutes() + pauseMinutes + RUN_MINUTES;
-  const share = aDay * minutes / (24 * 60);
-  return { aDay, minutes, pauseMinutes, maxAcu, amount: hourly('aurora.acu', share * LEAST_ACU), atMost: hourly('aurora.acu', share * maxAcu) };
+  const share = WAKES_OF_A_DAY * minutes / (24 * 60);
+  return { minutes, pauseMinutes, maxAcu, amount: hourly('aurora.acu', share * LEAST_ACU), atMost: hourly('aurora.acu', share * maxAcu) };
 }
 
 function isPausing(cluster: Properties): boolean {
@@ -213,8 +212,7 @@ export function idle(context: Record<string, string>): Line[] {
     if (/^Aurora, .*instance$/.test(what)) lines.set(what, hourly('aurora.acu', acu * writers));
   }
   for (const cluster of ofType(all, 'AWS::RDS::DBCluster').filter(isPausing)) {
-    const { aDay, minutes, amount } = wakes(cluster, ofType(all, 'AWS::Serverless::Function'));
-    lines.set(`Aurora, awake ${aDay} × ${minutes} minutes a day`, amount);
+    lines.set(DAILY_WAKES, wakes(cluster).amount);
   }
   return [...lines].map(([what, amount]) => ({ what, amount }));
 }
@@ -252,7 +250,7 @@ function document(): string {
   const all = resources(CHOICES[0]!.context);
   const functions = ofType(all, 'AWS::Serverless::Function');
   const metrics = allMetrics(functions, ofType(all, 'AWS::Serverless::HttpApi')[0]!);
-  const woken = wakes(ofType(all, 'AWS::RDS::DBCluster')[0]!, functions);
+  const woken = wakes(ofType(all, 'AWS::RDS::DBCluster')[0]!);
   const awake = hourly('aurora.acu', LEAST_ACU);
   const other = containers();
   const [aurora, rds] = [CHOICES[0]!, SMALLEST_RDS].map(({ context }) => total(idle(context))) as [number, number];
@@ -269,8 +267,8 @@ function document(): string {
     '',
     '| resource | a month |', '|---|--:|', ...detail, `| **all** | **${dollars(total(idle(CHOICES[0]!.context)))}** |`,
     '',
-    `**Aurora** is paused while no connection is open, but ${woken.aDay} schedules wake it once a day each: the maintenance, and the relay, which`,
-    `then looks into the outbox. A wake lasts ${woken.minutes} minutes. Resuming and the run take at most ${RUN_MINUTES}. The connection of the sandbox ends`,
+    '**Aurora** is paused while no connection is open, but the maintenance wakes it once a day, and then invokes the relay, which',
+    `looks into the outbox. A wake lasts ${woken.minutes} minutes. Resuming and the run take at most ${RUN_MINUTES}. The connection of the sandbox ends`,
     `after ${sessionMinutes()} idle minutes (\`idle_session_timeout\`). Aurora pauses ${woken.pauseMinutes} minutes later (\`SecondsUntilAutoPause\`, at its least).`,
     `The sum has ${LEAST_ACU} ACU for that time, the least that an awake instance has. At the most that a small one may have, ${woken.maxAcu} ACU,`,
     `the wakes would cost ${dollars(woken.atMost)}. Nobody has measured it. Each other hour in which somebody uses the service costs ${dollars(priced(prices.hourly, 'aurora.acu') * LEAST_ACU)} or more.`,

@@ -162,6 +162,7 @@ test('each secret that the template names is made', () => {
       'auth/dev/twilio': sender === 'twilio', 'auth/dev/vonage': sender === 'vonage', 'auth/dev/sms-hook': sender === 'hook',
       // Both stores are logged in to by IAM.
       'auth/dev/database-url': false, 'auth/dev/redis-url': false,
+      'auth/dev/redis-password': false, 'auth/dev/redis-sentinel-password': false,
       // Only settings name them.
       'auth/dev/challenge': false, 'auth/dev/test-phone-numbers': false,
     };
@@ -188,7 +189,7 @@ test('the edge tells the functions who the viewer is, in a header that no viewer
   assert.ok(edge);
   const [writer] = resources(edge).filter((r) => r.Type === 'AWS::CloudFront::Function');
   const { default: handler } = await import(
-    `data:text/javascript,${encodeURIComponent(`${writer?.Properties.FunctionCode}; export default handler;`)}`
+    `data:text/javascript,${encodeURIComponent(`${writer?.Properties?.['FunctionCode']}; export default handler;`)}`
   );
   const sent = { uri: '/', headers: { 'x-viewer-address': { value: '192.0.2.1' }, authorization: { value: 'Bearer x' } } };
   const forwarded = handler({ viewer: { ip: '2001:db8::1' }, request: sent });

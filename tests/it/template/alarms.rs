@@ -69,6 +69,36 @@ fn alarms_and_the_dashboard_name_metrics_that_there_are() {
     }
 }
 
+/// A name that nobody has, as of a misspelt function, is a metric that never comes.
+#[test]
+fn alarms_look_at_functions_and_at_the_stage_that_there_are() {
+    let template = template();
+    let names: BTreeSet<String> = functions(&template).into_iter().map(|one| one.name).collect();
+    let mut seen = 0;
+    for (alarm, properties) in resources_of(&template, "AWS::CloudWatch::Alarm") {
+        for one in objects(&properties) {
+            let Some(dimensions) = one.get("Dimensions").and_then(Value::as_array) else {
+                continue;
+            };
+            for dimension in dimensions {
+                let value = &dimension["Value"];
+                let of_stack = value["Fn::Sub"].as_str().unwrap_or_default();
+                let is_there = match dimension["Name"].as_str().expect("a name") {
+                    "stage" => value["Ref"] == "Stage",
+                    "function" | "FunctionName" => of_stack
+                        .strip_prefix("${AWS::StackName}-")
+                        .is_some_and(|name| names.contains(name)),
+                    // References, which the template itself resolves.
+                    _ => value.is_object(),
+                };
+                assert!(is_there, "{alarm}: {dimension}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 30, "{seen}");
+}
+
 /// Each metric costs by the month: one that nobody sees is not worth it.
 #[test]
 fn what_is_a_metric_of_cloudwatch_stands_on_the_dashboard() {

@@ -18,8 +18,9 @@ use crate::limits::check::hash_tag;
 const MARK_TTL: Duration = Duration::from_hours(72);
 /// How long a relay that was invoked may take to begin, before others are invoked beside it.
 const INVOCATION_TTL: Duration = Duration::from_secs(2);
-/// Once a day a relay looks at the outbox, whatever Redis says. A schedule is never exact.
-const LOOK_TTL: Duration = Duration::from_mins(24 * 60 - 5);
+/// After so long a scheduled relay looks at the outbox, whatever Redis says. Longer than a day: the daily
+/// maintenance invokes a relay, and only where it does not run, the schedule wakes the database.
+const LOOK_TTL: Duration = Duration::from_hours(25);
 /// The published name: services read it.
 const STREAM: &str = "stream:user.registered";
 const STREAM_ENTRIES: u32 = 100_000;
@@ -39,7 +40,7 @@ pub struct OutboxMark {
     pub token: Option<String>,
     /// Of the newest mark since a root of the audit chains was published.
     pub unrooted: Option<String>,
-    /// Whether a relay has looked within a day.
+    /// Whether a relay has looked within 25 hours.
     pub is_looked_at: bool,
 }
 

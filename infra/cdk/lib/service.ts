@@ -1,5 +1,5 @@
 // The functions, as template.yaml describes them, with the addresses of what the foundation has made.
-import { ArnFormat, CfnOutput, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { ArnFormat, CfnOutput, Fn, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
@@ -57,6 +57,8 @@ export class Service extends Stack {
       dehydratedResources: ['Migration', 'RotationPermission'],
       parameters,
     });
+    // CloudFormation refuses a condition that refers to a resource, as to the topic.
+    template.getCondition('HasAlarmTopic').expression = Fn.conditionNot(Fn.conditionEquals('a topic', ''));
     this.templateOptions.transforms = ['AWS::Serverless-2016-10-31'];
 
     for (const name of ROTATED) {

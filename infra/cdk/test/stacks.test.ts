@@ -172,6 +172,16 @@ test('each secret that the template names is made', () => {
   }
 });
 
+/** CloudFormation refuses the template otherwise. */
+test('conditions refer to parameters alone', () => {
+  for (const template of Object.values(templates({ edge: 'true', alarmMail: 'a@example.com' }))) {
+    const { Parameters, Conditions } = template!.toJSON() as { Parameters?: object; Conditions?: object };
+    const known = new Set([...Object.keys(Parameters ?? {}), 'AWS::Region', 'AWS::Partition']);
+    const referred = [...JSON.stringify(Conditions ?? {}).matchAll(/"Ref":"([^"]+)"/g)].map((match) => match[1]!);
+    assert.deepEqual(referred.filter((name) => !known.has(name)), []);
+  }
+});
+
 test('the edge keeps the functions for itself', () => {
   const { edge } = templates({ edge: 'true' });
   assert.ok(edge);

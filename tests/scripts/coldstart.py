@@ -44,6 +44,9 @@ EVENTS = {
     "authorizer": {**GATEWAY_EVENT, "type": "REQUEST", "routeArn": "x", "identitySource": []},
     "internal": {"operation": "nothing"},
 }
+# The same program once more, asked for what parses a phone number: it is refused, and asks no store.
+NUMBER = "internal, number"
+EVENTS[NUMBER] = {"operation": "get_user", "phoneNumber": "+33612345"}
 # Scheduled or invoked by a deployment: nobody waits for them, and each event needs a store. Only their
 # start is measured.
 WITHOUT_EVENT = {"maintenance", "migrate", "relay", "rotate-keys"}
@@ -218,6 +221,9 @@ def main():
     names = arguments.functions or sorted(path.parent.name for path in (ROOT / "functions").glob("*/Cargo.toml"))
     names = [HELLO, *names]
     programs = {name: program_of(arguments.folder, name) for name in names}
+    if "internal" in programs:
+        names.insert(names.index("internal") + 1, NUMBER)
+        programs[NUMBER] = programs["internal"]
     env, secrets = environment(arguments.variables)
     delay = float(os.environ.get("SECRET_DELAY_MS", "0")) / 1000
     figures = {name: [] for name in names}
@@ -246,7 +252,7 @@ def main():
             print("|", " | ".join(row), "|")
     else:
         for row in [header, *rows]:
-            print("".join(cell.ljust(13) if n == 0 else cell.rjust(25 if n < 5 else 9) for n, cell in enumerate(row)))
+            print("".join(cell.ljust(17) if n == 0 else cell.rjust(25 if n < 5 else 9) for n, cell in enumerate(row)))
 
 
 run(main)

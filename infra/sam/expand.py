@@ -3,6 +3,7 @@
 
 Usage: expand.py check            versions follow the parameters; the limits of CloudFormation
        expand.py Stage=dev …      prints the expanded template as JSON
+       expand.py stack FILE       the same of a stack that infra/cdk has synthesised
 Needs aws-sam-translator, which aws-sam-cli brings.
 """
 
@@ -33,8 +34,8 @@ class NoPolicies:
         return {}
 
 
-def expand(parameters, code="s3://bucket/key"):
-    template = yaml_parse(TEMPLATE.read_text())
+def expand(parameters, code="s3://bucket/key", file=TEMPLATE):
+    template = yaml_parse(file.read_text())
     defaults = {
         name: parameter["Default"]
         for name, parameter in template["Parameters"].items()
@@ -43,7 +44,8 @@ def expand(parameters, code="s3://bucket/key"):
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = code
-    return transform(template, {**defaults, **GIVEN, **parameters}, NoPolicies())
+    given = {name: value for name, value in GIVEN.items() if name in template["Parameters"]}
+    return transform(template, {**defaults, **given, **parameters}, NoPolicies())
 
 
 def versions(expanded):
@@ -73,5 +75,7 @@ def check():
 if __name__ == "__main__":
     if sys.argv[1:] == ["check"]:
         check()
+    elif sys.argv[1:2] == ["stack"]:
+        json.dump(expand({}, file=Path(sys.argv[2])), sys.stdout, indent=1)
     else:
         json.dump(expand(dict(one.split("=", 1) for one in sys.argv[1:])), sys.stdout, indent=1)

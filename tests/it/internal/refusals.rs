@@ -234,6 +234,6 @@ async fn an_outage_is_told_as_one() {
     let response = call(&down, request(iam(), &get)).await;
     assert_eq!(
         (&response["statusCode"], &response["headers"]["retry-after"]),
-        (&json!(503), &json!("2"))
+        (&json!(503), &json!("5"))
     );
 }

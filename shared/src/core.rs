@@ -14,7 +14,7 @@ use crate::cache::{Cache, CacheError};
 use crate::clock::{Clock, Rng};
 use crate::config::{ConfigErrors, CoreConfig, EnvReader};
 use crate::limits::RateLimitCheck;
-use crate::secrets::{SecretErrors, Secrets};
+use crate::secrets::{SecretErrors, SecretName, Secrets};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{ErrorChain, Metrics, emf};
 
@@ -59,6 +59,16 @@ impl std::ops::Deref for Core {
 }
 
 impl Core {
+    /// The secrets that every core reads.
+    pub const SECRETS: &[SecretName] = &[
+        SecretName::DatabaseUrl,
+        SecretName::DatabasePassword,
+        SecretName::RedisUrl,
+        SecretName::RedisPassword,
+        SecretName::RedisSentinelPassword,
+        SecretName::OriginVerifySecret,
+    ];
+
     /// Overwrites the cache entries of ended sessions, so that the very next request is refused.
     /// If Redis does not answer, the entries expire within a minute.
     pub async fn write_tombstones(&self, user: UserId, ended: &[SessionId]) {

@@ -1,6 +1,6 @@
 //! The commands of the documents, run as a reader would: a page that does not work is a defect.
 
-use crate::sources::read;
+use crate::sources::{code_blocks, read};
 use crate::template::document::{resources_of, template};
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -11,7 +11,7 @@ use tests::Service;
 fn script(page: &str, heading: &str, url: &str) -> String {
     let page = read(page);
     let (_, page) = page.split_once(heading).expect("the heading");
-    let blocks = page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let blocks = code_blocks(page, "sh");
     let blocks: Vec<&str> = blocks.filter(|block| !block.starts_with("cargo ")).collect();
     assert!(blocks.len() >= 4, "only {} blocks of commands", blocks.len());
     let script = blocks.join("\n");

@@ -418,6 +418,17 @@ async fn an_outage_fails_the_invocation() {
     assert!(error.contains("failed to connect to postgres for ping_postgres"), "{error}");
 }
 
+#[tokio::test]
+async fn a_part_that_fails_fails_the_invocation_and_keeps_no_other_from_running() {
+    let service = unlimited().await;
+    let state = service.function(SECRETS, &[], MaintenanceState::read).await;
+    service.sql("ALTER TABLE auth.login_history RENAME TO gone").await;
+    let error = invoke(&state).await.unwrap_err();
+    assert!(error.contains("1 parts of the maintenance failed"), "{error}");
+    service.sql("ALTER TABLE auth.gone RENAME TO login_history").await;
+    let _ = invoke(&state).await.unwrap();
+}
+
 /// The database is awake: the relay looks at the outbox now, and not by itself at another hour.
 #[tokio::test]
 async fn a_run_invokes_the_relay() {

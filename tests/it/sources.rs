@@ -49,6 +49,13 @@ pub fn text(path: &Path) -> String {
     read(&path.to_string_lossy())
 }
 
+/// The blocks of code of this language in a page, in their order.
+pub fn code_blocks<'t>(page: &'t str, language: &str) -> impl Iterator<Item = &'t str> {
+    let begin = format!("```{language}\n");
+    let blocks: Vec<&str> = page.split(begin.as_str()).skip(1).collect();
+    blocks.into_iter().filter_map(|rest| rest.split("```").next())
+}
+
 /// The functions, as the folders have them.
 pub fn function_names() -> Vec<String> {
     names_in("functions")

@@ -270,7 +270,7 @@ async fn forward(client: &mut TcpStream, number: usize, shared: &Shared) {
                     return reset(client);
                 }
                 if lost == Some(Lost::Reply) {
-                    drain(client, &mut store, &mut reply).await;
+                    drain(client, &mut store, &mut request, &mut reply).await;
                     return reset(client);
                 }
             }
@@ -290,11 +290,16 @@ async fn forward(client: &mut TcpStream, number: usize, shared: &Shared) {
 
 /// Forwards requests, of which more parts may come, and reads replies until the store has nothing more
 /// to say: it has done what was asked.
-async fn drain(client: &mut TcpStream, store: &mut TcpStream, reply: &mut [u8]) {
-    let (mut request, mut patience) = (vec![0; 64 << 10], Duration::from_secs(5));
+async fn drain(
+    client: &mut TcpStream,
+    store: &mut TcpStream,
+    request: &mut [u8],
+    reply: &mut [u8],
+) {
+    let mut patience = Duration::from_secs(5);
     loop {
         tokio::select! {
-            read = client.read(&mut request) => {
+            read = client.read(request) => {
                 let Ok(length @ 1..) = read else { return };
                 if store.write_all(&request[..length]).await.is_err() {
                     return;

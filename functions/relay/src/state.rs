@@ -17,14 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The secrets that this function reads.
-pub const SECRETS: &[SecretName] = &[
-    SecretName::DatabaseUrl,
-    SecretName::DatabasePassword,
-    SecretName::RedisUrl,
-    SecretName::RedisPassword,
-    SecretName::RedisSentinelPassword,
-    SecretName::OriginVerifySecret,
-];
+pub const SECRETS: &[SecretName] = Core::SECRETS;
 
 /// In a cloud alone.
 const NEEDS_CLOUD: &str = "needs a function that is built for AWS";

@@ -1,5 +1,7 @@
 //! The function `verify`, as API Gateway calls it, and `relay` with notices to numbers.
 
+#[cfg(feature = "aws")]
+use shared::config::EnvReader;
 use shared::lambda::run_with_tasks;
 use verify::{SECRETS, TASKS, VerifyState, router};
 
@@ -9,14 +11,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     domain::phone::PhoneNumber::warm();
     let aws = aws::load();
     let make = |sender| aws::senders::make(aws.config(), sender);
-    run_with_tasks(
-        Some(aws.clone()),
-        SECRETS,
-        |core, env| VerifyState::read_with(core, env, Some(&make)),
-        router(),
-        TASKS,
-    )
-    .await
+    let read = |core: &_, env: &mut EnvReader<'_>| VerifyState::read_with(core, env, Some(&make));
+    run_with_tasks(Some(aws.clone()), SECRETS, read, router(), TASKS).await
 }
 
 #[cfg(not(feature = "aws"))]

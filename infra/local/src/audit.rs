@@ -11,7 +11,7 @@ use shared::config::PostgresConfig;
 use shared::store::Store;
 use uuid::Uuid;
 
-use crate::commands::{migration_target, print};
+use crate::commands::{Outcome, migration_target};
 use crate::error::Error;
 use crate::roots::{self, Root};
 
@@ -26,29 +26,19 @@ pub struct Wanted<'a> {
     pub key: Option<&'a str>,
 }
 
-/// What a verification found.
-#[derive(Debug)]
-pub struct Findings {
-    /// Whether no chain is broken or differs from the root.
-    pub holds: bool,
-    /// The first bad place of each chain, and counts.
-    pub text: String,
-}
-
 /// Verifies the chains of security events, and prints what it finds; false if they do not hold.
 pub async fn verify(port: u16, wanted: &Wanted<'_>) -> Result<bool, Error> {
     let (url, ca) = migration_target(port)?;
-    let found = verify_database(url, ca, wanted).await?;
-    print(&found.text)?;
-    Ok(found.holds)
+    verify_database(url, ca, wanted).await?.print()
 }
 
-/// Verifies the chains of this database. A root that proves nothing is an error.
+/// Verifies the chains of this database. Good if none is broken or differs from the root. A root that proves
+/// nothing is an error.
 pub async fn verify_database(
     url: String,
     ca: Option<String>,
     wanted: &Wanted<'_>,
-) -> Result<Findings, Error> {
+) -> Result<Outcome, Error> {
     let root = wanted.against.map(|place| roots::fetch(place, wanted.key)).transpose()?;
     let config =
         PostgresConfig { address: SecretString::from(url).into(), ca, pool: 1, prepares: true };
@@ -65,7 +55,7 @@ pub async fn verify_database(
     if let Some(root) = root {
         holds &= compare(&store, &root, &mut text).await?;
     }
-    Ok(Findings { holds, text })
+    Ok(Outcome { is_good: holds, text })
 }
 
 /// Compares the chains with a root, and writes what differs; false if something does.

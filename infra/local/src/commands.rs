@@ -285,6 +285,21 @@ pub(crate) fn ready(port: u16) -> Result<State, Error> {
     }
 }
 
+/// What a command has done or found.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Else the exit code is 1.
+    pub is_good: bool,
+    pub text: String,
+}
+
+impl Outcome {
+    pub(crate) fn print(self) -> Result<bool, Error> {
+        print(&self.text)?;
+        Ok(self.is_good)
+    }
+}
+
 pub(crate) fn print(text: &str) -> Result<(), Error> {
     io::stdout().lock().write_all(text.as_bytes()).map_err(Error::Output)
 }

@@ -16,45 +16,22 @@ use shared::secrets::SecretName;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::commands::{print, ready};
+use crate::commands::{Outcome, ready};
 use crate::error::Error;
 use crate::{instance, service};
-
-/// What it may read: the stores, and the key of the digests of identity keys.
-const SECRETS: [SecretName; 7] = [
-    SecretName::DatabaseUrl,
-    SecretName::DatabasePassword,
-    SecretName::RedisUrl,
-    SecretName::RedisPassword,
-    SecretName::RedisSentinelPassword,
-    // Every core reads it.
-    SecretName::OriginVerifySecret,
-    SecretName::PhoneIndexKey,
-];
-
-/// What a restore did.
-#[derive(Debug)]
-pub struct Done {
-    /// Whether every part of the trail fits.
-    pub is_whole: bool,
-    /// What was done, and what users have lost.
-    pub text: String,
-}
 
 /// Makes the database safe that went back to a backup, and prints what was done. False if a part of the
 /// trail does not fit.
 pub async fn restore(port: u16, backup_at: &str, trail: Option<&Path>) -> Result<bool, Error> {
-    let done = restore_in(variables(port)?, backup_at, trail).await?;
-    print(&done.text)?;
-    Ok(done.is_whole)
+    restore_in(variables(port)?, backup_at, trail).await?.print()
 }
 
-/// The same for the stores of these variables.
+/// The same for the stores of these variables. Good if every part of the trail fits.
 pub async fn restore_in(
     variables: Lookup,
     backup_at: &str,
     trail: Option<&Path>,
-) -> Result<Done, Error> {
+) -> Result<Outcome, Error> {
     let backup_at = OffsetDateTime::parse(backup_at, &Rfc3339).map_err(|_| Error::BackupTime)?;
     let backup_at = Timestamp::from(std::time::SystemTime::from(backup_at));
     let trail = trail.map(read_trail).transpose()?;
@@ -62,7 +39,7 @@ pub async fn restore_in(
     let with_trail = trail.as_ref().zip(index.as_ref());
     let restored = restore_database(&core, backup_at, with_trail).await?;
     let text = report(&restored, trail.is_some());
-    Ok(Done { is_whole: restored.replayed.faults.is_empty(), text })
+    Ok(Outcome { is_good: restored.replayed.faults.is_empty(), text })
 }
 
 fn read_trail(file: &Path) -> Result<Trail, Error> {
@@ -84,8 +61,10 @@ async fn connect(
     variables: Lookup,
     with_trail: bool,
 ) -> Result<(Core, Option<IdentityIndex>), Error> {
+    // The key of the digests of identity keys.
+    let secrets = [Core::SECRETS, &[SecretName::PhoneIndexKey]].concat();
     let environment =
-        Environment::from_lookup(variables, &SECRETS).await.map_err(StartError::Secret)?;
+        Environment::from_lookup(variables, &secrets).await.map_err(StartError::Secret)?;
     let mut env = environment.reader();
     let core = Core::read(&mut env, Clock::System);
     let index = if with_trail { IdentityIndex::read(&mut env).map(Some) } else { Some(None) };

@@ -19,8 +19,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// How long to wait for the cancellation of a statement, which holds a place in the pool.
 const CANCEL_LIMIT: Duration = Duration::from_millis(500);
 /// The server ends what nobody waits for any more, and connections of sandboxes that sleep: an Aurora that
-/// may pause waits until none is open. Five minutes are [`crate::config::stores::MAX_IDLE`]. These are parameters of the connection, so
-/// that they hold for any role; a proxy that refuses them needs them on the role.
+/// may pause waits until none is open. The pool replaces those of five minutes
+/// ([`crate::config::stores::MAX_IDLE`]). These are parameters of the connection, so that they hold for any
+/// role; a proxy that refuses them needs them on the role.
 const SERVER_LIMITS: &str = "-c statement_timeout=2s \
     -c idle_in_transaction_session_timeout=1s \
     -c idle_session_timeout=5min \

@@ -17,17 +17,13 @@ const RUNNING: &str =
          AND application_name = 'auth' AND state <> 'idle')";
 
 /// Holds the rows of all sessions.
-async fn hold_sessions(service: &Service) -> tokio_postgres::Client {
-    let holder = connect(&service.stores.database_url).await;
-    holder.batch_execute("BEGIN; SELECT FROM auth.sessions FOR UPDATE").await.unwrap();
-    holder
-}
+const ALL_SESSIONS: &str = "SELECT FROM auth.sessions FOR UPDATE";
 
 #[tokio::test]
 async fn a_statement_that_is_given_up_does_not_run_on() {
     let (_proxy, service) = behind_proxy().await;
     let session = service.client().sign_up(PHONE).await;
-    let holder = hold_sessions(&service).await;
+    let holder = service.hold(ALL_SESSIONS).await;
     service.client().refresh(&session.refresh).await.refused(503, "unavailable");
     service.until(IDLE).await;
     holder.batch_execute("ROLLBACK").await.unwrap();
@@ -41,7 +37,7 @@ async fn a_statement_that_is_given_up_does_not_run_on() {
 async fn the_server_itself_ends_what_nobody_waits_for() {
     let (proxy, service) = behind_proxy().await;
     let session = service.client().sign_up(PHONE).await;
-    let holder = hold_sessions(&service).await;
+    let holder = service.hold(ALL_SESSIONS).await;
     let client = service.client();
     let request = tokio::spawn(async move { client.refresh(&session.refresh).await });
     service.until(RUNNING).await;

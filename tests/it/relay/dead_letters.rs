@@ -2,7 +2,7 @@
 //! before, so that it knows what it has taken already.
 
 use super::{Function, LATER, queue, undelivered, unlimited};
-use crate::sources::read;
+use crate::sources::{code_blocks, read};
 use serde_json::{Value, json};
 use shared::relay::sinks::SinkError;
 use tests::invoke_api::{Answer, Invocation, InvokeApi};
@@ -12,10 +12,9 @@ fn documented(alarm: &str) -> String {
     let page = read("docs/operating.md");
     let (_, section) = page.split_once(&format!("### {alarm}\n")).expect("the section");
     let section = section.split("\n### ").next().unwrap_or_default();
-    let (_, block) = section.split_once("```sql\n").expect("SQL");
-    let (sql, rest) = block.split_once("```").expect("the end of the SQL");
-    assert!(!rest.contains("```sql"), "one block alone");
-    sql.to_owned()
+    let blocks: Vec<&str> = code_blocks(section, "sql").collect();
+    let [sql] = blocks.as_slice() else { panic!("one block alone: {blocks:?}") };
+    (*sql).to_owned()
 }
 
 fn done() -> Answer {

@@ -7,7 +7,8 @@ use ::aws::relay::RelayAws;
 use aws_sdk_kms::types::{KeySpec, KeyUsageType};
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use local::Error;
-use local::audit::{Findings, Wanted, verify_database};
+use local::audit::{Wanted, verify_database};
+use local::commands::Outcome;
 use serde_json::json;
 use shared::audit::root::{Head, RootError, SignedRoot};
 use shared::audit::verify::verify_heads;
@@ -223,7 +224,7 @@ impl Copied {
     }
 
     /// `cargo local audit verify --against … --key …`
-    async fn verify(&self, service: &Service, key: Option<&str>) -> Result<Findings, Error> {
+    async fn verify(&self, service: &Service, key: Option<&str>) -> Result<Outcome, Error> {
         let wanted = Wanted { user: None, against: Some(&self.root), key };
         verify_database(service.stores.database_url.clone(), None, &wanted).await
     }
@@ -249,7 +250,7 @@ async fn the_command_compares_the_chains_with_a_root_of_the_named_key() {
     let key = ours.fingerprint.to_uppercase();
     for key in [None, Some(&*ours.fingerprint), Some(&*key)] {
         let found = ours.verify(&service, key).await.unwrap();
-        assert!(found.holds, "{}", found.text);
+        assert!(found.is_good, "{}", found.text);
         for told in ["verified 2 entries of 2 users, 0 broken chains", "2 heads", &ours.fingerprint]
         {
             assert!(found.text.contains(told), "{told} is not in {}", found.text);
@@ -257,7 +258,7 @@ async fn the_command_compares_the_chains_with_a_root_of_the_named_key() {
     }
     // Whoever forges a root signs it with a key of their own: it holds by itself.
     let found = strangers.verify(&service, None).await.unwrap();
-    assert!(found.holds && found.text.contains(&strangers.fingerprint), "{}", found.text);
+    assert!(found.is_good && found.text.contains(&strangers.fingerprint), "{}", found.text);
     let refused = strangers.verify(&service, Some(&ours.fingerprint)).await.unwrap_err();
     assert!(
         matches!(&refused, Error::OtherKey(other) if *other == strangers.fingerprint),
@@ -267,12 +268,12 @@ async fn the_command_compares_the_chains_with_a_root_of_the_named_key() {
     rewrite(&service, &user).await;
     let found = ours.verify(&service, Some(&ours.fingerprint)).await.unwrap();
     let told = format!("{user}: entry 1 is not the one of the root");
-    assert!(!found.holds && found.text.contains(&told), "{}", found.text);
+    assert!(!found.is_good && found.text.contains(&told), "{}", found.text);
     assert!(found.text.contains("0 broken chains") && found.text.contains("1 differ"));
     service.sql(&format!("DELETE FROM auth.security_events WHERE user_id = '{user}'")).await;
     let found = ours.verify(&service, None).await.unwrap();
     let told = [format!("{user}: the entries from 1 on"), format!("{user}: entry 1 is missing")];
-    assert!(!found.holds && told.iter().all(|told| found.text.contains(told)), "{}", found.text);
+    assert!(!found.is_good && told.iter().all(|told| found.text.contains(told)), "{}", found.text);
 }
 
 #[tokio::test]

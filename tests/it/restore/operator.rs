@@ -4,6 +4,7 @@ use super::{
     ALICE, BOB, Backup, DAY, HOUR, chains_hold, export, refreshed, run_twice, unlimited, user,
 };
 use crate::internal::{change, done, entries};
+use crate::sources::{code_blocks, read};
 use serde_json::{Value, json};
 use shared::maintenance::delete_old_rows;
 use shared::restore::trail::{Loss, Trail};
@@ -198,10 +199,9 @@ async fn a_number_that_was_changed_is_told_and_an_operator_takes_the_earlier_one
     restored.client().refresh(&alice.refresh).await.refused(401, "session_ended");
     assert_eq!(restored.client().log_in(ALICE, "phone").await.user, alice.user);
 
-    let manual = crate::sources::read("docs/operating.md");
-    let sql = manual.split("```sql").find(|block| block.contains("released_accounts"));
-    let (sql, _) = sql.expect("the statement").split_once("```").expect("its end");
-    restored.sql(&sql.replace("USER_ID", &alice.user)).await;
+    let manual = read("docs/operating.md");
+    let sql = code_blocks(&manual, "sql").find(|block| block.contains("released_accounts"));
+    restored.sql(&sql.expect("the statement").replace("USER_ID", &alice.user)).await;
     let _ = revoke(&restored, &alice, &json!({})).await;
     assert_ne!(restored.client().sign_up(ALICE).await.user, alice.user);
     restore_account(&restored, &alice, BOB).await;

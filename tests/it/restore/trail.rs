@@ -170,7 +170,7 @@ async fn the_command_takes_the_documented_export_in() {
         done
     };
     let forged = run(&export.replace("session_ended", "account_deleted")).await.unwrap();
-    assert!(!forged.is_whole, "{}", forged.text);
+    assert!(!forged.is_good, "{}", forged.text);
     let told = format!("{}: the trail does not go on from the backup", kept.user);
     assert!(forged.text.contains(&told), "{}", forged.text);
     // The command has the clock of the system.
@@ -178,7 +178,7 @@ async fn the_command_takes_the_documented_export_in() {
     let ended = refreshed(&restored, &ended).await;
 
     let done = run(&export).await.unwrap();
-    assert!(done.is_whole, "{}", done.text);
+    assert!(done.is_good, "{}", done.text);
     assert!(done.text.contains("1 entries of the trail in: ended 1 sessions"), "{}", done.text);
     restored.client().refresh(&ended.refresh).await.refused(401, "session_ended");
     let _ = refreshed(&restored, &kept).await;
@@ -191,5 +191,5 @@ async fn the_command_takes_the_documented_export_in() {
     let refused = restore_in(restored.lookup(), "yesterday", None).await.unwrap_err();
     assert!(matches!(refused, Error::BackupTime), "{refused}");
     let done = restore_in(restored.lookup(), &at, None).await.unwrap();
-    assert!(done.is_whole && done.text.contains("no trail"), "{}", done.text);
+    assert!(done.is_good && done.text.contains("no trail"), "{}", done.text);
 }

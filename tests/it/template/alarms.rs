@@ -141,6 +141,13 @@ fn every_alarm_says_what_it_means_and_tells_somebody() {
     }
 }
 
+/// The alarms that stop a deployment.
+fn stops(template: &Value) -> Vec<&str> {
+    let preference = &template["Globals"]["Function"]["DeploymentPreference"];
+    let stops = preference["Alarms"]["Fn::If"][1].as_array().expect("alarms");
+    stops.iter().map(|stop| stop["Ref"].as_str().expect("an alarm")).collect()
+}
+
 #[test]
 fn a_deployment_is_stopped_by_alarms_that_do_not_wait_for_the_api() {
     let template = template();
@@ -150,10 +157,9 @@ fn a_deployment_is_stopped_by_alarms_that_do_not_wait_for_the_api() {
     assert_eq!(choice[0], "DeploymentsHeedAlarms");
     assert_eq!(choice[2], serde_json::json!([{ "Ref": "AWS::NoValue" }]));
     assert_eq!(template["Parameters"]["DeploymentAlarms"]["Default"], "true");
-    let stops = choice[1].as_array().expect("alarms");
+    let stops = stops(&template);
     assert!(stops.len() >= 2);
-    for stop in stops {
-        let name = stop["Ref"].as_str().expect("an alarm");
+    for name in stops {
         let alarm = &template["Resources"][name];
         assert_eq!(alarm["Type"], "AWS::CloudWatch::Alarm", "{name}");
         // Functions refer to their deployment, it to these, and the API to the functions.
@@ -168,12 +174,8 @@ fn a_deployment_is_stopped_by_alarms_that_do_not_wait_for_the_api() {
 #[test]
 fn every_canary_is_stopped_by_errors_of_its_own_function() {
     let template = template();
-    let preference = &template["Globals"]["Function"]["DeploymentPreference"];
-    let stops = preference["Alarms"]["Fn::If"][1].as_array().expect("alarms");
-    let alarms: String = stops
-        .iter()
-        .map(|stop| template["Resources"][stop["Ref"].as_str().unwrap()].to_string())
-        .collect();
+    let alarms: String =
+        stops(&template).into_iter().map(|name| template["Resources"][name].to_string()).collect();
     let mut canaries = 0;
     for (name, function) in resources_of(&template, "AWS::Serverless::Function") {
         if function["DeploymentPreference"]["Enabled"] != false {

@@ -12,14 +12,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tests::Service;
 
-use crate::sources::read;
+use crate::sources::{code_blocks, read};
 
 /// The commands of a step.
 fn step(title: &str) -> String {
     let page = read("docs/deploying.md");
     let (_, step) = page.split_once(&format!("**{title}")).expect(title);
-    let (_, block) = step.split_once("```sh\n").expect("commands");
-    block.split("```").next().unwrap().to_owned()
+    code_blocks(step, "sh").next().expect("commands").to_owned()
 }
 
 /// A folder with the doubles `aws` and `cargo`.
